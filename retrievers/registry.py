@@ -1,0 +1,261 @@
+"""
+Names -> classes, and the spelling `BM25(k1=1.2) @ CSR()` -> retriever.
+
+Classes are found by entry point, loaded by name when asked for; ours are registered as a stranger's are. The spelling
+is read through `ast` and nothing of it is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from retrievers.contract import Encoder, Retriever, Storage, VectorRetriever, options_of, spell
+
+Group = Literal["analysers", "encoders", "storages", "retrievers"]
+GROUPS: tuple[Group, ...] = ("encoders", "storages", "retrievers", "analysers")
+PROTOCOLS: dict[Group, type] = {"encoders": Encoder, "storages": Storage, "retrievers": Retriever}
+
+
+class SpellingError(ValueError):
+    """A spelling that names nothing, or is no spelling."""
+
+
+class PluginError(RuntimeError):
+    """An adapter that was found and can not be used."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one adapter lives."""
+
+    group: Group
+    name: str
+    target: str  # "package.module:Class", or "path/to/file.py:Class"
+    package: str  # the distribution that registered it, or the file
+
+    def load(self) -> type:
+        """Import the class; PluginError tells who, what was found, and what to do."""
+        module_name, _, class_name = self.target.rpartition(":")
+        try:
+            module = _file_module(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
+            adapter: type = getattr(module, class_name)
+        except Exception as error:
+            raise PluginError(
+                f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be loaded:\n"
+                f"{type(error).__name__}: {error}"
+            ) from error
+        protocol = PROTOCOLS.get(self.group)
+        if protocol is not None:
+            self._check(adapter, protocol)
+        return adapter
+
+    def _check(self, adapter: type, protocol: type) -> None:
+        """Every method the protocol asks for is there and takes what the harness will hand it."""
+        for method, expected in inspect.getmembers(protocol, inspect.isfunction):
+            if method.startswith("_"):
+                continue
+            wanted = [p for p in inspect.signature(expected).parameters if p != "self"]
+            found = getattr(adapter, method, None)
+            if found is None:
+                problem = f"it has no {method}, {method}({', '.join(wanted)}) was expected"
+            else:
+                try:
+                    inspect.signature(found).bind(None, *wanted)
+                    continue
+                except TypeError:
+                    problem = f"{method}{inspect.signature(found)} was expected to be {method}({', '.join(wanted)})"
+            raise PluginError(
+                f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be used:\n{problem}\n"
+                f"see retrievers/README.md, 'The contract'"
+            )
+
+
+def _file_module(path: Path) -> Any:  # Any: a module made from a file has no static type
+    """The module of a plug-in file, imported once."""
+    name = f"sparring_plugin_{path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path):
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise PluginError(f"plug-in file {path}: expected a Python file, found none")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass
+class Registry:
+    """The names that are known, by group."""
+
+    entries: dict[tuple[Group, str], Entry] = field(default_factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        """Register one; two packages that claim one name are an error that names both."""
+        other = self.entries.get((entry.group, entry.name))
+        if other is not None and (other.package, other.target) != (entry.package, entry.target):
+            raise PluginError(
+                f"{entry.group[:-1]} {entry.name!r} is claimed by two packages, {other.package!r} ({other.target}) and "
+                f"{entry.package!r} ({entry.target}): uninstall one, or ask its author for another name"
+            )
+        self.entries[entry.group, entry.name] = entry
+
+    def add_file(self, path: Path) -> None:
+        """Register the classes of a plug-in file that meet a protocol, under their own names."""
+        path = path.resolve()
+        try:
+            module = _file_module(path)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plug-in file {path} can not be loaded:\n{type(error).__name__}: {error}") from error
+        for name, adapter in inspect.getmembers(module, inspect.isclass):
+            if adapter.__module__ != module.__name__:
+                continue
+            for group, protocol in PROTOCOLS.items():
+                if issubclass(adapter, protocol):
+                    self.add(Entry(group, name, f"{path}:{name}", str(path)))
+                    break
+
+    def names(self, group: Group) -> list[str]:
+        return sorted(name for known, name in self.entries if known == group)
+
+    def load(self, group: Group, name: str) -> type:
+        """The class of that name; SpellingError with the nearest name where there is none."""
+        entry = self.entries.get((group, name))
+        if entry is None:
+            known = self.names(group)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            elsewhere = [g for g in GROUPS if (g, name) in self.entries]
+            hint = f" Did you mean {near[0]}?" if near else ""
+            if elsewhere:
+                hint = f" {name} is a name of the {elsewhere[0]}."
+            raise SpellingError(
+                f"unknown {group[:-1]} {name!r}: expected one of {', '.join(known) or 'none registered'}.{hint}"
+            )
+        return entry.load()
+
+
+def installed() -> Registry:
+    """Every adapter that an installed package registers, ours among them. Nothing is imported yet."""
+    registry = Registry()
+    for group in GROUPS:
+        for point in metadata.entry_points(group=f"sparring.{group}"):
+            package = point.dist.name if point.dist is not None else "unknown"
+            registry.add(Entry(group, point.name, point.value, package))
+    return registry
+
+
+def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides the type
+    """
+    Make the adapter that `text` spells: a retriever, or a lone encoder, storage or analyser.
+
+    Left of `@` stands an encoder, right of it a storage. Raises SpellingError (says what was expected and found, and
+    the nearest name) or PluginError (the adapter exists and can not be used).
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        place = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+        raise SpellingError(
+            f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
+        ) from error
+    return _Reader(text, registry).adapter(tree, ("retrievers", "encoders", "storages", "analysers"))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    text: str
+    registry: Registry
+
+    def adapter(self, node: ast.expr, groups: tuple[Group, ...]) -> Any:  # Any: see parse
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            if "retrievers" not in groups:
+                raise self._error(node, f"one of the {groups[0]}", "a pairing with @")
+            encoder = self.adapter(node.left, ("encoders",))
+            return VectorRetriever(encoder, self.adapter(node.right, ("storages",)))
+        if isinstance(node, ast.Name):
+            raise self._error(node, f"a call, {node.id}()", node.id)
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise self._error(node, "a call such as BM25(k1=1.2)", ast.unparse(node))
+        name = node.func.id
+        group = next((g for g in groups if (g, name) in self.registry.entries), None)
+        if group is None and len(groups) > 1:
+            everywhere = sorted({n for g, n in self.registry.entries if g in groups})
+            near = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SpellingError(
+                f"in {self.text!r}: unknown name {name!r}: expected one of {', '.join(everywhere)}.{hint}"
+            )
+        adapter = self.registry.load(group or groups[0], name)
+        return self._call(adapter, node)
+
+    def _call(self, adapter: type, node: ast.Call) -> Any:  # Any: see parse
+        parameters = inspect.signature(adapter).parameters
+        options = [self.option(argument) for argument in node.args]
+        named = {}
+        for keyword in node.keywords:
+            if keyword.arg not in parameters:
+                near = difflib.get_close_matches(str(keyword.arg), parameters, n=1, cutoff=0.5)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                raise SpellingError(
+                    f"in {self.text!r}: {adapter.__name__} has no option {keyword.arg!r}: expected one of "
+                    f"{', '.join(parameters) or 'none'}.{hint}"
+                )
+            named[keyword.arg] = self.option(keyword.value)
+        try:
+            return adapter(*options, **named)
+        except (TypeError, ValueError) as error:
+            raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {error}") from error
+
+    def option(self, node: ast.expr) -> Any:  # Any: see parse
+        if isinstance(node, ast.Call | ast.BinOp) and not isinstance(node, ast.BinOp):
+            return self.adapter(node, ("analysers", "retrievers", "encoders", "storages"))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            return self.adapter(node, ("retrievers",))
+        if isinstance(node, ast.List | ast.Tuple):
+            return tuple(self.option(item) for item in node.elts)
+        try:
+            value = ast.literal_eval(node)
+        except ValueError:
+            value = ...
+        if value is not None and not isinstance(value, bool | int | float | str):
+            raise self._error(node, "a number, a text in quotes, True, False, None or a call", ast.unparse(node))
+        return value
+
+    def _error(self, node: ast.expr, expected: str, found: str) -> SpellingError:
+        return SpellingError(f"in {self.text!r} at column {node.col_offset + 1}: expected {expected}, found {found}")
+
+
+def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any adapter, the same type back
+    """
+    The adapter made anew with every option that is None and named in `defaults` set from there, nested ones too.
+
+    So an analyser left at its default follows the language of the passage set.
+    """
+    if isinstance(adapter, VectorRetriever):
+        return VectorRetriever(resolved(adapter.encoder, defaults), resolved(adapter.storage, defaults))
+    options = {
+        name: defaults[name]
+        if value is None and name in defaults
+        else resolved(value, defaults)
+        if isinstance(value, Encoder | Storage | Retriever)
+        else value
+        for name, value in options_of(adapter).items()
+    }
+    return type(adapter)(**options)
+
+
+def spelled_in_full(adapter: object) -> dict[str, str]:
+    """Every resolved option of an adapter as it is spelled, for the record."""
+    return {name: spell(value) for name, value in options_of(adapter).items()}
