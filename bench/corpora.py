@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import msgspec
+
+from bench.cards import Card, Clusters, Counts, Join, card, contents, names, read_card, shipped
+from bench.errors import InputError
+from bench.formats import Collection, Judgment, Passage, Query, beir, squad, table
+from bench.formats.files import Content, kind, read
+from bench.formats.table import Columns
+
+__all__ = ["Card", "Columns", "PassageSet", "card", "load", "names", "text_bytes"]
 
 
 class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,3 +34,238 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...] | None = None  # one a query: queries on one paragraph (or article) are one cluster
     merged: dict[str, str] = {}  # id of a passage dropped as an exact duplicate -> id of the one kept
     unknown_judgments: int = 0  # qrels lines that name a passage or a query that is not there
+
+
+def load(name: str, *, columns: Columns | None = None) -> PassageSet:
+    """
+    The passage set of a card's name, of a card's file (.toml), or of one's own files.
+
+    Own files are a BEIR folder (of `columns` its qrels and language count), a SQuAD-style .json (its language) or a
+    table of passages (.csv, .tsv, .jsonl) whose columns, queries and qrels `columns` names; each also with .gz. A name
+    goes before a path: a folder called like a card is `./scifact`.
+
+    Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
+    """
+    path = Path(name).expanduser()
+    if name in names() or not _is_path(name, path):
+        return _from_card(name, card(name), shipped(), columns)
+    columns_or_default = columns or Columns()
+    suffix = kind(path)
+    if suffix == ".toml":
+        return _from_card(path.stem, read_card(path), path.parent, columns)
+    if path.is_dir():
+        return _from_folder(path, columns_or_default)
+    if suffix == ".json":
+        _only(path, columns_or_default, "language")
+        return _own(path, squad.read([read(path)]), columns_or_default, clusters="paragraph")
+    if suffix in table.SUFFIXES:
+        return _from_table(path, columns_or_default)
+    raise InputError(
+        f"{path}: expected a BEIR folder, a SQuAD-style .json or a table ({', '.join(table.SUFFIXES)}), "
+        f"found {'a file that ends otherwise' if path.exists() else 'nothing of that name'}"
+    )
+
+
+def text_bytes(passage_set: PassageSet) -> int:
+    """Bytes of the passages' text as UTF-8."""
+    return sum(len(passage.encode()) for passage in passage_set.passages)
+
+
+def _is_path(name: str, path: Path) -> bool:
+    """Whether what is no card's name is meant as a path."""
+    return path.exists() or Path(name).name != name or kind(path) in (".toml", ".json", *table.SUFFIXES)
+
+
+def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) -> PassageSet:
+    if columns is not None:
+        raise InputError(f"passage set {name!r}: expected no columns, found {columns}: its card says how to read it")
+    passages = contents(found, "passages", beside)
+    if found.format == "squad":
+        collection = squad.read(passages)
+    else:
+        (queries,) = contents(found, "queries", beside)
+        judgments = next(iter(contents(found, "qrels", beside)), None)
+        if found.format == "beir":
+            collection = beir.read(passages[0], queries, judgments)
+        else:
+            collection = table.read(passages[0], queries, judgments, found.columns)
+    passage_set = _assemble(collection, name, found, join=found.join, clusters=found.clusters)
+    _check_counts(passage_set, found.counts)
+    return passage_set
+
+
+def _check_counts(passage_set: PassageSet, expected: Counts) -> None:
+    found = Counts(
+        passages=len(passage_set.passages),
+        queries=len(passage_set.queries),
+        judgments=sum(map(len, (passage_set.qrels or {}).values())),
+        merged=len(passage_set.merged),
+    )
+    for count in Counts.__struct_fields__:
+        if getattr(found, count) != getattr(expected, count):
+            raise InputError(
+                f"passage set {passage_set.name!r}: expected {getattr(expected, count)} {count} as its card counts, "
+                f"found {getattr(found, count)}: its files are those it names, so correct the card"
+            )
+
+
+def _from_folder(path: Path, columns: Columns) -> PassageSet:
+    _only(path, columns, "qrels", "language")
+    judgments = beir.qrels_file(path) if columns.qrels is None else Path(columns.qrels)
+    collection = beir.read(
+        _plain_or_gz(path / "corpus.jsonl"),
+        _plain_or_gz(path / "queries.jsonl"),
+        None if judgments is None else read(judgments),
+    )
+    return _own(path, collection, columns)
+
+
+def _from_table(path: Path, columns: Columns) -> PassageSet:
+    passages = read(path)
+    if columns.queries is None:
+        raise InputError(
+            f"{path}: expected a file of queries beside a table of passages, found none named: "
+            f"name one with --queries (a .csv, .tsv or .jsonl with a column of text, or a .txt with one query a line)"
+        )
+    judgments = None if columns.qrels is None else read(Path(columns.qrels))
+    return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns)
+
+
+def _plain_or_gz(path: Path) -> Content:
+    compressed = path.with_name(f"{path.name}.gz")
+    return read(compressed if compressed.is_file() and not path.is_file() else path)
+
+
+def _only(path: Path, columns: Columns, *allowed: str) -> None:
+    """Refuse an option that would have no effect."""
+    given = [f for f in Columns.__struct_fields__ if getattr(columns, f) != getattr(Columns(), f)]
+    without_effect = [f for f in given if f not in allowed]
+    if without_effect:
+        raise InputError(
+            f"{path}: expected no option but {', '.join(allowed)}, found {', '.join(without_effect)}: "
+            f"that is for tables ({', '.join(table.SUFFIXES)})"
+        )
+
+
+class _Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a card says of its texts, said of one's own."""
+
+    title: str
+    language: str
+    licence: str = "not stated"
+    citation: str = ""
+
+
+def _own(path: Path, collection: Collection, columns: Columns, clusters: Clusters | None = None) -> PassageSet:
+    name = path.absolute().name
+    if path.is_file():
+        name = Path(name.removesuffix(".gz")).stem
+    return _assemble(collection, name, _Origin(title=name, language=columns.language), clusters=clusters)
+
+
+def _assemble(
+    collection: Collection,
+    name: str,
+    origin: Card | _Origin,
+    *,
+    join: Join = "title text",
+    clusters: Clusters | None = None,
+) -> PassageSet:
+    """Join title and text, merge equal passages, and keep the judged queries where there are judgments."""
+    kept: dict[str, str] = {}  # text -> id of the first passage that has it
+    merged = {}
+    for passage in collection.passages:
+        first = kept.setdefault(_joined(passage, join), passage.id)
+        if first != passage.id:
+            merged[passage.id] = first
+    queries = collection.queries
+    qrels, unknown = None, 0
+    if collection.judgments is not None:
+        qrels, unknown = _graded(collection.judgments, collection, merged, name)
+        queries = [query for query in queries if query.id in qrels]
+    passage_set = PassageSet(
+        name=name,
+        title=origin.title,
+        language=origin.language,
+        licence=origin.licence,
+        citation=origin.citation,
+        sha256="",
+        passage_ids=tuple(kept.values()),
+        passages=tuple(kept),
+        query_ids=tuple(query.id for query in queries),
+        queries=tuple(query.text for query in queries),
+        qrels=qrels,
+        labels=tuple(query.label or "" for query in queries) if any(query.label for query in queries) else None,
+        clusters=_clustered(queries, qrels, collection.articles, clusters, name),
+        merged=merged,
+        unknown_judgments=unknown,
+    )
+    return msgspec.structs.replace(passage_set, sha256=_fingerprint(passage_set))
+
+
+def _joined(passage: Passage, join: Join) -> str:
+    parts = (passage.title, passage.text) if join == "title text" else (passage.text,)
+    return " ".join(part for part in parts if part)
+
+
+def _graded(
+    judgments: list[Judgment], collection: Collection, merged: dict[str, str], name: str
+) -> tuple[dict[str, dict[str, int]], int]:
+    """
+    Qrels in the order of the queries, and the count of judgments that name an unknown passage or query.
+
+    What was said of a merged passage is said of the one kept; where both were judged, the higher grade stays.
+    """
+    known = {passage.id for passage in collection.passages}
+    by_query: dict[str, dict[str, int]] = {query.id: {} for query in collection.queries}
+    unknown = 0
+    for query, passage, grade in judgments:
+        if passage not in known or query not in by_query:
+            unknown += 1
+            continue
+        grades, first = by_query[query], merged.get(passage, passage)
+        grades[first] = max(grade, grades.get(first, grade))
+    qrels = {query: grades for query, grades in by_query.items() if grades}
+    if not qrels:
+        raise InputError(
+            f"passage set {name!r}: expected qrels of its passages and queries, found none among {len(judgments)} "
+            f"(the first: query {judgments[0].query!r}, passage {judgments[0].passage!r}): check which ids they use"
+        )
+    return qrels, unknown
+
+
+def _clustered(
+    queries: list[Query],
+    qrels: dict[str, dict[str, int]] | None,
+    articles: dict[str, str] | None,
+    clusters: Clusters | None,
+    name: str,
+) -> tuple[str, ...] | None:
+    """One cluster a query: the article it was written on, or the passage judged best, of several the first."""
+    if clusters is None:
+        return None
+    if clusters == "paragraph" and qrels is not None:
+        return tuple(max(qrels[query.id].items(), key=lambda judged: judged[1])[0] for query in queries)
+    if clusters == "article" and articles is not None:
+        return tuple(articles[query.id] for query in queries)
+    raise InputError(
+        f"passage set {name!r}: expected {'qrels' if clusters == 'paragraph' else 'the format squad'} to cluster "
+        f"queries by {clusters}, found none: leave `clusters` out of its card"
+    )
+
+
+def _fingerprint(passage_set: PassageSet) -> str:
+    """
+    SHA-256 of ids, texts, queries, qrels and labels as JSON.
+
+    The order of passages and queries counts (it decides ties and samples), the order of judgments does not.
+    """
+    parts = (
+        passage_set.passage_ids,
+        passage_set.passages,
+        passage_set.query_ids,
+        passage_set.queries,
+        passage_set.qrels,
+        passage_set.labels,
+    )
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()

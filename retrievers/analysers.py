@@ -1,0 +1,288 @@
+"""
+Analysers: text -> tokens.
+
+An analyser is a value: it prints as it is spelled, equal ones give equal tokens, and an encoder takes one as an option.
+Stemmers and their caches live in the module, outside the values.
+
+Every analyser but `Whitespace` first composes its text (NFC): the two spellings of é are one letter to a reader, and
+Snowball knows only the composed one. Lucene leaves that step out; on text that is composed already nothing changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Protocol, runtime_checkable
+
+import regex
+import Stemmer
+
+from retrievers.contract import Spelled
+
+
+@runtime_checkable
+class Analyser(Protocol):
+    """Text -> tokens, in the order of the text, repeats kept."""
+
+    def __call__(self, text: str) -> list[str]: ...
+
+
+# Snowball's name of each language it stems, by ISO 639-1 code. English is not here: Lucene stems it with Porter's own.
+SNOWBALL = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "eo": "esperanto",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
+UNSPACED = frozenset({"ja", "ko", "th", "zh"})  # words not set apart by spaces, or (Korean) glued to their particles
+
+# EnglishAnalyzer.ENGLISH_STOP_WORDS_SET of Lucene.
+ENGLISH_STOP_WORDS = frozenset(
+    "a an and are as at be but by for if in into is it no not of on or such "  # noqa: SIM905  # words
+    "that the their then there these they this to was will with".split()
+)
+LONGEST = 255  # characters of one token: StandardTokenizer's maxTokenLength
+CACHED_TERMS = 2**16  # words whose term is kept, by language and options
+
+
+def _word_pattern() -> str:
+    """
+    The tokens of Lucene's StandardTokenizer: the word boundaries of UAX #29 (WB4 to WB13b), what is between them left
+    out unless it holds a letter or a digit; each ideograph and each hiragana alone, Thai and its like in whole runs,
+    an emoji sequence whole. Hebrew's own rules for quotes (WB7a to 7c) are left out.
+    """
+    ignored = r"\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}"  # WB4: belongs to the character before
+    letter = r"a-z\p{WB=ALetter}\p{WB=Hebrew_Letter}"
+    digit = r"0-9\p{WB=Numeric}"
+
+    def run(members: str) -> str:
+        return rf"[{members}][{members}{ignored}]*+"
+
+    def joined(members: str, joint: str) -> str:
+        return rf"{run(members)}(?:[{joint}][{ignored}]*+{run(members)})*+"
+
+    letters = joined(letter, r"\p{WB=MidLetter}\p{WB=MidNumLet}\p{WB=Single_Quote}")
+    digits = joined(digit, r"\p{WB=MidNum}\p{WB=MidNumLet}\p{WB=Single_Quote}")
+    katakana, low_line = run(r"\p{WB=Katakana}"), run(r"\p{WB=ExtendNumLet}")
+    alphanumeric = rf"(?:(?:{letters}|{digits})++|{katakana})"
+    word = rf"(?:{low_line})?+{alphanumeric}(?:{low_line}{alphanumeric})*+(?:{low_line})?+"
+    pictograph = rf"(?![©®™〰〽])\p{{Extended_Pictographic}}[{ignored}]*+"
+    return "|".join(
+        (
+            word,
+            run(r"\p{Line_Break=SA}"),
+            rf"[\p{{Script=Han}}\p{{Script=Hiragana}}][{ignored}]*+",
+            rf"{pictograph}(?:(?<=\u200d){pictograph})*+",
+            r"\p{WB=Regional_Indicator}{2}",
+        )
+    )
+
+
+@cache
+def _words() -> Callable[[str], list[str]]:
+    """The tokeniser of `Words`, compiled when first used."""
+    pattern = regex.compile(_word_pattern())
+
+    def words(text: str) -> list[str]:
+        found: list[str] = pattern.findall(text)
+        if all(len(word) <= LONGEST for word in found):
+            return found
+        return [word[start : start + LONGEST] for word in found for start in range(0, len(word), LONGEST)]
+
+    return words
+
+
+@cache
+def _runs() -> Callable[[str], list[str]]:
+    """The tokeniser of `CharNGrams`: runs of letters, digits and marks."""
+    found: Callable[[str], list[str]] = regex.compile(r"[\p{L}\p{N}\p{M}]+").findall
+    return found
+
+
+def _folded(text: str, language: str = "") -> str:
+    """The text composed (NFC) and in lower case; Turkish keeps its two letters i apart."""
+    text = unicodedata.normalize("NFC", text)
+    if language in ("az", "tr"):
+        text = text.replace("İ", "i").replace("I", "ı")
+    return text.lower()
+
+
+# Porter's m > 0: somewhere a vowel is followed by a consonant; y after a consonant is a vowel.
+_MEASURED = regex.compile(r"[aeiou][^aeiou]|(?<=[^aeiouy])y[^aeiou]")
+
+
+@cache
+def _porter() -> Callable[[str], str]:
+    """
+    Porter's stemmer as Lucene has it (PorterStemFilter).
+
+    Snowball's "porter" is the algorithm of the paper (Porter 1980). Lucene follows the author's later program, which
+    departs from it in three points: words of one or two letters stay, and in step 2 -bli becomes -ble (the paper has
+    only -abli) and -logi becomes -log. They are mended here, from outside: what Snowball leaves in -bli or -logi.
+    """
+    stem: Callable[[str], str] = Stemmer.Stemmer("porter", 0).stemWord
+
+    def porter(word: str) -> str:
+        if len(word) < 3:
+            return word
+        term = stem(word)
+        if term.endswith("bli") and _MEASURED.search(term[:-3]):
+            return stem(term[:-1] + "e")
+        if term.endswith("logi") and _MEASURED.search(term[:-4]):
+            return term[:-1]
+        return term
+
+    return porter
+
+
+@cache
+def _term(language: str, stem: bool, stop: bool) -> Callable[[str], str]:
+    """Word -> its term, empty for a stop word. Its cache is what makes a stemmed query cheap."""
+    english = language == "en"
+    stop_words = ENGLISH_STOP_WORDS if stop and english else frozenset()
+    stemmed: Callable[[str], str] = _porter() if stem and english else str
+    if stem and language in SNOWBALL:
+        snowball = Stemmer.Stemmer(SNOWBALL[language], 0).stemWord
+
+        def stemmed(word: str) -> str:
+            # Elisions and the suffixes of names are cut at the typewriter's apostrophe only.
+            found: str = snowball(word.replace("’", "'"))
+            return found
+
+    @lru_cache(maxsize=CACHED_TERMS)
+    def term(word: str) -> str:
+        if english and len(word) >= 2 and word[-1] == "s" and word[-2] in "'’＇":
+            word = word[:-2]
+        return "" if word in stop_words else stemmed(word)
+
+    return term
+
+
+@dataclass(frozen=True, repr=False)
+class Words(Spelled):
+    """
+    Words as Lucene finds them, lower case, without stop words, stemmed.
+
+    English ("en") is Lucene's EnglishAnalyzer, Anserini's default: possessive 's cut, 33 stop words, Porter's stemmer.
+    Any other language has Snowball's stemmer where there is one, else its words as they stand; no stop words are known
+    for it yet, so that `stop` changes English alone.
+
+    language: an ISO 639-1 or 639-3 code; ValueError where it is not two or three small letters.
+    """
+
+    language: str = "en"
+    stem: bool = True
+    stop: bool = True
+
+    def __post_init__(self) -> None:
+        _check_language(self.language)
+
+    def __call__(self, text: str) -> list[str]:
+        term = _term(self.language, self.stem, self.stop)
+        return [found for word in _words()(_folded(text, self.language)) if (found := term(word))]
+
+
+@dataclass(frozen=True, repr=False)
+class CharNGrams(Spelled):
+    """
+    Lower-case n-grams of characters inside words (runs of letters, digits and marks); a word shorter than n is one.
+
+    For languages that do not set words apart by spaces, and Korean, whose nouns carry their particles: bigrams need no
+    dictionary. n: characters (Unicode code points), at least 1, else ValueError.
+    """
+
+    n: int = 2
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"CharNGrams: n was expected to be at least 1, found {self.n}")
+
+    def __call__(self, text: str) -> list[str]:
+        n = self.n
+        return [
+            word[start : start + n] for word in _runs()(_folded(text)) for start in range(max(1, len(word) - n + 1))
+        ]
+
+
+@dataclass(frozen=True, repr=False)
+class Whitespace(Spelled):
+    """The text split at white space, and nothing else: for text that was analysed elsewhere."""
+
+    def __call__(self, text: str) -> list[str]:
+        return text.split()
+
+
+def default_analyser(language: str) -> Analyser:
+    """
+    What an analyser left at its default becomes on a passage set of that language (ISO 639-1).
+
+    Bigrams of characters for Chinese, Japanese, Korean and Thai, words for every other.
+    """
+    _check_language(language)
+    return CharNGrams(2) if language in UNSPACED else Words(language)
+
+
+def _check_language(language: str) -> None:
+    if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
+        raise ValueError(f"language was expected to be an ISO 639 code such as 'en' or 'ko', found {language!r}")
+
+
+# Text that two analysers which differ are likely to treat apart. Changing a line changes every fingerprint.
+PROBE = (
+    "The boxer's gloves weren't hers; James' corner-man said: 'No, not the other boxers’ ones!'",
+    "Possibly an ophthalmology study, generalizations of running runners, at 3.5 mg/kg, 1,000.25 or 50% of v2.0_beta.",
+    "See https://example.org/a_b?q=1&r=x-y or write to first.last@example.org by 12:30 on 2024-05-17.",
+    "Caf\u00e9 and cafe\u0301, na\u00efve, STRASSE and Straße, ﬁne, ＡＢＣ１２３, x² and H₂O, IL-2, p53, a I",
+    "Die Häuser der Städte; les chevaux qu'on aimait; las canciones españolas; casele frumoase și orașul",
+    "Все счастливые семьи похожи; Οι μεγάλες πόλεις της Ελλάδας; những thành phố lớn ở Việt Nam",
+    "ISPARTA'nın gülleri, İstanbul’un kedileri, DIŞARI ılık",
+    "研究者在北京大学工作。東京で寿司をたべた人々、カタカナ・テスト、ﾊﾝｶｸ",
+    "서울에서 열린 경기의 관중은 3만명이었다. 비타민C와 ㄱㄴ",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af 한글",
+    "ذهبت الطالباتُ إلى المدرسةِ الكبيرة في القاهرة ٢٠٢٤",
+    "लड़कियाँ विद्यालय में किताबें पढ़ रही हैं १२३",
+    "ผู้คนในกรุงเทพฯ ชอบกินข้าว ๑๒๓",
+    "👍🏽 👩‍🚀 🇰🇷 ❤️ ☕ © 1️⃣",
+)
+
+
+def fingerprint(analyser: Analyser) -> str:
+    """
+    Sixteen hexadecimal digits (sha256) of what an analyser makes of a fixed text in many languages.
+
+    Two runs whose fingerprints differ counted different tokens, whatever the analysers are called.
+    """
+    tokens = json.dumps([analyser(text) for text in PROBE])
+    return hashlib.sha256(tokens.encode()).hexdigest()[:16]

@@ -25,6 +25,10 @@ Role: TypeAlias = Literal["query", "passage"]
 Fact: TypeAlias = str | int | float | None
 
 
+class Unsupported(ValueError):  # noqa: N818  # a state of a cell, not a mistake
+    """Raised by an adapter that is handed vectors or options that it can not hold by design."""
+
+
 class Hits(NamedTuple):
     """The top k of each query: best first, ties by position."""
 
@@ -106,6 +110,13 @@ class Descriptive(Protocol):
     """Has facts that a reader of its numbers needs: dims, vocabulary, analyser fingerprint, share of passages cut."""
 
     def describe(self) -> dict[str, Fact]: ...
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """An encoder that carries a model: the hash of the model's bytes, told without loading it."""
+
+    def fingerprint(self) -> str: ...
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -57,6 +58,17 @@ class Entry:
         if protocol is not None:
             self._check(adapter, protocol)
         return adapter
+
+    def source_sha256(self) -> str:
+        """sha256 of the code of an adapter: of its file, or of every Python file of its top-level package."""
+        module_name, _, _ = self.target.rpartition(":")
+        files = [Path(module_name)]
+        if not module_name.endswith(".py"):
+            spec = importlib.util.find_spec(module_name.partition(".")[0])
+            files = [Path(spec.origin)] if spec is not None and spec.origin else []
+            if spec is not None and spec.submodule_search_locations:
+                files = [p for folder in spec.submodule_search_locations for p in sorted(Path(folder).rglob("*.py"))]
+        return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
 
     def _check(self, adapter: type, protocol: type) -> None:
         """Every method the protocol asks for is there and takes what the harness will hand it."""
@@ -203,9 +215,9 @@ class _Reader:
     def _call(self, adapter: type, node: ast.Call) -> Any:  # Any: see parse
         parameters = inspect.signature(adapter).parameters
         options = [self.option(argument) for argument in node.args]
-        named = {}
+        named: dict[str, Any] = {}  # Any: option values
         for keyword in node.keywords:
-            if keyword.arg not in parameters:
+            if keyword.arg is None or keyword.arg not in parameters:
                 near = difflib.get_close_matches(str(keyword.arg), parameters, n=1, cutoff=0.5)
                 hint = f" Did you mean {near[0]}?" if near else ""
                 raise SpellingError(

@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+# torch first, as pinned: a later package would otherwise pull another build of it
+TORCH := torch==2.13.0
+
+.PHONY: bench test calibrate published format clean
+
+bench: .venv/installed  ## run the default suite and print its table
+	$(BIN)/sparring run first
+
+test: .venv/installed  ## format check, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
+	$(BIN)/sparring run published
+
+calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
+	$(BIN)/python tests/calibrate.py
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,238 @@
+"""The `sparring` command: thin, and nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bench.corpora import PassageSet
+    from bench.formats.table import Columns
+    from bench.suite import Suite
+    from retrievers.registry import Registry
+
+OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
+
+app = typer.Typer(
+    name="sparring",
+    help="Sparse and dense retrievers in the same ring: recall, latency and memory over the same passages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
+
+
+@app.command()
+def run(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'."),
+    ] = None,
+    passages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--passages", help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table; repeatable."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The run folder; the same suite resumes.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' text.")] = None,
+    title: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' titles.")] = None,
+    identifier: Annotated[str | None, typer.Option("--id", help="Of a table: the column of the passages' ids.")] = None,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queries", help="Of a table: the file of queries. A number: how many queries are timed at most."
+        ),
+    ] = None,
+    query_text: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of asking and serving.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of samples and order.")] = None,
+    mode: Annotated[list[str] | None, typer.Option(help="single, batch, joint; repeatable.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.001, help="Limit of time of one stage.")] = None,
+    memory: Annotated[str | None, typer.Option(help='Limit of memory of one stage, "8GB".')] = None,
+    plugin: Plugin = None,
+) -> None:
+    """Run a suite, or retrievers on passage sets, and print the table."""
+    from rich.console import Console
+
+    from bench import corpora, store, suite
+    from bench.report import table as tables
+    from bench.report.agreement import disagreements
+    from bench.report.progress import shown
+
+    own = {"text": text, "title": title, "id": identifier, "query_text": query_text, "language": language}
+    numbers, files = _numbers(queries or [])
+    changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
+    limits = {"seconds": seconds, "memory": memory}
+    chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
+    columns = _columns(own | {"queries": files, "qrels": str(qrels) if qrels else None})
+    registry = _registry(plugin)
+    sets = [_load(name, columns if passages and name not in corpora.names() else None) for name in chosen.passages]
+    folder = output or _dated(chosen.name)
+    console = Console()
+    with shown(Console(stderr=True)) as progress:
+        from bench.run import run as run_suite
+
+        outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
+    done = [store.read(folder)]
+    tables.terminal(done, console)
+    disagreements(done[0], sets, console)
+    typer.echo(
+        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
+        f"records in {folder}",
+        err=True,
+    )
+    raise typer.Exit(CELL_FAILED if outcome.failed else OK)
+
+
+@app.command()
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV, every field.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
+) -> None:
+    """Print the table of one or several runs."""
+    from rich.console import Console
+
+    from bench import store
+    from bench.report import table as tables
+
+    if as_json + markdown + csv > 1:
+        raise typer.BadParameter("--json, --markdown and --csv exclude each other")
+    read = [store.read(folder) for folder in runs]
+    if as_json:
+        typer.echo(tables.as_json(read))
+    elif csv:
+        typer.echo(tables.csv(read), nl=False)
+    elif markdown:
+        typer.echo(tables.markdown(read, by_label=labels), nl=False)
+    else:
+        tables.terminal(read, Console(), by_label=labels)
+
+
+@app.command()
+def datasets(as_json: Json = False) -> None:
+    """List the passage sets that have a card, and whether their files are at hand."""
+    from bench import cards, corpora
+    from bench.report.lists import print_rows
+
+    rows = []
+    for name in corpora.names():
+        card = corpora.card(name)
+        rows.append(
+            {
+                "name": name,
+                "language": card.language,
+                "passages": card.counts.passages,
+                "queries": card.counts.queries,
+                "judgments": card.counts.judgments,
+                "at_hand": cards.at_hand(name),
+                "licence": card.licence,
+                "title": card.title,
+            }
+        )
+    print_rows(rows, as_json=as_json)
+
+
+@app.command()
+def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
+    """List the encoders, storages, retrievers and analysers that can be spelled, with their options."""
+    from bench.report.lists import adapters, print_rows
+
+    print_rows(adapters(_registry(plugin)), as_json=as_json)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the TREC run files into.")],
+) -> None:
+    """Write each cell's hits as a TREC run file, and each passage set's qrels, for other tools to score."""
+    from bench import store
+    from bench.export import export as export_run
+
+    for path in export_run(store.read(folder), output):
+        typer.echo(str(path))
+
+
+def _suite(what: list[str], passages: list[str]) -> Suite:
+    from bench import suite
+
+    if passages:
+        if not what:
+            raise typer.BadParameter("with --passages, at least one retriever is expected: 'BM25() @ CSR()'")
+        return suite.from_retrievers(passages, what)
+    if len(what) != 1:
+        raise typer.BadParameter(
+            f"expected one suite ({', '.join(suite.shipped())}, or a TOML file), found {len(what)}; "
+            "retrievers are run with --passages"
+        )
+    return suite.load(what[0])
+
+
+def _numbers(values: list[str]) -> tuple[int | None, str | None]:
+    """`--queries` takes a number (how many are timed) and a file (what is asked): (number, file)."""
+    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]+", value)]
+    files = [value for value in values if not re.fullmatch(r"[0-9]+", value)]
+    if len(numbers) > 1 or len(files) > 1:
+        raise typer.BadParameter("--queries takes one file and one number at most")
+    return next(iter(numbers), None), next(iter(files), None)
+
+
+def _columns(given: dict[str, str | None]) -> Columns | None:
+    """How one's own files are read; None where nothing was said."""
+    from bench.corpora import Columns
+
+    named = {name: value for name, value in given.items() if value is not None}
+    return Columns(**named) if named else None
+
+
+def _load(name: str, columns: Columns | None = None) -> PassageSet:
+    from bench import corpora
+
+    return corpora.load(name, columns=columns)
+
+
+def _registry(plugins: list[Path] | None) -> Registry:
+    from retrievers.registry import installed
+
+    registry = installed()
+    for path in plugins or []:
+        registry.add_file(path)
+    return registry
+
+
+def _dated(name: str) -> Path:
+    """results/<date>-<name>, which git ignores; a number is added where that is taken."""
+    stem = f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-{name}"
+    return Path("results") / stem
+
+
+def main() -> None:
+    """Run the command; a caller's mistake is one clear message and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except Exception as error:
+        from bench.errors import InputError
+        from retrievers.registry import PluginError, SpellingError
+
+        if not isinstance(error, InputError | PluginError | SpellingError):
+            raise
+        typer.echo(f"sparring: {error}", err=True)
+        sys.exit(INPUT_ERROR)

@@ -1,0 +1,133 @@
+"""The environment instrument: what of the machine and the software decides numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from bench.record import Environment
+
+LIBRARIES = (
+    "faiss-cpu",
+    "ir-measures",
+    "numba",
+    "numpy",
+    "PyStemmer",
+    "pytrec-eval-terrier",
+    "rank-bm25",
+    "regex",
+    "scikit-learn",
+    "scipy",
+    "sentence-transformers",
+    "sparring",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+HARDWARE = ("cpu", "cores", "memory_bytes", "accelerator")  # latency is not compared where one of these differs
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def code_sha256(*packages: str) -> str:
+    """sha256 over every Python file of some packages of this project (`bench`, `retrievers`), names and bytes."""
+    home = Path(__file__).parent.parent
+    total = hashlib.sha256()
+    for package in packages:
+        for path in sorted((home / package).rglob("*.py")):
+            total.update(str(path.relative_to(home)).encode() + b"\0")
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that numbers depend on, of those that are installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def collect() -> Environment:
+    """The environment of this process."""
+    commit, dirty = _checkout()
+    return Environment(
+        cpu=_cpu(),
+        cores=cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        kernel=platform.release(),
+        platform=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        accelerator=_accelerator(),
+        libraries=versions(),
+        commit=commit,
+        dirty=dirty,
+        code_sha256=code_sha256("bench", "retrievers"),
+    )
+
+
+def differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
+    """Field -> its two values, of every field that differs; a library is `libraries.NAME`."""
+    found: dict[str, tuple[object, object]] = {}
+    for name in Environment.__struct_fields__:
+        one, other = getattr(a, name), getattr(b, name)
+        if name == "libraries":
+            for library in sorted(one.keys() | other.keys()):
+                if one.get(library) != other.get(library):
+                    found[f"libraries.{library}"] = (one.get(library), other.get(library))
+        elif one != other:
+            found[name] = (one, other)
+    return found
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _accelerator() -> str | None:
+    """The GPU's name, asked of its driver's own tool: importing torch to ask would take seconds."""
+    try:
+        answer = subprocess.run(  # fixed arguments
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607  # found on PATH
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else None
+
+
+def _checkout() -> tuple[str | None, bool | None]:
+    """Commit of the checkout that this package lies in, and whether it has uncommitted changes."""
+    home = Path(__file__).parent.parent
+    if not (home / ".git").exists():
+        return None, None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(home), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603  # fixed
+
+    try:
+        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "--untracked-files=no").strip())
+    except (OSError, subprocess.SubprocessError):
+        return None, None

@@ -1,0 +1,64 @@
+"""BEIR: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv. Thakur et al. 2021, "BEIR: A heterogeneous benchmark ..."."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import InputError
+from bench.formats import Collection, Passage, Query, qrels, unique
+from bench.formats.files import Content, json_lines
+
+
+class _PassageLine(msgspec.Struct):
+    id: str | int = msgspec.field(name="_id")
+    text: str
+    title: str | None = None
+
+
+class _QueryLine(msgspec.Struct):
+    id: str | int = msgspec.field(name="_id")
+    text: str
+    label: str | int | None = None  # ours: what the query tests
+
+
+def read(passages: Content, queries: Content, judgments: Content | None) -> Collection:
+    """The collection of three files; without the third it has no qrels. Other keys of a line are left alone."""
+    return Collection(
+        unique(
+            (
+                (place, Passage(str(line.id), line.title or "", line.text))
+                for place, line in json_lines(passages, _PassageLine)
+            ),
+            "passage",
+            passages.path,
+        ),
+        unique(
+            (
+                (place, Query(str(line.id), line.text, None if line.label is None else str(line.label)))
+                for place, line in json_lines(queries, _QueryLine)
+            ),
+            "query",
+            queries.path,
+        ),
+        None if judgments is None else qrels.read(judgments),
+    )
+
+
+def qrels_file(folder: Path, split: str = "test") -> Path | None:
+    """
+    The qrels of a split in a BEIR folder, None where the folder has no qrels at all.
+
+    Raises InputError where it has those of other splits only.
+    """
+    there = sorted((folder / "qrels").glob("*.tsv*"))
+    for name in (f"{split}.tsv", f"{split}.tsv.gz"):
+        if folder / "qrels" / name in there:
+            return folder / "qrels" / name
+    if there:
+        raise InputError(
+            f"{folder}: expected qrels/{split}.tsv, found {', '.join(path.name for path in there)}: "
+            f"name the file of qrels to use"
+        )
+    return None

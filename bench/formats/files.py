@@ -1,0 +1,90 @@
+"""Files -> text and lines: gzip, UTF-8 and JSON, with errors that name the file and the line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from bench.errors import InputError
+
+EXCERPT = 60  # characters of a broken line that its error shows
+Decoded = TypeVar("Decoded")
+
+
+class Content(NamedTuple):
+    """A file that was read whole."""
+
+    path: Path  # as it was found, for messages
+    data: bytes  # uncompressed
+
+
+def read(path: Path) -> Content:
+    """The content of a file, uncompressed where its name ends in .gz; InputError where it can not be had whole."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: expected a file that can be read, found: {reason}") from error
+    if path.suffix != ".gz":
+        return Content(path, data)
+    try:
+        return Content(path, gzip.decompress(data))
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: expected a whole gzip file, found a truncated or damaged one ({error}): get the file anew"
+        ) from error
+
+
+def kind(path: Path) -> str:
+    """The suffix that tells the format, in lower case: `.csv` for docs.csv and for docs.csv.gz."""
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def text(content: Content) -> str:
+    """The content as text, a byte order mark dropped; InputError for what is not UTF-8 and for NUL bytes."""
+    try:
+        decoded = content.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{content.path}:{line}: expected UTF-8, found the byte 0x{error.object[error.start]:02x} "
+            f"({error.reason}): save the file as UTF-8"
+        ) from error
+    nul = decoded.find("\0")
+    if nul >= 0:
+        line = decoded.count("\n", 0, nul) + 1
+        raise InputError(f"{content.path}:{line}: expected text, found a NUL byte: the file is damaged, or no text")
+    return decoded
+
+
+def lines(content: Content) -> Iterator[tuple[str, str]]:
+    """Every line that is not blank with its place, `path:number`, from 1."""
+    # Not str.splitlines: it also splits at characters such as U+2028, which JSON strings may hold.
+    for number, line in enumerate(text(content).split("\n"), start=1):
+        if line.strip():
+            yield f"{content.path}:{number}", line.removesuffix("\r")
+
+
+def json_lines(content: Content, shape: type[Decoded]) -> Iterator[tuple[str, Decoded]]:
+    """Every line that is not blank as the JSON object that `shape` describes, with its place."""
+    decoder = msgspec.json.Decoder(shape)
+    for place, line in lines(content):
+        yield place, _decode(decoder, line, place)
+
+
+def json_document(content: Content, shape: type[Decoded]) -> Decoded:
+    """The whole file as one JSON object that `shape` describes."""
+    return _decode(msgspec.json.Decoder(shape), text(content), str(content.path))
+
+
+def _decode(decoder: msgspec.json.Decoder[Decoded], source: str, place: str) -> Decoded:
+    try:
+        return decoder.decode(source)
+    except (msgspec.DecodeError, RecursionError) as error:
+        excerpt = source if len(source) <= EXCERPT else source[:EXCERPT] + "..."
+        raise InputError(f"{place}: expected a JSON object of its format, found {excerpt!r}: {error}") from error

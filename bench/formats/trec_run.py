@@ -1,0 +1,140 @@
+"""
+TREC run files: hits as text that trec_eval and its kin read. One line a hit: `query Q0 passage rank score tag`.
+
+trec_eval ignores the rank and the order of the lines: it sorts by score, kept as a C float, and breaks ties by passage
+id, descending. So the scores written here fall strictly as 32-bit floats, and any reader finds our ranking.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from retrievers.contract import Hits
+
+FIELDS = "query Q0 passage rank score tag"
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequence[str], tag: str) -> None:
+    """
+    Write the hits of all queries; a query without hits has no line, and padding is never written.
+
+    A score that ties with the one above it is written as the next lower 32-bit float, and so on down: the file ranks as
+    the hits do, at the cost of the last bits of tied scores. The file appears whole or not at all.
+
+    Raises InputError for an id or a tag with white space (it would add a field to the line), for a score that is not
+    finite, and for hits that are not in order, best first.
+    """
+    if hits.rows.ndim != 2 or len(hits.rows) != len(query_ids) or hits.rows.max(initial=-1) >= len(passage_ids):
+        raise InputError(
+            f"{path}: hits for {len(query_ids)} queries among {len(passage_ids)} passages were expected, "
+            f"found shape {hits.rows.shape}, highest position {hits.rows.max(initial=-1)}"
+        )
+    scores = _strictly_falling(path, hits, query_ids)
+    _check_field(path, "tag", tag)
+    for query in query_ids:
+        _check_field(path, "query id", query)
+    for row in np.unique(hits.rows[hits.rows >= 0]).tolist():
+        _check_field(path, "passage id", passage_ids[row])
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            for query, rows, row_scores in zip(query_ids, hits.rows.tolist(), scores.tolist(), strict=True):
+                ranked = [(row, score) for row, score in zip(rows, row_scores, strict=True) if row >= 0]
+                # Nine significant digits read back to the same 32-bit float, by way of a 64-bit one too.
+                file.writelines(
+                    f"{query} Q0 {passage_ids[row]} {rank} {score:.9g} {tag}\n"
+                    for rank, (row, score) in enumerate(ranked, start=1)
+                )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArray[np.float32]:
+    """The scores, each lowered to below the one above it where it is not already: (n_queries, k), padding -inf."""
+    found = hits.rows >= 0
+    with np.errstate(over="ignore"):  # what does not fit a 32-bit float is infinite, and is refused
+        scores = np.where(found, hits.scores, -np.inf).astype(np.float32)
+        _refuse(path, hits.rows, found & ~np.isfinite(scores), query_ids, "has a score that is not finite")
+        rising = np.zeros_like(found)
+        rising[:, 1:] = scores[:, 1:] > scores[:, :-1]
+        _refuse(path, hits.rows, rising, query_ids, "scores higher than the one before it; best first was expected")
+        for rank in range(1, scores.shape[1]):
+            below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
+            scores[:, rank] = np.minimum(scores[:, rank], below)
+        _refuse(path, hits.rows, found & np.isinf(scores), query_ids, "ties at the lowest 32-bit float there is")
+    return scores
+
+
+def _refuse(
+    path: Path, rows: NDArray[np.int64], wrong: NDArray[np.bool_], query_ids: Sequence[str], problem: str
+) -> None:
+    """InputError that names the first hit that is wrong, if any is."""
+    if wrong.any():
+        query, rank = np.argwhere(wrong)[0].tolist()
+        raise InputError(
+            f"{path}: can not be written: hit {rank + 1} of query {query_ids[query]!r} "
+            f"(position {rows[query, rank]}) {problem}"
+        )
+
+
+def _check_field(path: Path, what: str, text: str) -> None:
+    """InputError unless the text is one field of a line, in whatever language the line is split."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: can not be written: {what} {text!r} has no UTF-8 form") from None
+    if text.split() != [text] or "\0" in text or text.startswith(BYTE_ORDER_MARK):
+        raise InputError(
+            f"{path}: can not be written: a {what} of a run file is one word, found {text!r}. Change the id in the "
+            f"passage set: white space ends a field of {FIELDS!r}, and nothing escapes it"
+        )
+
+
+def read(path: Path) -> dict[str, dict[str, float]]:
+    """
+    The scores of a run file: query id -> passage id -> score, in the order of the lines.
+
+    Fields end at ASCII white space, as trec_eval has it; the rank is ignored, also as trec_eval has it; blank lines
+    are passed over. Raises InputError with the file and the line: unreadable, not UTF-8, not six fields, a score that
+    is no finite number, a passage named twice for one query.
+    """
+    run: dict[str, dict[str, float]] = {}
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                fields = (line.removeprefix(BYTE_ORDER_MARK.encode()) if number == 1 else line).split()
+                if fields:
+                    _add(run, fields, f"{path}, line {number}")
+    except OSError as error:
+        raise InputError(f"{path}: a run file was expected, {error.strerror or error}") from error
+    return run
+
+
+def _add(run: dict[str, dict[str, float]], fields: list[bytes], place: str) -> None:
+    """Put one line into the run."""
+    if len(fields) != len(FIELDS.split()):
+        raise InputError(f"{place}: six fields were expected ({FIELDS}), found {len(fields)}")
+    try:
+        query, _, passage, _, score, _ = (field.decode() for field in fields)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place}: UTF-8 was expected, found the byte {error.object[error.start]:#04x}") from error
+    try:
+        value = math.nan if "_" in score else float(score)  # Python alone reads 1_000 as a number
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{place}: a finite number was expected as the score, found {score!r}")
+    scores = run.setdefault(query, {})
+    if passage in scores:
+        raise InputError(f"{place}: passage {passage!r} is there already for query {query!r}: remove one of the lines")
+    scores[passage] = value

@@ -1,0 +1,50 @@
+"""What an adapter hands back is checked before it is measured or kept: a broken contract is a failed cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+
+def check_vectors(vectors: object, n: int, what: str) -> int | None:
+    """The number of non-zeros (None: dense); TypeError or ValueError where an encoder broke the contract."""
+    if not isinstance(vectors, np.ndarray | csr_array):
+        raise TypeError(f"encoding {what}: expected a csr_array or an ndarray, found {type(vectors).__name__}")
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[0] != n:
+        raise ValueError(
+            f"encoding {what}: expected float32 of shape ({n}, dims), found {vectors.dtype} of shape {vectors.shape}"
+        )
+    values = vectors if isinstance(vectors, np.ndarray) else vectors.data
+    if not np.isfinite(values).all():
+        raise ValueError(f"encoding {what}: expected finite numbers, found NaN or infinity")
+    return None if isinstance(vectors, np.ndarray) else int(vectors.nnz)
+
+
+def check_hits(hits: Any, n_queries: int, depth: int, n_passages: int) -> None:  # Any: what an adapter gave back
+    """ValueError where hits break the contract: shape, dtype, order, range, padding, repetition."""
+    rows, scores = hits.rows, hits.scores
+    if rows.shape != (n_queries, depth) or scores.shape != (n_queries, depth):
+        raise ValueError(f"hits: expected shape ({n_queries}, {depth}), found rows {rows.shape}, scores {scores.shape}")
+    if rows.dtype != np.int64 or scores.dtype != np.float32:
+        raise ValueError(f"hits: expected rows int64 and scores float32, found {rows.dtype} and {scores.dtype}")
+    found = rows >= 0
+    problems: Sequence[tuple[str, Any]] = (
+        ("rows within the passages", (rows < -1) | (rows >= n_passages)),
+        ("padding (row -1, score -inf) last", (~found[:, :-1] & found[:, 1:])),
+        ("the score -inf on padding alone", found != np.isfinite(scores)),
+        ("scores descending", found[:, 1:] & (scores[:, :-1] < scores[:, 1:])),
+        ("ties by position", found[:, 1:] & (scores[:, :-1] == scores[:, 1:]) & (rows[:, :-1] > rows[:, 1:])),
+        ("each passage once", _repeated(rows)),
+    )
+    for expected, broken in problems:
+        if broken.any():
+            query, rank = np.argwhere(broken)[0]
+            raise ValueError(f"hits: expected {expected}; query {query} breaks it at rank {rank + 1}")
+
+
+def _repeated(rows: Any) -> Any:  # Any: numpy arrays
+    ordered = np.sort(rows, axis=1)
+    return (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)

@@ -1,0 +1,151 @@
+"""
+The latency instrument: the clock, the loops, and the percentiles (design, section 7, rules 4 to 6).
+
+`single` is a closed loop, one query after the other: its figures are service times, not latencies under load.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.record import Latency
+
+WARM_UP_QUERIES = 50
+SECONDS_A_ROUND = 1.0  # a round repeats its queries until it has taken at least this long
+QUERIES_PER_TAIL = 10  # a percentile p needs 10 / (1 - p) distinct queries
+
+
+def _device_barrier() -> Callable[[], None] | None:
+    """What waits for the accelerator to finish, where one is in use: a stamp before that times the launch only."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    barrier: Callable[[], None] = torch.cuda.synchronize
+    return barrier
+
+
+def timed(call: Callable[[], object]) -> tuple[float, object]:
+    """Seconds that one call took, and what it gave."""
+    barrier = _device_barrier()
+    start = time.perf_counter()
+    result = call()
+    if barrier is not None:
+        barrier()
+    return time.perf_counter() - start, result
+
+
+def single(ask: Callable[[int], object], n_queries: int, seconds: float = SECONDS_A_ROUND) -> NDArray[np.int64]:
+    """
+    Time every query on its own, in whole passes, until `seconds` have gone by.
+
+    ask: answers the query of that position. Returns (n_passes, n_queries) int64, nanoseconds.
+    """
+    barrier = _device_barrier()
+    clock = time.perf_counter_ns
+    passes: list[list[int]] = []
+    begin = clock()
+    while not passes or clock() - begin < seconds * 1e9:
+        samples = [0] * n_queries
+        for query in range(n_queries):
+            start = clock()
+            ask(query)
+            if barrier is not None:
+                barrier()
+            samples[query] = clock() - start
+        passes.append(samples)
+        if n_queries == 0:
+            break
+    return np.array(passes, np.int64).reshape(len(passes), n_queries)
+
+
+def staged(
+    first: Callable[[int], object],
+    second: Callable[[object], object],
+    n_queries: int,
+    seconds: float = SECONDS_A_ROUND,
+) -> NDArray[np.int64]:
+    """
+    Time two stages of each query in one process: `second` is handed what `first` gave.
+
+    Returns (n_passes, n_queries, 2) int64, nanoseconds.
+    """
+    barrier = _device_barrier()
+    clock = time.perf_counter_ns
+    passes: list[list[tuple[int, int]]] = []
+    begin = clock()
+    while not passes or clock() - begin < seconds * 1e9:
+        samples = [(0, 0)] * n_queries
+        for query in range(n_queries):
+            start = clock()
+            between = first(query)
+            if barrier is not None:
+                barrier()
+            middle = clock()
+            second(between)
+            if barrier is not None:
+                barrier()
+            samples[query] = (middle - start, clock() - middle)
+        passes.append(samples)
+        if n_queries == 0:
+            break
+    return np.array(passes, np.int64).reshape(len(passes), n_queries, 2)
+
+
+def batch(ask: Callable[[], object], seconds: float = SECONDS_A_ROUND) -> NDArray[np.int64]:
+    """Time one batch as it was asked, again and again until `seconds` have gone by: (n_repeats,) int64, nanoseconds."""
+    barrier = _device_barrier()
+    clock = time.perf_counter_ns
+    samples: list[int] = []
+    begin = clock()
+    while not samples or clock() - begin < seconds * 1e9:
+        start = clock()
+        ask()
+        if barrier is not None:
+            barrier()
+        samples.append(clock() - start)
+    return np.array(samples, np.int64)
+
+
+def percentile(rounds: Sequence[NDArray[np.int64]], p: float) -> float | None:
+    """
+    The median over rounds of each round's percentile, in milliseconds.
+
+    rounds: each (n_passes, n_queries) nanoseconds. None with fewer than 10 / (1 - p) distinct queries.
+    """
+    if not rounds or any(samples.size == 0 for samples in rounds):
+        return None
+    n_queries = min(samples.shape[1] for samples in rounds)
+    if n_queries * (1 - p) < QUERIES_PER_TAIL - 1e-9:
+        return None
+    return float(np.median([np.quantile(samples, p) for samples in rounds])) / 1e6
+
+
+def summary(rounds: Sequence[NDArray[np.int64]], cold_ms: Sequence[float | None] = ()) -> Latency | None:
+    """The percentiles of some rounds of (n_passes, n_queries) nanoseconds."""
+    if not rounds:
+        return None
+    cold = [ms for ms in cold_ms if ms is not None]
+    return Latency(
+        p50=percentile(rounds, 0.50),
+        p95=percentile(rounds, 0.95),
+        p99=percentile(rounds, 0.99),
+        cold=float(np.median(cold)) if cold else None,
+    )
+
+
+def end_to_end(encode: NDArray[np.int64], search: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Encode + search, query by query and pass by pass, of two rounds timed apart: (n_passes, n_queries)."""
+    passes = min(len(encode), len(search))
+    return encode[:passes] + search[:passes]
+
+
+def throughput(rounds: Sequence[NDArray[np.int64]], n_queries: int) -> float | None:
+    """Queries a second in batch: the median over rounds of n_queries / the round's median batch time."""
+    if not rounds or n_queries == 0:
+        return None
+    return float(np.median([n_queries / (np.median(samples) / 1e9) for samples in rounds]))

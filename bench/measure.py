@@ -1,0 +1,290 @@
+"""Stage results of the cells of one passage set -> their measurements."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import latency, memory, quality
+from bench.corpora import PassageSet, text_bytes
+from bench.record import Fact, Footprint, Latency, Measurement, Memory, StageResult
+from bench.store import read_hits
+from bench.suite import Suite
+from retrievers.contract import Hits, VectorRetriever, is_exact, spell
+from retrievers.registry import spelled_in_full
+
+OVERLAP_K = 10
+LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
+
+
+@dataclass(frozen=True)
+class CellResults:
+    """All that was measured of one cell."""
+
+    key: str
+    spelling: str
+    written: Any  # Any: an adapter as the suite spells it, or None where it can not be made
+    retriever: Any  # Any: the same with its defaults resolved
+    failure: StageResult | None
+    encode: StageResult | None
+    matrix_key: str | None
+    build: StageResult | None
+    asks: tuple[StageResult, ...]
+    serves: tuple[StageResult, ...]
+    joints: tuple[StageResult, ...]
+    predicted_bytes: int | None
+
+    @property
+    def encoder(self) -> str | None:
+        return _parts(self.retriever)[0]
+
+
+def _parts(retriever: object) -> tuple[str | None, str | None]:
+    """The spellings of encoder and storage; (None, None) of an engine."""
+    if not isinstance(retriever, VectorRetriever):
+        return None, None
+    return spell(retriever.encoder), spell(retriever.storage)
+
+
+def measurement(cells: Sequence[CellResults], suite: Suite, passage_set: PassageSet, folder: Path) -> list[Measurement]:
+    """One record a cell; agreement is reckoned among the cells given."""
+    hits = {cell.key: read_hits(folder, cell.key) for cell in cells if cell.failure is None}
+    exact = {cell.encoder or "": cell.key for cell in cells if cell.encoder and cell.key in hits and exactness(cell)}
+    baseline = next((cell.key for cell in cells if cell.spelling == suite.baseline and cell.key in hits), None)
+    return [_one(cell, suite, passage_set, folder, hits, exact.get(cell.encoder or ""), baseline) for cell in cells]
+
+
+def exactness(cell: CellResults) -> bool | None:
+    retriever = cell.retriever
+    return is_exact(retriever.storage if isinstance(retriever, VectorRetriever) else retriever)
+
+
+def _relative(path: str) -> str:
+    """A file's place in its run folder, whatever the folder was called when it was written."""
+    return "/".join(Path(path).parts[-2:])
+
+
+def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDArray[np.int64]]:
+    """The raw times of some rounds, nanoseconds, of those that have them."""
+    found = []
+    for result in results:
+        if result.samples:
+            with np.load(folder / _relative(result.samples), allow_pickle=False) as arrays:
+                if name in arrays:
+                    found.append(arrays[name])
+    return found
+
+
+def _one(
+    cell: CellResults,
+    suite: Suite,
+    passage_set: PassageSet,
+    folder: Path,
+    hits: dict[str, Hits],
+    exact: str | None,
+    baseline: str | None,
+) -> Measurement:
+    encoder, storage = _parts(cell.written)
+    failure = cell.failure
+    own = hits.get(cell.key)
+    first = cell.serves[0] if cell.serves else None
+    build = cell.build or first
+    storage_weight, storage_flags = _footprint(cell.serves, cell.build, "storage" if encoder else "engine")
+    encoder_weight, encoder_flags = _footprint(cell.asks, cell.encode, "encoder")
+    facts = _facts(cell)
+    return Measurement(
+        cell=cell.key,
+        suite=suite.name,
+        passage_set=passage_set.name,
+        passage_set_sha256=passage_set.sha256,
+        language=passage_set.language,
+        retriever=cell.spelling,
+        encoder=encoder,
+        storage=storage,
+        resolved=spell(cell.retriever) if cell.retriever is not None else cell.spelling,
+        options=_options(cell.retriever),
+        status="ok" if failure is None else failure.status,
+        reason="" if failure is None else failure.reason,
+        output=() if failure is None else failure.output,
+        seed=suite.seed,
+        rounds=len(cell.serves),
+        threads=suite.threads,
+        encode_threads=cell.encode.threads if cell.encode else None,
+        k=suite.k,
+        depth=suite.depth,
+        limit_seconds=suite.limits.seconds,
+        limit_memory_bytes=suite.limits.memory_bytes,
+        limited_by=first.limited_by if first else "",
+        n_passages=len(passage_set.passages),
+        n_queries=len(passage_set.queries),
+        n_merged=len(passage_set.merged),
+        unknown_judgments=passage_set.unknown_judgments,
+        text_bytes=text_bytes(passage_set),
+        shape=cell.encode.shape if cell.encode else None,
+        nonzeros=cell.encode.nonzeros if cell.encode else None,
+        exact=exactness(cell),
+        **_quality(cell.key, own, suite, passage_set, folder),
+        overlap_with_exact=_overlap(own, hits.get(exact or "")) if exact != cell.key else None,
+        overlap_with_baseline=_overlap(own, hits.get(baseline or "")),
+        **_times(cell, folder, len(passage_set.queries), suite),
+        encode_seconds=cell.encode.build_seconds if cell.encode else None,
+        build_seconds=build.build_seconds if build else None,
+        load_seconds=_median([result.load_seconds for result in cell.serves]) if cell.build else None,
+        storage_weight=storage_weight,
+        encoder_weight=encoder_weight,
+        build_memory=build.build_memory if build else None,
+        serve_memory=_typical([result.serve_memory for result in cell.serves]),
+        predicted_bytes=cell.predicted_bytes,
+        split=all(result.split for result in (*cell.serves, *cell.asks)),
+        reused_matrix=cell.encode.reused if cell.encode else False,
+        matrix_key=cell.matrix_key,
+        facts=facts,
+        flags=(*storage_flags, *encoder_flags, *_flags(facts, cell)),
+        files=_files(cell),
+    )
+
+
+def _options(retriever: Any) -> dict[str, dict[str, str]]:  # Any: an adapter or None
+    if retriever is None:
+        return {}
+    if isinstance(retriever, VectorRetriever):
+        return {"encoder": spelled_in_full(retriever.encoder), "storage": spelled_in_full(retriever.storage)}
+    return {"retriever": spelled_in_full(retriever)}
+
+
+def _quality(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path) -> dict[str, Any]:
+    """The quality fields of a record (Any: of their several types); the value of every query is kept in a file."""
+    fields: dict[str, Any] = dict.fromkeys(  # Any: see above
+        ("quality", "quality_by_label", "label_counts", "n_judged", "n_unanswered", "tie_rate")
+    )
+    if hits is None:
+        return fields
+    fields["tie_rate"] = quality.tie_rate(hits, suite.k)
+    qrels = passage_set.qrels
+    if qrels is None:
+        return fields
+    values = quality.measure(hits, passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures)
+    np.savez_compressed(folder / "quality" / f"{key}.npz", **values)  # type: ignore[arg-type]  # measures by name
+    judged = quality.judged(passage_set.query_ids, qrels)
+    fields["n_judged"] = int(judged.sum())
+    fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)
+    fields["quality"] = {name: quality.mean(one) for name, one in values.items()}
+    if passage_set.labels is not None:
+        labels = [label for label, is_judged in zip(passage_set.labels, judged, strict=True) if is_judged]
+        by_label = {name: quality.by_label(one, labels) for name, one in values.items()}
+        groups = by_label[suite.primary]
+        fields["label_counts"] = {label: count for label, (count, _) in groups.items()}
+        fields["quality_by_label"] = {
+            label: {name: means[label][1] for name, means in by_label.items()} for label in groups
+        }
+    return fields
+
+
+def _overlap(one: Hits | None, other: Hits | None) -> float | None:
+    if one is None or other is None or len(one.rows) == 0:
+        return None
+    return float(quality.overlap(one, other, OVERLAP_K).mean())
+
+
+def _times(cell: CellResults, folder: Path, n_queries: int, suite: Suite) -> dict[str, Any]:  # Any: record fields
+    searches, encodes = samples(folder, cell.serves, "single"), samples(folder, cell.asks, "single")
+    search = latency.summary(searches, [result.cold_ms for result in cell.serves])
+    encode = latency.summary(encodes, [result.cold_ms for result in cell.asks])
+    timed = min(suite.queries, n_queries)
+    search_qps = latency.throughput(samples(folder, cell.serves, "batch"), timed)
+    encode_qps = latency.throughput(samples(folder, cell.asks, "batch"), timed)
+    single: Latency | None = search
+    whole_qps = search_qps
+    if cell.encoder:
+        both = [latency.end_to_end(*pair) for pair in zip(encodes, searches, strict=False)]
+        single = latency.summary(
+            both,
+            [
+                a.cold_ms + s.cold_ms
+                for a, s in zip(cell.asks, cell.serves, strict=False)
+                if a.cold_ms is not None and s.cold_ms is not None
+            ],
+        )
+        whole_qps = 1 / (1 / encode_qps + 1 / search_qps) if encode_qps and search_qps else None
+    return {
+        "single": single,
+        "encode": encode,
+        "search": search,
+        "joint": latency.summary([times.sum(axis=2) for times in samples(folder, cell.joints, "joint")]),
+        "batch_qps": whole_qps,
+        "search_batch_qps": search_qps,
+    }
+
+
+def _footprint(
+    rounds: Sequence[StageResult], made: StageResult | None, part: str
+) -> tuple[Footprint | None, list[str]]:
+    """The weight of one part, and what there is to say against it."""
+    if not rounds:
+        return None, []
+    ledger = rounds[0].ledger
+    resident = _typical([result.load_memory for result in rounds])
+    flags = []
+    if ledger is not None and resident is not None:
+        known = sum(ledger.values())
+        if resident.private + resident.shared < known - max(memory.RESOLUTION, LEDGER_TOLERANCE * known):
+            flags.append(
+                f"{part}: resident growth of {resident.private + resident.shared:,} bytes lies below its ledger of "
+                f"{known:,}: withheld"
+            )
+            resident = None
+    weight = Footprint(
+        ledger=ledger,
+        disk_bytes=made.disk_bytes if made else None,
+        resident=resident,
+        under_resolution=resident is not None and resident.private < memory.RESOLUTION,
+    )
+    return weight, flags
+
+
+def _typical(figures: Sequence[Memory | None]) -> Memory | None:
+    """The figure whose private growth is the median of the rounds'."""
+    known = sorted((figure for figure in figures if figure is not None), key=lambda figure: figure.private)
+    return known[(len(known) - 1) // 2] if known else None
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _facts(cell: CellResults) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    for result in (cell.encode, cell.build, *cell.serves[:1]):
+        if result is not None:
+            facts.update(result.facts)
+    return facts
+
+
+def _flags(facts: dict[str, Fact], cell: CellResults) -> list[str]:
+    flags = []
+    cut = facts.get("passages_cut")
+    if isinstance(cut, float) and cut > 0:
+        flags.append(f"{cut:.1%} of passages are cut at the model's length")
+    if cell.failure is None and not all(result.split for result in (*cell.serves, *cell.asks)):
+        flags.append("built and served in one process: resident memory includes what building left")
+    if len(cell.serves) < 3 and cell.failure is None:
+        flags.append(f"{len(cell.serves)} of the 3 rounds that a latency needs")
+    return flags
+
+
+def _files(cell: CellResults) -> dict[str, str]:
+    files = {}
+    if cell.failure is None:
+        files |= {"hits": f"hits/{cell.key}.npz", "quality": f"quality/{cell.key}.npz"}
+    for name, results in (("ask", cell.asks), ("serve", cell.serves), ("joint", cell.joints)):
+        for number, result in enumerate(results):
+            if result.samples:
+                files[f"{name}-{number}"] = _relative(result.samples)
+    return files

@@ -1,0 +1,196 @@
+"""
+The records: what one stage measured, what one cell came to, and where it was measured.
+
+History of the formats (a field added or changed is a new tag, a line here, and a pure `upgrade` function; an old file
+of each version stays in tests/):
+
+measurement/1, stage/1, environment/1, run/1    the first
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
+Stage: TypeAlias = Literal["encode", "ask", "build", "serve", "joint"]
+Fact: TypeAlias = str | int | float | None
+
+UNTRIED: tuple[Status, ...] = ("over-budget", "unsupported")  # refused by design: no failure, and not tried again
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Growth of one process over one phase, in bytes, from its own accounts (Linux: smaps_rollup and VmHWM)."""
+
+    private: int  # unique set size (USS): pages that no other process maps
+    private_file: int  # of it backed by a file: memory-mapped weights and storages live here
+    shared: int
+    peak: int | None  # high-water mark of the whole process at the end of the phase
+    peak_above_start: int | None  # high-water mark above what was resident when the phase began
+    source: str  # where the figures come from
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/1"):
+    """What one child process measured. Bytes are bytes, times are seconds; None means not measured."""
+
+    stage: Stage
+    status: Status
+    reason: str = ""
+    output: tuple[str, ...] = ()  # the last lines it printed, where it is not ok
+    process_seconds: float | None = None  # the whole child, seen from the parent
+    measured_seconds: float = 0.0  # of it inside measured phases
+    threads: int | None = None
+    limited_by: str = ""  # what held the memory limit: cgroup-v1, cgroup-v2, rlimit-data
+    build_seconds: float | None = None  # encode: fit and encode all passages; build: vectors to storage
+    query_seconds: float | None = None  # encode: all queries
+    load_seconds: float | None = None
+    cold_ms: float | None = None  # the first query after loading
+    warm_up_seconds: float | None = None
+    ledger: dict[str, int] | None = None
+    disk_bytes: int | None = None
+    build_memory: Memory | None = None
+    load_memory: Memory | None = None
+    serve_memory: Memory | None = None
+    split: bool = True  # False: built and served in one process, so load_memory holds what building left behind
+    samples: str | None = None  # file of raw times, relative to the run folder
+    hits: str | None = None  # file of hits, relative to the run folder
+    shape: tuple[int, int] | None = None  # encode: (passages, dims)
+    nonzeros: int | None = None  # encode: of a sparse matrix
+    facts: dict[str, Fact] = {}
+    reused: bool = False  # encode: found in the cache; the costs are those measured when it was made
+    digests: dict[str, str] = {}  # encode: sha256 of each file of the cached matrix
+
+
+class Footprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What one part weighs, in bytes: its ledger (exact), on disk, and resident in a clean process."""
+
+    ledger: dict[str, int] | None
+    disk_bytes: int | None
+    resident: Memory | None
+    under_resolution: bool = False  # the growth is under 1 MiB, which the page accounts can not tell from noise
+
+    @property
+    def ledger_bytes(self) -> int | None:
+        return None if self.ledger is None else sum(self.ledger.values())
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Service times of one query at a time (closed loop), in milliseconds; None where there are too few queries.
+
+    Each is the median over rounds of each round's percentile. p95 needs at least 200 distinct queries, p99 1,000.
+    """
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    cold: float | None  # median over rounds of the first query after loading
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="environment/1"):
+    """The machine and the software, as far as they decide numbers."""
+
+    cpu: str
+    cores: int  # that this process may use
+    memory_bytes: int
+    kernel: str
+    platform: str
+    python: str
+    accelerator: str | None
+    libraries: dict[str, str]
+    commit: str | None  # of the checkout that Sparring runs from, where it is one
+    dirty: bool | None  # whether that checkout had uncommitted changes
+    code_sha256: str  # of bench and retrievers as they ran
+
+
+class Measurement(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="schema",
+    tag="measurement/1",
+):
+    """One cell, once. Never edited; a correction is a new line."""
+
+    cell: str  # hash of passage set, resolved spelling and conditions
+    suite: str
+    passage_set: str
+    passage_set_sha256: str
+    language: str
+    retriever: str  # as spelled in the suite
+    encoder: str | None
+    storage: str | None
+    resolved: str  # the spelling with every option left to the passage set filled in
+    options: dict[str, dict[str, str]]  # every resolved option, by part
+    status: Status
+    reason: str
+    output: tuple[str, ...]
+    # conditions
+    seed: int
+    rounds: int
+    threads: int
+    encode_threads: int | None
+    k: int
+    depth: int
+    limit_seconds: float
+    limit_memory_bytes: int
+    limited_by: str
+    # what was searched
+    n_passages: int
+    n_queries: int
+    n_judged: int | None
+    n_unanswered: int | None
+    n_merged: int
+    unknown_judgments: int
+    text_bytes: int
+    shape: tuple[int, int] | None
+    nonzeros: int | None
+    exact: bool | None
+    # quality: means over judged queries
+    quality: dict[str, float | None] | None
+    quality_by_label: dict[str, dict[str, float]] | None
+    label_counts: dict[str, int] | None
+    tie_rate: float | None  # tie_rate@k
+    overlap_with_exact: float | None  # overlap@10 with an exact storage of the same encoder
+    overlap_with_baseline: float | None  # overlap@10 with the suite's baseline; agreement, not quality
+    # time
+    single: Latency | None  # text to ids: encode + search, query by query
+    encode: Latency | None
+    search: Latency | None
+    joint: Latency | None  # both in one process
+    batch_qps: float | None
+    search_batch_qps: float | None
+    encode_seconds: float | None  # fit, and encode all passages
+    build_seconds: float | None  # vectors to storage; an engine: text to index
+    load_seconds: float | None
+    # bytes
+    storage_weight: Footprint | None  # the storage's; an engine's are the whole engine's
+    encoder_weight: Footprint | None
+    build_memory: Memory | None
+    serve_memory: Memory | None
+    predicted_bytes: int | None
+    split: bool
+    # provenance
+    reused_matrix: bool
+    matrix_key: str | None
+    facts: dict[str, Fact]
+    flags: tuple[str, ...]
+    files: dict[str, str]  # what -> path in the run folder
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/1"):
+    """What a run folder was made from: decides whether the same suite resumes in it or another is refused."""
+
+    suite_sha256: str
+    suite: dict[str, object]  # the suite as it was resolved
+    passage_sets: dict[str, str]  # name -> sha256
+    plugins: tuple[str, ...]
+    made: str  # date and time, UTC
+
+
+def digest(value: object) -> str:
+    """sha256, in hex, of the stable JSON of a value."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()

@@ -1,0 +1,258 @@
+"""
+Orchestrate the cells of a suite: encode, ask, build and serve, each in a fresh process, one at a time.
+
+What is finished is journalled at once, so that killing any child, or this process, at any moment loses at most the
+stage in flight; the same suite into the same folder resumes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import psutil
+
+from bench import child, environment, matrices, store
+from bench.corpora import PassageSet
+from bench.measure import CellResults, measurement
+from bench.record import UNTRIED, Measurement, RunRecord, StageResult, digest
+from bench.suite import Suite
+from bench.tasks import Cell, Task, Work, make_cells
+from retrievers.contract import Predictable, spell
+from retrievers.registry import Registry
+
+
+class Progress(Protocol):
+    """Who is told how a run goes: stages done and still to do, and what is being done now."""
+
+    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
+
+    def says(self, line: str) -> None: ...
+
+
+class Silent:
+    """Nobody is told."""
+
+    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
+
+    def says(self, line: str) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    folder: Path
+    measurements: tuple[Measurement, ...]
+    wall_seconds: float
+    measured_seconds: float
+
+    @property
+    def measured_share(self) -> float:
+        """Share of wall time spent inside measured phases."""
+        return self.measured_seconds / self.wall_seconds if self.wall_seconds else 0.0
+
+    @property
+    def failed(self) -> bool:
+        return any(m.status not in ("ok", *UNTRIED) for m in self.measurements)
+
+
+def run(
+    suite: Suite,
+    passage_sets: Sequence[PassageSet],
+    folder: Path,
+    registry: Registry,
+    *,
+    plugins: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Outcome:
+    """
+    Run every cell of a suite that its folder does not hold yet.
+
+    passage_sets: the suite's, loaded. Raises InputError (before anything is written) or SpellingError for a suite that
+    can not run; what goes wrong in a cell is that cell's status.
+    """
+    start = time.perf_counter()
+    cells = make_cells(suite, passage_sets, registry)
+    record = RunRecord(
+        suite_sha256=digest(suite),
+        suite=msgspec.to_builtins(suite),
+        passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
+        plugins=tuple(str(path) for path in plugins),
+        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    with store.opened(folder.resolve(), record, environment.collect()) as writer:
+        for passage_set in passage_sets:
+            store.write_set(writer.folder, passage_set)
+        runner = Runner(suite, writer, registry, progress or Silent())
+        runner.run(cells)
+        done = [writer.measurements[cell.key] for cell in cells]
+    return Outcome(folder, tuple(done), time.perf_counter() - start, runner.measured_seconds)
+
+
+@dataclass
+class Runner:
+    """The state of one execution: results by task, what failed, and how long things took."""
+
+    suite: Suite
+    writer: store.Writer
+    registry: Registry
+    progress: Progress
+    measured_seconds: float = 0.0
+    failed: dict[str, StageResult] = field(default_factory=dict)  # cell key -> what ended it
+    durations: dict[str, float] = field(default_factory=dict)  # task kind -> seconds it took last
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        finished = self.writer.measurements
+        for name in dict.fromkeys(cell.passage_set.name for cell in cells):
+            of_set = [cell for cell in cells if cell.passage_set.name == name]
+            if all(c.key in finished and finished[c.key].status in ("ok", *UNTRIED) for c in of_set):
+                continue
+            self.run_set(of_set)
+        with contextlib.suppress(OSError):
+            (self.writer.folder / "work").rmdir()
+
+    def run_set(self, cells: Sequence[Cell]) -> None:
+        """Every stage of the cells of one passage set, then their measurements."""
+        passage_set = cells[0].passage_set
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set)
+        for cell in cells:
+            if cell.problem:
+                self.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
+        total = work.count(cells)
+        self.done, self.total = 0, total
+
+        encoded = {}
+        for encoder in dict.fromkeys(cell.encoder for cell in cells if cell.encoder):
+            task = work.encode(encoder, self.alive([c for c in cells if c.encoder == encoder]))
+            result = self.encode(task, work)
+            if result is not None:
+                encoded[encoder] = result
+        predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(cells)}
+        for task in work.builds(self.alive(cells)):
+            self.do(task, still_there=task.job.storage_folder)
+        for number in range(self.suite.rounds):
+            for task in work.round(number, self.alive(cells)):
+                self.do(task)
+        self.conclude(cells, work, encoded, predicted)
+        shutil.rmtree(work.folder, ignore_errors=True)
+
+    def alive(self, cells: Sequence[Cell]) -> list[Cell]:
+        return [cell for cell in cells if cell.key not in self.failed]
+
+    def encode(self, task: Task, work: Work) -> StageResult | None:
+        """Find the matrix in the cache, or make it and put it there."""
+        if not task.cells:
+            return None
+        final = work.matrix(task.cells[0].encoder or "")
+        known = matrices.find(final)
+        if known is not None:
+            self.done += 1
+            return self.writer.stages.get(task.key) or known
+        part = Path(task.job.out or "")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        result = self.attempt(task)
+        if result.status == "ok":
+            result = matrices.publish(part, final, result)
+            self.writer.finished(task.key, result)
+        shutil.rmtree(part, ignore_errors=True)
+        return result if result.status == "ok" else None
+
+    def do(self, task: Task, still_there: str | None = None) -> None:
+        """Run a task that the journal does not hold (a build's also when its folder is gone)."""
+        cells = self.alive(task.cells)
+        known = task.key in self.writer.stages and (still_there is None or Path(still_there).is_dir())
+        if not cells or known:
+            self.done += 1
+            return
+        result = self.attempt(task)
+        if result.status == "ok":
+            if task.job.out and still_there:
+                Path(task.job.out).replace(still_there)
+            self.writer.finished(task.key, result)
+
+    def attempt(self, task: Task) -> StageResult:
+        """One child; a bad end is remembered for its cells."""
+        self.progress.starts(task.kind, self.done, self.total, self.seconds_left())
+        threads = self.suite.threads
+        if task.job.stage in ("encode", "build"):
+            threads = self.suite.encode_threads or environment.cores()
+        result = child.run(
+            task.job,
+            Path(task.job.result).parent,
+            threads=threads,
+            seconds=self.suite.limits.seconds,
+            memory_bytes=self.suite.limits.memory_bytes,
+        )
+        self.done += 1
+        self.durations[f"{task.job.stage} {task.kind}"] = result.process_seconds or 0.0
+        if result.status == "ok":
+            self.measured_seconds += result.measured_seconds
+        else:
+            self.progress.says(f"{task.kind}: {result.status}: {result.reason.splitlines()[0]}")
+            for cell in task.cells:
+                self.failed.setdefault(cell.key, result)
+        return result
+
+    def seconds_left(self) -> float | None:
+        """Foretold from the mean of what went before; None before anything has."""
+        if not self.durations:
+            return None
+        return (self.total - self.done) * sum(self.durations.values()) / len(self.durations)
+
+    def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> int | None:
+        """Bytes the storage will take, where it can tell; over the limit the cell is refused before it takes them."""
+        result = encoded.get(cell.encoder or "")
+        if result is None or result.shape is None or not isinstance(cell.server, Predictable):
+            return None
+        predicted = cell.server.predict_bytes(*result.shape, result.nonzeros)
+        limit = min(self.suite.limits.memory_bytes, psutil.virtual_memory().available)
+        if predicted > limit:
+            self.failed[cell.key] = StageResult(
+                stage="build",
+                status="over-budget",
+                reason=f"{spell(cell.server)} would take {predicted:,} bytes, the limit is {limit:,}",
+            )
+        return predicted
+
+    def conclude(
+        self,
+        cells: Sequence[Cell],
+        work: Work,
+        encoded: dict[str, StageResult],
+        predicted: dict[str, int | None],
+    ) -> None:
+        """Write the measurements of one passage set."""
+        results = [
+            CellResults(
+                key=cell.key,
+                spelling=cell.spelling,
+                written=cell.written,
+                retriever=cell.retriever,
+                failure=self.failed.get(cell.key),
+                encode=encoded.get(cell.encoder or ""),
+                matrix_key=work.matrix(cell.encoder).name if cell.encoder else None,
+                build=self.writer.stages.get(work.build_key(cell)),
+                asks=self.rounds(lambda n, c=cell: work.ask_key(c, n)),  # type: ignore[misc]  # binds the loop's cell
+                serves=self.rounds(lambda n, c=cell: work.serve_key(c, n)),  # type: ignore[misc]  # the same
+                joints=self.rounds(lambda n, c=cell: work.joint_key(c, n)),  # type: ignore[misc]  # the same
+                predicted_bytes=predicted.get(cell.key),
+            )
+            for cell in cells
+        ]
+        for result in measurement(results, self.suite, work.passage_set, self.writer.folder):
+            old = self.writer.measurements.get(result.cell)
+            if old is None or old.status not in ("ok", *UNTRIED):
+                self.writer.measured(result)
+
+    def rounds(self, key: Callable[[int], str]) -> tuple[StageResult, ...]:
+        found = (self.writer.stages.get(key(number)) for number in range(self.suite.rounds))
+        return tuple(result for result in found if result is not None)

@@ -1,0 +1,194 @@
+"""TOML -> cells: what to run, read strictly, every name checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bench import quality
+from bench.errors import InputError
+
+Mode: TypeAlias = Literal["single", "batch", "joint"]
+MODES: tuple[Mode, ...] = ("single", "batch", "joint")
+FOLDER = Path(__file__).parent / "suites"
+_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one stage may take."""
+
+    seconds: float = 600.0
+    memory: str = "8GB"
+
+    @property
+    def memory_bytes(self) -> int:
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)\s*", self.memory.upper())
+        if match is None:
+            raise InputError(f'limits.memory: expected a size such as "8GB" or "500MiB", found {self.memory!r}')
+        return int(float(match[1]) * _UNITS[match[2]])
+
+
+class Cells(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every encoder with every storage, and retrievers as they are; on all passage sets or on those named."""
+
+    encoders: tuple[str, ...] = ()
+    storages: tuple[str, ...] = ()
+    retrievers: tuple[str, ...] = ()
+    passages: tuple[str, ...] | None = None
+
+    def spellings(self) -> list[str]:
+        paired = [f"{encoder} @ {storage}" for encoder in self.encoders for storage in self.storages]
+        return paired + list(self.retrievers)
+
+
+class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure from outside to stand beside ours."""
+
+    passage_set: str
+    retriever: str
+    measure: str
+    source: str
+    value: float | None = None
+    within: float | None = None
+    at_least: float | None = None
+
+
+class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One suite. Primary measure, k and baseline stand here, before the run (design, section 7, rule 11)."""
+
+    name: str
+    passages: tuple[str, ...]
+    measures: tuple[str, ...] = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
+    primary: str = "nDCG@10"
+    baseline: str | None = None
+    rounds: int = 3
+    seed: int = 7
+    threads: int = 1
+    encode_threads: int | None = None  # None: every core that this process may use
+    queries: int = 500  # at most so many are timed, a seeded sample, the same for every cell
+    k: int = 10
+    depth: int = 100
+    modes: tuple[Mode, ...] = ("single", "batch")
+    limits: Limits = Limits()
+    cells: tuple[Cells, ...]
+    published: tuple[Published, ...] = ()
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """(passage set, retriever spelling) of every cell, once each, in the suite's order."""
+        found: dict[tuple[str, str], None] = {}
+        for passage_set in self.passages:
+            for group in self.cells:
+                if group.passages is None or passage_set in group.passages:
+                    found.update(dict.fromkeys((passage_set, spelling) for spelling in group.spellings()))
+        return list(found)
+
+
+def _check(suite: Suite, where: str) -> Suite:
+    def refuse(key: str, expected: str, found: object) -> InputError:
+        return InputError(f"{where}: {key}: expected {expected}, found {found!r}")
+
+    if not suite.passages:
+        raise refuse("passages", "at least one passage set", list(suite.passages))
+    for key in ("rounds", "threads", "queries", "k", "depth"):
+        if getattr(suite, key) < 1:
+            raise refuse(key, "a whole number of at least 1", getattr(suite, key))
+    if suite.depth < suite.k:
+        raise refuse("depth", f"at least k = {suite.k}", suite.depth)
+    for measure in suite.measures:
+        quality.parse(measure)
+    if suite.primary not in suite.measures:
+        raise refuse("primary", f"one of the measures {', '.join(suite.measures)}", suite.primary)
+    if not suite.limits.seconds > 0:
+        raise refuse("limits.seconds", "more than 0", suite.limits.seconds)
+    for group in suite.cells:
+        if bool(group.encoders) != bool(group.storages):
+            raise refuse("cells", "encoders and storages together", msgspec.to_builtins(group))
+        for name in group.passages or ():
+            if name not in suite.passages:
+                raise refuse("cells.passages", f"one of the suite's {', '.join(suite.passages)}", name)
+    if not suite.pairs():
+        raise refuse("cells", "at least one cell", [])
+    if suite.limits.memory_bytes <= 0:  # reading it refuses what is no size
+        raise refuse("limits.memory", "more than 0", suite.limits.memory)
+    return suite
+
+
+def from_retrievers(passages: Iterable[str], retrievers: Iterable[str]) -> Suite:
+    """The suite of a command line that names passage sets and retrievers; the first retriever is the baseline."""
+    spellings = tuple(retrievers)
+    return _check(
+        Suite(
+            name="command",
+            passages=tuple(passages),
+            baseline=spellings[0] if spellings else None,
+            cells=(Cells(retrievers=spellings),),
+        ),
+        "the command line",
+    )
+
+
+def changed(suite: Suite, changes: Mapping[str, object], limits: Mapping[str, object]) -> Suite:
+    """The suite with what the command line says otherwise; None changes nothing."""
+    table = msgspec.to_builtins(suite)
+    table |= {key: value for key, value in changes.items() if value is not None}
+    table["limits"] |= {key: value for key, value in limits.items() if value is not None}
+    try:
+        return _check(msgspec.convert(table, Suite), "the command line")
+    except msgspec.ValidationError as error:
+        raise InputError(f"the command line: {error}") from error
+
+
+def shipped() -> list[str]:
+    """Names of the suites that ship."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Suite:
+    """Read a suite: a path, or the name of one that ships. InputError says which key, what was expected and found."""
+    path = Path(name)
+    if not path.is_file() and (FOLDER / f"{name}.toml").is_file():
+        path = FOLDER / f"{name}.toml"
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"suite {path}: expected UTF-8, found byte {error.start} that is none") from error
+    except OSError as error:
+        near = difflib.get_close_matches(name, shipped(), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(
+            f"suite {name!r}: expected a TOML file or one of {', '.join(shipped())}, found neither.{hint}"
+        ) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Suite:
+    """The suite written in `text`; `where` names it in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"suite {where}: no valid TOML: {error}") from error
+    _refuse_unknown(table, Suite, where, "")
+    for key, kind in (("cells", Cells), ("published", Published)):
+        for entry in table.get(key, ()) if isinstance(table.get(key, ()), list) else ():
+            if isinstance(entry, dict):
+                _refuse_unknown(entry, kind, where, f"[[{key}]] ")
+    try:
+        return _check(msgspec.convert(table, Suite), f"suite {where}")
+    except msgspec.ValidationError as error:
+        raise InputError(f"suite {where}: {error}") from error
+
+
+def _refuse_unknown(table: dict[str, object], kind: type[msgspec.Struct], where: str, place: str) -> None:
+    for key in table:
+        if key not in kind.__struct_fields__:
+            near = difflib.get_close_matches(key, kind.__struct_fields__, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise InputError(
+                f"suite {where}: {place}unknown key {key!r}: expected one of {', '.join(kind.__struct_fields__)}.{hint}"
+            )

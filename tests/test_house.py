@@ -1,0 +1,148 @@
+"""The house: where code may lie, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"altair", "faiss", "numba", "pandas", "sentence_transformers", "sklearn", "torch", "transformers"}
+
+# Layer -> what of the project it may import, itself apart; a package stands for all its modules. The longest name that
+# fits a module is its layer; a new module gets a line.
+RECORDS = ("bench.errors", "bench.record")
+INSTRUMENTS = ("bench.latency", "bench.memory", "bench.quality", "bench.environment")
+SETS = ("bench.formats", "bench.cards", "bench.corpora")
+RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "bench": RUNS,
+    "bench.errors": (),
+    "bench.record": ("bench.errors",),
+    "bench.guard": ("bench.errors",),
+    "bench.statistics": ("bench.errors",),
+    "bench.formats": ("bench.errors", "retrievers.contract"),
+    "bench.cards": ("bench.errors", "bench.formats"),
+    "bench.corpora": ("bench.errors", "bench.formats", "bench.cards"),
+    **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
+    "bench.matrices": (*RECORDS, "retrievers.contract"),
+    "bench.suite": (*RECORDS, *SETS, "bench.quality", "retrievers"),
+    "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
+    # Every stage starts anew with what the worker imports: no cards, no suite, no store.
+    "bench.worker": (*RECORDS, *INSTRUMENTS, "bench.guard", "bench.matrices", "retrievers"),
+    "bench.child": (*RECORDS, "bench.worker"),
+    "bench.tasks": (*RUNS, "bench.matrices", "bench.worker", "retrievers"),
+    "bench.measure": (*RUNS, "bench.statistics", "retrievers"),
+    "bench.run": (
+        *RUNS,
+        *("bench.matrices", "bench.worker", "bench.child", "bench.tasks", "bench.measure", "retrievers"),
+    ),
+    "bench.export": RUNS,
+    "bench.compare": (*RUNS, "bench.statistics"),
+    "bench.report": (*RUNS, "bench.statistics", "bench.compare", "retrievers"),
+    "bench.cli": ("bench", "retrievers"),
+    "retrievers": (),
+    "retrievers.contract": (),
+    "retrievers.analysers": ("retrievers.contract",),
+    "retrievers.registry": ("retrievers.contract",),
+    "retrievers.conformance": ("retrievers.contract", "retrievers.registry"),
+    **dict.fromkeys(
+        ("retrievers.encoders", "retrievers.storages", "retrievers.engines"),
+        ("retrievers.contract", "retrievers.analysers"),
+    ),
+}
+EXACT = ("bench", "retrievers")  # as layers: the package's own __init__ alone
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the project by its name."""
+    paths = [path for package in ("bench", "retrievers") for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
+    """Every module of the project that a tree imports, at the top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            # `from package import name`: the name may be a module; where it is not, the package is what is imported.
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from [name] if name in known else [node.module] if node.module in known else []
+
+
+def within(module: str, layer: str) -> bool:
+    return module == layer or module.startswith(f"{layer}.")
+
+
+def layer_of(module: str) -> str | None:
+    layers = [layer for layer in ALLOWED if module == layer or (layer not in EXACT and within(module, layer))]
+    return max(layers, key=len, default=None)
+
+
+def forbidden(module: str, imported: Iterator[str]) -> list[str]:
+    """What of `imported` the module's layer may not import."""
+    layer = layer_of(module)
+    assert layer is not None, f"{module} has no layer: give it a line in ALLOWED"
+    return [name for name in imported if not within(name, layer) and not any(within(name, a) for a in ALLOWED[layer])]
+
+
+def test_datasets_and_results_hold_no_python():
+    """
+    A Python file there would shadow the Hugging Face `datasets` package.
+    """
+    found = [path for folder in ("datasets", "results") for path in (ROOT / folder).rglob("*.py")]
+
+    assert [] == found
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_run_one_way(module):
+    """
+    A module imports only what its layer may: the harness by layers, adapters the contract and the analysers alone.
+    """
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+
+    assert [] == forbidden(module, imports(tree, set(modules())))
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_heavy_imports_are_late(module):
+    """
+    What takes seconds to import is imported where it is used, never with the module.
+    """
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    names = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+
+    assert [] == [name for name in names if name.split(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "expected"),
+    [
+        ("retrievers.storages.csr", "from bench import latency", ["bench.latency"]),
+        ("retrievers.storages.csr", "def f():\n    import bench.record", ["bench.record"]),
+        ("retrievers.storages.csr", "from retrievers.registry import parse", ["retrievers.registry"]),
+        ("retrievers.storages.csr", "from retrievers.contract import Hits", []),
+        ("bench.record", "from bench.corpora import PassageSet", ["bench.corpora"]),
+        ("bench.latency", "from bench.run import run\nfrom bench.record import Latency", ["bench.run"]),
+    ],
+)
+def test_forbidden_imports_are_seen(module, source, expected):
+    """
+    The check sees an import of either form, at the top or inside a function.
+    """
+    known = {
+        "bench.latency",
+        "bench.record",
+        "bench.corpora",
+        "bench.run",
+        "retrievers.registry",
+        "retrievers.contract",
+    }
+
+    assert expected == forbidden(module, imports(ast.parse(source), known))

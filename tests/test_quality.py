@@ -1,0 +1,456 @@
+"""Quality: measures, ties, agreement, labels."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import pytrec_eval
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import quality
+from bench.errors import InputError
+from bench.formats import trec_run
+from retrievers.contract import Hits, no_hits, ordered, top_k
+
+Qrels = Mapping[str, Mapping[str, int]]
+
+
+def hits_of(rows: Sequence[Sequence[int]], scores: Sequence[Sequence[float]] | None = None) -> Hits:
+    """Hits from lists; where no scores are given they fall by one a rank."""
+    rows_array = np.array(rows, np.int64)
+    if scores is None:
+        falling = np.arange(rows_array.shape[1], 0, -1, dtype=np.float32)
+        return Hits(rows_array, np.where(rows_array >= 0, falling, np.float32(-np.inf)))
+    return Hits(rows_array, np.array(scores, np.float32))
+
+
+# One query, five passages, ranked a b c d; b (grade 1), d (grade 2) and e (grade 1, not found) are relevant, a was
+# judged and is not, c was not judged.
+PASSAGES = ("a", "b", "c", "d", "e")
+RANKED = hits_of([[0, 1, 2, 3]])
+JUDGED = {"q": {"a": 0, "b": 1, "d": 2, "e": 1}}
+DISCOUNTED = 1 / math.log2(3) + 2 / math.log2(5)
+IDEAL = 2 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "expected"),
+    [
+        ("R@1", 0.0),
+        ("R@4", 2 / 3),
+        ("CappedR@2", 1 / 2),
+        ("CappedR@4", 2 / 3),
+        ("Success@1", 0.0),
+        ("Success@2", 1.0),
+        ("P@4", 2 / 4),
+        ("RR@1", 0.0),
+        ("RR@2", 1 / 2),
+        ("RR", 1 / 2),
+        ("AP@2", (1 / 2) / 3),
+        ("AP@4", (1 / 2 + 2 / 4) / 3),
+        ("AP", (1 / 2 + 2 / 4) / 3),
+        ("nDCG@4", DISCOUNTED / IDEAL),
+        ("nDCG@2", (1 / math.log2(3)) / (2 / math.log2(2) + 1 / math.log2(3))),
+        ("nDCG", DISCOUNTED / IDEAL),
+    ],
+)
+def test_each_measure_by_hand(spelling, expected):
+    """
+    Each measure has the value that its definition gives by hand.
+    """
+    values = quality.measure(RANKED, PASSAGES, ["q"], JUDGED, [spelling])
+
+    assert {spelling: [pytest.approx(expected, abs=1e-12)]} == {name: list(value) for name, value in values.items()}
+
+
+def test_recall_capped_recall_and_hit_rate_are_three():
+    """
+    With more relevant passages than k, recall cannot reach 1, capped recall can, and success asks for one of them.
+    """
+    qrels = {"q": {"a": 1, "b": 1, "c": 1, "d": 1}}
+
+    values = quality.measure(RANKED, PASSAGES, ["q"], qrels, ["R@2", "CappedR@2", "Success@2"])
+
+    assert {"R@2": [0.5], "CappedR@2": [1.0], "Success@2": [1.0]} == {name: list(v) for name, v in values.items()}
+
+
+def test_values_follow_the_queries_that_are_judged():
+    """
+    A query without judgments has no value; the others keep the order of the queries, and `judged` says which they are.
+    """
+    hits = hits_of([[0], [1], [-1], [0]])
+    qrels = {"q4": {"a": 1}, "q1": {"b": 1}, "q3": {"a": 1}, "q2": {}, "elsewhere": {"a": 1}}
+    queries = ["q1", "q2", "q3", "q4"]
+
+    values = quality.measure(hits, PASSAGES, queries, qrels, ["RR@1", "CappedR@1", "R@1"])
+
+    assert [True, False, True, True] == quality.judged(queries, qrels).tolist()
+    assert [[0, 0, 1]] * 3 == [value.tolist() for value in values.values()]
+
+
+def test_a_query_without_an_answer_scores_zero_and_is_counted():
+    """
+    A judged query that a retriever did not answer scores 0 in every measure, and is counted; an unjudged one is not.
+    """
+    hits = hits_of([[1, -1], [-1, -1], [-1, -1]])
+    qrels = {"q1": {"b": 1}, "q2": {"b": 1}}
+    queries = ["q1", "q2", "q3"]
+    measures = ["R@1", "CappedR@1", "Success@1", "P@1", "nDCG@1", "RR@1", "AP@1"]
+
+    values = quality.measure(hits, PASSAGES, queries, qrels, measures)
+
+    assert [[1, 0]] * 7 == [value.tolist() for value in values.values()]
+    assert quality.n_unanswered(hits, queries, qrels) == 1
+
+
+def test_no_relevant_passage_scores_zero():
+    """
+    A query whose judgments are all below 1 scores 0; a grade below 0 gains nothing and costs nothing.
+    """
+    qrels = {"q1": {"a": 0, "b": -1}, "q2": {"a": -2, "b": 1}}
+    hits = hits_of([[0, 1], [0, 1]])
+
+    values = quality.measure(hits, PASSAGES, ["q1", "q2"], qrels, ["R@2", "CappedR@2", "RR@2", "nDCG@2"])
+
+    assert {
+        "R@2": [0, 1],
+        "CappedR@2": [0, 1],
+        "RR@2": [0, 1 / 2],
+        "nDCG@2": [0, pytest.approx(1 / math.log2(3))],
+    } == {name: value.tolist() for name, value in values.items()}
+
+
+def test_a_tie_is_read_in_the_order_of_the_rows():
+    """
+    Passages with equal scores count in the order of the hits, whatever their ids are.
+    """
+    tied = hits_of([[0, 1], [0, 1]], [[1, 1], [1, 1]])
+    qrels = {"q1": {"x": 1}, "q2": {"y": 1}}
+
+    values = [quality.measure(tied, ids, ["q1", "q2"], qrels, ["R@1", "RR@2"]) for ids in (("x", "y"), ("y", "x"))]
+
+    assert [[1, 0], [0, 1]] == [value["R@1"].tolist() for value in values]
+    assert [[1, 1 / 2], [1 / 2, 1]] == [value["RR@2"].tolist() for value in values]
+
+
+def test_measures_keep_the_order_they_were_asked_in():
+    """
+    The values come back in the order of the measures, whoever computes them.
+    """
+    measures = ["CappedR@1", "RR@2", "R@1", "nDCG", "CappedR@2"]
+
+    values = quality.measure(RANKED, PASSAGES, ["q"], JUDGED, measures)
+
+    assert measures == list(values)
+
+
+def test_nothing_judged_has_no_mean():
+    """
+    Without a judged query there is no value and no mean: missing is not 0.
+    """
+    values = quality.measure(RANKED, PASSAGES, ["q"], {}, ["R@1", "CappedR@1", "RR@1"])
+
+    assert [None, None, None] == [quality.mean(value) for value in values.values()]
+    assert quality.mean(np.array([0.0, 0.5, 1.0])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("spelling", "near"),
+    [
+        ("ndcg@10", "nDCG@10"),
+        ("Recall@5", "R@5"),
+        ("recall_100", "R@100"),
+        ("MRR@10", "RR@10"),
+        ("MAP", "AP@10"),
+        ("cappedr@3", "CappedR@3"),
+        ("R", "R@10"),
+        ("P@0", "P@10"),
+        ("hit-rate@10", "Success@10"),
+        ("Success@-1", "Success@1"),
+        ("R@1.5", "R@1"),
+        ("bogus@10", None),
+        ("", None),
+    ],
+)
+def test_an_unknown_measure_is_refused(spelling, near):
+    """
+    An unknown measure is an input error with examples, and with the nearest spelling where there is one.
+    """
+    hint = f" Did you mean {near}?" if near else ""
+
+    with pytest.raises(InputError, match=re.escape(f"unknown measure {spelling!r}") + r".*R@10.*" + re.escape(hint)):
+        quality.parse(spelling)
+
+
+def test_a_measure_deeper_than_the_hits_is_refused():
+    """
+    R@10 of hits kept to depth 2 would be R@2 under another name: refused, unless there are no more passages.
+    """
+    hits = hits_of([[0, 1]])
+
+    with pytest.raises(InputError, match=r"R@10 was asked of hits kept to depth 2: ask the retriever for k=10"):
+        quality.measure(hits, PASSAGES, ["q"], JUDGED, ["R@1", "R@10"])
+
+    assert [1.0] == quality.measure(hits, ["b", "d"], ["q"], {"q": {"b": 1, "d": 1}}, ["R@10"])["R@10"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[0], [1]], "hits for 1 queries were expected"),
+        ([[0, 5]], "positions below 5"),
+        ([[0, -2]], "positions below 5"),
+        ([[0, 1, 0]], "query 'q' name one passage twice"),
+        ([[-1, 0]], "query 'q' have padding"),
+    ],
+)
+def test_hits_that_are_no_ranking_are_refused(rows, message):
+    """
+    Hits of other queries, of unknown positions, with a repeat or a hole are refused, not measured.
+    """
+    hits = hits_of(rows)
+
+    with pytest.raises(InputError, match=message):
+        quality.measure(hits, PASSAGES, ["q"], JUDGED, ["R@1"])
+
+
+# The slow and obvious way: each measure written out for one query.
+
+
+def slow(spelling: str, ranked: Sequence[str], grades: Mapping[str, int]) -> float:
+    """One measure of one query, from its ranked passage ids and its judgments."""
+    name, _, cutoff = spelling.partition("@")
+    top = ranked[: int(cutoff)] if cutoff else ranked
+    k = int(cutoff) if cutoff else len(ranked)
+    relevant = [passage for passage in grades if grades[passage] > 0]
+    if not relevant:
+        return 0.0
+    hit_ranks = [rank for rank, passage in enumerate(top, start=1) if passage in relevant]
+    if name == "R":
+        return len(hit_ranks) / len(relevant)
+    if name == "CappedR":
+        return len(hit_ranks) / min(k, len(relevant))
+    if name == "P":
+        return len(hit_ranks) / k
+    if name == "Success":
+        return float(len(hit_ranks) > 0)
+    if name == "RR":
+        return 1 / hit_ranks[0] if hit_ranks else 0.0
+    if name == "AP":
+        return sum((i + 1) / rank for i, rank in enumerate(hit_ranks)) / len(relevant)
+    gain = sum(grades[top[rank - 1]] / math.log2(rank + 1) for rank in hit_ranks)
+    best = sorted((grades[passage] for passage in relevant), reverse=True)[:k] if cutoff else None
+    ideal = best if best is not None else sorted((grades[p] for p in relevant), reverse=True)
+    return gain / sum(grade / math.log2(rank + 1) for rank, grade in enumerate(ideal, start=1))
+
+
+class Case(NamedTuple):
+    """Hits with everything that is needed to measure them."""
+
+    hits: Hits
+    passage_ids: list[str]
+    query_ids: list[str]
+    qrels: Qrels
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Hits with ties, queries without hits or judgments, graded and negative judgments, unjudged passages."""
+    n_passages = draw(st.integers(1, 12))
+    n_queries = draw(st.integers(1, 5))
+    depth = draw(st.integers(1, 14))
+    passage_ids = draw(st.permutations([f"p{i}" for i in range(n_passages)]))
+    query_ids = draw(st.permutations([f"q{i}" for i in range(n_queries)]))
+    score = st.sampled_from([-np.inf, -np.inf, -3.0, 0.0, 1e-45, 0.1, 1.0, 1.0000001, 16777216.0, 3e38])
+    scores = np.array(
+        draw(
+            st.lists(st.lists(score, min_size=n_passages, max_size=n_passages), min_size=n_queries, max_size=n_queries)
+        ),
+        np.float32,
+    )
+    best = top_k(scores, depth, positive=False)
+    hits = ordered(Hits(np.where(np.isfinite(best.scores), best.rows, -1), best.scores))
+    grades = st.dictionaries(st.sampled_from([*passage_ids, "not there"]), st.integers(-2, 3), max_size=n_passages)
+    qrels = draw(st.dictionaries(st.sampled_from([*query_ids, "not asked"]), grades))
+    return Case(hits, passage_ids, query_ids, qrels)
+
+
+def spellings(depth: int) -> list[str]:
+    """Every measure at every cut-off down to the depth."""
+    names = (*quality.NEEDS_CUTOFF, *quality.MAY_HAVE_CUTOFF)
+    return [f"{name}@{k}" for name in names for k in range(1, depth + 1)] + list(quality.MAY_HAVE_CUTOFF)
+
+
+@settings(deadline=None)
+@given(cases())
+def test_every_measure_equals_its_definition(case):
+    """
+    On any hits, every measure at every cut-off equals its definition written out, query by query.
+    """
+    judged = [query for query in case.query_ids if case.qrels.get(query)]
+    measures = spellings(case.hits.rows.shape[1])
+    ranked = {
+        query: [case.passage_ids[row] for row in rows if row >= 0]
+        for query, rows in zip(case.query_ids, case.hits.rows.tolist(), strict=True)
+    }
+    expected = {name: [slow(name, ranked[query], case.qrels[query]) for query in judged] for name in measures}
+
+    values = quality.measure(*case, measures)
+
+    assert expected == {name: pytest.approx(value.tolist(), abs=1e-9) for name, value in values.items()}
+
+
+# Parity: pytrec_eval alone, on the exported run file.
+
+TREC_NAMES = {"nDCG": "ndcg_cut", "R": "recall", "P": "P", "AP": "map_cut", "Success": "success"}
+UNCUT = {"nDCG": "ndcg", "AP": "map", "RR": "recip_rank"}
+
+
+def pytrec(qrels: Qrels, run: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Each query's figures by pytrec_eval, and nothing for a query that is not in the run."""
+    figures: dict[str, dict[str, float]] = pytrec_eval.RelevanceEvaluator(
+        {query: dict(grades) for query, grades in qrels.items()}, set(names)
+    ).evaluate({query: dict(scores) for query, scores in run.items()})
+    return figures
+
+
+def pytrec_means(case: Case, path: Path, measures: Sequence[str]) -> dict[str, float]:
+    """The mean of each measure as pytrec_eval has it on the run file, with 0 for judged queries that are not there."""
+    trec_run.write(path, case.hits, case.passage_ids, case.query_ids, "parity")
+    run = trec_run.read(path)
+    judged = [query for query in case.query_ids if case.qrels.get(query)]
+    means = {}
+    for name, _, cutoff in (measure.partition("@") for measure in measures):
+        if name == "RR" and cutoff:  # trec_eval's has no cut-off: the run is cut in its place
+            cut = {
+                query: dict(sorted(scores.items(), key=lambda item: -item[1])[: int(cutoff)])
+                for query, scores in run.items()
+            }
+            theirs, figures = "recip_rank", pytrec(case.qrels, cut, ["recip_rank"])
+        else:
+            theirs = f"{TREC_NAMES[name]}_{cutoff}" if cutoff else UNCUT[name]
+            figures = pytrec(case.qrels, run, [theirs])
+        spelling = f"{name}@{cutoff}" if cutoff else name
+        means[spelling] = sum(figures.get(query, {}).get(theirs, 0.0) for query in judged) / len(judged)
+    return means
+
+
+@settings(deadline=None)
+@given(case=cases())
+def test_measures_equal_trec_eval_on_the_exported_run(case, tmp_path_factory):
+    """
+    Every measure that trec_eval has equals trec_eval's own figure on the exported run file, ties or not, to 1e-9.
+    """
+    path = tmp_path_factory.getbasetemp() / "parity.run"
+    measures = [name for name in spellings(case.hits.rows.shape[1]) if not name.startswith(quality.CAPPED)]
+    some_judged = quality.judged(case.query_ids, case.qrels).any()
+    expected = pytrec_means(case, path, measures) if some_judged else dict.fromkeys(measures)
+
+    values = quality.measure(*case, measures)
+
+    assert expected == {
+        name: None if len(value) == 0 else pytest.approx(quality.mean(value), abs=1e-9)
+        for name, value in values.items()
+    }
+
+
+DATA = os.environ.get("SPARRING_DATA")
+
+
+@pytest.mark.skipif(DATA is None, reason="SPARRING_DATA is not set: XQuAD is not there")
+def test_measures_equal_trec_eval_on_xquad(tmp_path):
+    """
+    On XQuAD's English questions, ranked by the number of shared words (many ties), the figures are trec_eval's.
+    """
+    with gzip.open(Path(DATA) / "xquad" / "xquad.en.json.gz") as file:
+        paragraphs = [p for article in json.load(file)["data"] for p in article["paragraphs"]]
+    passages = [set(re.findall(r"\w+", p["context"].lower())) for p in paragraphs]
+    questions = [(qa["id"], qa["question"], row) for row, p in enumerate(paragraphs) for qa in p["qas"]]
+    scores = np.array(
+        [[len(words & passage) for passage in passages] for words in (set(q.lower().split()) for _, q, _ in questions)],
+        np.float32,
+    )
+    passage_ids = [f"passage-{row}" for row in range(len(passages))]
+    hits = top_k(scores, 100, positive=True)
+    qrels = {query: {passage_ids[row]: 1} for query, _, row in questions}
+    case = Case(hits, passage_ids, [query for query, _, _ in questions], qrels)
+    measures = ["R@1", "R@10", "R@100", "nDCG@10", "RR@10", "P@10", "AP@100", "Success@10"]
+
+    values = quality.measure(*case, measures)
+
+    assert len(questions) == 1190
+    assert quality.tie_rate(hits, 10) > 0.9
+    assert pytrec_means(case, tmp_path / "xquad.run", measures) == {
+        name: pytest.approx(quality.mean(value), abs=1e-9) for name, value in values.items()
+    }
+
+
+# Ties, agreement, labels.
+
+
+def test_tie_rate_counts_ties_within_k_and_across_the_cut():
+    """
+    A query counts as tied where two of its top k have equal scores, or the kth has the score of the one cut off.
+    """
+    hits = hits_of(
+        [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3], [0, 1, -1, -1]],
+        [[4, 4, 2, 1], [4, 3, 3, 1], [4, 3, 2, 2], [4, 3, -np.inf, -np.inf]],
+    )
+
+    rates = [quality.tie_rate(hits, k) for k in (1, 2, 3, 4, 10)]
+
+    assert [1 / 4, 2 / 4, 3 / 4, 3 / 4, 3 / 4] == rates
+    assert quality.tie_rate(no_hits(2, 3), 2) == 0.0
+    assert quality.tie_rate(no_hits(0, 3), 2) is None
+
+
+def test_overlap_is_the_share_of_the_larger_top_k():
+    """
+    Overlap is what both top ks hold over the size of the larger one, 1 where both are empty; order does not matter.
+    """
+    a = hits_of([[0, 1, 2], [0, 1, -1], [-1, -1, -1], [-1, -1, -1], [3, 4, 0]])
+    b = hits_of([[2, 1, 0], [0, 3, 4], [-1, -1, -1], [0, -1, -1], [0, 1, 2]])
+
+    at_three, at_one = quality.overlap(a, b, 3), quality.overlap(a, b, 1)
+
+    assert [1, 1 / 3, 1, 0, 1 / 3] == at_three.tolist()
+    assert [0, 1, 1, 0, 0] == at_one.tolist()
+    with pytest.raises(InputError, match="found 5 and 1"):
+        quality.overlap(a, RANKED, 1)
+
+
+@settings(deadline=None)
+@given(cases(), cases(), st.integers(1, 14))
+def test_overlap_equals_sets(a, b, k):
+    """
+    Overlap equals the intersection of Python's sets, query by query, also between hits of different depths.
+    """
+    n = min(len(a.query_ids), len(b.query_ids))
+    tops = [[{r for r in rows[:k] if r >= 0} for rows in case.hits.rows[:n].tolist()] for case in (a, b)]
+    expected = [len(x & y) / max(len(x), len(y)) if x or y else 1.0 for x, y in zip(*tops, strict=True)]
+    cut_a, cut_b = (Hits(case.hits.rows[:n], case.hits.scores[:n]) for case in (a, b))
+
+    assert expected == quality.overlap(cut_a, cut_b, k).tolist()
+
+
+def test_by_label_counts_and_averages():
+    """
+    Each label has its count and its mean, sorted by label; one label a value.
+    """
+    values = np.array([1.0, 0.0, 0.5, 1.0])
+
+    by_label = quality.by_label(values, ["synonym", "exact", "exact", "synonym"])
+
+    assert [("exact", (2, 0.25)), ("synonym", (2, 1.0))] == list(by_label.items())
+    with pytest.raises(InputError, match="found 1 labels and 4 values"):
+        quality.by_label(values, ["exact"])
