@@ -11,11 +11,13 @@ import difflib
 import hashlib
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from bench.cache import cache_folder
 from bench.errors import InputError
 from bench.formats.files import Content, read, text
 from bench.formats.table import Columns
@@ -84,8 +86,7 @@ def shipped() -> Path:
 def folders() -> list[Path]:
     """Where data is looked for, in order: `$SPARRING_DATA`, the cache's `data`, the shipped sets. Absolute."""
     named = [Path(folder) for folder in os.environ.get("SPARRING_DATA", "").split(os.pathsep) if folder.strip()]
-    cache = Path(os.environ.get("SPARRING_CACHE") or "~/.cache/sparring")
-    return [folder.expanduser().absolute() for folder in (*named, cache / "data", shipped())]
+    return [folder.expanduser().absolute() for folder in (*named, cache_folder() / "data", shipped())]
 
 
 def names() -> list[str]:
@@ -123,6 +124,11 @@ def contents(found: Card, role: Role, beside: Path) -> list[Content]:
     return [_verified(file, beside) for file in found.files if file.role == role]
 
 
+def at_hand(found: Card) -> bool:
+    """Whether every file of a card lies in a data folder; none is read."""
+    return all(_search(file.path, folders()) is not None for file in found.files)
+
+
 def _verified(file: CardFile, beside: Path) -> Content:
     content = read(_find(file.path, beside))
     facts = (
@@ -141,12 +147,16 @@ def _verified(file: CardFile, beside: Path) -> Content:
 def _find(path: str, beside: Path) -> Path:
     """The first of `path` and `path.gz` in the data folders."""
     places = list(dict.fromkeys([*folders(), beside.absolute()]))
-    for place in places:
-        for candidate in (place / path, place / f"{path}.gz"):
-            if candidate.is_file():
-                return candidate
+    found = _search(path, places)
+    if found is not None:
+        return found
     looked = "\n".join(f"  {place}{'' if place.is_dir() else ' (no such folder)'}" for place in places)
     raise InputError(
         f"{path}: expected this file, or {path}.gz, in a data folder, found it in none of\n{looked}\n"
         f"set SPARRING_DATA to the folder that holds it"
     )
+
+
+def _search(path: str, places: Sequence[Path]) -> Path | None:
+    candidates = (candidate for place in places for candidate in (place / path, place / f"{path}.gz"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

@@ -142,7 +142,7 @@ def datasets(as_json: Json = False) -> None:
                 "passages": card.counts.passages,
                 "queries": card.counts.queries,
                 "judgments": card.counts.judgments,
-                "at_hand": cards.at_hand(name),
+                "at_hand": cards.at_hand(card),
                 "licence": card.licence,
                 "title": card.title,
             }

@@ -8,7 +8,6 @@ versions. A matrix whose bytes are not those that were written is never used.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -16,18 +15,16 @@ import msgspec
 import numpy as np
 from scipy.sparse import csr_array
 
+from bench.cache import cache_folder
 from bench.record import StageResult
 from retrievers.contract import Vectors
 
 RESULT = "stage.json"  # what the encode stage measured when it made the matrix
 
 
-def cache_folder() -> Path:
-    """`$SPARRING_CACHE`, else the user's cache folder."""
-    configured = os.environ.get("SPARRING_CACHE")
-    if configured:
-        return Path(configured).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparring"
+def place(key: str) -> Path:
+    """Where the matrix of that key lies."""
+    return cache_folder() / "matrices" / key
 
 
 def save(folder: Path, name: str, vectors: Vectors) -> None:

@@ -280,7 +280,7 @@ def _flags(facts: dict[str, Fact], cell: CellResults) -> list[str]:
 
 
 def _files(cell: CellResults) -> dict[str, str]:
-    files = {}
+    files: dict[str, str] = {}
     if cell.failure is None:
         files |= {"hits": f"hits/{cell.key}.npz", "quality": f"quality/{cell.key}.npz"}
     for name, results in (("ask", cell.asks), ("serve", cell.serves), ("joint", cell.joints)):

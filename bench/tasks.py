@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench import environment, matrices, store
+from bench.cache import cache_folder
 from bench.corpora import PassageSet
 from bench.record import digest
 from bench.suite import Suite
@@ -95,7 +96,7 @@ class Work:
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        texts = matrices.cache_folder() / "texts" / self.passage_set.sha256
+        texts = cache_folder() / "texts" / self.passage_set.sha256
         texts.mkdir(parents=True, exist_ok=True)
         self.texts = {"passages": str(texts / "passages.json"), "queries": str(texts / "queries.json")}
         for name, path in self.texts.items():
@@ -127,7 +128,7 @@ class Work:
                 environment.versions(),
                 self.suite.encode_threads or environment.cores(),
             ]
-            self.matrix_of[encoder] = matrices.cache_folder() / "matrices" / digest(parts)[:32]
+            self.matrix_of[encoder] = matrices.place(digest(parts)[:32])
         return self.matrix_of[encoder]
 
     def build_key(self, cell: Cell) -> str:

@@ -205,6 +205,8 @@ def conditions(run: Run) -> str:
     ]
     if machine.commit is not None:
         parts.append(f"commit {machine.commit[:10]}" + (" with uncommitted changes" if machine.dirty else ""))
+    if not run.measurements:
+        parts.insert(0, "no cell measured yet")
     return "; ".join(parts)
 
 

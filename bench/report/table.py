@@ -14,7 +14,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from textwrap import shorten, wrap
+from textwrap import wrap
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -43,8 +43,7 @@ LEGEND = (
 )
 UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
 
-
-_Cell: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
+Found: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
 _Part = TypeVar("_Part")
 
 
@@ -137,7 +136,7 @@ FIELDS = (
 
 def grids(runs: Sequence[Run], *, by_label: bool = False) -> list[Grid]:
     """One grid a passage set, in the order of the runs, then ours against published figures."""
-    cells: dict[tuple[str, str], list[_Cell]] = {}
+    cells: dict[tuple[str, str], list[Found]] = {}
     for name, run in zip(flat.names(runs), runs, strict=True):
         for m in run.measurements:
             cells.setdefault((m.passage_set, m.passage_set_sha256), []).append((name, run, m))
@@ -150,7 +149,7 @@ def grids(runs: Sequence[Run], *, by_label: bool = False) -> list[Grid]:
     return made if by_label else made + _published(runs)
 
 
-def _title(found: Sequence[_Cell]) -> str:
+def _title(found: Sequence[Found]) -> str:
     """Name, counts and language of a passage set. A cell that failed does not know how many queries are judged."""
     m = next((m for _, _, m in found if m.status == "ok"), found[0][2])
     merged = f" ({m.n_merged:,} equal ones merged)" if m.n_merged else ""
@@ -159,7 +158,7 @@ def _title(found: Sequence[_Cell]) -> str:
     return f"{m.passage_set}: {m.n_passages:,} passages{merged}, {queries}, {m.language}"
 
 
-def _cells(found: Sequence[_Cell], several: bool) -> Grid:
+def _cells(found: Sequence[Found], several: bool) -> Grid:
     """The table of one passage set."""
     runs = list({name: run for name, run, _ in found}.values())
     named = flat.measures(runs)
@@ -180,14 +179,16 @@ def _cells(found: Sequence[_Cell], several: bool) -> Grid:
     for name, _, m in found:
         if m.status != "ok":
             who = f"{name}: {m.retriever}" if several else m.retriever
-            notes.append(f"{who}: {m.status}" + (f": {shorten(m.reason, REASON)}" if m.reason else ""))
+            reason = " ".join(m.reason.split())
+            cut = reason if len(reason) <= REASON else f"{reason[: REASON - 1]}…"
+            notes.append(f"{who}: {m.status}" + (f": {cut}" if cut else ""))
     if apart:
         notes.append(f"hardware differs ({apart}): times are not compared across runs, the best is marked within each")
     return Grid(_title(found), tuple(columns), tuple(map(tuple, lines)), tuple(notes))
 
 
 def _lines(
-    found: Sequence[_Cell], fields: Sequence[Field], rows: Sequence[Row], *, several: bool, apart: bool = False
+    found: Sequence[Found], fields: Sequence[Field], rows: Sequence[Row], *, several: bool, apart: bool = False
 ) -> tuple[list[Column], list[list[Cell]]]:
     """Columns and lines: the retriever, then its fields; apart: times are compared within a run only."""
     columns = [*([Column("run", right=False)] if several else []), Column("retriever", right=False, code=True)]
@@ -204,7 +205,7 @@ def _lines(
     return columns, lines
 
 
-def _quality(found: Sequence[_Cell], named: Sequence[str]) -> list[Field]:
+def _quality(found: Sequence[Found], named: Sequence[str]) -> list[Field]:
     """The measures' fields; without judgments the agreement with the baseline, which is no quality, in their place."""
     if any(m.quality for _, _, m in found):
         kept = {flat.primary(run) for _, run, _ in found}
@@ -249,18 +250,19 @@ def _letter(index: int) -> str:
     return (_letter(before - 1) if before else "") + string.ascii_lowercase[last]
 
 
-def _labels(found: Sequence[_Cell], several: bool) -> Grid:
+def _labels(found: Sequence[Found], several: bool) -> Grid:
     """The primary measure of one passage set by what its queries test."""
     counts = {label: n for _, _, m in found for label, n in (m.label_counts or {}).items()}
     if not counts:
         return Grid(f"{_title(found)}: its queries have no labels", (), ())
     primaries = [flat.primary(run) or "" for _, run, _ in found]
     rows: list[Row] = [
-        {"status": m.status, **{label: means.get(name) for label, means in (m.quality_by_label or {}).items()}}
+        {"status": m.status}
+        | {f"label {label}": means.get(name) for label, means in (m.quality_by_label or {}).items()}
         for (_, _, m), name in zip(found, primaries, strict=True)
     ]
     fields = [
-        Field(label, Column(f"{label} ({n:,})", drop=1, opens=True), share, "high")
+        Field(f"label {label}", Column(f"{label} ({n:,})", drop=1, opens=True), share, "high")
         for label, n in sorted(counts.items())
     ]
     columns, lines = _lines(found, fields, rows, several=several)

@@ -31,8 +31,8 @@ SAVED = "biencoder.json"
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row divided by its length, (n, dims); a row of zeros stays. The inner product is then the cosine."""
-    lengths: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, np.float32(1))
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
 
 
 def l2_augmented(vectors: NDArray[np.float32], role: Role) -> NDArray[np.float32]:
@@ -43,6 +43,16 @@ def l2_augmented(vectors: NDArray[np.float32], role: Role) -> NDArray[np.float32
     """
     last = -np.square(vectors).sum(axis=1) / 2 if role == "passage" else np.ones(len(vectors))
     return np.column_stack([vectors, last.astype(np.float32)])
+
+
+def shaped(vectors: NDArray[np.float32], role: Role, similarity: Similarity, dims: int | None) -> NDArray[np.float32]:
+    """The vectors cut to `dims` (None: all) and then made such that their inner product is the similarity."""
+    vectors = vectors[:, :dims]
+    if similarity == "cosine":
+        vectors = unit(vectors)
+    elif similarity == "l2":
+        vectors = l2_augmented(vectors, role)
+    return np.ascontiguousarray(vectors, np.float32)
 
 
 @dataclass(repr=False)
@@ -79,9 +89,7 @@ class BiEncoder(Spelled):
     batch: int = 32
     _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
     _encoded: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # texts so far
-    _cut: dict[Role, int] = field(
-        init=False, default_factory=dict, compare=False
-    )  # of them longer than the model reads
+    _cut: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # of them, longer than is read
 
     def __post_init__(self) -> None:
         for name, text in (("model", self.model), ("query_model", self.query_model)):
@@ -104,17 +112,17 @@ class BiEncoder(Spelled):
     def encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         """One vector a text, (n, dims), (n, dims + 1) for "l2". The empty text has one too."""
         tower = self._ready()[role]
-        vectors = tower.encode(texts, role, self.batch) if len(texts) else np.zeros((0, tower.dims))
+        vectors = tower.encode(texts, role, self.batch) if len(texts) else np.zeros((0, tower.dims), np.float32)
         self._encoded[role] = self._encoded.get(role, 0) + len(texts)
         self._cut[role] = self._cut.get(role, 0) + tower.cut(texts, role)
-        vectors = np.asarray(vectors[:, : self.dims], np.float32)
-        if self.similarity == "cosine":
-            vectors = unit(vectors)
-        elif self.similarity == "l2":
-            vectors = l2_augmented(vectors, role)
-        return np.ascontiguousarray(vectors, np.float32)
+        return shaped(vectors, role, self.similarity, self.dims)
 
-    # Persistent
+    # Fingerprinted, Persistent
+
+    def fingerprint(self) -> str:
+        """The sha256 of all that the vectors depend on in the model's files, of both models where there are two."""
+        names = dict.fromkeys([self._name("passage"), self._name("query")])
+        return "+".join(models.find(name).sha256 for name in names)
 
     def save(self, folder: Path) -> None:
         """
@@ -150,12 +158,12 @@ class BiEncoder(Spelled):
 
     def prepare(self) -> None:
         """Imports the libraries and runs the operations of a transformer once, so that their memory is there."""
-        models.sentence_transformers()
+        device = self._device()
         import torch
         from torch.nn import functional
 
         with torch.inference_mode():
-            states = torch.ones(1, 64, 64, device=self._device())
+            states = torch.ones(1, 64, 64, device=device)
             attended = functional.scaled_dot_product_attention(states, states, states)
             functional.layer_norm(functional.gelu(functional.linear(attended, states[0])), (64,)).cpu()
 
@@ -224,6 +232,7 @@ class BiEncoder(Spelled):
         )
 
     def _device(self) -> str:
+        models.sentence_transformers()
         import torch
 
         if self.device is None:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrievers.contract import Role
 
 if TYPE_CHECKING:
@@ -186,10 +189,11 @@ class Tower:
     max_length: int | None  # tokens, special ones included; None: takes any length
     prompts: Mapping[Role, str]  # put before each text
 
-    def encode(self, texts: Sequence[str], role: Role, batch: int) -> Any:  # Any: float NDArray, untyped there
-        """Vectors as the model gives them, (n, dims)."""
+    def encode(self, texts: Sequence[str], role: Role, batch: int) -> NDArray[np.float32]:
+        """Vectors as the model gives them, (n, dims) float32, n > 0."""
         encode = self.model.encode_query if role == "query" else self.model.encode_document
-        return encode(list(texts), prompt=self.prompts[role], batch_size=batch, show_progress_bar=False)
+        vectors = encode(list(texts), prompt=self.prompts[role], batch_size=batch, show_progress_bar=False)
+        return np.asarray(vectors, np.float32)
 
     def cut(self, texts: Sequence[str], role: Role) -> int:
         """How many of the texts, prompt included, are longer than the model reads."""
