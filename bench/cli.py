@@ -129,33 +129,44 @@ def table(
 @app.command()
 def datasets(as_json: Json = False) -> None:
     """List the passage sets that have a card, and whether their files are at hand."""
-    from bench import cards, corpora
-    from bench.report.lists import print_rows
+    from rich.console import Console
 
-    rows = []
-    for name in corpora.names():
-        card = corpora.card(name)
-        rows.append(
-            {
-                "name": name,
-                "language": card.language,
-                "passages": card.counts.passages,
-                "queries": card.counts.queries,
-                "judgments": card.counts.judgments,
-                "at_hand": cards.at_hand(card),
-                "licence": card.licence,
-                "title": card.title,
-            }
-        )
-    print_rows(rows, as_json=as_json)
+    from bench import cards
+    from bench.report.lists import print_sets
+
+    found = {name: cards.card(name) for name in cards.names()}
+    rows = [
+        {
+            "name": name,
+            "language": card.language,
+            "passages": card.counts.passages,
+            "queries": card.counts.queries,
+            "judgments": card.counts.judgments,
+            "at_hand": cards.at_hand(card),
+            "title": card.title,
+        }
+        for name, card in found.items()
+    ]
+    if as_json:
+        _echo_json([row | {"licence": card.licence} for row, card in zip(rows, found.values(), strict=True)])
+        return
+    print_sets(rows, Console())
+    if not all(row["at_hand"] for row in rows):
+        typer.echo("Files are looked for in the folders of SPARRING_DATA.", err=True)
 
 
 @app.command()
 def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
     """List the encoders, storages, retrievers and analysers that can be spelled, with their options."""
-    from bench.report.lists import adapters, print_rows
+    from rich.console import Console
 
-    print_rows(adapters(_registry(plugin)), as_json=as_json)
+    from bench.report.lists import adapters, print_adapters
+
+    rows = adapters(_registry(plugin))
+    if as_json:
+        _echo_json(rows)
+    else:
+        print_adapters(rows, Console())
 
 
 @app.command()
@@ -169,6 +180,12 @@ def export(
 
     for path in export_run(store.read(folder), output):
         typer.echo(str(path))
+
+
+def _echo_json(rows: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(rows).decode())
 
 
 def _suite(what: list[str], passages: list[str]) -> Suite:

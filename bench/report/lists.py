@@ -5,41 +5,50 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-import msgspec
-import typer
+from rich.console import Console, JustifyMethod
+from rich.markup import escape
+from rich.table import Table
 
 from retrievers.contract import spell
 from retrievers.registry import GROUPS, PluginError, Registry
 
 
-def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool) -> None:
-    """Rows of one shape, as a table or as JSON."""
-    if as_json:
-        typer.echo(msgspec.json.encode(rows).decode())
-        return
-    from rich.console import Console
-    from rich.table import Table
-
+def print_sets(rows: Sequence[dict[str, object]], console: Console) -> None:
+    """One passage set a line."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        is_number = isinstance(rows[0][name], int) and not isinstance(rows[0][name], bool)
-        table.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    Console().print(table)
+    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    for name in cells[0] if cells else ():
+        heading = name.replace("_", " ")
+        widest = max(len(heading), *(len(row[name]) for row in cells))
+        justify: JustifyMethod = "right" if name in ("passages", "queries", "judgments") else "left"
+        # Only the title may be cut where the terminal is narrow.
+        table.add_column(heading, justify=justify, no_wrap=True, min_width=None if name == "title" else widest)
+    for row in cells:
+        table.add_row(*row.values())
+    console.print(table)
 
 
 def _cell(value: object) -> str:
-    from rich.markup import escape
-
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 
-def adapters(registry: Registry) -> list[dict[str, object]]:
+def print_adapters(rows: Sequence[dict[str, str]], console: Console) -> None:
+    """Each adapter's call, and below it what it is; `package` only where it is not ours."""
+    kind = ""
+    for row in rows:
+        if row["kind"] != kind:
+            kind = row["kind"]
+            console.print(f"{kind}s", style="bold")
+        console.print(f"  {escape(row['spelling'])}", soft_wrap=True)
+        origin = "" if row["package"] == "sparring" else f" ({row['package']})"
+        console.print(f"      {escape(row['about'] + origin)}", style="dim", highlight=False, soft_wrap=True)
+
+
+def adapters(registry: Registry) -> list[dict[str, str]]:
     """Every adapter with the call that makes it, its options and defaults; a broken one says what is wrong."""
-    rows: list[dict[str, object]] = []
+    rows = []
     for group in GROUPS:
         for name in registry.names(group):
             entry = registry.entries[group, name]
@@ -47,7 +56,7 @@ def adapters(registry: Registry) -> list[dict[str, object]]:
                 adapter = entry.load()
                 spelling, about = f"{name}({_options(adapter)})", _first_line(adapter)
             except PluginError as error:
-                spelling, about = name, f"can not be used: {error}"
+                spelling, about = name, " ".join(str(error).split())
             rows.append({"kind": group[:-1], "spelling": spelling, "about": about, "package": entry.package})
     return rows
 

@@ -343,8 +343,8 @@ def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid | None]:
     order = sorted((i for i, c in enumerate(grid.columns) if c.drop), key=lambda i: (grid.columns[i].drop, i))
     keep_one = 1 if grid.goes_on else 0
     attempts = [(len(order), False), *((kept, True) for kept in range(len(order), keep_one - 1, -1))]
-    for kept, broken in attempts:
-        table = _drawn(grid, set(order[kept:]), broken=broken)
+    for kept, split in attempts:
+        table = _drawn(grid, set(order[kept:]), split=split)
         unbounded = console.options.update(max_width=10_000)
         if Width.get(console, unbounded, table).maximum <= console.width:
             break
@@ -359,7 +359,7 @@ def _without(grid: Grid, columns: set[int]) -> Grid:
     return replace(grid, columns=left(grid.columns), lines=tuple(left(line) for line in grid.lines))
 
 
-def _drawn(grid: Grid, dropped: set[int], *, broken: bool) -> Table:
+def _drawn(grid: Grid, dropped: set[int], *, split: bool) -> Table:
     shown = _without(grid, dropped)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="")
     for column in shown.columns:
@@ -371,7 +371,7 @@ def _drawn(grid: Grid, dropped: set[int], *, broken: bool) -> Table:
             overflow="fold",
         )
     for line in shown.lines:
-        table.add_row(*(_field(column, cell, broken=broken) for column, cell in zip(shown.columns, line, strict=True)))
+        table.add_row(*(_field(column, cell, split=split) for column, cell in zip(shown.columns, line, strict=True)))
     return table
 
 
@@ -388,12 +388,12 @@ def _apart(column: Column, text: str) -> str:
     return re.sub(r"^", " ", text, flags=re.MULTILINE) if column.opens else text
 
 
-def _field(column: Column, cell: Cell, *, broken: bool) -> Text:
-    text = Text(_apart(column, _broken(cell.text) if broken and column.code else cell.text), cell.style)
+def _field(column: Column, cell: Cell, *, split: bool) -> Text:
+    text = Text(_apart(column, broken(cell.text) if split and column.code else cell.text), cell.style)
     return text.append(f"\n  {cell.below}") if cell.below else text
 
 
-def _broken(spelling: str) -> str:
+def broken(spelling: str) -> str:
     """A retriever's name on lines of at most NAME_WIDTH, the storage on its own."""
     if len(spelling) <= NAME_WIDTH:
         return spelling
