@@ -21,6 +21,7 @@ from retrievers.contract import Hits
 
 Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 
+HIGHEST_GRADE = 10_000
 CAPPED = "CappedR"  # ir-measures lacks it
 NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)
 MAY_HAVE_CUTOFF = ("nDCG", "RR", "AP")
@@ -69,8 +70,8 @@ def measure(
     judged query scores 0 where nothing was found, and where no judged passage is relevant. Judged passages that are
     not in passage_ids stay in the denominator of recall.
 
-    Raises InputError for an unknown measure, for one that looks deeper than the hits were kept, and for hits that are
-    no ranking of these passages.
+    Raises InputError for an unknown measure, for one that looks deeper than the hits were kept, for hits that are no
+    ranking of these passages, and for a grade above HIGHEST_GRADE.
     """
     wanted = {spelling: parse(spelling) for spelling in measures}
     _check(hits, passage_ids, query_ids)
@@ -83,7 +84,7 @@ def measure(
 
     kept = judged(query_ids, qrels)
     queries = [query for query, has in zip(query_ids, kept, strict=True) if has]
-    judgments = {query: dict(qrels[query]) for query in queries}
+    judgments = {query: _grades(query, qrels[query]) for query in queries}
     ranking = {
         query: [passage_ids[row] for row in rows if row >= 0]
         for query, rows in zip(queries, hits.rows[kept, :depth].tolist(), strict=True)
@@ -95,6 +96,22 @@ def measure(
     }
     values |= _by_ir_measures({s: w for s, w in wanted.items() if w[0] != CAPPED}, ranking, judgments)
     return {spelling: values[spelling] for spelling in wanted}
+
+
+def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:
+    """
+    One query's judgments as pytrec_eval can take them: a grade below 0 as the 0 it means, a huge one refused.
+
+    pytrec_eval 0.5.11 counts passages in an array indexed by grade. Below 0 it crashes or hangs; its memory grows with
+    the highest grade (8 GB for 10^9), and for 10^13 its figures are 0 without a word.
+    """
+    highest = max(grades, key=grades.__getitem__)
+    if grades[highest] > HIGHEST_GRADE:
+        raise InputError(
+            f"qrels: a grade of at most {HIGHEST_GRADE} was expected, found {grades[highest]} for query {query!r}, "
+            f"passage {highest!r}"
+        )
+    return {passage: max(grade, 0) for passage, grade in grades.items()}
 
 
 def _by_ir_measures(

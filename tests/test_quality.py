@@ -130,6 +130,31 @@ def test_no_relevant_passage_scores_zero():
     } == {name: value.tolist() for name, value in values.items()}
 
 
+def test_grades_below_zero_crash_nothing():
+    """
+    Judgments with grades far below 0 are measured like grades of 0, again and again, and do not bring the process down.
+    """
+    hits = hits_of([[0, 1, 2]] * 50)
+    queries = [f"q{i}" for i in range(50)]
+    low = {query: {"a": -(10**6), "b": -1, "c": 1} for query in queries}
+    zero = {query: {"a": 0, "b": 0, "c": 1} for query in queries}
+    measures = ["nDCG@3", "nDCG", "AP", "RR", "RR@3", "R@3", "P@3", "Success@3", "CappedR@3"]
+
+    of_low, of_zero = (quality.measure(hits, PASSAGES, queries, qrels, measures) for qrels in (low, zero))
+
+    assert {m: v.tolist() for m, v in of_zero.items()} == {m: v.tolist() for m, v in of_low.items()}
+
+
+def test_a_huge_grade_is_refused():
+    """
+    A grade above the highest that can be counted is an input error that names the judgment, not a figure of 0.
+    """
+    qrels = {"q": {"a": 1, "b": 10_001}}
+
+    with pytest.raises(InputError, match=r"at most 10000 was expected, found 10001 for query 'q', passage 'b'"):
+        quality.measure(RANKED, PASSAGES, ["q"], qrels, ["nDCG@1"])
+
+
 def test_a_tie_is_read_in_the_order_of_the_rows():
     """
     Passages with equal scores count in the order of the hits, whatever their ids are.
@@ -249,8 +274,7 @@ def slow(spelling: str, ranked: Sequence[str], grades: Mapping[str, int]) -> flo
     if name == "AP":
         return sum((i + 1) / rank for i, rank in enumerate(hit_ranks)) / len(relevant)
     gain = sum(grades[top[rank - 1]] / math.log2(rank + 1) for rank in hit_ranks)
-    best = sorted((grades[passage] for passage in relevant), reverse=True)[:k] if cutoff else None
-    ideal = best if best is not None else sorted((grades[p] for p in relevant), reverse=True)
+    ideal = sorted((grades[passage] for passage in relevant), reverse=True)[: k if cutoff else None]
     return gain / sum(grade / math.log2(rank + 1) for rank, grade in enumerate(ideal, start=1))
 
 
@@ -318,9 +342,11 @@ UNCUT = {"nDCG": "ndcg", "AP": "map", "RR": "recip_rank"}
 
 def pytrec(qrels: Qrels, run: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Each query's figures by pytrec_eval, and nothing for a query that is not in the run."""
-    figures: dict[str, dict[str, float]] = pytrec_eval.RelevanceEvaluator(
-        {query: dict(grades) for query, grades in qrels.items()}, set(names)
-    ).evaluate({query: dict(scores) for query, scores in run.items()})
+    # pytrec_eval crashes on a grade below 0; that such a grade counts as 0 is held by the slow way above.
+    grades = {query: {passage: max(grade, 0) for passage, grade in of.items()} for query, of in qrels.items()}
+    figures: dict[str, dict[str, float]] = pytrec_eval.RelevanceEvaluator(grades, set(names)).evaluate(
+        {query: dict(scores) for query, scores in run.items()}
+    )
     return figures
 
 

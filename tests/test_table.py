@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bench.record import Environment, Footprint, Latency, Measurement, Memory, RunRecord
-from bench.report import rows, table
+from bench.report import grid, rows, table
 from bench.store import Run
 
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
@@ -231,6 +231,17 @@ def test_frame_has_a_line_a_cell():
     assert [False, True] == frame["nDCG@10"].isna().tolist()
 
 
+def test_every_field_is_explained():
+    """
+    results/README.md names every field of a row and every column of a table.
+    """
+    text = (Path(__file__).parent.parent / "results" / "README.md").read_text()
+    fields = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
+    columns = [field.column.head for field in grid.FIELDS]
+
+    assert [] == [name for name in (*fields, *columns) if f"`{name}`" not in text]
+
+
 # The numbers
 
 
@@ -253,7 +264,7 @@ def test_three_significant_digits(value, text):
     """
     Times and sizes have three significant digits, also where rounding reaches the next power of ten.
     """
-    assert text == table.significant(value)
+    assert text == grid.significant(value)
 
 
 @settings(deadline=None)
@@ -262,7 +273,7 @@ def test_a_number_reads_back(value):
     """
     What is printed is the value to half a unit of its last place.
     """
-    text = table.significant(value)
+    text = grid.significant(value)
 
     assert (0.0 if text.startswith("<") else float(text.replace(",", ""))) == pytest.approx(
         value, rel=0.00501, abs=5e-5
@@ -303,7 +314,7 @@ def test_markdown_to_the_letter():
 - RankBM25(): timeout: longer than 600 s
 
 """
-        f"{table.LEGEND} \\{table.UNRESOLVED}\n\n"
+        f"{grid.LEGEND} \\{grid.UNRESOLVED}\n\n"
         "A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
         "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"
     ) == text
@@ -368,10 +379,10 @@ def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
             column.head,
             cell.text,
         )
-        for grid in table.grids(runs, **changes)
+        for grid in grid.grids(runs, **changes)
         for line in grid.lines
         for column, cell in zip(grid.columns, line, strict=True)
-        if cell.style == table.BEST
+        if cell.style == grid.BEST
     ]
 
 

@@ -203,7 +203,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
 
     try:
         run = trec_run.read(path)
-    except InputError as error:
-        assert "line" in str(error)
-    else:
-        assert all(np.isfinite(score) for scores in run.values() for score in scores.values())
+    except InputError:
+        return
+    assert all(np.isfinite(score) for scores in run.values() for score in scores.values())
+    assert "a" in run["q"]
