@@ -75,7 +75,8 @@ def _make_cgroup(limit: int) -> Cgroup | None:
         except OSError:
             continue
         try:
-            (folder / control).write_text(str(limit))
+            with (folder / control).open("r+") as file:  # the kernel makes it; where it is not there, this is no cgroup
+                file.write(str(limit))
             if version == "cgroup-v2":
                 (folder / "memory.swap.max").write_text("0")
             return Cgroup(folder, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from bench import latency, memory, quality
 from bench.corpora import PassageSet, text_bytes
 from bench.record import Fact, Footprint, Latency, Measurement, Memory, StageResult
-from bench.store import read_hits
+from bench.store import read_hits, write_whole
 from bench.suite import Suite
 from retrievers.contract import Hits, VectorRetriever, is_exact, spell
 from retrievers.registry import spelled_in_full
@@ -170,7 +171,9 @@ def _quality(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet,
     if qrels is None:
         return fields
     values = quality.measure(hits, passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures)
-    np.savez_compressed(folder / "quality" / f"{key}.npz", **values)  # type: ignore[arg-type]  # measures by name
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, **values)  # type: ignore[arg-type]  # measures by name
+    write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
     judged = quality.judged(passage_set.query_ids, qrels)
     fields["n_judged"] = int(judged.sum())
     fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)

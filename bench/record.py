@@ -187,7 +187,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     suite_sha256: str
     suite: dict[str, object]  # the suite as it was resolved
     passage_sets: dict[str, str]  # name -> sha256
-    plugins: tuple[str, ...]
+    plugins: tuple[str, ...]  # path and sha256 of each file
     made: str  # date and time, UTC
 
 

@@ -7,8 +7,8 @@ stage in flight; the same suite into the same folder resumes.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from bench.corpora import PassageSet
 from bench.measure import CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, StageResult, digest
 from bench.suite import Suite
-from bench.tasks import Cell, Task, Work, make_cells
+from bench.tasks import Cell, Task, Work, baseline, make_cells
 from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
 
@@ -81,11 +81,12 @@ def run(
     """
     start = time.perf_counter()
     cells = make_cells(suite, passage_sets, registry)
+    suite = msgspec.structs.replace(suite, baseline=baseline(suite, cells, registry))
     record = RunRecord(
         suite_sha256=digest(suite),
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
-        plugins=tuple(str(path) for path in plugins),
+        plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     with store.opened(folder.resolve(), record, environment.collect()) as writer:
@@ -110,39 +111,43 @@ class Runner:
     durations: dict[str, float] = field(default_factory=dict)  # task kind -> seconds it took last
 
     def run(self, cells: Sequence[Cell]) -> None:
-        finished = self.writer.measurements
         for name in dict.fromkeys(cell.passage_set.name for cell in cells):
             of_set = [cell for cell in cells if cell.passage_set.name == name]
-            if all(c.key in finished and finished[c.key].status in ("ok", *UNTRIED) for c in of_set):
-                continue
-            self.run_set(of_set)
-        with contextlib.suppress(OSError):
-            (self.writer.folder / "work").rmdir()
+            if not all(map(self.finished, of_set)):
+                self.run_set(of_set)
+        shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
+
+    def finished(self, cell: Cell) -> bool:
+        """Whether the folder holds a cell's last word: measured, or refused by design."""
+        known = self.writer.measurements.get(cell.key)
+        return known is not None and known.status in ("ok", *UNTRIED)
 
     def run_set(self, cells: Sequence[Cell]) -> None:
-        """Every stage of the cells of one passage set, then their measurements."""
+        """Every stage of the unfinished cells of one passage set, then their measurements."""
         passage_set = cells[0].passage_set
         work = Work(self.suite, self.writer.folder, self.registry, passage_set)
+        todo = [cell for cell in cells if not self.finished(cell)]
         for cell in cells:
             if cell.problem:
                 self.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
-        total = work.count(cells)
-        self.done, self.total = 0, total
+            elif self.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
+                self.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
+        self.done, self.total = 0, work.count(todo)
 
         encoded = {}
-        for encoder in dict.fromkeys(cell.encoder for cell in cells if cell.encoder):
-            task = work.encode(encoder, self.alive([c for c in cells if c.encoder == encoder]))
+        for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
+            task = work.encode(encoder, self.alive([c for c in todo if c.encoder == encoder]))
             result = self.encode(task, work)
             if result is not None:
                 encoded[encoder] = result
-        predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(cells)}
-        for task in work.builds(self.alive(cells)):
+        predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
+        for task in work.builds(self.alive(todo)):
             self.do(task, still_there=task.job.storage_folder)
         for number in range(self.suite.rounds):
-            for task in work.round(number, self.alive(cells)):
+            for task in work.round(number, self.alive(todo)):
                 self.do(task)
         self.conclude(cells, work, encoded, predicted)
-        shutil.rmtree(work.folder, ignore_errors=True)
+        work.remove()
 
     def alive(self, cells: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in cells if cell.key not in self.failed]
@@ -176,6 +181,7 @@ class Runner:
         result = self.attempt(task)
         if result.status == "ok":
             if task.job.out and still_there:
+                shutil.rmtree(still_there, ignore_errors=True)  # of a run killed before it was journalled
                 Path(task.job.out).replace(still_there)
             self.writer.finished(task.key, result)
 
@@ -230,7 +236,8 @@ class Runner:
         encoded: dict[str, StageResult],
         predicted: dict[str, int | None],
     ) -> None:
-        """Write the measurements of one passage set."""
+        """Write the measurements of one passage set; those of finished cells stay as they are."""
+        finished = {cell.key for cell in cells if self.finished(cell)}
         results = [
             CellResults(
                 key=cell.key,
@@ -249,8 +256,7 @@ class Runner:
             for cell in cells
         ]
         for result in measurement(results, self.suite, work.passage_set, self.writer.folder):
-            old = self.writer.measurements.get(result.cell)
-            if old is None or old.status not in ("ok", *UNTRIED):
+            if result.cell not in finished:
                 self.writer.measured(result)
 
     def rounds(self, key: Callable[[int], str]) -> tuple[StageResult, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import msgspec
 from bench import environment, matrices, store
 from bench.cache import cache_folder
 from bench.corpora import PassageSet
+from bench.errors import InputError
 from bench.record import digest
 from bench.suite import Suite
 from bench.worker import Job
@@ -60,8 +62,17 @@ class Task(NamedTuple):
 
 
 def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Registry) -> list[Cell]:
-    """The suite's cells with every default resolved; SpellingError for a name or a spelling that is none."""
+    """
+    The suite's cells with every default resolved.
+
+    Raises SpellingError for a name or a spelling that is none, InputError for two passage sets of one name: hits and
+    records are kept by it.
+    """
     by_name = {passage_set.name: passage_set for passage_set in passage_sets}
+    if len(by_name) < len(passage_sets):
+        names = [passage_set.name for passage_set in passage_sets]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
     named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
     conditions = {
         name: value
@@ -76,11 +87,27 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
             written = parse(spelling, registry)
             retriever = resolved(written, {"analyser": default_analyser(passage_set.language)})
             spelling = spell(written)
-        except PluginError as error:  # a broken plug-in breaks its own row
-            problem = str(error)
+        except (PluginError, TypeError) as error:  # a broken plug-in breaks its own row
+            written, retriever, problem = None, None, str(error)
         key = digest([passage_set.sha256, spell(retriever) if retriever else spelling, conditions])[:16]
         cells.setdefault(key, Cell(key, passage_set, written, retriever, spelling, problem))
     return list(cells.values())
+
+
+def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | None:
+    """The suite's baseline as its cells are spelled; InputError where it is none of them, SpellingError as in parse."""
+    if suite.baseline is None:
+        return None
+    try:
+        spelling = spell(parse(suite.baseline, registry))
+    except (PluginError, TypeError):  # its cells keep the spelling of the suite too
+        spelling = suite.baseline
+    known = list(dict.fromkeys(cell.spelling for cell in cells))
+    if spelling not in known:
+        near = difflib.get_close_matches(spelling, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(f"baseline: expected a retriever of the suite's cells, found {suite.baseline!r}.{hint}")
+    return spelling
 
 
 @dataclass
@@ -112,6 +139,13 @@ class Work:
             "n_passages": len(self.passage_set.passages),
             **self.texts,
         }
+
+    def remove(self) -> None:
+        """Take the scratch folder away, all at once: half a storage must never be found by a run that resumes."""
+        abandoned = self.folder.with_suffix(".old")
+        shutil.rmtree(abandoned, ignore_errors=True)
+        self.folder.replace(abandoned)
+        shutil.rmtree(abandoned, ignore_errors=True)
 
     # Keys: what a task's line in the journal is found by.
 
@@ -152,7 +186,9 @@ class Work:
         return len(encoders) + len(builds) + self.suite.rounds * (len(encoders) + len(cells) + joints)
 
     def encode(self, encoder: str, cells: Sequence[Cell]) -> Task:
-        part = self.matrix(encoder).with_suffix(f".{self.run_folder.name}.part")
+        part = self.matrix(encoder).with_suffix(
+            f".{digest(str(self.run_folder))[:8]}.part"
+        )  # other runs may make it too
         return self._task(
             f"encode-{self.matrix(encoder).name}", encoder, cells, stage="encode", encoder=encoder, out=str(part)
         )

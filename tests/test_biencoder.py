@@ -45,7 +45,7 @@ def saved_model(folder: Path, dims: int = 3, prompts: dict[str, str] | None = No
 
     tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
-    weights = np.array(list(WORDS.values()), np.float32)[:, :dims]
+    weights = np.array([row[:dims] for row in WORDS.values()], np.float32)
     module = StaticEmbedding(tokenizer, embedding_weights=weights)
     SentenceTransformer(modules=[module], device="cpu", prompts=prompts).save(str(folder), create_model_card=False)
     return str(folder)

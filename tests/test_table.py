@@ -375,13 +375,13 @@ def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
     """(retriever, column, text) of every number that is marked as the best."""
     return [
         (
-            next(cell.text for column, cell in zip(grid.columns, line, strict=True) if column.code),
+            next(cell.text for column, cell in zip(drawn.columns, line, strict=True) if column.code),
             column.head,
             cell.text,
         )
-        for grid in grid.grids(runs, **changes)
-        for line in grid.lines
-        for column, cell in zip(grid.columns, line, strict=True)
+        for drawn in grid.grids(runs, **changes)
+        for line in drawn.lines
+        for column, cell in zip(drawn.columns, line, strict=True)
         if cell.style == grid.BEST
     ]
 
