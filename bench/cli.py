@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.corpora import PassageSet
     from bench.formats.table import Columns
     from bench.suite import Suite
     from retrievers.registry import Registry
 
 OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
+PIPE_WIDTH = 120  # columns of a table that is no terminal's
 
 app = typer.Typer(
     name="sparring",
@@ -83,7 +86,7 @@ def run(
     registry = _registry(plugin)
     sets = [_load(name, columns if passages and name not in corpora.names() else None) for name in chosen.passages]
     folder = output or _dated(chosen.name)
-    console = Console()
+    console = _console()
     with shown(Console(stderr=True)) as progress:
         from bench.run import run as run_suite
 
@@ -108,7 +111,6 @@ def table(
     labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
 ) -> None:
     """Print the table of one or several runs."""
-    from rich.console import Console
 
     from bench import store
     from bench.report import table as tables
@@ -123,7 +125,7 @@ def table(
     elif markdown:
         typer.echo(tables.markdown(read, by_label=labels), nl=False)
     else:
-        tables.terminal(read, Console(), by_label=labels)
+        tables.terminal(read, _console(), by_label=labels)
 
 
 @app.command()
@@ -180,6 +182,13 @@ def export(
 
     for path in export_run(store.read(folder), output):
         typer.echo(str(path))
+
+
+def _console() -> Console:
+    """Standard output as wide as the terminal; where there is none, wide enough for a table."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _echo_json(rows: object) -> None:

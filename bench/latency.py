@@ -86,8 +86,8 @@ def staged(
             second(between)
             if barrier is not None:
                 barrier()
-            samples.append(middle - start)
-            samples.append(clock() - middle)
+            end = clock()
+            samples.extend((middle - start, end - middle))
         passes += 1
     return np.array(samples, np.int64).reshape(passes, n_queries, 2)
 

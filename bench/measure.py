@@ -131,7 +131,7 @@ def _one(
         nonzeros=cell.encode.nonzeros if cell.encode else None,
         exact=exactness(cell),
         **_quality(cell.key, own, suite, passage_set, folder),
-        overlap_with_exact=_overlap(own, hits.get(exact or "")) if exact != cell.key else None,
+        overlap_with_exact=None if exactness(cell) else _overlap(own, hits.get(exact or "")),
         overlap_with_baseline=_overlap(own, hits.get(baseline or "")),
         **_times(cell, folder, len(passage_set.queries), suite),
         encode_seconds=cell.encode.build_seconds if cell.encode else None,
@@ -236,24 +236,23 @@ def _footprint(
     flags = []
     if ledger is not None and resident is not None:
         known = sum(ledger.values())
-        if resident.private + resident.shared < known - max(memory.RESOLUTION, LEDGER_TOLERANCE * known):
+        if resident.resident < known - max(memory.RESOLUTION, LEDGER_TOLERANCE * known):
             flags.append(
-                f"{part}: resident growth of {resident.private + resident.shared:,} bytes lies below its ledger of "
-                f"{known:,}: withheld"
+                f"{part}: resident growth of {resident.resident:,} bytes lies below its ledger of {known:,}: withheld"
             )
             resident = None
     weight = Footprint(
         ledger=ledger,
         disk_bytes=made.disk_bytes if made else None,
         resident=resident,
-        under_resolution=resident is not None and resident.private < memory.RESOLUTION,
+        under_resolution=resident is not None and resident.resident < memory.RESOLUTION,
     )
     return weight, flags
 
 
 def _typical(figures: Sequence[Memory | None]) -> Memory | None:
-    """The figure whose private growth is the median of the rounds'."""
-    known = sorted((figure for figure in figures if figure is not None), key=lambda figure: figure.private)
+    """The figure whose growth is the median of the rounds'."""
+    known = sorted((figure for figure in figures if figure is not None), key=lambda figure: figure.resident)
     return known[(len(known) - 1) // 2] if known else None
 
 

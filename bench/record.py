@@ -31,6 +31,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     peak_above_start: int | None  # high-water mark above what was resident when the phase began
     source: str  # where the figures come from
 
+    @property
+    def resident(self) -> int:
+        """Private and shared: a memory-mapped file counts as shared while another process has it mapped too."""
+        return self.private + self.shared
+
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/1"):
     """What one child process measured. Bytes are bytes, times are seconds; None means not measured."""

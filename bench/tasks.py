@@ -186,9 +186,8 @@ class Work:
         return len(encoders) + len(builds) + self.suite.rounds * (len(encoders) + len(cells) + joints)
 
     def encode(self, encoder: str, cells: Sequence[Cell]) -> Task:
-        part = self.matrix(encoder).with_suffix(
-            f".{digest(str(self.run_folder))[:8]}.part"
-        )  # other runs may make it too
+        own = digest(str(self.run_folder))[:8]  # another run may be making the same matrix
+        part = self.matrix(encoder).with_suffix(f".{own}.part")
         return self._task(
             f"encode-{self.matrix(encoder).name}", encoder, cells, stage="encode", encoder=encoder, out=str(part)
         )
@@ -238,7 +237,8 @@ class Work:
                     **self._server(cell),
                 )
             )
-            if "joint" in self.suite.modes and cell.encoder and isinstance(cell.server, Persistent):
+            saved = cell.encoder is not None and self._encoder(cell.encoder)["encoder_folder"] is not None
+            if "joint" in self.suite.modes and cell.encoder and saved and isinstance(cell.server, Persistent):
                 key = self.joint_key(cell, number)
                 tasks.append(
                     self._task(

@@ -249,7 +249,7 @@ def serve(job: Job) -> StageResult:
 
 def joint(job: Job) -> StageResult:
     """Encoder and storage in one process: text to ids, its two stages stamped apart."""
-    from bench.latency import staged, timed
+    from bench.latency import WARM_UP_QUERIES, staged, timed
 
     encoder, storage = _make(job, job.encoder), _make(job, job.storage)
     queries = _texts(job.queries)
@@ -260,7 +260,7 @@ def joint(job: Job) -> StageResult:
     def search(vectors: object) -> object:
         return storage.search(vectors, job.k)
 
-    for text in sample[:WARM_UP]:
+    for text in sample[:WARM_UP_QUERIES]:
         search(encoder.encode([text], "query"))
     seconds, samples = timed(lambda: staged(lambda i: encoder.encode([sample[i]], "query"), search, len(sample)))
     _write_arrays(_given(job.samples), joint=samples)
@@ -269,14 +269,12 @@ def joint(job: Job) -> StageResult:
 
 # What the stages share
 
-WARM_UP = 50
-
 
 def _serve(
     job: Job, *, load: Callable[[], None], one: Callable[[int], object], every: Callable[[], object]
 ) -> StageResult:
     """Load, first query, warm-up, weight; then the timed loops, and the peak over them."""
-    from bench.latency import batch, single, timed
+    from bench.latency import WARM_UP_QUERIES, batch, single, timed
     from bench.memory import Phase
 
     n_queries = len(job.sample)
@@ -285,7 +283,7 @@ def _serve(
     cold, warm_up = 0.0, 0.0
     if n_queries:
         cold, _ = timed(lambda: one(0))
-        warm_up, _ = timed(lambda: [one(query) for query in range(min(WARM_UP, n_queries))])
+        warm_up, _ = timed(lambda: [one(query) for query in range(min(WARM_UP_QUERIES, n_queries))])
         if "batch" in job.modes:
             seconds, _ = timed(every)
             warm_up += seconds

@@ -32,7 +32,8 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
 
     measures: named in the row also where the cell has none of them (it failed, or there are no judgments).
     `ledger_bytes`, `disk_bytes` and `resident_bytes` are the storage's; an engine's are the whole engine's. Resident
-    is private growth (USS), `..._file_bytes` the part of it that a file backs. Peaks are above the phase's start,
+    is growth, `..._private_bytes` the part that no other process shares (USS), `..._file_bytes` of that what a file
+    backs. Peaks are above the phase's start,
     `..._process_bytes` the whole process's.
     """
     quality = m.quality or {}
@@ -61,9 +62,9 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "build_seconds": m.build_seconds,
         "ledger_bytes": ledger,
         "disk_bytes": storage.disk_bytes,
-        "resident_bytes": resident.private,
+        "resident_bytes": resident.resident,
         "encoder_ledger_bytes": encoder.ledger_bytes,
-        "encoder_resident_bytes": encoder_resident.private,
+        "encoder_resident_bytes": encoder_resident.resident,
         "text_bytes": m.text_bytes,
         "peak_build_bytes": build.peak_above_start,
         "peak_serve_bytes": serve.peak_above_start,
@@ -82,8 +83,10 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "joint_gap": joint.p50 / single.p50 - 1 if joint.p50 is not None and single.p50 else None,
         "load_seconds": m.load_seconds,
         "encoder_disk_bytes": encoder.disk_bytes,
+        "resident_private_bytes": resident.private,
         "resident_file_bytes": resident.private_file,
         "resident_under_resolution": _under_resolution(m.storage_weight),
+        "encoder_resident_private_bytes": encoder_resident.private,
         "encoder_resident_file_bytes": encoder_resident.private_file,
         "encoder_resident_under_resolution": _under_resolution(m.encoder_weight),
         "peak_build_process_bytes": build.peak,
@@ -113,7 +116,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
 class _NoMemory:
     """Stands for a Memory that was not measured."""
 
-    private = private_file = peak = peak_above_start = None
+    resident = private = private_file = peak = peak_above_start = None
 
 
 _NO_LATENCY = Latency(p50=None, p95=None, p99=None, cold=None)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from retrievers.contract import Hits, Role, Spelled, Vectors, no_hits
+from retrievers.contract import Fact, Hits, Role, Spelled, Unsupported, Vectors, no_hits, top_k
 
 
 def _first(n_queries: int, n_passages: int, k: int) -> Hits:
@@ -23,6 +25,13 @@ def _first(n_queries: int, n_passages: int, k: int) -> Hits:
     hits.rows[:, :found] = np.arange(found)
     hits.scores[:, :found] = 1.0
     return hits
+
+
+def _padded(hits: Hits, k: int) -> Hits:
+    wide = no_hits(len(hits.rows), k)
+    wide.rows[:, : hits.rows.shape[1]] = hits.rows
+    wide.scores[:, : hits.rows.shape[1]] = hits.scores
+    return wide
 
 
 def _spin(milliseconds: float) -> None:
@@ -63,6 +72,72 @@ class Storage(Spelled):
 
     def load(self, folder: Path) -> None:
         self.n = int((folder / "n").read_text())
+
+
+class Exact(Storage):
+    """Claims to be exact."""
+
+    exact = True
+
+
+class Half(Storage):
+    """Approximate: of the first passages it finds every second."""
+
+    exact = False
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        hits = super().search(queries, min(k, self.n // 2))
+        return _padded(Hits(np.where(hits.rows >= 0, hits.rows * 2, -1), hits.scores), k)
+
+
+class Brute(Spelled):
+    """Scores every passage, dense or sparse: slow, obvious and exact."""
+
+    exact = True
+
+    def build(self, vectors: Vectors) -> None:
+        self.sparse = not isinstance(vectors, np.ndarray)
+        self.vectors = np.asarray(vectors.todense() if self.sparse else vectors)
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        return top_k(np.asarray(queries @ self.vectors.T, np.float32), k, positive=self.sparse)
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "vectors.npz", vectors=self.vectors, sparse=self.sparse)
+
+    def load(self, folder: Path) -> None:
+        with np.load(folder / "vectors.npz") as arrays:
+            self.vectors, self.sparse = arrays["vectors"], bool(arrays["sparse"])
+
+
+class Tuned(Storage):
+    """Has one option for building and one for searching."""
+
+    search_options = ("effort",)
+
+    def __init__(self, width: int = 1, effort: int = 1) -> None:
+        self.width = width
+        self.effort = effort
+
+
+class Threads(Storage):
+    """Tells how many threads it was given, by the environment and by the libraries that were loaded."""
+
+    def describe(self) -> dict[str, Fact]:
+        from threadpoolctl import threadpool_info
+
+        pools = [pool["num_threads"] for pool in threadpool_info()]
+        return {"declared": int(os.environ["OMP_NUM_THREADS"]), "pools": max(pools, default=0)}
+
+
+class Scan(Spelled):
+    """An engine that can not be saved: the first k passages for every query."""
+
+    def index(self, passages: Sequence[str]) -> None:
+        self.n = len(passages)
+
+    def search(self, queries: Sequence[str], k: int) -> Hits:
+        return _first(len(queries), self.n, k)
 
 
 class Spin(Storage):
@@ -180,6 +255,31 @@ class Raises(Storage):
     def build(self, vectors: Vectors) -> None:
         print("about to break")  # noqa: T201  # what it prints is kept with the failure
         raise RuntimeError("broken on purpose")
+
+
+class Spawns(Storage):
+    """Leaves a process of its own behind, which has a word in its command line."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def build(self, vectors: Vectors) -> None:
+        super().build(vectors)
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", self.word])
+
+
+class Huge(Storage):
+    """Foretells more bytes than any machine has."""
+
+    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:
+        return 10**15
+
+
+class Refuses(Storage):
+    """Can not hold by design what it is handed."""
+
+    def build(self, vectors: Vectors) -> None:
+        raise Unsupported("only vectors of two dimensions")
 
 
 class Hungry(Storage):

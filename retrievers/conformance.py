@@ -1,0 +1,58 @@
+"""The checks that every adapter must pass, ours or a stranger's."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from math import isclose
+
+from retrievers.contract import Hits
+
+
+def same_hits(expected: Hits, found: Hits, rtol: float = 1e-5) -> list[str]:
+    """
+    How an exact search differs from brute force: one line each (query from 0, rank from 1), none where they agree.
+
+    Each rank holds the same passage with the same score. Sums in another order round otherwise: scores are the same
+    when they differ by no more than rtol, relative to the larger, and passages of the same score may swap, also across
+    the cut at k. Where padding shows that nothing was cut, no other passage may come in.
+    """
+    if expected.rows.shape != found.rows.shape:
+        return [f"hits of shape {expected.rows.shape} were expected, found {found.rows.shape}"]
+    return [
+        f"query {query}, rank {rank}: {what}"
+        for query in range(len(expected.rows))
+        for rank, what in _differences(_found(expected, query), _found(found, query), expected.rows.shape[1], rtol)
+    ]
+
+
+def _found(hits: Hits, query: int) -> list[tuple[int, float]]:
+    """The row and score of each hit of one query; padding left out, wherever it stands."""
+    rows, scores = hits.rows[query].tolist(), hits.scores[query].tolist()
+    return [(row, score) for row, score in zip(rows, scores, strict=True) if row >= 0]
+
+
+def _differences(
+    expected: list[tuple[int, float]], found: list[tuple[int, float]], k: int, rtol: float
+) -> list[tuple[int, str]]:
+    """Rank and description of what differs for one query."""
+    scores = dict(expected)
+    cut = expected[-1][1] if len(expected) == k and k else None  # None: every passage that can be a hit is expected
+    met: set[int] = set()
+    differences = []
+    for rank, (wanted, got) in enumerate(zip_longest(expected, found), start=1):
+        if wanted is None or got is None:
+            differences.append((rank, f"expected {_spelled(wanted)}, found {_spelled(got)}"))
+            continue
+        row, score = got
+        # The score this passage has by brute force; one beyond the cut has at most the last score that is known.
+        known = scores.get(row, cut)
+        if row in met:
+            differences.append((rank, f"passage {row} was found before"))
+        elif known is None or not all(isclose(known, other, rel_tol=rtol) for other in (wanted[1], score)):
+            differences.append((rank, f"expected {_spelled(wanted)}, found {_spelled(got)}"))
+        met.add(row)
+    return differences
+
+
+def _spelled(hit: tuple[int, float] | None) -> str:
+    return "nothing" if hit is None else f"passage {hit[0]} (score {hit[1]:.9g})"

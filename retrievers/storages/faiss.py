@@ -1,0 +1,232 @@
+"""FAISS (Douze et al. 2024, "The Faiss library"): any of its indexes that compares by inner product."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from retrievers.contract import Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
+
+INDEX_FILE = "index.faiss"
+KNOBS = ("efConstruction", "efSearch", "nprobe")  # options that FAISS's ParameterSpace sets by the same names
+LINK_BYTES = 4  # of one edge of a graph
+
+
+@dataclass(repr=False)
+class Faiss(Spelled):
+    """
+    A FAISS index by the name that its index_factory knows: "Flat", "HNSW32", "IVF64,Flat", "SQ8", "PQ48" ...
+
+    efConstruction, efSearch: how many candidates HNSW keeps while building, while searching (FAISS's defaults: 40, 16).
+    nprobe: how many lists of an IVF are searched (1). An option that the index does not have, and a factory that FAISS
+    does not know for inner product, raise ValueError at `build`; too few vectors to train on raise Unsupported.
+
+    Only "Flat" alone is exact: FAISS cuts ties where it likes, so as many as tie are fetched, and cut by position.
+    Training uses the vectors themselves and FAISS's own fixed seeds. A graph is built by one thread: with more,
+    which links a vector finds depends on which of its neighbours came first.
+    """
+
+    factory: str
+    efConstruction: int | None = None  # noqa: N815  # FAISS's names, as they are known
+    efSearch: int | None = None  # noqa: N815  # the same
+    nprobe: int | None = None
+    search_options: ClassVar[tuple[str, ...]] = ("efSearch", "nprobe")
+    index: Any = field(init=False, default=None, compare=False)  # Any: FAISS has no types
+    sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
+
+    def __post_init__(self) -> None:
+        for name in KNOBS:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"Faiss: {name} was expected to be at least 1, found {value}")
+
+    @property
+    def exact(self) -> bool:
+        return self.factory == "Flat"
+
+    def prepare(self) -> None:
+        """Import FAISS and search one toy vector, so that its libraries and threads are there."""
+        faiss = _faiss()
+        toy = np.ones((1, 8), np.float32)
+        index = faiss.IndexFlatIP(8)
+        index.add(toy)
+        index.search(toy, 1)
+
+    def build(self, vectors: Vectors) -> None:
+        index = self._new(vectors.shape[1])
+        with _one_thread("HNSW" in self.factory or "NSG" in self.factory):
+            self._fill(index, vectors)
+        self.index, self.sparse = index, isinstance(vectors, csr_array)
+
+    def _new(self, dims: int) -> Any:  # Any: see index
+        """An empty index with this adapter's options."""
+        faiss = _faiss()
+        try:
+            index = faiss.index_factory(dims, self.factory, faiss.METRIC_INNER_PRODUCT)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{self!r}: expected a factory that FAISS knows for inner product and {dims} dimensions, such as "
+                f'"Flat", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {_reason(error)}'
+            ) from error
+        self._set_knobs(index)
+        return index
+
+    def _set_knobs(self, index: Any) -> None:  # Any: see index
+        space = _faiss().ParameterSpace()
+        for name in KNOBS:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            try:
+                space.set_index_parameter(index, name, value)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"{self!r}: expected an option that the index {self.factory!r} has, found {name}: leave it out; "
+                    f"FAISS says: {_reason(error)}"
+                ) from error
+
+    def _fill(self, index: Any, vectors: Vectors) -> None:  # Any: see index
+        """Train where the index asks for it, and add every vector; a sparse matrix is added a dense block at a time."""
+        n, dims = vectors.shape
+        block = block_length(0, dims) if isinstance(vectors, csr_array) else max(n, 1)
+        try:
+            if n and not index.is_trained:
+                index.train(dense_rows(vectors))
+            for start in range(0, n, block):
+                index.add(dense_rows(vectors, slice(start, start + block)))
+        except RuntimeError as error:
+            raise Unsupported(
+                f"{self!r} can not be made of {n} vectors of {dims} dimensions: take another factory (its lists and "
+                f"codes need as many vectors to be trained on), or more passages; FAISS says: {_reason(error)}"
+            ) from error
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
+        if self.index is None:
+            raise unbuilt(self)
+        check_dims(self, queries, self.index.d)
+        if k == 0 or self.index.ntotal == 0:
+            return no_hits(queries.shape[0], k)
+        block = block_length(self.index.ntotal, self.index.d)
+        return search_blocks(lambda rows: self._best(dense_rows(queries, rows), k), queries.shape[0], block, k)
+
+    def _best(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """The top k of a block of queries, (n_queries, dims)."""
+        depth = min(k, self.index.ntotal)
+        found = self._ranked(queries, min(depth + 1, self.index.ntotal) if self.exact else depth)
+        if found.rows.shape[1] > depth:  # the one beyond the cut tells whether a tie was cut
+            tied = (found.rows[:, depth] >= 0) & (found.scores[:, depth] == found.scores[:, depth - 1])
+            if tied.any():
+                everything = self._ranked(queries[tied], self.index.ntotal)
+                found.rows[tied, :depth] = everything.rows[:, :depth]
+                found.scores[tied, :depth] = everything.scores[:, :depth]
+        hits = no_hits(len(queries), k)
+        hits.rows[:, :depth] = found.rows[:, :depth]
+        hits.scores[:, :depth] = found.scores[:, :depth]
+        return hits
+
+    def _ranked(self, queries: NDArray[np.float32], depth: int) -> Hits:
+        """What FAISS finds, in our order; by the sparse rule without scores of 0 and less."""
+        scores, rows = self.index.search(queries, depth)
+        return ordered(Hits(np.where(scores > 0, rows, -1) if self.sparse else rows, scores))
+
+    def save(self, folder: Path) -> None:
+        if self.index is None:
+            raise unbuilt(self)
+        write_facts(folder, factory=self.factory, sparse=self.sparse)
+        _faiss().write_index(self.index, str(folder / INDEX_FILE))
+
+    def load(self, folder: Path) -> None:
+        """The search options are this adapter's own. ValueError where the folder holds the index of another factory."""
+        facts = read_facts(folder)
+        if facts["factory"] != self.factory:
+            raise ValueError(
+                f"{folder} was expected to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
+                f"load it into an adapter with that factory, or build anew"
+            )
+        self.index, self.sparse = _faiss().read_index(str(folder / INDEX_FILE)), facts["sparse"]
+        self._set_knobs(self.index)
+
+    def ledger(self) -> dict[str, int]:
+        """
+        Vectors (or their codes), ids, centroids, graph; `rest` is what else FAISS would write to a file: tables of
+        quantisers, transforms, fields. "Flat" is its vectors alone. Spare room of growing lists is not counted.
+        """
+        if self.index is None:
+            return {"vectors": 0}
+        parts = dict(_components(self.index))
+        return parts if self.exact else {**parts, "rest": _written_bytes(self.index) - sum(parts.values())}
+
+    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:  # noqa: ARG002  # zeros are held too
+        """
+        The vectors before any compression, and the links of an HNSW graph: an index of codes takes less once built,
+        but is trained on them.
+        """
+        graph = re.search(r"(?:^|,)HNSW(\d+)", self.factory)
+        # On the lowest level, where nearly all of them are; the others, an offset and a level come to four links more.
+        links = 2 * int(graph[1]) + 4 if graph else 0
+        return n * (dims * np.dtype(np.float32).itemsize + links * LINK_BYTES)
+
+
+def _components(index: Any) -> Counter[str]:  # Any: see Faiss.index
+    """The bytes of what an index holds one a vector, one a list or one a link; those of its parts summed."""
+    faiss = _faiss()
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexPreTransform):
+        return _components(index.index)
+    if isinstance(index, faiss.IndexRefine):  # codes to find by, and finer vectors to rank by
+        return _components(index.base_index) + _components(index.refine_index)
+    if isinstance(index, faiss.IndexHNSW):
+        graph = index.hnsw
+        links = graph.neighbors.size() * LINK_BYTES + graph.offsets.size() * 8 + graph.levels.size() * 4
+        return _components(index.storage) + Counter(graph=links)
+    if isinstance(index, faiss.IndexIVF):
+        centroids = sum(_components(index.quantizer).values())
+        return Counter(vectors=index.ntotal * index.code_size, ids=index.ntotal * 8, centroids=centroids)
+    if isinstance(index, faiss.IndexFlatCodes):
+        return Counter(vectors=index.ntotal * index.code_size)
+    return Counter()
+
+
+def _written_bytes(index: Any) -> int:  # Any: see Faiss.index
+    """The bytes FAISS would write of an index, counted as they go by."""
+    faiss = _faiss()
+    lengths: list[int] = []
+    faiss.write_index(index, faiss.PyCallbackIOWriter(lambda data: lengths.append(len(data))))
+    return sum(lengths)
+
+
+@contextmanager
+def _one_thread(wanted: bool) -> Iterator[None]:
+    """FAISS on one thread inside, where wanted."""
+    faiss = _faiss()
+    threads = faiss.omp_get_max_threads()
+    if wanted:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
+def _reason(error: RuntimeError) -> str:
+    """What FAISS says is wrong, without where in its sources it says so."""
+    return re.sub(r"^Error in .* at \S+: ", "", str(error), flags=re.DOTALL)
+
+
+def _faiss() -> Any:  # Any: FAISS has no types
+    try:
+        import faiss
+    except ImportError as error:
+        raise ImportError("Faiss needs the package faiss-cpu: pip install 'sparring[dense]'") from error
+    return faiss

@@ -1,0 +1,112 @@
+"""The obvious storage: every number of every vector, in one array. All others are held to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from retrievers.contract import Hits, Spelled, Vectors, search_blocks, spell, top_k
+
+FACTS_FILE, VECTORS_FILE = "storage.json", "vectors.npy"
+BLOCK_BYTES = 2**25  # of the scores, or the dense queries, that a search holds at once
+
+
+@dataclass(repr=False)
+class Flat(Spelled):
+    """
+    Exact search in dense vectors, one matrix product a block of queries.
+
+    A sparse matrix is held dense, at its full n * dims * 4 bytes; its hits still need a score above 0. An array that
+    is float32 and C-ordered already is kept, not copied.
+    """
+
+    exact: ClassVar[bool] = True
+    search_options: ClassVar[tuple[str, ...]] = ()
+    vectors: NDArray[np.float32] | None = field(init=False, default=None, compare=False)  # (n, dims)
+    sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
+
+    def build(self, vectors: Vectors) -> None:
+        self.sparse = isinstance(vectors, csr_array)
+        self.vectors = dense_rows(vectors)
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
+        if self.vectors is None:
+            raise unbuilt(self)
+        vectors, sparse = self.vectors, self.sparse
+        check_dims(self, queries, vectors.shape[1])
+
+        def best(rows: slice) -> Hits:
+            return top_k(dense_rows(queries, rows) @ vectors.T, k, positive=sparse)
+
+        return search_blocks(best, queries.shape[0], block_length(*vectors.shape), k)
+
+    def save(self, folder: Path) -> None:
+        if self.vectors is None:
+            raise unbuilt(self)
+        write_facts(folder, sparse=self.sparse)
+        np.save(folder / VECTORS_FILE, self.vectors)
+
+    def load(self, folder: Path) -> None:
+        self.sparse = read_facts(folder)["sparse"]
+        self.vectors = np.load(folder / VECTORS_FILE, allow_pickle=False)
+
+    def ledger(self) -> dict[str, int]:
+        return {"vectors": 0 if self.vectors is None else self.vectors.nbytes}
+
+    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:  # noqa: ARG002  # zeros are held too
+        return n * dims * np.dtype(np.float32).itemsize
+
+
+# What the storages share.
+
+
+def dense_rows(vectors: Vectors, rows: slice = slice(None)) -> NDArray[np.float32]:
+    """
+    Those rows as a C-ordered float32 array, (rows, dims): the one place where a sparse matrix becomes dense.
+
+    scipy writes the numbers straight into the array, so that nothing of its size is held beside it. The array is
+    filled with zeros first: memory that was reserved and never touched would not show when it is weighed.
+    """
+    whole = rows.indices(vectors.shape[0]) == (0, vectors.shape[0], 1)
+    part = vectors if whole else vectors[rows]  # cutting a sparse matrix takes 20 us, much of a quick search
+    if not isinstance(part, csr_array):
+        return np.ascontiguousarray(part, np.float32)
+    dense = np.empty(part.shape, np.float32)
+    part.astype(np.float32, copy=False).toarray(out=dense)
+    return dense
+
+
+def block_length(n: int, dims: int) -> int:
+    """How many queries to search at a time, so that neither they nor their scores pass BLOCK_BYTES; at least 1."""
+    return max(1, BLOCK_BYTES // (4 * max(n, dims, 1)))
+
+
+def check_dims(storage: object, queries: Vectors, dims: int) -> None:
+    """ValueError where the queries are not (n_queries, dims)."""
+    if len(queries.shape) != 2 or queries.shape[1] != dims:
+        raise ValueError(
+            f"{spell(storage)} holds vectors of {dims} dimensions: expected queries of shape (n_queries, {dims}), "
+            f"found {queries.shape}; passages and queries must come from one fitted encoder"
+        )
+
+
+def unbuilt(storage: object) -> RuntimeError:
+    return RuntimeError(f"{spell(storage)} holds nothing yet: call build(vectors) or load(folder) first")
+
+
+def write_facts(folder: Path, **facts: object) -> None:
+    """Make the folder, and write what an index must remember beside its arrays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def read_facts(folder: Path) -> dict[str, Any]:  # Any: a fact is what write_facts was given
+    facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))  # Any: the same
+    return facts
