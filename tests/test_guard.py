@@ -65,7 +65,7 @@ def test_hits_of_another_type_are_refused(rows, scores):
         check_hits(broken, n_queries=1, depth=1, n_passages=1)
 
 
-@pytest.mark.parametrize("found", [None, [[0]], ([[0]], [[1.0]]), Hits([[0]], [[1.0]])])  # type: ignore[arg-type]
+@pytest.mark.parametrize("found", [None, [[0]], ([[0]], [[1.0]]), Hits([[0]], [[1.0]])])
 def test_what_is_no_hits_is_refused(found):
     """
     Something else than Hits of two arrays is refused by its type.

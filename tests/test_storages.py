@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from bench import corpora
+from retrievers.conformance import same_hits
 from retrievers.contract import (
     Accountable,
     Persistent,
@@ -18,6 +22,7 @@ from retrievers.contract import (
     options_of,
     search_options,
 )
+from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat, dense_rows
@@ -332,6 +337,40 @@ class TestBytes:
         storage.build(np.random.default_rng(1).random((300, 16), np.float32))
 
         assert pytest.approx(sum(storage.ledger().values()), rel=0.05) == storage.predict_bytes(300, 16, None)
+
+
+class TestPairs:
+    def test_one_encoder_two_storages(self):
+        """
+        An encoder finds the same in whatever exact storage its vectors lie.
+        """
+        passages = ["a cat and a dog", "a dog", "", "a bird", "dog dog cat"]
+        queries = ["cat dog", "bird", "fish", ""]
+        retrievers = [BM25() @ new() for new in EXACT]
+        for retriever in retrievers:
+            retriever.index(passages)
+
+        by_csr, by_flat, by_faiss = (retriever.search(queries, k=4) for retriever in retrievers)
+
+        assert [[4, 0, 1, -1], [3, -1, -1, -1], [-1] * 4, [-1] * 4] == by_csr.rows.tolist()
+        assert [] == same_hits(by_csr, by_flat)
+        assert [] == same_hits(by_csr, by_faiss)
+
+    @pytest.mark.skipif("SPARRING_DATA" not in os.environ, reason="SPARRING_DATA names no folder with xquad-en")
+    @pytest.mark.parametrize("encoder", [BM25, TfIdf])
+    def test_real_passages(self, encoder):
+        """
+        On a real collection too, to depth 100.
+        """
+        passage_set = corpora.load("xquad-en")
+        retrievers = [encoder() @ new() for new in EXACT]
+        for retriever in retrievers:
+            retriever.index(passage_set.passages)
+
+        by_csr, by_flat, by_faiss = (retriever.search(passage_set.queries, k=100) for retriever in retrievers)
+
+        assert [] == same_hits(by_csr, by_flat)
+        assert [] == same_hits(by_csr, by_faiss)
 
 
 class TestDenseRows:

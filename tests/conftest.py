@@ -1,0 +1,94 @@
+"""What several tests share: a tiny passage set, a cache of its own, and the command as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+KNOWN = ROOT / "tests" / "plugins" / "known.py"
+PASSAGES = {
+    "p1": "the cat sat on the mat",
+    "p2": "a dog barks at the cat",
+    "p3": "birds sing in the morning",
+    "p4": "fish swim in cold water",
+}
+QUERIES = {"q1": "cat on a mat", "q2": "barking dogs", "q3": "morning songs of birds"}
+QRELS = {"q1": "p1", "q2": "p2", "q3": "p3"}
+
+
+def write_set(folder: Path, passages=PASSAGES, queries=QUERIES, qrels=QRELS) -> Path:
+    """A BEIR folder; qrels None: without judgments."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, texts in (("corpus", passages), ("queries", queries)):
+        lines = (json.dumps({"_id": key, "text": text}) + "\n" for key, text in texts.items())
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    if qrels is not None:
+        (folder / "qrels").mkdir(exist_ok=True)
+        lines = [f"{query}\t{passage}\t1\n" for query, passage in qrels.items()]
+        (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own, and no folder of data."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SPARRING_CACHE", str(folder))
+    monkeypatch.delenv("SPARRING_DATA", raising=False)
+    return folder
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """A BEIR folder of four passages, three queries and their judgments."""
+    return write_set(tmp_path / "zoo")
+
+
+@pytest.fixture(scope="session")
+def sparring(tmp_path_factory):
+    """The command as a process of its own, run in a folder; its caches are the test session's."""
+    home = tmp_path_factory.mktemp("cache")
+
+    def call(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "SPARRING_DATA"}
+        return subprocess.run(
+            [sys.executable, "-P", "-c", "from bench.cli import main; main()", *map(str, arguments)],
+            cwd=cwd,
+            env=environment | {"SPARRING_CACHE": str(home), "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def ring(tmp_path_factory, sparring):
+    """
+    A real run of two retrievers on the tiny set, once for all tests that read it: never written to.
+
+    The folder `out` beside the passage set `zoo`; `arguments` are those that made it, `finished` how it ended.
+    """
+    folder = tmp_path_factory.mktemp("ring")
+    write_set(folder / "zoo")
+    arguments = ("run", "Constant() @ Spin(0.01)", "BM25() @ Unsaved()", "--passages", "./zoo", "--plugin", KNOWN)
+    arguments = (*arguments, "--rounds", 1, "--queries", 20, "-o", "out")
+    return Ring(folder, arguments, sparring(*arguments, cwd=folder))
+
+
+class Ring:
+    """A finished run: where, by what, and how it ended."""
+
+    def __init__(self, folder: Path, arguments: tuple[object, ...], finished: subprocess.CompletedProcess[str]) -> None:
+        self.folder = folder
+        self.out = folder / "out"
+        self.arguments = arguments
+        self.finished = finished

@@ -1,0 +1,447 @@
+"""Names -> classes, and the spelling that makes a retriever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrievers import registry as registry_module
+from retrievers.contract import Spelled, VectorRetriever, no_hits, spell
+from retrievers.registry import (
+    Entry,
+    PluginError,
+    Registry,
+    SpellingError,
+    installed,
+    parse,
+    resolved,
+    spelled_in_full,
+)
+
+# Adapters that do nothing, one of each kind and of each kind of option.
+
+
+class Bag(Spelled):
+    def __init__(self, k1=0.9, mode="plain", analyser=None, stop=()):
+        self.k1, self.mode, self.analyser, self.stop = k1, mode, analyser, stop
+
+    def fit(self, passages): ...
+
+    def encode(self, texts, role): ...
+
+
+class Model(Bag):
+    def __init__(self, name, lower=True, dims=None):
+        self.name, self.lower, self.dims = name, lower, dims
+
+
+class Rows(Spelled):
+    def __init__(self, shift=-1):
+        self.shift = shift
+
+    def build(self, vectors): ...
+
+    def search(self, queries, k):
+        return no_hits(len(queries), k)
+
+
+class Sharded(Spelled):
+    def __init__(self, retriever, shards=2):
+        self.retriever, self.shards = retriever, shards
+
+    def index(self, passages): ...
+
+    def search(self, queries, k):
+        return no_hits(len(queries), k)
+
+
+class Tokens(Spelled):
+    def __init__(self, n=1):
+        self.n = n
+
+
+KINDS = {Bag: "encoders", Model: "encoders", Rows: "storages", Sharded: "retrievers", Tokens: "analysers"}
+
+
+def toys() -> Registry:
+    """The adapters of this file, registered as a package's would be."""
+    known = Registry()
+    for adapter, group in KINDS.items():
+        known.add(Entry(group, adapter.__name__, f"{__name__}:{adapter.__name__}", "toys"))
+    return known
+
+
+# The spelling
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Bag() @ Rows()", "Bag() @ Rows()"),
+        ("  Bag( k1 = 1.2 )@Rows( )", "Bag(k1=1.2) @ Rows()"),
+        ("Bag(0.9, 'plain') @ Rows()", "Bag() @ Rows()"),
+        ("Bag(mode='x', k1=2)", 'Bag(k1=2, mode="x")'),
+        ("Bag(k1=-1.5) @ Rows(shift=-1)", "Bag(k1=-1.5) @ Rows()"),
+        ("Model(name='all-MiniLM')", 'Model("all-MiniLM")'),
+        ("Model('a', lower=False, dims=None)", 'Model("a", lower=False)'),
+        ("Model('a', True, 64)", 'Model("a", dims=64)'),
+        ("""Model('say "@" \\\\ now')""", 'Model("say \\"@\\" \\\\ now")'),
+        ("Model('한국어 é \\n')", 'Model("한국어 é \\n")'),
+        ("Bag(stop=('a', 'b')) @ Rows()", 'Bag(stop=["a", "b"]) @ Rows()'),
+        ("Bag(stop=[[1, 2], (3,)])", "Bag(stop=[[1, 2], [3]])"),
+        ("Bag(analyser=Tokens(n=2)) @ Rows()", "Bag(analyser=Tokens(n=2)) @ Rows()"),
+        ("Sharded(Bag() @ Rows(), shards=3)", "Sharded(Bag() @ Rows(), shards=3)"),
+        ("Sharded(Sharded(Bag(k1=1) @ Rows()))", "Sharded(Sharded(Bag(k1=1) @ Rows()))"),
+        ("Tokens(3)", "Tokens(n=3)"),
+    ],
+)
+def test_canonical_spelling(text, expected):
+    """
+    A spelling prints in one way: options in constructor order, double quotes, only what differs from its default.
+    """
+    assert expected == spell(parse(text, toys()))
+    assert expected == spell(parse(expected, toys()))
+
+
+def test_spelled_in_python():
+    """
+    What `@` makes in Python prints as it is spelled in a suite.
+    """
+    retriever = Sharded(Bag(k1=1.2) @ Rows(), shards=3)
+
+    assert "Sharded(Bag(k1=1.2) @ Rows(), shards=3)" == repr(retriever)
+
+
+PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+)
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=5)
+ENCODERS = st.one_of(
+    st.builds(Bag, VALUES, VALUES, st.one_of(VALUES, st.builds(Tokens, VALUES)), VALUES),
+    st.builds(Model, VALUES, VALUES, VALUES),
+)
+PAIRS = st.builds(VectorRetriever, ENCODERS, st.builds(Rows, VALUES))
+RETRIEVERS = st.recursive(PAIRS, lambda inner: st.builds(Sharded, inner, VALUES), max_leaves=3)
+
+
+@given(st.one_of(RETRIEVERS, ENCODERS))
+@settings(deadline=None)
+def test_round_trip(adapter):
+    """
+    Whatever an adapter is made of, its print parses back to an adapter with the same print.
+    """
+    spelling = spell(adapter)
+
+    assert spelling == spell(parse(spelling, toys()))
+
+
+@given(st.text(st.sampled_from("BagRowsM()@=,'\"[]{}\\ 0.-+eNonek1*:lambdafx\n#"), max_size=60))
+@settings(deadline=None)
+def test_any_text(text):
+    """
+    A text that is no spelling is refused as one, whatever it is.
+    """
+    try:
+        adapter = parse(text, toys())
+    except SpellingError:
+        return
+
+    assert type(adapter) in (*KINDS, VectorRetriever)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Bga() @ Rows()", ["unknown encoder 'Bga'", "Bag, Model", "Did you mean Bag?"]),
+        ("Bag() @ Rosw()", ["unknown storage 'Rosw'", "expected one of Rows", "Did you mean Rows?"]),
+        ("Bag() @ Bag()", ["unknown storage 'Bag'", "Bag is a name of the encoders"]),
+        ("Rows() @ Bag()", ["unknown encoder 'Rows'", "Rows is a name of the storages"]),
+        ("Shraded(1)", ["'Shraded'", "Did you mean Sharded?"]),
+        ("Bag(k=1)", ["no option 'k'", "k1, mode, analyser, stop", "Did you mean k1?"]),
+        ("Bag", ["column 1", "expected a call, Bag()", "found Bag"]),
+        ("", ["''", "BM25(k1=1.2) @ CSR()"]),
+        ("Bag(", ["'Bag('", "column 4", "syntax error"]),
+        ("Bag() @ Rows() @ Rows()", ["one of the encoders", "a pairing with @"]),
+        ("Bag() + Rows()", ["expected a call", "Bag() + Rows()"]),
+        ("Bag(k1=1 + 1)", ["column 8", "expected a number", "found 1 + 1"]),
+        ("Bag(1, 2, 3, 4, 5)", ["Bag", "positional arguments"]),
+        ("Model()", ["Model", "'name'"]),
+        ("42", ["expected a call", "42"]),
+    ],
+)
+def test_no_spelling(text, words):
+    """
+    An error names the spelling, what was expected, what was found, and the nearest name.
+    """
+    with pytest.raises(SpellingError) as caught:
+        parse(text, toys())
+
+    assert [] == [word for word in words if word not in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('touch owned')",
+        "Bag(k1=__import__('os').system('touch owned'))",
+        "Bag(k1=(lambda: open('owned', 'w'))())",
+        "Bag(k1=[open('owned', 'w') for _ in 'x'])",
+        "Bag(mode=f'{open(\"owned\", \"w\")}')",
+        "Bag().fit(open('owned', 'w'))",
+        "Bag(*[open('owned', 'w')])",
+        "Bag(**{'k1': open('owned', 'w')})",
+        "Bag(k1=(x := 1))",
+        "Bag(k1=2 ** 10 ** 10)",
+        "Bag(mode='a' * 10 ** 10)",
+        "Bag(k1={'a': 1})",
+        "Bag(k1=Bag.fit)",
+        "(" * 10_000 + "Bag()" + ")" * 10_000,
+        "Bag(k1=" + "-" * 10_000 + "1)",
+        "Bag(\0)",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_nothing_is_evaluated(text, tmp_path, monkeypatch):
+    """
+    A spelling is read and never run: no import, no attribute, no arithmetic, no nesting that breaks the reader.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SpellingError):
+        parse(text, toys())
+
+    assert [] == list(tmp_path.iterdir())
+
+
+# Defaults left to the passage set
+
+
+def test_resolved():
+    """
+    An option that is None and has a default from the passage set takes it, nested ones too; nothing else changes.
+    """
+    retriever = Sharded(Bag(k1=1.2) @ Rows(shift=None), shards=3)
+
+    full = resolved(retriever, {"analyser": Tokens(n=2)})
+
+    assert "Sharded(Bag(k1=1.2, analyser=Tokens(n=2)) @ Rows(shift=None), shards=3)" == spell(full)
+    assert "Sharded(Bag(k1=1.2) @ Rows(shift=None), shards=3)" == spell(retriever)
+
+
+def test_resolved_keeps_what_was_said():
+    """
+    An analyser that was named stays.
+    """
+    encoder = Bag(analyser=Tokens(n=7))
+
+    assert "Bag(analyser=Tokens(n=7))" == spell(resolved(encoder, {"analyser": Tokens(n=2)}))
+
+
+def test_spelled_in_full():
+    """
+    The record keeps every option, also those at their defaults.
+    """
+    assert {"k1": "0.9", "mode": '"plain"', "analyser": "Tokens()", "stop": "[]"} == spelled_in_full(
+        Bag(analyser=Tokens())
+    )
+
+
+# Where adapters come from
+
+
+def test_own_adapters_are_entry_points():
+    """
+    The adapters that ship are registered by entry point, as a stranger's are.
+    """
+    known = installed()
+
+    assert {"BM25", "BiEncoder", "TfIdf"} <= set(known.names("encoders"))
+    assert {"CSR", "Faiss", "Flat"} <= set(known.names("storages"))
+    assert {"RankBM25"} <= set(known.names("retrievers"))
+    assert {"CharNGrams", "Whitespace", "Words"} <= set(known.names("analysers"))
+
+
+def test_listing_loads_nothing():
+    """
+    Listing the names imports no adapter, and making a lexical one imports nothing heavy.
+    """
+    program = (
+        "import sys; from retrievers.registry import GROUPS, installed, parse; known = installed();"
+        "assert all(known.names(group) for group in GROUPS);"
+        "assert not [m for m in sys.modules if m.startswith(('retrievers.encoders', 'retrievers.storages'))];"
+        "parse('BM25()', known);"
+        "print(*sorted({'torch', 'faiss', 'sklearn', 'sentence_transformers', 'pandas'} & set(sys.modules)))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ("\n", "", 0) == (found.stdout, found.stderr, found.returncode)
+
+
+def test_a_strangers_package(monkeypatch):
+    """
+    A package that registers an entry point is known by the name it gave; its code is not loaded before it is spelled.
+    """
+    point = metadata.EntryPoint("Stranger", "no_such_module:Stranger", "sparring.encoders")
+    monkeypatch.setattr(
+        registry_module.metadata,
+        "entry_points",
+        lambda group: metadata.EntryPoints([point] if group == "sparring.encoders" else []),
+    )
+
+    known = installed()
+
+    assert ["Stranger"] == known.names("encoders")
+    with pytest.raises(PluginError, match="encoder 'Stranger'.*\nModuleNotFoundError: No module named"):
+        parse("Stranger()", known)
+
+
+def test_two_packages_claim_one_name():
+    """
+    Two packages that claim one name are an error that names both.
+    """
+    known = toys()
+
+    with pytest.raises(PluginError, match=r"'Bag' is claimed by two packages, 'toys' .* and 'others' \(others:Bag\)"):
+        known.add(Entry("encoders", "Bag", "others:Bag", "others"))
+
+
+def test_one_name_twice_from_one_package():
+    """
+    The same entry twice is one entry, and one name in two groups is two adapters.
+    """
+    known = toys()
+    known.add(known.entries["encoders", "Bag"])
+    known.add(Entry("storages", "Bag", "others:Bag", "others"))
+
+    assert ["Bag", "Model"] == known.names("encoders")
+    assert ["Bag", "Rows"] == known.names("storages")
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("no_such_module:Thing", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("retrievers.contract:Thing", "AttributeError: .*'Thing'"),
+    ],
+)
+def test_broken_entry_point(target, words):
+    """
+    An adapter that can not be loaded is a PluginError that names the adapter, its package and the cause.
+    """
+    entry = Entry("storages", "Thing", target, "things")
+
+    with pytest.raises(PluginError, match=f"storage 'Thing' from package 'things' can not be loaded:\n{words}"):
+        entry.load()
+
+
+# Plug-in files
+
+PLUGIN = """
+from retrievers.contract import no_hits
+
+class Shout:
+    '''An engine.'''
+    def index(self, passages): ...
+    def search(self, queries, k): return no_hits(len(queries), k)
+
+class Bare:
+    '''A storage.'''
+    def build(self, vectors): ...
+    def search(self, queries, k): return no_hits(len(queries), k)
+
+class Nothing:
+    '''No adapter.'''
+"""
+
+
+def test_plugin_file(tmp_path):
+    """
+    The classes of a plug-in file that meet a protocol are registered under their own names, others are left alone.
+    """
+    path = tmp_path / "shout.py"
+    path.write_text(PLUGIN)
+    known = toys()
+
+    known.add_file(path)
+
+    assert ["Sharded", "Shout"] == known.names("retrievers")
+    assert ["Bare", "Rows"] == known.names("storages")
+    assert "Bag() @ Bare()" == spell(parse("Bag() @ Bare()", known))
+    assert str(path) == known.entries["retrievers", "Shout"].package
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("import no_such_module\n", "can not be loaded:\nModuleNotFoundError"),
+        ("def broken(:\n", "can not be loaded:\nSyntaxError"),
+        ("raise RuntimeError('not today')\n", "can not be loaded:\nRuntimeError: not today"),
+        (None, "expected a Python file, found none"),
+    ],
+)
+def test_broken_plugin_file(tmp_path, content, words):
+    """
+    A plug-in file that can not be loaded is a PluginError that names the file and the cause.
+    """
+    path = tmp_path / "broken.py"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(PluginError, match=words) as caught:
+        toys().add_file(path)
+
+    assert str(path) in str(caught.value)
+
+
+def test_two_files_of_one_name(tmp_path):
+    """
+    Two plug-in files called alike are two plug-ins.
+    """
+    known = toys()
+    for folder, name in (("a", "One"), ("b", "Two")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "plugin.py").write_text(PLUGIN.replace("Shout", name).replace("Bare", f"Bare{name}"))
+        known.add_file(tmp_path / folder / "plugin.py")
+
+    assert ["One()", "Two()"] == [spell(parse(text, known)) for text in ("One()", "Two()")]
+
+
+def test_method_with_another_signature(tmp_path):
+    """
+    A method that can not take what the harness hands it is refused on arrival, with its signature and the contract's.
+    """
+    path = tmp_path / "odd.py"
+    path.write_text(PLUGIN.replace("def search(self, queries, k)", "def search(self, queries)"))
+    known = toys()
+    known.add_file(path)
+
+    with pytest.raises(PluginError) as caught:
+        parse("Shout()", known)
+
+    assert f"retriever 'Shout' from package '{path}' can not be used:" in str(caught.value)
+    assert "search(self, queries) was expected to be search(queries, k)" in str(caught.value)
+    assert "retrievers/README.md" in str(caught.value)
+
+
+def test_source_sha256(tmp_path):
+    """
+    The hash of an adapter's code changes with its file, since cached matrices are found by it.
+    """
+    path = tmp_path / "shout.py"
+    path.write_text(PLUGIN)
+    entry = Entry("retrievers", "Shout", f"{path}:Shout", str(path))
+    before = entry.source_sha256()
+
+    path.write_text(PLUGIN + "# changed\n")
+
+    assert before != entry.source_sha256()
