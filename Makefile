@@ -3,7 +3,7 @@ BIN := .venv/bin
 # torch first, as pinned: a later package would otherwise pull another build of it
 TORCH := torch==2.13.0
 
-.PHONY: bench test calibrate published format clean
+.PHONY: bench test calibrate crossings published format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -17,8 +17,11 @@ test: .venv/installed  ## format check, lint, types, tests
 published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
 
+crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every encoder on every set at hand
+	$(BIN)/python -m tests.crossings
+
 calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
-	$(BIN)/python tests/calibrate.py
+	$(BIN)/python -m tests.calibrate
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -198,6 +198,9 @@ class Runner:
             seconds=self.suite.limits.seconds,
             memory_bytes=self.suite.limits.memory_bytes,
         )
+        if result.samples is not None:
+            relative = Path(result.samples).relative_to(self.writer.folder)
+            result = msgspec.structs.replace(result, samples=relative.as_posix())
         self.done += 1
         self.durations[f"{task.job.stage} {task.kind}"] = result.process_seconds or 0.0
         if result.status == "ok":

@@ -17,6 +17,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +75,9 @@ def read_hits(folder: Path, cell: str) -> Hits:
     """The hits of every query that the first round of a cell found."""
     path = folder / "hits" / f"{cell}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Hits(arrays["rows"].astype(np.int64), arrays["scores"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: expected the hits of cell {cell}, found none that can be read: {error}") from error
 
 

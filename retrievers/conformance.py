@@ -13,8 +13,9 @@ def same_hits(expected: Hits, found: Hits, rtol: float = 1e-5) -> list[str]:
     How an exact search differs from brute force: one line each (query from 0, rank from 1), none where they agree.
 
     Each rank holds the same passage with the same score. Sums in another order round otherwise: scores are the same
-    when they differ by no more than rtol, relative to the larger, and passages of the same score may swap, also across
-    the cut at k. Where padding shows that nothing was cut, no other passage may come in.
+    when they differ by no more than rtol, relative to the query's best score (the error of a sum is relative to the
+    size of its terms; where they cancel, as in a cosine near 0, the sum itself has no such digits), and passages of
+    the same score may swap, also across the cut at k. Where padding shows that nothing was cut, no other may come in.
     """
     if expected.rows.shape != found.rows.shape:
         return [f"hits of shape {expected.rows.shape} were expected, found {found.rows.shape}"]
@@ -37,6 +38,7 @@ def _differences(
     """Rank and description of what differs for one query."""
     scores = dict(expected)
     cut = expected[-1][1] if len(expected) == k and k else None  # None: every passage that can be a hit is expected
+    close = rtol * max((abs(score) for _, score in expected), default=0.0)
     met: set[int] = set()
     differences = []
     for rank, (wanted, got) in enumerate(zip_longest(expected, found), start=1):
@@ -48,7 +50,7 @@ def _differences(
         known = scores.get(row, cut)
         if row in met:
             differences.append((rank, f"passage {row} was found before"))
-        elif known is None or not all(isclose(known, other, rel_tol=rtol) for other in (wanted[1], score)):
+        elif known is None or not all(isclose(known, s, rel_tol=rtol, abs_tol=close) for s in (wanted[1], score)):
             differences.append((rank, f"expected {_spelled(wanted)}, found {_spelled(got)}"))
         met.add(row)
     return differences

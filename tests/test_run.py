@@ -12,6 +12,7 @@ import pytest
 from tiny import KNOWN, journal, registry, run, suite, tiny_set
 
 from bench import child, store
+from bench.record import Measurement
 from bench.suite import Limits
 from bench.tasks import Work, make_cells
 from retrievers.registry import Entry
@@ -116,11 +117,15 @@ class TestMeasurements:
         """
         A stage runs on as many threads as its record says, by the environment and by the libraries it loads.
         """
-        run(suite("Constant() @ Threads()"), tmp_path / "run")
+        cells = msgspec.structs.replace(suite("Constant() @ Threads()"), threads=1, encode_threads=2)
+
+        cell = run(cells, tmp_path / "run")["Constant() @ Threads()"]
 
         told = {line.result.stage: line.result for line in journal(tmp_path / "run")}
-        assert (1, 1) == (told["build"].threads, told["serve"].threads)  # the suite says 1 for both
-        assert {"declared": 1, "pools": 1} == told["build"].facts == told["serve"].facts
+        assert {"encode": 2, "build": 2, "ask": 1, "serve": 1} == {stage: told[stage].threads for stage in told}
+        assert (2, 1) == (told["build"].facts["declared"], told["serve"].facts["declared"])
+        assert 1 == told["serve"].facts["pools"]  # as many as it declares; where there is one core, a build has fewer
+        assert (1, 2) == (cell.threads, cell.encode_threads)
 
 
 class TestSharing:
@@ -244,20 +249,20 @@ class TestStatuses:
         assert not (home / "run" / "work").exists()
         assert [] == [path for path in home.rglob("*") if ".part" in path.name]
 
-    def test_refused_cells_are_not_tried_again(self, ends, monkeypatch):
+    def test_only_what_failed_is_tried_again(self, tmp_path):
         """
         The same run again tries what failed, and neither what was measured nor what was refused by design.
         """
-        home, found = ends
-        monkeypatch.setenv("SPARRING_CACHE", str(home / "cache"))
-        written = store.read(home / "run")
-        lines = (home / "run" / store.MEASUREMENTS).read_text().splitlines()
+        cells = suite("Constant() @ Exact()", "Constant() @ Huge()", "Constant() @ Refuses()", "Constant() @ Raises()")
+        first = run(cells, tmp_path / "run")
+        stages = journal(tmp_path / "run")
 
-        assert len(found) == len(lines) == len(written.measurements)
-        assert {"Exact()": 1, "Huge()": 1, "Refuses()": 1} == {
-            storage: sum(f'"storage":"{storage}"' in line for line in lines)
-            for storage in ("Exact()", "Huge()", "Refuses()")
-        }
+        again = run(cells, tmp_path / "run")
+
+        lines = store.lines(tmp_path / "run" / store.MEASUREMENTS, Measurement)
+        assert first == again
+        assert [*first.values(), first["Constant() @ Raises()"]] == lines
+        assert stages == journal(tmp_path / "run")
 
     def test_memory_is_limited_without_a_control_group(self, tmp_path, monkeypatch):
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -69,10 +69,15 @@ def suite(
 
 
 def run(
-    cells: Suite, folder: Path, passage_set: PassageSet | None = None, known: Registry | None = None
-) -> Mapping[str, Measurement]:
+    cells: Suite,
+    folder: Path,
+    passage_set: PassageSet | None = None,
+    known: Registry | None = None,
+    plugins: Sequence[Path] = (KNOWN,),
+) -> dict[str, Measurement]:
     """The measurements of a run in this process, by the retriever's spelling."""
-    outcome = runs.run(cells, [passage_set or tiny_set()], folder, known or registry(), plugins=[KNOWN])
+    found = known or registry(*plugins)
+    outcome = runs.run(cells, [passage_set or tiny_set()], folder, found, plugins=plugins)
     return {measurement.retriever: measurement for measurement in outcome.measurements}
 
 

@@ -32,8 +32,8 @@ class Faiss(Spelled):
     does not know for inner product, raise ValueError at `build`; too few vectors to train on raise Unsupported.
 
     Only "Flat" alone is exact: FAISS cuts ties where it likes, so as many as tie are fetched, and cut by position.
-    Training uses the vectors themselves and FAISS's own fixed seeds. A graph is built by one thread: with more,
-    which links a vector finds depends on which of its neighbours came first.
+    Training uses the vectors themselves and FAISS's own fixed seeds. A graph is built by one thread: with more, FAISS
+    adds vectors in no fixed order, and their links may differ from build to build.
     """
 
     factory: str
