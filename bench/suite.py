@@ -100,12 +100,18 @@ def _check(suite: Suite, where: str) -> Suite:
             raise refuse(key, "a whole number of at least 1", getattr(suite, key))
     if suite.depth < suite.k:
         raise refuse("depth", f"at least k = {suite.k}", suite.depth)
-    for measure in suite.measures:
-        quality.parse(measure)
+    try:
+        for measure in suite.measures:
+            quality.parse(measure)
+        memory_bytes = suite.limits.memory_bytes
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     if suite.primary not in suite.measures:
         raise refuse("primary", f"one of the measures {', '.join(suite.measures)}", suite.primary)
     if not suite.limits.seconds > 0:
         raise refuse("limits.seconds", "more than 0", suite.limits.seconds)
+    if memory_bytes <= 0:
+        raise refuse("limits.memory", "more than 0", suite.limits.memory)
     for group in suite.cells:
         if bool(group.encoders) != bool(group.storages):
             raise refuse("cells", "encoders and storages together", msgspec.to_builtins(group))
@@ -114,8 +120,6 @@ def _check(suite: Suite, where: str) -> Suite:
                 raise refuse("cells.passages", f"one of the suite's {', '.join(suite.passages)}", name)
     if not suite.pairs():
         raise refuse("cells", "at least one cell", [])
-    if suite.limits.memory_bytes <= 0:  # reading it refuses what is no size
-        raise refuse("limits.memory", "more than 0", suite.limits.memory)
     return suite
 
 
@@ -174,10 +178,11 @@ def parse(text: str, where: str) -> Suite:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"suite {where}: no valid TOML: {error}") from error
     _refuse_unknown(table, Suite, where, "")
-    for key, kind in (("cells", Cells), ("published", Published)):
-        for entry in table.get(key, ()) if isinstance(table.get(key, ()), list) else ():
+    for key, kind in (("limits", Limits), ("cells", Cells), ("published", Published)):
+        found = table.get(key)
+        for entry in found if isinstance(found, list) else [found]:
             if isinstance(entry, dict):
-                _refuse_unknown(entry, kind, where, f"[[{key}]] ")
+                _refuse_unknown(entry, kind, where, f"{key}: ")
     try:
         return _check(msgspec.convert(table, Suite), f"suite {where}")
     except msgspec.ValidationError as error:

@@ -105,7 +105,11 @@ def test_none_is_not_zero():
     again = msgspec.json.decode(msgspec.json.encode(record), type=Measurement)
 
     assert record == again
-    assert (0, None, 0) == (again.storage_weight.ledger_bytes, again.encoder_weight, again.storage_weight.resident.private)
+    assert (0, None, 0) == (
+        again.storage_weight.ledger_bytes,
+        again.encoder_weight,
+        again.storage_weight.resident.private,
+    )
     assert {"R@1": 0.0, "R@10": None} == again.quality
     assert Footprint(ledger=None, disk_bytes=None, resident=None).ledger_bytes is None
 

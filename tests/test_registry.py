@@ -195,7 +195,7 @@ def test_no_spelling(text, words):
         "Bag(k1=__import__('os').system('touch owned'))",
         "Bag(k1=(lambda: open('owned', 'w'))())",
         "Bag(k1=[open('owned', 'w') for _ in 'x'])",
-        "Bag(mode=f'{open(\"owned\", \"w\")}')",
+        'Bag(mode=f\'{open("owned", "w")}\')',
         "Bag().fit(open('owned', 'w'))",
         "Bag(*[open('owned', 'w')])",
         "Bag(**{'k1': open('owned', 'w')})",

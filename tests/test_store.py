@@ -245,8 +245,9 @@ def test_one_writer(begun):
         assert "held\n" == other.stdout.readline()
         before = contents(begun)
 
-        with pytest.raises(InputError, match="another run is writing into it"), store.opened(
-            begun, record(), environment()
+        with (
+            pytest.raises(InputError, match="another run is writing into it"),
+            store.opened(begun, record(), environment()),
         ):
             pass
 
