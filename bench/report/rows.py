@@ -97,7 +97,6 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "nonzeros": m.nonzeros,
         "density": m.nonzeros / size if m.nonzeros is not None and (size := _size(m.shape)) else None,
         "passages_cut": m.facts.get("passages_cut"),
-        "queries_cut": m.facts.get("queries_cut"),
         "n_judged": m.n_judged,
         "n_merged": m.n_merged,
         "split": m.split,
@@ -178,9 +177,6 @@ def remarks(m: Measurement) -> list[str]:
     found = list(m.flags)
     if m.n_unanswered:
         found.append(f"judged queries unanswered, which score 0: {m.n_unanswered:,} of {m.n_judged or m.n_queries:,}")
-    cut = m.facts.get("queries_cut")
-    if isinstance(cut, int | float) and cut > 0:
-        found.append(f"{cut:.1%} of queries are cut at the model's length")
     return found
 
 

@@ -88,8 +88,8 @@ class BiEncoder(Spelled):
     dtype: Precision = "float32"
     batch: int = 32
     _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
-    _encoded: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # texts so far
-    _cut: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # of them, longer than is read
+    _encoded: int = field(init=False, default=0, compare=False)  # passages so far
+    _cut: int = field(init=False, default=0, compare=False)  # of them, longer than is read
 
     def __post_init__(self) -> None:
         for name, text in (("model", self.model), ("query_model", self.query_model)):
@@ -113,8 +113,9 @@ class BiEncoder(Spelled):
         """One vector a text, (n, dims), (n, dims + 1) for "l2". The empty text has one too."""
         tower = self._ready()[role]
         vectors = tower.encode(texts, role, self.batch) if len(texts) else np.zeros((0, tower.dims), np.float32)
-        self._encoded[role] = self._encoded.get(role, 0) + len(texts)
-        self._cut[role] = self._cut.get(role, 0) + tower.cut(texts, role)
+        if role == "passage":  # queries are timed one by one, and counting is no part of encoding them
+            self._encoded += len(texts)
+            self._cut += tower.cut(texts, role)
         return shaped(vectors, role, self.similarity, self.dims)
 
     # Fingerprinted, Persistent
@@ -191,11 +192,7 @@ class BiEncoder(Spelled):
             if self.query_model is not None:
                 facts["query_model_sha256"] = query.source.weights_sha256
                 facts["query_model_files_sha256"] = query.source.sha256
-        return facts | {"passages_cut": self._share_cut("passage"), "queries_cut": self._share_cut("query")}
-
-    def _share_cut(self, role: Role) -> float | None:
-        encoded = self._encoded.get(role, 0)
-        return self._cut[role] / encoded if encoded else None
+        return facts | {"passages_cut": self._cut / self._encoded if self._encoded else None}
 
     # The models
 
