@@ -16,6 +16,7 @@ from bench.errors import InputError
 
 Mode: TypeAlias = Literal["single", "batch", "joint"]
 MODES: tuple[Mode, ...] = ("single", "batch", "joint")
+LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -108,8 +109,8 @@ def _check(suite: Suite, where: str) -> Suite:
         raise InputError(f"{where}: {error}") from error
     if suite.primary not in suite.measures:
         raise refuse("primary", f"one of the measures {', '.join(suite.measures)}", suite.primary)
-    if not suite.limits.seconds > 0:
-        raise refuse("limits.seconds", "more than 0", suite.limits.seconds)
+    if not 0 < suite.limits.seconds <= LONGEST_SECONDS:
+        raise refuse("limits.seconds", f"more than 0, at most {LONGEST_SECONDS:,}", suite.limits.seconds)
     if memory_bytes <= 0:
         raise refuse("limits.memory", "more than 0", suite.limits.memory)
     for group in suite.cells:

@@ -106,7 +106,7 @@ def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | N
     if spelling not in known:
         near = difflib.get_close_matches(spelling, known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise InputError(f"baseline: expected a retriever of the suite's cells, found {suite.baseline!r}.{hint}")
+        raise InputError(f"baseline: expected one of the cells {', '.join(known)}, found {suite.baseline!r}.{hint}")
     return spelling
 
 

@@ -177,11 +177,12 @@ def spell(value: object) -> str:
     parameters = inspect.signature(type(value)).parameters
     arguments = []
     for name, option in options_of(value).items():
-        default = parameters[name].default
-        if default is inspect.Parameter.empty:
-            arguments.append(spell(option))
-        elif spell(option) != spell(default):
-            arguments.append(f"{name}={spell(option)}")
+        spelled, parameter = spell(option), parameters[name]
+        if parameter.default is not inspect.Parameter.empty:
+            if spelled != spell(parameter.default):
+                arguments.append(f"{name}={spelled}")
+        else:
+            arguments.append(f"{name}={spelled}" if parameter.kind is inspect.Parameter.KEYWORD_ONLY else spelled)
     return f"{type(value).__name__}({', '.join(arguments)})"
 
 

@@ -12,6 +12,7 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -175,14 +176,17 @@ def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides
     Left of `@` stands an encoder, right of it a storage. Raises SpellingError (says what was expected and found, and
     the nearest name) or PluginError (the adapter exists and can not be used).
     """
+    text = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
+        return _Reader(text, registry).adapter(tree, ("retrievers", "encoders", "storages", "analysers"))
+    except SpellingError:
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         place = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise SpellingError(
             f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
         ) from error
-    return _Reader(text, registry).adapter(tree, ("retrievers", "encoders", "storages", "analysers"))
 
 
 @dataclass(frozen=True)
@@ -224,11 +228,15 @@ class _Reader:
                     f"in {self.text!r}: {adapter.__name__} has no option {keyword.arg!r}: expected one of "
                     f"{', '.join(parameters) or 'none'}.{hint}"
                 )
+            if keyword.arg in named:
+                raise self._error(keyword.value, f"{keyword.arg} once", f"{keyword.arg} again")
             named[keyword.arg] = self.option(keyword.value)
         try:
             return adapter(*options, **named)
         except (TypeError, ValueError) as error:
             raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {error}") from error
+        except Exception as error:
+            raise PluginError(f"{adapter.__name__} can not be made:\n{type(error).__name__}: {error}") from error
 
     def option(self, node: ast.expr) -> Any:  # Any: see parse
         if isinstance(node, ast.Call | ast.BinOp) and not isinstance(node, ast.BinOp):
@@ -243,6 +251,8 @@ class _Reader:
             value = ...
         if value is not None and not isinstance(value, bool | int | float | str):
             raise self._error(node, "a number, a text in quotes, True, False, None or a call", ast.unparse(node))
+        if isinstance(value, float) and not math.isfinite(value):  # inf would not parse back
+            raise self._error(node, "a finite number", ast.unparse(node))
         return value
 
     def _error(self, node: ast.expr, expected: str, found: str) -> SpellingError:

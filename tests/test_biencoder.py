@@ -340,7 +340,8 @@ def test_what_is_not_known_yet_is_none():
 
 def test_the_share_of_passages_cut():
     """
-    A passage is cut when its tokens, the two special ones with them, are more than the model reads; queries are not counted.
+    A passage is cut when its tokens, the two special ones with them, are more than the model reads. Queries are not
+    counted.
     """
     encoder = BiEncoder(MINILM, max_length=8, device="cpu")
     nine = "one two three four five six seven"

@@ -108,6 +108,43 @@ def test_canonical_spelling(text, expected):
     assert expected == spell(parse(expected, toys()))
 
 
+def test_deep_nesting():
+    """
+    However deep retrievers nest, a spelling is read and printed in a moment: the work grows with its length alone.
+    """
+    spelling = "Sharded(" * 60 + "Bag() @ Rows()" + ")" * 60
+
+    assert spelling == spell(parse(spelling, toys()))
+
+
+def test_required_by_name():
+    """
+    An option without a default that can only be named is spelled with its name.
+    """
+    assert "Named(size=3)" == spell(Named(size=3))
+
+
+class Named:
+    def __init__(self, *, size):
+        self.size = size
+
+
+def test_an_adapter_that_can_not_be_made():
+    """
+    What a constructor raises, but for a caller's mistake, is the adapter's own row: a PluginError with the cause.
+    """
+    known = toys()
+    known.add(Entry("storages", "Needs", f"{__name__}:Needs", "needs"))
+
+    with pytest.raises(PluginError, match="Needs can not be made:\nImportError: pip install needs"):
+        parse("Bag() @ Needs()", known)
+
+
+class Needs(Rows):
+    def __init__(self):
+        raise ImportError("pip install needs")
+
+
 def test_spelled_in_python():
     """
     What `@` makes in Python prints as it is spelled in a suite.
@@ -176,6 +213,8 @@ def test_any_text(text):
         ("Bag(1, 2, 3, 4, 5)", ["Bag", "positional arguments"]),
         ("Model()", ["Model", "'name'"]),
         ("42", ["expected a call", "42"]),
+        ("Bag(k1=1, k1=2)", ["column 14", "expected k1 once, found k1 again"]),
+        ("Bag(k1=1e999)", ["expected a finite number"]),
     ],
 )
 def test_no_spelling(text, words):
@@ -206,6 +245,8 @@ def test_no_spelling(text, words):
         "Bag(k1=Bag.fit)",
         "(" * 10_000 + "Bag()" + ")" * 10_000,
         "Bag(k1=" + "-" * 10_000 + "1)",
+        "Bag(k1=1" + "+1" * 900 + ")",
+        "Bag" + ".fit" * 900,
         "Bag(\0)",
     ],
     ids=lambda text: text[:20],
@@ -301,7 +342,7 @@ def test_a_strangers_package(monkeypatch):
     known = installed()
 
     assert ["Stranger"] == known.names("encoders")
-    with pytest.raises(PluginError, match="encoder 'Stranger'.*\nModuleNotFoundError: No module named"):
+    with pytest.raises(PluginError, match=r"encoder 'Stranger'.*\nModuleNotFoundError: No module named"):
         parse("Stranger()", known)
 
 

@@ -41,7 +41,7 @@ class TestKilledWorkers:
     @pytest.fixture(scope="class")
     @staticmethod
     def runs(tmp_path_factory):
-        """The measurements with every stage's worker killed, the lines then, the same again unharmed, and undisturbed."""
+        """Measurements with every stage's worker killed, the lines then, the same run again, and an undisturbed one."""
         home = tmp_path_factory.mktemp("workers")
         flag = home / "kill"
         cells = suite("Constant() @ Exact()", *(spelling.format(flag=flag) for spelling in STAGES.values()), rounds=2)
@@ -101,10 +101,11 @@ class TestKilledWorkers:
 def write_beir(folder: Path, passage_set: PassageSet) -> None:
     """A passage set as the files that the command line reads."""
     (folder / "qrels").mkdir(parents=True)
-    texts = [{"_id": i, "title": "", "text": t} for i, t in zip(passage_set.passage_ids, passage_set.passages)]
-    asked = [{"_id": i, "text": t} for i, t in zip(passage_set.query_ids, passage_set.queries)]
+    texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
+    asked = zip(passage_set.query_ids, passage_set.queries, strict=True)
     for name, rows in (("corpus", texts), ("queries", asked)):
-        (folder / f"{name}.jsonl").write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+        lines = (msgspec.json.encode({"_id": i, "title": "", "text": text}) + b"\n" for i, text in rows)
+        (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
     judged = [f"{q}\t{p}\t{grade}\n" for q, grades in passage_set.qrels.items() for p, grade in grades.items()]
     (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged))
 
@@ -137,12 +138,15 @@ modes = []
 encode_threads = 1
 cells = [{{ encoders = ["BM25()"], storages = ["CSR()", "Brute()", "Unsaved()"] }}]
 """)
-        arguments = [sys.executable, "-m", "bench.cli", "run", str(tmp_path / "suite.toml"), "--plugin", str(KNOWN)]
+        call = [sys.executable, "-c", "from bench.cli import main; main()"]
+        arguments = [*call, "run", str(tmp_path / "suite.toml"), "--plugin", str(KNOWN)]
 
         def start(folder: Path) -> subprocess.Popen[bytes]:
-            variables = os.environ | {"SPARRING_CACHE": str(folder.with_suffix(".cache"))}
             return subprocess.Popen(
-                [*arguments, "-o", str(folder)], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                [*arguments, "-o", str(folder)],
+                env=os.environ | {"SPARRING_CACHE": str(folder.with_suffix(".cache"))},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             )
 
         return start

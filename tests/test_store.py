@@ -151,7 +151,7 @@ def test_no_run(tmp_path):
     """
     A folder that is no run says what makes one.
     """
-    with pytest.raises(InputError, match="expected a run folder with run.json, found none; `sparring run -o FOLDER`"):
+    with pytest.raises(InputError, match=r"expected a run folder with run\.json, found none; `sparring run -o FOLDER`"):
         store.read(tmp_path)
 
 

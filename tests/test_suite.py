@@ -177,6 +177,7 @@ def test_unknown_keys(old, new, words):
         ('["primer", "./zoo"]', "[]", ["passages: expected at least one passage set"]),
         ('modes = ["single"]', 'modes = ["singel"]', ["Invalid enum value 'singel'", "modes"]),
         ("seconds = 30", "seconds = 0", ["limits.seconds: expected more than 0"]),
+        ("seconds = 30", "seconds = inf", ["limits.seconds: expected more than 0, at most 10,000,000, found inf"]),
         ("seconds = 30", "seconds = nan", ["limits.seconds: expected more than 0"]),
         ('limits = { seconds = 30, memory = "500MiB" }', 'limits = "8GB"', ["Expected `object`, got `str`", "limits"]),
         ('"R@1", "nDCG@10"]', '"R@1", "NDCG@10"]', ["unknown measure 'NDCG@10'", "nDCG@10"]),
@@ -299,7 +300,7 @@ def test_baseline_as_its_cells_are_spelled():
     ("written", "words"),
     [
         ("BM25(k1=1.2) @ CSR()", r"found 'BM25\(k1=1.2\) @ CSR\(\)'. Did you mean BM25\(\) @ CSR\(\)\?"),
-        ("Whitespace()", "expected a retriever of the suite's cells"),
+        ("Whitespace()", r"baseline: expected one of the cells TfIdf\(\) @ CSR\(\), .*, found 'Whitespace\(\)'"),
     ],
 )
 def test_baseline_that_is_no_cell(written, words):

@@ -1,0 +1,543 @@
+"""The command: what it prints, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import KNOWN, PASSAGES, write_set
+
+# Other programs rely on these keys (design, section 8).
+KEYS = [
+    "passage_set",
+    "retriever",
+    "encoder",
+    "storage",
+    "status",
+    "n_passages",
+    "n_queries",
+    "n_unanswered",
+    "single_p50_ms",
+    "single_p95_ms",
+    "encode_p50_ms",
+    "search_p50_ms",
+    "batch_qps",
+    "search_batch_qps",
+    "encode_seconds",
+    "build_seconds",
+    "ledger_bytes",
+    "disk_bytes",
+    "resident_bytes",
+    "encoder_ledger_bytes",
+    "encoder_resident_bytes",
+    "text_bytes",
+    "peak_build_bytes",
+    "peak_serve_bytes",
+]
+MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
+
+# Engines of a few lines: what they cost is nothing, and a run of them takes a second each.
+ENGINES = """
+import numpy as np
+from retrievers.contract import Unsupported, no_hits
+
+
+class Same:
+    "Finds the first k passages for every query, or the last."
+
+    def __init__(self, last=False):
+        self.last = last
+
+    def index(self, passages):
+        self.n = len(passages)
+
+    def search(self, queries, k):
+        hits = no_hits(len(queries), k)
+        rows = np.arange(self.n)[::-1] if self.last else np.arange(self.n)
+        found = rows[:min(k, 2)]
+        hits.rows[:, : len(found)] = np.sort(found)
+        hits.scores[:, : len(found)] = 1.0
+        return hits
+
+
+class Dense:
+    "An encoder that makes two numbers of a text."
+
+    def fit(self, passages): ...
+
+    def encode(self, texts, role):
+        return np.ones((len(texts), 2), np.float32)
+
+
+class Refuses:
+    "A storage that can hold nothing."
+
+    def build(self, vectors):
+        raise Unsupported("holds no dense vectors")
+
+    def search(self, queries, k):
+        return no_hits(len(queries), k)
+
+    def save(self, folder): ...
+
+    def load(self, folder): ...
+
+
+class Huge(Refuses):
+    "A storage that foretells more bytes than there are."
+
+    def predict_bytes(self, n, dims, nonzeros):
+        return 10**18
+"""
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plugins") / "engines.py"
+    path.write_text(ENGINES)
+    return path
+
+
+def said(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a refused command said on stderr, on one line; that it was refused as it should be."""
+    assert 2 == ended.returncode, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "" == ended.stdout
+    return " ".join(ended.stderr.split())
+
+
+def table_of(sparring, *arguments, cwd) -> list[dict[str, object]]:
+    ended = sparring("table", *arguments, "--json", cwd=cwd)
+    assert (0, "") == (ended.returncode, ended.stderr)
+    return json.loads(ended.stdout)
+
+
+# At start
+
+
+def test_help_imports_nothing_heavy():
+    """
+    `--help` of the command, and of each of its commands, imports no numpy and nothing that is slower.
+    """
+    program = """
+import sys
+from bench.cli import app
+for command in ("run", "table", "datasets", "retrievers", "export", None):
+    try:
+        app([*([command] if command else []), "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+heavy = {"numpy", "scipy", "pandas", "sklearn", "torch", "faiss", "msgspec", "psutil", "ir_measures"}
+sys.stderr.write(" ".join(sorted(heavy & set(sys.modules))))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert 6 == ended.stdout.count("Usage: ")
+
+
+# A run
+
+
+def test_a_run_ends_well(ring):
+    """
+    A run of cells that go well ends with 0; the table is on stdout, all else on stderr.
+    """
+    assert 0 == ring.finished.returncode
+    assert "Constant() @ Spin(0.01)" in ring.finished.stdout
+    assert "records in out" in ring.finished.stderr
+    assert "records in out" not in ring.finished.stdout
+
+
+def test_table_json(ring, sparring):
+    """
+    `table --json` prints one array with one object a cell, that has every key other programs rely on.
+    """
+    rows = table_of(sparring, "out", cwd=ring.folder)
+
+    assert ["Constant() @ Spin(0.01)", "BM25() @ Unsaved()"] == [row["retriever"] for row in rows]
+    for row in rows:
+        assert [] == [key for key in (*KEYS, *MEASURES) if key not in row]
+        assert ("zoo", "ok", 4, 3, 0) == tuple(
+            row[key] for key in ("passage_set", "status", "n_passages", "n_queries", "n_unanswered")
+        )
+        assert sum(len(text) for text in PASSAGES.values()) == row["text_bytes"]
+        assert row["single_p95_ms"] is None  # three queries are too few
+        assert row["batch_qps"] > 0
+
+
+def test_table_for_people(ring, sparring):
+    """
+    A table is also Markdown and CSV, one line a cell; two formats at once are refused.
+    """
+    markdown = sparring("table", "out", "--markdown", cwd=ring.folder)
+    rows = list(csv.DictReader(io.StringIO(sparring("table", "out", "--csv", cwd=ring.folder).stdout)))
+
+    assert "`Constant() @ Spin(0.01)`" in markdown.stdout
+    assert ["Constant() @ Spin(0.01)", "BM25() @ Unsaved()"] == [row["retriever"] for row in rows]
+    assert set(KEYS) <= set(rows[0])
+    assert "exclude each other" in said(sparring("table", "out", "--csv", "--json", cwd=ring.folder))
+
+
+def test_the_same_suite_resumes(ring, sparring, tmp_path):
+    """
+    The same command into the same folder finds everything done and adds nothing.
+    """
+    folder = tmp_path / "again"
+    shutil.copytree(ring.folder, folder)
+    before = (folder / "out" / "measurements.jsonl").read_bytes()
+
+    ended = sparring(*ring.arguments, cwd=folder)
+
+    assert 0 == ended.returncode
+    assert before == (folder / "out" / "measurements.jsonl").read_bytes()
+    assert ring.finished.stdout == ended.stdout
+
+
+def test_another_suite_is_refused(ring, sparring, tmp_path):
+    """
+    Another suite into the folder of a run is refused, naming what differs, and the folder stays as it was.
+    """
+    folder = tmp_path / "again"
+    shutil.copytree(ring.folder, folder)
+    before = (folder / "out" / "run.json").read_bytes()
+
+    message = said(sparring(*ring.arguments, "--seed", 8, cwd=folder))
+
+    assert "run folder" in message
+    assert "suite differs (seed)" in message
+    assert before == (folder / "out" / "run.json").read_bytes()
+
+
+def test_export(ring, sparring, tmp_path):
+    """
+    Another tool that reads an exported run and its qrels comes to the table's measures.
+    """
+    pytrec_eval = pytest.importorskip("pytrec_eval")
+    rows = table_of(sparring, "out", cwd=ring.folder)
+
+    ended = sparring("export", ring.out, "-o", "trec", cwd=tmp_path)
+
+    paths = [Path(line) for line in ended.stdout.splitlines()]
+    assert [Path("trec/zoo/qrels.txt"), *sorted(paths[1:], key=paths.index)] == paths
+    with (tmp_path / paths[0]).open() as file:
+        qrels = pytrec_eval.parse_qrel(file)
+    names = {"R@1": "recall_1", "R@10": "recall_10", "R@100": "recall_100", "nDCG@10": "ndcg_cut_10"}
+    for row, path in zip(rows, paths[1:], strict=True):
+        with (tmp_path / path).open() as file:
+            scores = pytrec_eval.RelevanceEvaluator(qrels, set(names.values())).evaluate(pytrec_eval.parse_run(file))
+        means = {name: sum(each[theirs] for each in scores.values()) / len(qrels) for name, theirs in names.items()}
+        assert {name: pytest.approx(row[name], abs=1e-9) for name in names} == means
+
+
+def test_a_failed_cell(sparring, zoo, tmp_path):
+    """
+    A cell that failed makes the command end with 3; its reason is on stderr, in the table and in the record.
+    """
+    ended = sparring("run", "Constant() @ Raises()", "--passages", zoo, "--plugin", KNOWN, "-o", "out", cwd=tmp_path)
+
+    (row,) = table_of(sparring, "out", cwd=tmp_path)
+    assert 3 == ended.returncode
+    assert "failed: RuntimeError: broken on purpose" in ended.stderr
+    assert ("failed", "RuntimeError: broken on purpose") == (row["status"], row["reason"])
+    assert [None] * len(MEASURES) == [row[measure] for measure in MEASURES]
+
+
+def test_what_is_refused_by_design_is_no_failure(sparring, engines, zoo, tmp_path):
+    """
+    `unsupported` and `over-budget` are states of a cell: the command ends with 0.
+    """
+    retrievers = ("Dense() @ Refuses()", "Dense() @ Huge()")
+
+    ended = sparring("run", *retrievers, "--passages", zoo, "--plugin", engines, "-o", "out", cwd=tmp_path)
+
+    rows = table_of(sparring, "out", cwd=tmp_path)
+    assert 0 == ended.returncode
+    assert ["unsupported", "over-budget"] == [row["status"] for row in rows]
+    assert "holds no dense vectors" == rows[0]["reason"]
+    assert "1,000,000,000,000,000,000 bytes" in rows[1]["reason"]
+
+
+@pytest.fixture(scope="module")
+def unjudged(tmp_path_factory, sparring, engines):
+    """A run of two engines on a table without judgments: where, and how it ended."""
+    folder = tmp_path_factory.mktemp("unjudged")
+    (folder / "docs.csv").write_text("title,body\nCats,sat on the mat\nDogs,bark\nBirds,sing\nFish,swim\n")
+    (folder / "asked.csv").write_text("id,text\nq1,cats\nq2,a question of birds\n")
+    arguments = ("run", "Same()", "Same(last=True)", "--plugin", engines, "--passages", "docs.csv", "--text", "body")
+    arguments = (*arguments, "--title", "title", "--queries", "asked.csv", "--queries", 2, "--rounds", 1)
+    return folder, sparring(*arguments, "--mode", "single", "-o", "out", cwd=folder)
+
+
+def test_a_table_of_ones_own(unjudged, sparring):
+    """
+    A table of passages with named columns and queries from a file is a passage set.
+    """
+    folder, ended = unjudged
+
+    rows = table_of(sparring, "out", cwd=folder)
+
+    assert 0 == ended.returncode
+    assert [("docs", 4, 2, len("Cats sat on the matDogs barkBirds singFish swim"))] * 2 == [
+        (row["passage_set"], row["n_passages"], row["n_queries"], row["text_bytes"]) for row in rows
+    ]
+
+
+def test_a_set_without_judgments(unjudged, sparring):
+    """
+    Without judgments quality is null and cost is whole; what is shown is agreement, and where there is least.
+    """
+    folder, ended = unjudged
+
+    rows = table_of(sparring, "out", cwd=folder)
+
+    assert [None] * 2 * len(MEASURES) == [row[measure] for row in rows for measure in MEASURES]
+    assert [1.0, 0.0] == [row["overlap_with_baseline"] for row in rows]
+    assert [None] * 2 == [row["single_p50_ms"] for row in rows]  # two queries are too few
+    assert all(row["single_cold_ms"] > 0 for row in rows)
+    assert "docs: queries most disagreed on (mean overlap@10 of all pairs)" in ended.stdout
+    assert "0.00  q2: a question of birds" in ended.stdout
+
+
+# What there is
+
+
+def test_datasets(sparring, tmp_path):
+    """
+    `datasets` lists every card, for people and as JSON, with whether its files are at hand.
+    """
+    ended = sparring("datasets", "--json", cwd=tmp_path)
+
+    sets = {row["name"]: row for row in json.loads(ended.stdout)}
+    assert {"language": "en", "passages": 150, "queries": 495, "at_hand": True}.items() <= sets["primer"].items()
+    assert not sets["scifact"]["at_hand"]
+    assert all(row["licence"] for row in sets.values())
+    assert "primer" in sparring("datasets", cwd=tmp_path).stdout
+
+
+def test_retrievers(sparring, engines, tmp_path):
+    """
+    `retrievers` lists what can be spelled with its options, a plug-in's adapters with their file.
+    """
+    ended = sparring("retrievers", "--json", "--plugin", engines, cwd=tmp_path)
+
+    rows = {row["spelling"].partition("(")[0]: row for row in json.loads(ended.stdout)}
+    assert "BM25(k1=0.9, b=0.4" == rows["BM25"]["spelling"][:18]
+    assert ("encoder", "sparring") == (rows["BM25"]["kind"], rows["BM25"]["package"])
+    assert ("retriever", "Same(last=False)") == (rows["Same"]["kind"], rows["Same"]["spelling"])
+    assert str(engines) == rows["Same"]["package"]
+
+
+# What is refused: a clear message on stderr, exit code 2, no traceback, no run folder
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def missing(folder: Path) -> None:
+    (folder / "queries.jsonl").unlink()
+
+
+def truncated(folder: Path) -> None:
+    path = folder / "corpus.jsonl"
+    path.with_name("corpus.jsonl.gz").write_bytes(gzip.compress(path.read_bytes())[:-20])
+    path.unlink()
+
+
+def broken_line(folder: Path) -> None:
+    replace_in(folder / "corpus.jsonl", '"p3"', '"p3')
+
+
+def duplicate(folder: Path) -> None:
+    replace_in(folder / "corpus.jsonl", '"p3"', '"p1"')
+
+
+def not_utf8(folder: Path) -> None:
+    (folder / "queries.jsonl").write_bytes('{"_id": "q1", "text": "é"}\n'.encode("latin-1"))
+
+
+def no_passages(folder: Path) -> None:
+    (folder / "corpus.jsonl").write_text("\n")
+
+
+def no_queries(folder: Path) -> None:
+    (folder / "queries.jsonl").write_text("")
+
+
+def only_foreign_judgments(folder: Path) -> None:
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp99\t1\n")
+
+
+def no_grade(folder: Path) -> None:
+    replace_in(folder / "qrels" / "test.tsv", "p2\t1", "p2\tgood")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (missing, ["queries.jsonl", "No such file"]),
+        (truncated, ["corpus.jsonl.gz", "truncated or damaged"]),
+        (broken_line, ["corpus.jsonl:3:", "expected a JSON object", '\'{"_id": "p3,']),
+        (duplicate, ["corpus.jsonl:3", "'p1'"]),
+        (not_utf8, ["queries.jsonl:1:", "expected UTF-8", "0xe9"]),
+        (no_passages, ["corpus.jsonl", "expected", "passage"]),
+        (no_queries, ["queries.jsonl", "expected", "quer"]),
+        (only_foreign_judgments, ["zoo", "expected qrels of its passages and queries", "'p99'"]),
+        (no_grade, ["test.tsv:3", "'good'"]),
+    ],
+)
+def test_damaged_passage_sets(sparring, zoo, tmp_path, damage, words):
+    """
+    A damaged file is refused by name, and by line where it has one.
+    """
+    damage(zoo)
+
+    message = said(sparring("run", "BM25() @ CSR()", "--passages", "./zoo", "-o", "out", cwd=tmp_path))
+
+    assert [] == [word for word in words if word not in message]
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_hash(sparring, zoo, tmp_path):
+    """
+    A file that is not the one its card names is refused with both hashes or sizes.
+    """
+    (tmp_path / "zoo.toml").write_text(
+        'title = "Zoo"\nlanguage = "en"\nlicence = "CC0"\ncitation = "none"\nformat = "beir"\n'
+        "counts = { passages = 4, queries = 3, judgments = 3 }\n"
+        + "".join(
+            f'[[files]]\npath = "zoo/{name}"\nrole = "{role}"\nsha256 = "{"0" * 64}"\n'
+            f"bytes = {(zoo / name).stat().st_size}\n"
+            for name, role in (("corpus.jsonl", "passages"), ("queries.jsonl", "queries"), ("qrels/test.tsv", "qrels"))
+        )
+    )
+
+    message = said(sparring("run", "BM25() @ CSR()", "--passages", "zoo.toml", "-o", "out", cwd=tmp_path))
+
+    assert "zoo/corpus.jsonl" in message
+    assert "0" * 64 in message
+    assert not (tmp_path / "out").exists()
+
+
+SUITE = """
+name = "tiny"
+passages = ["primer"]
+measures = ["R@1"]
+primary = "R@1"
+[[cells]]
+retrievers = ["BM25() @ CSR()"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("name =", "nmae =", ["suite tiny.toml", "unknown key 'nmae'", "Did you mean name?"]),
+        ("BM25", "BM52", ["'BM52'", "Did you mean BM25?"]),
+        ("BM25()", "BM25(k=1)", ["BM25 has no option 'k'", "Did you mean k1?"]),
+        ('measures = ["R@1"]', 'measures = ["MRR@10"]', ["unknown measure 'MRR@10'", "Did you mean RR@10?"]),
+        ('["primer"]', '["pirmer"]', ["unknown passage set 'pirmer'", "Did you mean primer?"]),
+        ('["primer"]', '["scifact"]', ["scifact", "SPARRING_DATA"]),
+        ("[[cells]]", 'baseline = "RankBM25()"\n[[cells]]', ["baseline", "'RankBM25()'", "BM25() @ CSR()"]),
+        ("[[cells]]", "[[cells]", ["tiny.toml: no valid TOML", "line 6"]),
+    ],
+)
+def test_wrong_suites(sparring, tmp_path, old, new, words):
+    """
+    A suite with a name that is none is refused before anything starts, with the nearest name.
+    """
+    assert old in SUITE
+    (tmp_path / "tiny.toml").write_text(SUITE.replace(old, new, 1))
+
+    message = said(sparring("run", "tiny.toml", "-o", "out", cwd=tmp_path))
+
+    assert [] == [word for word in words if word not in message]
+    assert ["tiny.toml"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_no_suite(sparring, tmp_path):
+    """
+    A suite that is not there is refused with those that ship; retrievers without passage sets are no suite.
+    """
+    assert "'frist': expected a TOML file or one of first" in said(sparring("run", "frist", cwd=tmp_path))
+    assert "retrievers are run with --passages" in said(sparring("run", "BM25()", "TfIdf()", cwd=tmp_path))
+    assert "at least one retriever is expected" in said(sparring("run", "--passages", "primer", cwd=tmp_path))
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_two_sets_of_one_name(sparring, tmp_path):
+    """
+    Two passage sets of one name are refused before anything starts.
+    """
+    write_set(tmp_path / "a" / "zoo")
+    write_set(tmp_path / "b" / "zoo")
+
+    message = said(
+        sparring("run", "BM25() @ CSR()", "--passages", "a/zoo", "--passages", "b/zoo", "-o", "out", cwd=tmp_path)
+    )
+
+    assert "expected each name once, found 'zoo' again" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_plugin_file(sparring, zoo, tmp_path):
+    """
+    A plug-in file that can not be loaded is named with its cause.
+    """
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+
+    message = said(
+        sparring("run", "BM25() @ CSR()", "--passages", zoo, "--plugin", "broken.py", "-o", "out", cwd=tmp_path)
+    )
+
+    assert "broken.py can not be loaded: ModuleNotFoundError" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_run(sparring, tmp_path):
+    """
+    A folder that is no run has no table and nothing to export.
+    """
+    assert "expected a run folder with run.json" in said(sparring("table", ".", cwd=tmp_path))
+    assert "expected a run folder with run.json" in said(sparring("export", ".", "-o", "trec", cwd=tmp_path))
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_foreign_folder(sparring, zoo, tmp_path):
+    """
+    A folder that holds something else is refused and stays as it was.
+    """
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+
+    message = said(sparring("run", "BM25() @ CSR()", "--passages", zoo, "-o", "home", cwd=tmp_path))
+
+    assert "expected a new or empty folder or a run, found other files" in message
+    assert ["thesis.tex"] == [path.name for path in (tmp_path / "home").iterdir()]
+
+
+def test_what_a_set_came_to_is_told(sparring, engines, tmp_path):
+    """
+    Judgments of what is not there, and passages merged into an equal one, are counted, in the record and for people.
+    """
+    write_set(tmp_path / "zoo", passages=PASSAGES | {"p5": PASSAGES["p1"]})
+    with (tmp_path / "zoo" / "qrels" / "test.tsv").open("a") as file:
+        file.write("q1\tp99\t1\nq99\tp1\t1\n")
+    arguments = ("run", "Same()", "--passages", "./zoo", "--plugin", engines, "--rounds", 1, "--mode", "single")
+
+    ended = sparring(*arguments, "-o", "out", cwd=tmp_path)
+
+    record = json.loads((tmp_path / "out" / "measurements.jsonl").read_text())
+    assert (0, 2, 3, 1) == (ended.returncode, *(record[k] for k in ("unknown_judgments", "n_judged", "n_merged")))
+    assert "judgments that name a passage or query that is not there: 2" in ended.stdout
+    assert "zoo: 4 passages (1 equal ones merged), 3 queries, en" in ended.stdout
