@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,8 @@ def _one(
 ) -> Measurement:
     encoder, storage = _parts(cell.written)
     failure = cell.failure
+    if failure is not None:  # what was measured on the way is in the journal: half a cell is no measurement
+        cell = replace(cell, build=None, asks=(), serves=(), joints=())
     own = hits.get(cell.key)
     first = cell.serves[0] if cell.serves else None
     build = cell.build or first
@@ -146,7 +148,7 @@ def _one(
         reused_matrix=cell.encode.reused if cell.encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*storage_flags, *encoder_flags, *_flags(facts, cell)),
+        flags=(*storage_flags, *encoder_flags, *_flags(facts, cell, suite, len(passage_set.queries))),
         files=_files(cell),
     )
 
@@ -269,8 +271,11 @@ def _facts(cell: CellResults) -> dict[str, Fact]:
     return facts
 
 
-def _flags(facts: dict[str, Fact], cell: CellResults) -> list[str]:
+def _flags(facts: dict[str, Fact], cell: CellResults, suite: Suite, n_queries: int) -> list[str]:
     flags = []
+    timed = min(suite.queries, n_queries)
+    if cell.failure is None and "single" in suite.modes and timed * (1 - 0.5) < latency.QUERIES_PER_TAIL:
+        flags.append(f"{timed} queries are timed: a p50 needs 20")
     cut = facts.get("passages_cut")
     if isinstance(cut, float) and cut > 0:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")

@@ -20,8 +20,18 @@ from bench.record import digest
 from bench.suite import Suite
 from bench.worker import Job
 from retrievers.analysers import default_analyser
-from retrievers.contract import Fingerprinted, Persistent, VectorRetriever, options_of, search_options, spell
-from retrievers.registry import PluginError, Registry, parse, resolved
+from retrievers.contract import (
+    Encoder,
+    Fingerprinted,
+    Persistent,
+    Retriever,
+    Storage,
+    VectorRetriever,
+    options_of,
+    search_options,
+    spell,
+)
+from retrievers.registry import PluginError, Registry, SpellingError, parse, resolved
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,11 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
         written, retriever, problem = None, None, ""
         try:
             written = parse(spelling, registry)
+            if not isinstance(written, Retriever):
+                raise SpellingError(
+                    f"{spelling!r}: expected a retriever, found {_kind(written)}: "
+                    "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
+                )
             retriever = resolved(written, {"analyser": default_analyser(passage_set.language)})
             spelling = spell(written)
         except (PluginError, TypeError) as error:  # a broken plug-in breaks its own row
@@ -92,6 +107,12 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
         key = digest([passage_set.sha256, spell(retriever) if retriever else spelling, conditions])[:16]
         cells.setdefault(key, Cell(key, passage_set, written, retriever, spelling, problem))
     return list(cells.values())
+
+
+def _kind(adapter: object) -> str:
+    """What a lone adapter is, for a reader."""
+    known = (("an encoder", Encoder), ("a storage", Storage))
+    return next((name for name, protocol in known if isinstance(adapter, protocol)), "an analyser")
 
 
 def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | None:
