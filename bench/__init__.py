@@ -1,1 +1,24 @@
 """The harness: runs retrievers over passage sets and records quality, latency and memory."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["load"]
+
+
+def load(*folders: str | PathLike[str]) -> pd.DataFrame:
+    """
+    The cells of one or several run folders as a data frame: a row a cell, a column a field of `sparring table --json`.
+
+    Raises bench.errors.InputError for a folder that holds no run.
+    """
+    from bench import store
+    from bench.report.rows import frame
+
+    return frame([store.read(Path(folder)) for folder in folders])

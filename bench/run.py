@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 import shutil
+import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +24,9 @@ import psutil
 from bench import child, environment, matrices, store
 from bench.corpora import PassageSet
 from bench.measure import CellResults, measurement
-from bench.record import UNTRIED, Measurement, RunRecord, StageResult, digest
+from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.suite import Suite
-from bench.tasks import Cell, Task, Work, baseline, make_cells
+from bench.tasks import Cell, Task, Work, baseline, make_cells, stages
 from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
 
@@ -108,13 +110,21 @@ class Runner:
     progress: Progress
     measured_seconds: float = 0.0
     failed: dict[str, StageResult] = field(default_factory=dict)  # cell key -> what ended it
-    durations: dict[str, float] = field(default_factory=dict)  # task kind -> seconds it took last
+    durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
+    left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
+    total: int = 0
 
     def run(self, cells: Sequence[Cell]) -> None:
-        for name in dict.fromkeys(cell.passage_set.name for cell in cells):
-            of_set = [cell for cell in cells if cell.passage_set.name == name]
+        of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
+        self.left = {
+            name: stages([cell for cell in of_set if not self.finished(cell)], self.suite)
+            for name, of_set in of_sets.items()
+        }
+        self.total = sum(counts.total() for counts in self.left.values())
+        for name, of_set in of_sets.items():
             if not all(map(self.finished, of_set)):
                 self.run_set(of_set)
+            del self.left[name]  # with what failed cells left undone
         shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
 
     def finished(self, cell: Cell) -> bool:
@@ -132,7 +142,6 @@ class Runner:
                 self.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
             elif self.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
                 self.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
-        self.done, self.total = 0, work.count(todo)
 
         encoded = {}
         for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
@@ -159,7 +168,7 @@ class Runner:
         final = work.matrix(task.cells[0].encoder or "")
         known = matrices.find(final)
         if known is not None:
-            self.done += 1
+            self.count(task)
             return self.writer.stages.get(task.key) or known
         part = Path(task.job.out or "")
         shutil.rmtree(part, ignore_errors=True)
@@ -176,7 +185,7 @@ class Runner:
         cells = self.alive(task.cells)
         known = task.key in self.writer.stages and (still_there is None or Path(still_there).is_dir())
         if not cells or known:
-            self.done += 1
+            self.count(task)
             return
         result = self.attempt(task)
         if result.status == "ok":
@@ -187,7 +196,8 @@ class Runner:
 
     def attempt(self, task: Task) -> StageResult:
         """One child; a bad end is remembered for its cells."""
-        self.progress.starts(task.kind, self.done, self.total, self.seconds_left())
+        done = self.total - sum(counts.total() for counts in self.left.values())
+        self.progress.starts(f"{task.job.stage} {task.kind}", done, self.total, self.seconds_left())
         threads = self.suite.threads
         if task.job.stage in ("encode", "build"):
             threads = self.suite.encode_threads or environment.cores()
@@ -201,8 +211,8 @@ class Runner:
         if result.samples is not None:
             relative = Path(result.samples).relative_to(self.writer.folder)
             result = msgspec.structs.replace(result, samples=relative.as_posix())
-        self.done += 1
-        self.durations[f"{task.job.stage} {task.kind}"] = result.process_seconds or 0.0
+        self.count(task)
+        self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
         if result.status == "ok":
             self.measured_seconds += result.measured_seconds
         else:
@@ -211,11 +221,19 @@ class Runner:
                 self.failed.setdefault(cell.key, result)
         return result
 
+    def count(self, task: Task) -> None:
+        """One child less to run."""
+        self.left[task.cells[0].passage_set.name][task.job.stage] -= 1
+
     def seconds_left(self) -> float | None:
-        """Foretold from the mean of what went before; None before anything has."""
+        """Foretold: each stage's children take what its children took so far, on average; None before any has run."""
         if not self.durations:
             return None
-        return (self.total - self.done) * sum(self.durations.values()) / len(self.durations)
+        overall = statistics.mean(seconds for taken in self.durations.values() for seconds in taken)
+        typical = {stage: statistics.mean(taken) for stage, taken in self.durations.items()}
+        return sum(
+            number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
+        )
 
     def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> int | None:
         """Bytes the storage will take, where it can tell; over the limit the cell is refused before it takes them."""

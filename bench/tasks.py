@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from bench import environment, matrices, store
 from bench.cache import cache_folder
 from bench.corpora import PassageSet
 from bench.errors import InputError
-from bench.record import digest
+from bench.record import Stage, digest
 from bench.suite import Suite
 from bench.worker import Job
 from retrievers.analysers import default_analyser
@@ -109,6 +110,21 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
     return list(cells.values())
 
 
+def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
+    """How many children each stage of the cells of one passage set comes to, if none fails."""
+    sound = [cell for cell in cells if not cell.problem]
+    encoders = len({cell.encoder for cell in sound if cell.encoder})
+    savable = [cell for cell in sound if isinstance(cell.server, Persistent)]
+    joint = [cell for cell in savable if cell.encoder] if "joint" in suite.modes else []
+    return Counter(
+        encode=encoders,
+        ask=encoders * suite.rounds,
+        build=len({cell.build_spelling for cell in savable}),
+        serve=len(sound) * suite.rounds,
+        joint=len(joint) * suite.rounds,
+    )
+
+
 def _kind(adapter: object) -> str:
     """What a lone adapter is, for a reader."""
     known = (("an encoder", Encoder), ("a storage", Storage))
@@ -199,12 +215,6 @@ class Work:
         return f"joint-{cell.key}-{number}"
 
     # Tasks
-
-    def count(self, cells: Sequence[Cell]) -> int:
-        encoders = {cell.encoder for cell in cells if cell.encoder}
-        builds = {self.build_key(cell) for cell in cells if not cell.problem}
-        joints = sum(cell.encoder is not None for cell in cells) if "joint" in self.suite.modes else 0
-        return len(encoders) + len(builds) + self.suite.rounds * (len(encoders) + len(cells) + joints)
 
     def encode(self, encoder: str, cells: Sequence[Cell]) -> Task:
         own = digest(str(self.run_folder))[:8]  # another run may be making the same matrix

@@ -18,7 +18,7 @@ INSTRUMENTS = ("bench.latency", "bench.memory", "bench.quality", "bench.environm
 SETS = ("bench.formats", "bench.cards", "bench.corpora")
 RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "bench": RUNS,
+    "bench": (*RUNS, "bench.report"),
     "bench.errors": (),
     "bench.record": ("bench.errors",),
     "bench.guard": ("bench.errors",),
