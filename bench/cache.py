@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+from bench.errors import InputError
 
 
 def cache_folder() -> Path:
@@ -11,3 +14,17 @@ def cache_folder() -> Path:
     configured = os.environ.get("SPARRING_CACHE")
     home = Path(configured) if configured else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sparring"
     return home.expanduser().absolute()
+
+
+def prepared() -> Path:
+    """The cache folder, made and proved to take a file; InputError that names SPARRING_CACHE where it can not be."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InputError(
+            f"cache folder {folder}: expected a folder that can be written, found: {error.strerror or error}: "
+            f"set SPARRING_CACHE to one that can"
+        ) from error

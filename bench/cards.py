@@ -48,7 +48,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     passages: Natural
     queries: Natural
-    judgments: Natural  # of the queries and passages that are there
+    judgments: Natural  # of the queries that are there
     merged: Natural = 0  # passages dropped as exact duplicates
 
 

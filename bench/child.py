@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from bench.failure import signal_name, tells_of_memory
 from bench.record import StageResult, Status
-from bench.worker import Job
+from bench.stages import Job
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -78,7 +79,8 @@ def _make_cgroup(limit: int) -> Cgroup | None:
             with (folder / control).open("r+") as file:  # the kernel makes it; where it is not there, this is no cgroup
                 file.write(str(limit))
             if version == "cgroup-v2":
-                (folder / "memory.swap.max").write_text("0")
+                with contextlib.suppress(OSError):  # there is no such file where the kernel does not account for swap
+                    (folder / "memory.swap.max").write_text("0")
             return Cgroup(folder, version)
         except OSError:
             with contextlib.suppress(OSError):
@@ -182,10 +184,10 @@ def _result(
     status: Status
     if timed_out:
         status, reason = "timeout", f"{job.stage} took more than its limit of {seconds:g} s"
-    elif killed_for_memory or "bad_alloc" in " ".join(last_lines(log)):
+    elif killed_for_memory or tells_of_memory("\n".join(last_lines(log))):
         status, reason = "out-of-memory", f"{job.stage} needed more than its limit of {memory_bytes / 1e9:.2f} GB"
     elif code < 0:
-        status, reason = "failed", f"{job.stage} was ended by {signal.Signals(-code).name}"
+        status, reason = "failed", f"{job.stage} was ended by {signal_name(-code)}"
     else:
         status, reason = "failed", f"{job.stage} ended with exit code {code} and no result"
     return StageResult(stage=job.stage, status=status, reason=reason)

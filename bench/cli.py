@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 import sys
+from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +15,6 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.corpora import PassageSet
     from bench.formats.table import Columns
     from bench.suite import Suite
     from retrievers.registry import Registry
@@ -72,31 +73,37 @@ def run(
     """Run a suite, or retrievers on passage sets, and print the table."""
     from rich.console import Console
 
-    from bench import corpora, store, suite
+    from bench import cache, corpora, store, suite
     from bench.report import table as tables
     from bench.report.agreement import disagreements
+    from bench.report.plain import printable
     from bench.report.progress import shown
 
-    own = {"text": text, "title": title, "id": identifier, "query_text": query_text, "language": language}
-    numbers, files = _numbers(queries or [])
+    numbers, file = _numbers(queries or [])
     changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
     limits = {"seconds": seconds, "memory": memory}
     chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
-    columns = _columns(own | {"queries": files, "qrels": str(qrels) if qrels else None})
+    own = {"text": text, "title": title, "id": identifier, "queries": file, "query_text": query_text}
+    columns = _columns(own | {"qrels": str(qrels) if qrels else None, "language": language}, passages or [])
     registry = _registry(plugin)
-    sets = [_load(name, columns if passages and name not in corpora.names() else None) for name in chosen.passages]
-    folder = output or _dated(chosen.name)
+    sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
+    cache.prepared()
+    folder = output or _dated(chosen.name, datetime.datetime.now())
     console = _console()
     with shown(Console(stderr=True)) as progress:
         from bench.run import run as run_suite
 
+        for passage_set in sets:
+            if passage_set.unknown_judgments:
+                said = "judgments that name a passage or query that is not there"
+                progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
         outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], sets, console)
     typer.echo(
         f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
-        f"records in {folder}",
+        f"records in {printable(str(folder))}",
         err=True,
     )
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
@@ -179,9 +186,10 @@ def export(
     """Write each cell's hits as a TREC run file, and each passage set's qrels, for other tools to score."""
     from bench import store
     from bench.export import export as export_run
+    from bench.report.plain import printable
 
     for path in export_run(store.read(folder), output):
-        typer.echo(str(path))
+        typer.echo(printable(str(path)))
 
 
 def _console() -> Console:
@@ -221,18 +229,21 @@ def _numbers(values: list[str]) -> tuple[int | None, str | None]:
     return next(iter(numbers), None), next(iter(files), None)
 
 
-def _columns(given: dict[str, str | None]) -> Columns | None:
-    """How one's own files are read; None where nothing was said."""
-    from bench.corpora import Columns
+def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns | None:
+    """How one's own files are read; None where nothing was said. InputError where no own file is there to take it."""
+    from bench.corpora import Columns, has_card
+    from bench.errors import InputError
 
     named = {name: value for name, value in given.items() if value is not None}
-    return Columns(**named) if named else None
-
-
-def _load(name: str, columns: Columns | None = None) -> PassageSet:
-    from bench import corpora
-
-    return corpora.load(name, columns=columns)
+    if not named:
+        return None
+    if all(map(has_card, passages)):  # a suite names no --passages
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise InputError(
+            f"{options}: expected only with --passages and a path to one's own files, found "
+            f"{', '.join(passages) or 'a suite'}: leave {options} out, or give such a path"
+        )
+    return Columns(**named)
 
 
 def _registry(plugins: list[Path] | None) -> Registry:
@@ -244,10 +255,11 @@ def _registry(plugins: list[Path] | None) -> Registry:
     return registry
 
 
-def _dated(name: str) -> Path:
-    """results/<date>-<name>, which git ignores; a number is added where that is taken."""
-    stem = f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}-{name}"
-    return Path("results") / stem
+def _dated(name: str, now: datetime.datetime) -> Path:
+    """results/<date>-<name>, which git ignores; where that is taken, -2, -3 ... is added."""
+    first = Path("results") / f"{now:%Y-%m-%d-%H%M%S}-{name}"
+    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(place for place in chain((first,), numbered) if not place.exists())
 
 
 def main() -> None:
@@ -256,9 +268,11 @@ def main() -> None:
         app(standalone_mode=True)
     except Exception as error:
         from bench.errors import InputError
+        from bench.report.plain import printable
         from retrievers.registry import PluginError, SpellingError
 
         if not isinstance(error, InputError | PluginError | SpellingError):
             raise
-        typer.echo(f"sparring: {error}", err=True)
+        lines = map(printable, str(error).split("\n"))  # our messages have lines, what they quote may have anything
+        typer.echo("sparring: " + "\n".join(lines), err=True)
         sys.exit(INPUT_ERROR)

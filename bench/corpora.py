@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,7 +15,10 @@ from bench.formats import Collection, Judgment, Passage, Query, beir, squad, tab
 from bench.formats.files import Content, kind, read
 from bench.formats.table import Columns
 
-__all__ = ["Card", "Columns", "PassageSet", "card", "load", "names", "text_bytes"]
+__all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "load", "names", "text_bytes"]
+
+LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639
+LONGEST_NAME = 150  # bytes of a set's name: files are called by it, and a file system takes 255 of theirs
 
 
 class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +38,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] | None = None  # one a query: what it tests
     clusters: tuple[str, ...] | None = None  # one a query: queries on one paragraph (or article) are one cluster
     merged: dict[str, str] = {}  # id of a passage dropped as an exact duplicate -> id of the one kept
-    unknown_judgments: int = 0  # qrels lines that name a passage or a query that is not there
+    unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
 
 
 def load(name: str, *, columns: Columns | None = None) -> PassageSet:
@@ -47,12 +52,12 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
     """
     path = Path(name).expanduser()
-    if name in names() or not _is_path(name, path):
+    if has_card(name):
+        if _is_path(name):
+            return _from_card(_name(path), read_card(path), path.parent, columns)
         return _from_card(name, card(name), shipped(), columns)
     columns_or_default = columns or Columns()
     suffix = kind(path)
-    if suffix == ".toml":
-        return _from_card(path.stem, read_card(path), path.parent, columns)
     if path.is_dir():
         return _from_folder(path, columns_or_default)
     if suffix == ".json":
@@ -71,9 +76,27 @@ def text_bytes(passage_set: PassageSet) -> int:
     return sum(len(passage.encode()) for passage in passage_set.passages)
 
 
-def _is_path(name: str, path: Path) -> bool:
+def has_card(name: str) -> bool:
+    """Whether a card says how the set is read: it has a card's name, or is a card's file, or is no path at all."""
+    return not _is_path(name) or kind(Path(name)) == ".toml"
+
+
+def _is_path(name: str) -> bool:
     """Whether what is no card's name is meant as a path."""
-    return path.exists() or Path(name).name != name or kind(path) in (".toml", ".json", *table.SUFFIXES)
+    path = Path(name).expanduser()
+    is_one = path.exists() or path.name != name or kind(path) in (".toml", ".json", *table.SUFFIXES)
+    return name not in names() and is_one
+
+
+def _name(path: Path) -> str:
+    """
+    A set's name from its file's or folder's: one word, so that other files can be called by it.
+
+    What is no letter, digit, `_`, `.` or `-` becomes a `-`; none stands at either end, nor a dot.
+    """
+    name = os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119  # of a/.. too, and links keep their own
+    word = re.sub(r"[^\w.-]+", "-", name if path.is_dir() else Path(name.removesuffix(".gz")).stem)
+    return word.encode()[:LONGEST_NAME].decode(errors="ignore").strip(".-") or "passages"
 
 
 def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) -> PassageSet:
@@ -157,9 +180,7 @@ class _Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _own(path: Path, collection: Collection, columns: Columns, clusters: Clusters | None = None) -> PassageSet:
-    name = path.absolute().name
-    if path.is_file():
-        name = Path(name.removesuffix(".gz")).stem
+    name = _name(path)
     return _assemble(collection, name, _Origin(title=name, language=columns.language), clusters=clusters)
 
 
@@ -172,6 +193,11 @@ def _assemble(
     clusters: Clusters | None = None,
 ) -> PassageSet:
     """Join title and text, merge equal passages, and keep the judged queries where there are judgments."""
+    if not LANGUAGE.fullmatch(origin.language):
+        raise InputError(
+            f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
+            f"correct {'`language` in its card' if isinstance(origin, Card) else '--language'}"
+        )
     kept: dict[str, str] = {}  # text -> id of the first passage that has it
     merged = {}
     for passage in collection.passages:
@@ -214,7 +240,9 @@ def _graded(
     """
     Qrels in the order of the queries, and the count of judgments that name an unknown passage or query.
 
-    What was said of a merged passage is said of the one kept; where both were judged, the higher grade stays.
+    An unknown passage stays, as trec_eval has it: it can not be found, and counts among what there was to find. Of an
+    unknown query there is nothing to ask. What was said of a merged passage is said of the one kept; where both were
+    judged, the higher grade stays.
     """
     known = {passage.id for passage in collection.passages}
     by_query: dict[str, dict[str, int]] = {query.id: {} for query in collection.queries}
@@ -222,11 +250,12 @@ def _graded(
     for query, passage, grade in judgments:
         if passage not in known or query not in by_query:
             unknown += 1
+        if query not in by_query:
             continue
         grades, first = by_query[query], merged.get(passage, passage)
         grades[first] = max(grade, grades.get(first, grade))
     qrels = {query: grades for query, grades in by_query.items() if grades}
-    if not qrels:
+    if unknown == len(judgments):
         raise InputError(
             f"passage set {name!r}: expected qrels of its passages and queries, found none among {len(judgments)} "
             f"(the first: query {judgments[0].query!r}, passage {judgments[0].passage!r}): check which ids they use"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -60,17 +61,30 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
+def installed_sha256() -> str:
+    """sha256 over name and version of every installed distribution: a stranger's adapter may depend on any of them."""
+    names = sorted(f"{found.name}=={found.version}" for found in metadata.distributions())
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+@functools.cache
+def machine() -> tuple[str, str, str | None]:
+    """Python's version (it carries Unicode's), the processor and the accelerator."""
+    return platform.python_version(), _cpu(), _accelerator()
+
+
 def collect() -> Environment:
     """The environment of this process."""
     commit, dirty = _checkout()
     return Environment(
-        cpu=_cpu(),
+        cpu=machine()[1],
         cores=cores(),
         memory_bytes=psutil.virtual_memory().total,
         kernel=platform.release(),
         platform=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
-        accelerator=_accelerator(),
+        accelerator=machine()[2],
         libraries=versions(),
         commit=commit,
         dirty=dirty,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+
+from bench.record import Fact
 
 
 def check_vectors(vectors: object, n: int, what: str) -> int | None:
@@ -55,3 +57,35 @@ def _repeated(rows: Any) -> Any:  # Any: numpy arrays
     again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
     np.put_along_axis(repeated, order[:, 1:], again, axis=1)
     return repeated
+
+
+def check_ledger(ledger: object) -> dict[str, int]:
+    """The same ledger in Python's own integers; TypeError or ValueError where it is no dict of str to bytes."""
+    checked = {}
+    for name, nbytes in _items(ledger, "ledger"):
+        if not isinstance(nbytes, int | np.integer) or isinstance(nbytes, bool):
+            raise TypeError(f"ledger: expected {name!r} in whole bytes, an int, found {nbytes!r}")
+        if nbytes < 0:
+            raise ValueError(f"ledger: expected {name!r} not below 0, found {nbytes}")
+        checked[name] = int(nbytes)
+    return checked
+
+
+def check_facts(facts: object) -> dict[str, Fact]:
+    """The same facts in Python's own types; TypeError where they are no dict of str to str, int, float or None."""
+    checked: dict[str, Fact] = {}
+    for name, fact in _items(facts, "facts"):
+        fact = fact.item() if isinstance(fact, np.generic) else fact
+        if fact is not None and not isinstance(fact, str | int | float):
+            raise TypeError(f"facts: expected {name!r} to be str, int, float or None, found {fact!r}")
+        checked[name] = int(fact) if isinstance(fact, bool) else fact  # a record has no true and false
+    return checked
+
+
+def _items(found: object, what: str) -> Iterator[tuple[str, object]]:
+    if not isinstance(found, dict):
+        raise TypeError(f"{what}: expected a dict, found {type(found).__name__}")
+    for name, value in found.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{what}: expected names as str, found {name!r}")
+        yield str(name), value

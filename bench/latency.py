@@ -10,6 +10,7 @@ import sys
 import time
 from array import array  # samples take 8 bytes each: the peak over serving counts them
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,71 +41,46 @@ def timed(call: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
+def staged(
+    stages: Sequence[Callable[[Any], object]],  # Any: what one stage gives is handed to the next
+    n_queries: int,
+    seconds: float = SECONDS_A_ROUND,
+) -> NDArray[np.int64]:
+    """
+    Time the stages of every query one after the other, in whole passes, until `seconds` have gone by.
+
+    stages: the first is handed the position of the query, each other one what the one before it gave.
+    Returns (n_passes, n_queries, n_stages) int64, nanoseconds.
+    """
+    barrier = _device_barrier()
+    clock = time.perf_counter_ns
+    samples, passes = array("q"), 0
+    begin = clock()
+    while passes == 0 or (n_queries and clock() - begin < seconds * 1e9):
+        for query in range(n_queries):
+            given: object = query
+            for stage in stages:
+                start = clock()
+                given = stage(given)
+                if barrier is not None:
+                    barrier()
+                samples.append(clock() - start)
+        passes += 1
+    return np.array(samples, np.int64).reshape(passes, n_queries, len(stages))
+
+
 def single(ask: Callable[[int], object], n_queries: int, seconds: float = SECONDS_A_ROUND) -> NDArray[np.int64]:
     """
     Time every query on its own, in whole passes, until `seconds` have gone by.
 
     ask: answers the query of that position. Returns (n_passes, n_queries) int64, nanoseconds.
     """
-    barrier = _device_barrier()
-    clock = time.perf_counter_ns
-    samples, passes = array("q"), 0
-    begin = clock()
-    while passes == 0 or (n_queries and clock() - begin < seconds * 1e9):
-        for query in range(n_queries):
-            start = clock()
-            ask(query)
-            if barrier is not None:
-                barrier()
-            samples.append(clock() - start)
-        passes += 1
-    return np.array(samples, np.int64).reshape(passes, n_queries)
-
-
-def staged(
-    first: Callable[[int], object],
-    second: Callable[[object], object],
-    n_queries: int,
-    seconds: float = SECONDS_A_ROUND,
-) -> NDArray[np.int64]:
-    """
-    Time two stages of each query in one process: `second` is handed what `first` gave.
-
-    Returns (n_passes, n_queries, 2) int64, nanoseconds.
-    """
-    barrier = _device_barrier()
-    clock = time.perf_counter_ns
-    samples, passes = array("q"), 0
-    begin = clock()
-    while passes == 0 or (n_queries and clock() - begin < seconds * 1e9):
-        for query in range(n_queries):
-            start = clock()
-            between = first(query)
-            if barrier is not None:
-                barrier()
-            middle = clock()
-            second(between)
-            if barrier is not None:
-                barrier()
-            end = clock()
-            samples.extend((middle - start, end - middle))
-        passes += 1
-    return np.array(samples, np.int64).reshape(passes, n_queries, 2)
+    return staged((ask,), n_queries, seconds)[:, :, 0]
 
 
 def batch(ask: Callable[[], object], seconds: float = SECONDS_A_ROUND) -> NDArray[np.int64]:
     """Time one batch as it was asked, again and again until `seconds` have gone by: (n_repeats,) int64, nanoseconds."""
-    barrier = _device_barrier()
-    clock = time.perf_counter_ns
-    samples = array("q")
-    begin = clock()
-    while not samples or clock() - begin < seconds * 1e9:
-        start = clock()
-        ask()
-        if barrier is not None:
-            barrier()
-        samples.append(clock() - start)
-    return np.array(samples, np.int64)
+    return single(lambda _: ask(), 1, seconds)[:, 0]
 
 
 def percentile(rounds: Sequence[NDArray[np.int64]], p: float) -> float | None:

@@ -7,7 +7,11 @@ versions. A matrix whose bytes are not those that were written is never used.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from bench.record import StageResult
 from retrievers.contract import Vectors
 
 RESULT = "stage.json"  # what the encode stage measured when it made the matrix
+_CLOCKS_DIFFER_SECONDS = 60.0  # a process's age and a file's are told by clocks that may be set apart
 
 
 def place(key: str) -> Path:
@@ -59,14 +64,50 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
+def part_of(final: Path) -> Path:
+    """Where this process makes a matrix before it is published: the name tells `sweep` whose it is."""
+    return final.with_name(f"{final.name}.{platform.node()}-{os.getpid()}.part")
+
+
+def sweep() -> None:
+    """Remove what the processes of this machine that are gone left half made in the cache."""
+    import psutil  # a child that reads a matrix has no use for it
+
+    for part in place("").glob(f"*.{platform.node()}-*.part"):
+        with contextlib.suppress(OSError, ValueError):  # another sweeps too, or the name is none of ours
+            owner = int(part.stem.rpartition("-")[2])
+            written = part.stat().st_mtime
+            with contextlib.suppress(psutil.NoSuchProcess):
+                # One that began after the last file was written only has its number.
+                if psutil.Process(owner).create_time() <= written + _CLOCKS_DIFFER_SECONDS:
+                    continue
+            shutil.rmtree(part, ignore_errors=True)
+
+
 def publish(part: Path, final: Path, result: StageResult) -> StageResult:
-    """Put a finished matrix in its place at once, with what was measured, so that no half of it is ever found."""
+    """
+    Put a finished matrix in its place at once, with what was measured, so that no half of it is ever found.
+
+    Where another run has put the same there meanwhile, that one stays, since it may be being read, and what was
+    measured when it was made is given back. What lies there and is not whole makes way.
+    """
     result = msgspec.structs.replace(result, digests=digests(part))
     (part / RESULT).write_bytes(msgspec.json.encode(result))
-    if final.exists():
-        shutil.rmtree(final)
-    part.replace(final)
-    return result
+    while True:
+        try:
+            part.replace(final)
+            return result
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        known = find(final)
+        if known is not None:
+            shutil.rmtree(part)
+            return known
+        aside = part_of(final.with_name(f"{final.name}.old"))
+        with contextlib.suppress(FileNotFoundError):  # another run has moved it
+            final.replace(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def find(folder: Path) -> StageResult | None:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import latency, memory, quality
+from bench.cells import Cell
 from bench.corpora import PassageSet, text_bytes
 from bench.record import Fact, Footprint, Latency, Measurement, Memory, StageResult
 from bench.store import read_hits, write_whole
 from bench.suite import Suite
-from retrievers.contract import Hits, VectorRetriever, is_exact, spell
+from retrievers.contract import Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
 
 OVERLAP_K = 10
@@ -28,42 +30,32 @@ LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 Mi
 class CellResults:
     """All that was measured of one cell."""
 
-    key: str
-    spelling: str
-    written: Any  # Any: an adapter as the suite spells it, or None where it can not be made
-    retriever: Any  # Any: the same with its defaults resolved
+    cell: Cell
     failure: StageResult | None
     encode: StageResult | None
-    matrix_key: str | None
     build: StageResult | None
     asks: tuple[StageResult, ...]
     serves: tuple[StageResult, ...]
     joints: tuple[StageResult, ...]
     predicted_bytes: int | None
 
-    @property
-    def encoder(self) -> str | None:
-        return _parts(self.retriever)[0]
 
-
-def _parts(retriever: object) -> tuple[str | None, str | None]:
-    """The spellings of encoder and storage; (None, None) of an engine."""
-    if not isinstance(retriever, VectorRetriever):
-        return None, None
-    return spell(retriever.encoder), spell(retriever.storage)
-
-
-def measurement(cells: Sequence[CellResults], suite: Suite, passage_set: PassageSet, folder: Path) -> list[Measurement]:
-    """One record a cell; agreement is reckoned among the cells given."""
-    hits = {cell.key: read_hits(folder, cell.key) for cell in cells if cell.failure is None}
-    exact = {cell.encoder or "": cell.key for cell in cells if cell.encoder and cell.key in hits and exactness(cell)}
-    baseline = next((cell.key for cell in cells if cell.spelling == suite.baseline and cell.key in hits), None)
-    return [_one(cell, suite, passage_set, folder, hits, exact.get(cell.encoder or ""), baseline) for cell in cells]
-
-
-def exactness(cell: CellResults) -> bool | None:
-    retriever = cell.retriever
-    return is_exact(retriever.storage if isinstance(retriever, VectorRetriever) else retriever)
+def measurements(found: Sequence[CellResults], suite: Suite, folder: Path) -> list[Measurement]:
+    """One record a cell of one passage set; agreement is reckoned among the cells given."""
+    cells = [results.cell for results in found if results.failure is None]
+    hits = {cell.key: read_hits(folder, cell.key) for cell in cells}
+    exact = {cell.encoder: hits[cell.key] for cell in cells if cell.encoder and cell.exact}
+    baseline = next((hits[cell.key] for cell in cells if cell.spelling == suite.baseline), None)
+    return [
+        msgspec.structs.replace(
+            _one(results, suite, folder, hits.get(results.cell.key)),
+            overlap_with_exact=None
+            if results.cell.exact
+            else _overlap(hits.get(results.cell.key), exact.get(results.cell.encoder or "")),
+            overlap_with_baseline=_overlap(hits.get(results.cell.key), baseline),
+        )
+        for results in found
+    ]
 
 
 def _relative(path: str) -> str:
@@ -82,25 +74,18 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
     return found
 
 
-def _one(
-    cell: CellResults,
-    suite: Suite,
-    passage_set: PassageSet,
-    folder: Path,
-    hits: dict[str, Hits],
-    exact: str | None,
-    baseline: str | None,
-) -> Measurement:
-    encoder, storage = _parts(cell.written)
-    failure = cell.failure
-    if failure is not None:  # what was measured on the way is in the journal: half a cell is no measurement
-        cell = replace(cell, build=None, asks=(), serves=(), joints=())
-    own = hits.get(cell.key)
-    first = cell.serves[0] if cell.serves else None
-    build = cell.build or first
-    storage_weight, storage_flags = _footprint(cell.serves, cell.build, "storage" if encoder else "engine")
-    encoder_weight, encoder_flags = _footprint(cell.asks, cell.encode, "encoder")
-    facts = _facts(cell)
+def _one(results: CellResults, suite: Suite, folder: Path, hits: Hits | None) -> Measurement:
+    cell, failure = results.cell, results.failure
+    if failure is not None:  # half of the rounds are no measurement: what they gave is in the journal
+        results = replace(results, asks=(), serves=(), joints=())
+    passage_set = cell.passage_set
+    encoder, storage = cell.parts
+    encode = results.encode
+    first = results.serves[0] if results.serves else None
+    build = results.build or first
+    storage_weight, storage_flags = _footprint(results.serves, results.build, "storage" if encoder else "engine")
+    encoder_weight, encoder_flags = _footprint(results.asks, encode, "encoder")
+    facts = _facts(results)
     return Measurement(
         cell=cell.key,
         suite=suite.name,
@@ -116,41 +101,46 @@ def _one(
         reason="" if failure is None else failure.reason,
         output=() if failure is None else failure.output,
         seed=suite.seed,
-        rounds=len(cell.serves),
+        rounds=len(results.serves),
         threads=suite.threads,
-        encode_threads=cell.encode.threads if cell.encode else None,
+        encode_threads=encode.threads if encode else None,
         k=suite.k,
         depth=suite.depth,
         limit_seconds=suite.limits.seconds,
         limit_memory_bytes=suite.limits.memory_bytes,
-        limited_by=first.limited_by if first else "",
+        limited_by=(first or build or encode or _NOTHING).limited_by,
         n_passages=len(passage_set.passages),
         n_queries=len(passage_set.queries),
         n_merged=len(passage_set.merged),
         unknown_judgments=passage_set.unknown_judgments,
         text_bytes=text_bytes(passage_set),
-        shape=cell.encode.shape if cell.encode else None,
-        nonzeros=cell.encode.nonzeros if cell.encode else None,
-        exact=exactness(cell),
-        **_quality(cell.key, own, suite, passage_set, folder),
-        overlap_with_exact=None if exactness(cell) else _overlap(own, hits.get(exact or "")),
-        overlap_with_baseline=_overlap(own, hits.get(baseline or "")),
-        **_times(cell, folder, len(passage_set.queries), suite),
-        encode_seconds=cell.encode.build_seconds if cell.encode else None,
+        shape=encode.shape if encode else None,
+        nonzeros=encode.nonzeros if encode else None,
+        exact=cell.exact,
+        **_quality(cell.key, hits, suite, passage_set, folder),
+        overlap_with_exact=None,
+        overlap_with_baseline=None,
+        **_times(results, folder, len(passage_set.queries), suite),
+        encode_seconds=encode.build_seconds if encode else None,
         build_seconds=build.build_seconds if build else None,
-        load_seconds=_median([result.load_seconds for result in cell.serves]) if cell.build else None,
+        load_seconds=_median([result.load_seconds for result in results.serves]) if results.build else None,
         storage_weight=storage_weight,
         encoder_weight=encoder_weight,
         build_memory=build.build_memory if build else None,
-        serve_memory=_typical([result.serve_memory for result in cell.serves]),
-        predicted_bytes=cell.predicted_bytes,
-        split=all(result.split for result in (*cell.serves, *cell.asks)),
-        reused_matrix=cell.encode.reused if cell.encode else False,
+        serve_memory=_typical([result.serve_memory for result in results.serves]),
+        encode_memory=encode.build_memory if encode else None,
+        ask_memory=_typical([result.serve_memory for result in results.asks]),
+        predicted_bytes=results.predicted_bytes,
+        split=all(result.split for result in (*results.serves, *results.asks)),
+        reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*storage_flags, *encoder_flags, *_flags(facts, cell, suite, len(passage_set.queries))),
-        files=_files(cell),
+        flags=(*storage_flags, *encoder_flags, *_flags(facts, results, suite, len(passage_set.queries))),
+        files=_files(results),
     )
+
+
+_NOTHING = StageResult(stage="serve", status="failed")
 
 
 def _options(retriever: Any) -> dict[str, dict[str, str]]:  # Any: an adapter or None
@@ -197,22 +187,22 @@ def _overlap(one: Hits | None, other: Hits | None) -> float | None:
     return float(quality.overlap(one, other, OVERLAP_K).mean())
 
 
-def _times(cell: CellResults, folder: Path, n_queries: int, suite: Suite) -> dict[str, Any]:  # Any: record fields
-    searches, encodes = samples(folder, cell.serves, "single"), samples(folder, cell.asks, "single")
-    search = latency.summary(searches, [result.cold_ms for result in cell.serves])
-    encode = latency.summary(encodes, [result.cold_ms for result in cell.asks])
+def _times(results: CellResults, folder: Path, n_queries: int, suite: Suite) -> dict[str, Any]:  # Any: record fields
+    searches, encodes = samples(folder, results.serves, "single"), samples(folder, results.asks, "single")
+    search = latency.summary(searches, [result.cold_ms for result in results.serves])
+    encode = latency.summary(encodes, [result.cold_ms for result in results.asks])
     timed = min(suite.queries, n_queries)
-    search_qps = latency.throughput(samples(folder, cell.serves, "batch"), timed)
-    encode_qps = latency.throughput(samples(folder, cell.asks, "batch"), timed)
+    search_qps = latency.throughput(samples(folder, results.serves, "batch"), timed)
+    encode_qps = latency.throughput(samples(folder, results.asks, "batch"), timed)
     single: Latency | None = search
     whole_qps = search_qps
-    if cell.encoder:
+    if results.cell.encoder:
         both = [latency.end_to_end(*pair) for pair in zip(encodes, searches, strict=False)]
         single = latency.summary(
             both,
             [
                 a.cold_ms + s.cold_ms
-                for a, s in zip(cell.asks, cell.serves, strict=False)
+                for a, s in zip(results.asks, results.serves, strict=False)
                 if a.cold_ms is not None and s.cold_ms is not None
             ],
         )
@@ -221,7 +211,7 @@ def _times(cell: CellResults, folder: Path, n_queries: int, suite: Suite) -> dic
         "single": single,
         "encode": encode,
         "search": search,
-        "joint": latency.summary([times.sum(axis=2) for times in samples(folder, cell.joints, "joint")]),
+        "joint": latency.summary([times.sum(axis=2) for times in samples(folder, results.joints, "joint")]),
         "batch_qps": whole_qps,
         "search_batch_qps": search_qps,
     }
@@ -231,9 +221,9 @@ def _footprint(
     rounds: Sequence[StageResult], made: StageResult | None, part: str
 ) -> tuple[Footprint | None, list[str]]:
     """The weight of one part, and what there is to say against it."""
-    if not rounds:
+    if not rounds and made is None:
         return None, []
-    ledger = rounds[0].ledger
+    ledger = rounds[0].ledger if rounds else made.ledger if made else None
     resident = _typical([result.load_memory for result in rounds])
     flags = []
     if ledger is not None and resident is not None:
@@ -263,35 +253,42 @@ def _median(values: Sequence[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _facts(cell: CellResults) -> dict[str, Fact]:
+def _facts(results: CellResults) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
-    for result in (cell.encode, cell.build, *cell.serves[:1]):
+    for result in (results.encode, results.build, *results.serves[:1]):
         if result is not None:
             facts.update(result.facts)
     return facts
 
 
-def _flags(facts: dict[str, Fact], cell: CellResults, suite: Suite, n_queries: int) -> list[str]:
+def _flags(facts: dict[str, Fact], results: CellResults, suite: Suite, n_queries: int) -> list[str]:
     flags = []
     timed = min(suite.queries, n_queries)
-    if cell.failure is None and "single" in suite.modes and timed * (1 - 0.5) < latency.QUERIES_PER_TAIL:
+    if results.failure is None and "single" in suite.modes and timed * (1 - 0.5) < latency.QUERIES_PER_TAIL:
         flags.append(f"{timed} queries are timed: a p50 needs 20")
+    for result in (results.encode, results.build, *results.asks, *results.serves, *results.joints):
+        told = result.facts if result is not None else {}
+        if "not_warmed" in told:
+            flags.append(f"weighed without a warm-up of its code: {told['not_warmed']}")
+        if "not_closed" in told:
+            flags.append(f"did not close: {told['not_closed']}")
+    flags = list(dict.fromkeys(flags))  # every round says the same
     cut = facts.get("passages_cut")
     if isinstance(cut, float) and cut > 0:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
-    if cell.failure is None and not all(result.split for result in (*cell.serves, *cell.asks)):
+    if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
         flags.append("built and served in one process: resident memory includes what building left")
-    if len(cell.serves) < 3 and cell.failure is None:
-        flags.append(f"{len(cell.serves)} of the 3 rounds that a latency needs")
+    if len(results.serves) < 3 and results.failure is None:
+        flags.append(f"{len(results.serves)} of the 3 rounds that a latency needs")
     return flags
 
 
-def _files(cell: CellResults) -> dict[str, str]:
+def _files(results: CellResults) -> dict[str, str]:
     files: dict[str, str] = {}
-    if cell.failure is None:
-        files |= {"hits": f"hits/{cell.key}.npz", "quality": f"quality/{cell.key}.npz"}
-    for name, results in (("ask", cell.asks), ("serve", cell.serves), ("joint", cell.joints)):
-        for number, result in enumerate(results):
+    if results.failure is None:
+        files |= {"hits": f"hits/{results.cell.key}.npz", "quality": f"quality/{results.cell.key}.npz"}
+    for name, rounds in (("ask", results.asks), ("serve", results.serves), ("joint", results.joints)):
+        for number, result in enumerate(rounds):
             if result.samples:
                 files[f"{name}-{number}"] = _relative(result.samples)
     return files

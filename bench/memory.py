@@ -80,8 +80,13 @@ def settle() -> None:
 
     What is alive now is garbage to no later phase: left out of collections, they cost a phase only what it made itself.
     """
-    gc.collect()
+    _let_go()
     gc.freeze()
+
+
+def _let_go() -> None:
+    """Give the system back what is held and not used: garbage, and the pages of the heap that freed memory left."""
+    gc.collect()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
             ctypes.CDLL(None).malloc_trim(0)
@@ -109,7 +114,7 @@ class Phase:
     def end(self) -> Memory:
         """The growth since the start; call it while what was loaded is still held."""
         high = peak()
-        gc.collect()  # garbage of the phase is no weight of what it made
+        _let_go()  # what the phase took and freed is no weight of what it made
         now = snapshot()
         above: int | None = None
         if high is not None and self._peak_at_start is not None:

@@ -176,6 +176,8 @@ class Measurement(
     encoder_weight: Footprint | None
     build_memory: Memory | None
     serve_memory: Memory | None
+    encode_memory: Memory | None = None  # of fitting and encoding all passages
+    ask_memory: Memory | None = None  # of the encoder while it answers
     predicted_bytes: int | None
     split: bool
     # provenance
@@ -193,6 +195,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     suite: dict[str, object]  # the suite as it was resolved
     passage_sets: dict[str, str]  # name -> sha256
     plugins: tuple[str, ...]  # path and sha256 of each file
+    identities: dict[str, str | None] = {}  # cell -> hash of models, code and versions; None: it could not be made
     made: str  # date and time, UTC
 
 

@@ -22,11 +22,12 @@ import msgspec
 import psutil
 
 from bench import child, environment, matrices, store
+from bench.cells import Cell, baseline, make_cells
 from bench.corpora import PassageSet
-from bench.measure import CellResults, measurement
+from bench.measure import CellResults, measurements
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.suite import Suite
-from bench.tasks import Cell, Task, Work, baseline, make_cells, stages
+from bench.tasks import Task, Work, stages
 from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
 
@@ -89,11 +90,13 @@ def run(
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
         plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
+        identities={cell.key: cell.identity for cell in cells},
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     with store.opened(folder.resolve(), record, environment.collect()) as writer:
         for passage_set in passage_sets:
             store.write_set(writer.folder, passage_set)
+        matrices.sweep()
         runner = Runner(suite, writer, registry, progress or Silent())
         runner.run(cells)
         done = [writer.measurements[cell.key] for cell in cells]
@@ -145,8 +148,8 @@ class Runner:
 
         encoded = {}
         for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
-            task = work.encode(encoder, self.alive([c for c in todo if c.encoder == encoder]))
-            result = self.encode(task, work)
+            sharing = self.alive([cell for cell in todo if cell.encoder == encoder])
+            result = self.encode(work.encode(sharing)) if sharing else None
             if result is not None:
                 encoded[encoder] = result
         predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
@@ -161,11 +164,9 @@ class Runner:
     def alive(self, cells: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in cells if cell.key not in self.failed]
 
-    def encode(self, task: Task, work: Work) -> StageResult | None:
+    def encode(self, task: Task) -> StageResult | None:
         """Find the matrix in the cache, or make it and put it there."""
-        if not task.cells:
-            return None
-        final = work.matrix(task.cells[0].encoder or "")
+        final = matrices.place(task.cells[0].matrix_key or "")
         known = matrices.find(final)
         if known is not None:
             self.count(task)
@@ -197,7 +198,7 @@ class Runner:
     def attempt(self, task: Task) -> StageResult:
         """One child; a bad end is remembered for its cells."""
         done = self.total - sum(counts.total() for counts in self.left.values())
-        self.progress.starts(f"{task.job.stage} {task.kind}", done, self.total, self.seconds_left())
+        self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
         threads = self.suite.threads
         if task.job.stage in ("encode", "build"):
             threads = self.suite.encode_threads or environment.cores()
@@ -208,18 +209,22 @@ class Runner:
             seconds=self.suite.limits.seconds,
             memory_bytes=self.suite.limits.memory_bytes,
         )
-        if result.samples is not None:
-            relative = Path(result.samples).relative_to(self.writer.folder)
-            result = msgspec.structs.replace(result, samples=relative.as_posix())
+        result = msgspec.structs.replace(
+            result, samples=self.relative(result.samples), hits=self.relative(task.job.hits)
+        )
         self.count(task)
         self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
         if result.status == "ok":
             self.measured_seconds += result.measured_seconds
         else:
-            self.progress.says(f"{task.kind}: {result.status}: {result.reason.splitlines()[0]}")
+            self.progress.says(f"{task.subject}: {result.status}: {(result.reason.splitlines() or [''])[0]}")
             for cell in task.cells:
                 self.failed.setdefault(cell.key, result)
         return result
+
+    def relative(self, path: str | None) -> str | None:
+        """A file's place in the run folder, which may be moved."""
+        return None if path is None else Path(path).relative_to(self.writer.folder).as_posix()
 
     def count(self, task: Task) -> None:
         """One child less to run."""
@@ -240,8 +245,14 @@ class Runner:
         result = encoded.get(cell.encoder or "")
         if result is None or result.shape is None or not isinstance(cell.server, Predictable):
             return None
-        predicted = cell.server.predict_bytes(*result.shape, result.nonzeros)
-        limit = min(self.suite.limits.memory_bytes, psutil.virtual_memory().available)
+        try:
+            predicted = cell.server.predict_bytes(*result.shape, result.nonzeros)
+        except Exception as error:  # an adapter may raise anything, and breaks its own row alone
+            reason = f"predict_bytes: {type(error).__name__}: {error}"
+            self.failed[cell.key] = StageResult(stage="build", status="failed", reason=reason)
+            return None
+        # What is free at the moment is no limit: the same run would be refused today and not tomorrow.
+        limit = min(self.suite.limits.memory_bytes, psutil.virtual_memory().total)
         if predicted > limit:
             self.failed[cell.key] = StageResult(
                 stage="build",
@@ -257,17 +268,13 @@ class Runner:
         encoded: dict[str, StageResult],
         predicted: dict[str, int | None],
     ) -> None:
-        """Write the measurements of one passage set; those of finished cells stay as they are."""
-        finished = {cell.key for cell in cells if self.finished(cell)}
+        """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
+        finished = {cell.key: self.writer.measurements[cell.key] for cell in cells if self.finished(cell)}
         results = [
             CellResults(
-                key=cell.key,
-                spelling=cell.spelling,
-                written=cell.written,
-                retriever=cell.retriever,
+                cell=cell,
                 failure=self.failed.get(cell.key),
                 encode=encoded.get(cell.encoder or ""),
-                matrix_key=work.matrix(cell.encoder).name if cell.encoder else None,
                 build=self.writer.stages.get(work.build_key(cell)),
                 asks=self.rounds(lambda n, c=cell: work.ask_key(c, n)),  # type: ignore[misc]  # binds the loop's cell
                 serves=self.rounds(lambda n, c=cell: work.serve_key(c, n)),  # type: ignore[misc]  # the same
@@ -276,8 +283,15 @@ class Runner:
             )
             for cell in cells
         ]
-        for result in measurement(results, self.suite, work.passage_set, self.writer.folder):
-            if result.cell not in finished:
+        for result in measurements(results, self.suite, self.writer.folder):
+            old = finished.get(result.cell)
+            if old is not None:
+                result = msgspec.structs.replace(
+                    old,
+                    overlap_with_exact=result.overlap_with_exact,
+                    overlap_with_baseline=result.overlap_with_baseline,
+                )
+            if result != old:
                 self.writer.measured(result)
 
     def rounds(self, key: Callable[[int], str]) -> tuple[StageResult, ...]:

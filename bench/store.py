@@ -212,6 +212,8 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
             write_whole(existing, pretty(record))
         for name in ("sets", "hits", "quality", "samples"):
             (folder / name).mkdir(exist_ok=True)
+        for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
+            part.unlink(missing_ok=True)
         yield Writer(folder)
 
 
@@ -224,6 +226,13 @@ def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> 
             what = ", ".join(_changed(old, record)) if name == "suite_sha256" else f"{getattr(old, name)}"
             raise InputError(
                 f"run folder {folder} holds another run: {name.replace('_sha256', '')} differs ({what}); "
+                "choose another folder with -o"
+            )
+    for cell, identity in record.identities.items():
+        known = old.identities.get(cell)
+        if known is not None and identity is not None and known != identity:
+            raise InputError(
+                f"run folder {folder}: a model, or the code of an adapter, has changed since it was begun; "
                 "choose another folder with -o"
             )
     changed = differences(_read(folder / ENVIRONMENT, Environment), environment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -13,9 +13,12 @@ import msgspec
 
 from bench import quality
 from bench.errors import InputError
+from retrievers.contract import spell
+from retrievers.registry import Registry, SpellingError
+from retrievers.registry import parse as parse_spelling
 
 Mode: TypeAlias = Literal["single", "batch", "joint"]
-MODES: tuple[Mode, ...] = ("single", "batch", "joint")
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # of a suite: it becomes part of a folder's name
 LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -49,14 +52,14 @@ class Cells(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure from outside to stand beside ours."""
+    """A figure from outside to stand beside ours: a value that ours has to be near, or a floor."""
 
     passage_set: str
     retriever: str
     measure: str
     source: str
     value: float | None = None
-    within: float | None = None
+    within: float | None = None  # of value, either way
     at_least: float | None = None
 
 
@@ -94,6 +97,8 @@ def _check(suite: Suite, where: str) -> Suite:
     def refuse(key: str, expected: str, found: object) -> InputError:
         return InputError(f"{where}: {key}: expected {expected}, found {found!r}")
 
+    if not NAME.fullmatch(suite.name):
+        raise refuse("name", "a letter or digit, then letters, digits, '_', '.' and '-'", suite.name)
     if not suite.passages:
         raise refuse("passages", "at least one passage set", list(suite.passages))
     for key in ("rounds", "threads", "queries", "k", "depth"):
@@ -102,11 +107,13 @@ def _check(suite: Suite, where: str) -> Suite:
     if suite.depth < suite.k:
         raise refuse("depth", f"at least k = {suite.k}", suite.depth)
     try:
-        for measure in suite.measures:
-            quality.parse(measure)
+        cutoffs = {measure: quality.parse(measure)[1] for measure in suite.measures}
         memory_bytes = suite.limits.memory_bytes
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+    for measure, cutoff in cutoffs.items():
+        if cutoff is not None and cutoff > suite.depth:
+            raise refuse("measures", f"no deeper look than the hits are kept, depth = {suite.depth}", measure)
     if suite.primary not in suite.measures:
         raise refuse("primary", f"one of the measures {', '.join(suite.measures)}", suite.primary)
     if not 0 < suite.limits.seconds <= LONGEST_SECONDS:
@@ -121,7 +128,54 @@ def _check(suite: Suite, where: str) -> Suite:
                 raise refuse("cells.passages", f"one of the suite's {', '.join(suite.passages)}", name)
     if not suite.pairs():
         raise refuse("cells", "at least one cell", [])
+    for figure in suite.published:
+        if figure.passage_set not in suite.passages:
+            raise refuse("published.passage_set", f"one of the suite's {', '.join(suite.passages)}", figure.passage_set)
+        if figure.measure not in suite.measures:
+            raise refuse("published.measure", f"one of the suite's {', '.join(suite.measures)}", figure.measure)
+        limits = {key: given for key in ("value", "within", "at_least") if (given := getattr(figure, key)) is not None}
+        if set(limits) not in ({"value", "within"}, {"at_least"}):
+            raise refuse("published", "value and within, or at_least alone", limits)
+        for key, given in limits.items():
+            if not 0 <= given <= 1:
+                raise refuse(f"published.{key}", "a number from 0 to 1, as the measures are", given)
     return suite
+
+
+def canonical(spelling: str, registry: Registry) -> str:
+    """A spelling as its cell prints it; as it was written where the adapter can not be made. SpellingError for none."""
+    try:
+        return spell(parse_spelling(spelling, registry))
+    except SpellingError:
+        raise
+    except Exception:  # whatever an adapter raises: it breaks its own row, which keeps the suite's spelling
+        return spelling
+
+
+def published(
+    suite: Suite, set_names: Sequence[str], cells: Collection[tuple[str, str]], registry: Registry
+) -> tuple[Published, ...]:
+    """
+    The suite's published figures with passage set and retriever as the records will spell them.
+
+    set_names: the names of the sets that were loaded, in the order of the suite's `passages` (a path there, a name
+    here). cells: (name of the set, spelling) of each. Raises InputError for a figure that stands beside no cell,
+    SpellingError as in `retrievers.registry.parse`.
+    """
+    named = dict(zip(suite.passages, set_names, strict=True))
+    found = []
+    for figure in suite.published:
+        place = named[figure.passage_set], canonical(figure.retriever, registry)
+        if place not in cells:
+            known = [spelling for name, spelling in cells if name == place[0]]
+            near = difflib.get_close_matches(place[1], known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise InputError(
+                f"published.retriever: expected one of the cells on {place[0]} ({', '.join(known) or 'none'}), "
+                f"found {figure.retriever!r}.{hint}"
+            )
+        found.append(msgspec.structs.replace(figure, passage_set=place[0], retriever=place[1]))
+    return tuple(found)
 
 
 def from_retrievers(passages: Iterable[str], retrievers: Iterable[str]) -> Suite:

@@ -20,11 +20,18 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from retrievers.analysers import Analyser
 from retrievers.contract import Encoder, Retriever, Storage, VectorRetriever, options_of, spell
 
 Group = Literal["analysers", "encoders", "storages", "retrievers"]
 GROUPS: tuple[Group, ...] = ("encoders", "storages", "retrievers", "analysers")
-PROTOCOLS: dict[Group, type] = {"encoders": Encoder, "storages": Storage, "retrievers": Retriever}
+# In the order in which a class of a plug-in file is tried: an analyser is whatever is called, so it comes last.
+PROTOCOLS: dict[Group, type] = {
+    "encoders": Encoder,
+    "storages": Storage,
+    "retrievers": Retriever,
+    "analysers": Analyser,
+}
 
 
 class SpellingError(ValueError):
@@ -55,9 +62,7 @@ class Entry:
                 f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be loaded:\n"
                 f"{type(error).__name__}: {error}"
             ) from error
-        protocol = PROTOCOLS.get(self.group)
-        if protocol is not None:
-            self._check(adapter, protocol)
+        self._check(adapter)
         return adapter
 
     def source_sha256(self) -> str:
@@ -71,25 +76,42 @@ class Entry:
                 files = [p for folder in spec.submodule_search_locations for p in sorted(Path(folder).rglob("*.py"))]
         return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
 
-    def _check(self, adapter: type, protocol: type) -> None:
-        """Every method the protocol asks for is there and takes what the harness will hand it."""
-        for method, expected in inspect.getmembers(protocol, inspect.isfunction):
-            if method.startswith("_"):
-                continue
-            wanted = [p for p in inspect.signature(expected).parameters if p != "self"]
-            found = getattr(adapter, method, None)
-            if found is None:
-                problem = f"it has no {method}, {method}({', '.join(wanted)}) was expected"
-            else:
-                try:
-                    inspect.signature(found).bind(None, *wanted)
-                    continue
-                except TypeError:
-                    problem = f"{method}{inspect.signature(found)} was expected to be {method}({', '.join(wanted)})"
+    def _check(self, adapter: type) -> None:
+        """It is a class that prints as its own name, and its methods take what the harness will hand them."""
+        problem = self._misnamed(adapter) or _unmet(adapter, PROTOCOLS[self.group])
+        if problem:
             raise PluginError(
                 f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be used:\n{problem}\n"
                 f"see retrievers/README.md, 'The contract'"
             )
+
+    def _misnamed(self, adapter: object) -> str:
+        """An adapter is spelled with the name of its class: under another one its print would not parse back."""
+        if not isinstance(adapter, type):
+            return f"{self.target} was expected to be a class, found {adapter!r}"
+        if adapter.__name__ != self.name:
+            return (
+                f"its class was expected to be called {self.name}, found {adapter.__name__}: "
+                f"rename the class, or register it as {adapter.__name__}"
+            )
+        return ""
+
+
+def _unmet(adapter: type, protocol: type) -> str:
+    """What of a protocol a class lacks or takes otherwise, as a sentence; empty where it meets the protocol."""
+    for method, expected in inspect.getmembers(protocol, inspect.isfunction):
+        if method.startswith("_") and method != "__call__":
+            continue
+        wanted = [p for p in inspect.signature(expected).parameters if p != "self"]
+        # Not getattr alone: every class can be called, which says nothing of what it makes.
+        if not any(method in vars(base) for base in adapter.__mro__):
+            return f"it has no {method}, {method}({', '.join(wanted)}) was expected"
+        signature = inspect.signature(getattr(adapter, method))
+        try:
+            signature.bind(None, *wanted)
+        except TypeError:
+            return f"{method}{signature} was expected to be {method}({', '.join(wanted)})"
+    return ""
 
 
 def _file_module(path: Path) -> Any:  # Any: a module made from a file has no static type
@@ -124,7 +146,7 @@ class Registry:
         self.entries[entry.group, entry.name] = entry
 
     def add_file(self, path: Path) -> None:
-        """Register the classes of a plug-in file that meet a protocol, under their own names."""
+        """Register the classes of a plug-in file that meet a protocol, under their own names; others are left."""
         path = path.resolve()
         try:
             module = _file_module(path)
@@ -133,12 +155,12 @@ class Registry:
         except Exception as error:
             raise PluginError(f"plug-in file {path} can not be loaded:\n{type(error).__name__}: {error}") from error
         for name, adapter in inspect.getmembers(module, inspect.isclass):
-            if adapter.__module__ != module.__name__:
+            if (adapter.__module__, adapter.__name__) != (module.__name__, name):  # imported, or a second name
                 continue
-            for group, protocol in PROTOCOLS.items():
-                if issubclass(adapter, protocol):
-                    self.add(Entry(group, name, f"{path}:{name}", str(path)))
-                    break
+            group = next((group for group, protocol in PROTOCOLS.items() if issubclass(adapter, protocol)), None)
+            # What takes more than a text is no analyser gone wrong: a file may hold other things that are called.
+            if group is not None and not (group == "analysers" and _unmet(adapter, Analyser)):
+                self.add(Entry(group, name, f"{path}:{name}", str(path)))
 
     def names(self, group: Group) -> list[str]:
         return sorted(name for known, name in self.entries if known == group)
@@ -268,14 +290,16 @@ def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any a
     if isinstance(adapter, VectorRetriever):
         return VectorRetriever(resolved(adapter.encoder, defaults), resolved(adapter.storage, defaults))
     options = {
-        name: defaults[name]
-        if value is None and name in defaults
-        else resolved(value, defaults)
-        if isinstance(value, Encoder | Storage | Retriever)
-        else value
+        name: defaults[name] if value is None and name in defaults else _resolved_option(value, defaults)
         for name, value in options_of(adapter).items()
     }
     return type(adapter)(**options)
+
+
+def _resolved_option(value: Any, defaults: Mapping[str, object]) -> Any:  # Any: see resolved
+    if isinstance(value, list | tuple):
+        return tuple(_resolved_option(item, defaults) for item in value)
+    return resolved(value, defaults) if isinstance(value, Encoder | Storage | Retriever) else value
 
 
 def spelled_in_full(adapter: object) -> dict[str, str]:

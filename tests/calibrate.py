@@ -24,7 +24,7 @@ from rich.table import Table
 
 from bench import child, corpora, run, suite
 from bench.record import Measurement
-from bench.worker import Job
+from bench.stages import Job
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import gzip
 import io
 import json
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from conftest import KNOWN, PASSAGES, write_set
+
+from bench import cli
 
 # Other programs rely on these keys (design, section 8).
 KEYS = [
@@ -382,6 +385,10 @@ def no_grade(folder: Path) -> None:
     replace_in(folder / "qrels" / "test.tsv", "p2\t1", "p2\tgood")
 
 
+def huge_grade(folder: Path) -> None:
+    replace_in(folder / "qrels" / "test.tsv", "p2\t1", "p2\t99999")
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -394,6 +401,7 @@ def no_grade(folder: Path) -> None:
         (no_queries, ["queries.jsonl", "expected", "quer"]),
         (only_foreign_judgments, ["zoo", "expected qrels of its passages and queries", "'p99'"]),
         (no_grade, ["test.tsv:3", "'good'"]),
+        (huge_grade, ["test.tsv:3", "expected a grade of at most 10000, found 99999"]),
     ],
 )
 def test_damaged_passage_sets(sparring, zoo, tmp_path, damage, words):
@@ -450,6 +458,8 @@ retrievers = ["BM25() @ CSR()"]
         ('["primer"]', '["scifact"]', ["scifact", "SPARRING_DATA"]),
         ("[[cells]]", 'baseline = "RankBM25()"\n[[cells]]', ["baseline", "'RankBM25()'", "BM25() @ CSR()"]),
         ("[[cells]]", "[[cells]", ["tiny.toml: no valid TOML", "line 6"]),
+        ('"tiny"', '"../tiny"', ["tiny.toml: name: expected a letter or digit", "'../tiny'"]),
+        ('["R@1"]', '["R@1", "R@1000"]', ["tiny.toml: measures: expected no deeper look", "found 'R@1000'"]),
     ],
 )
 def test_wrong_suites(sparring, tmp_path, old, new, words):
@@ -488,6 +498,98 @@ def test_two_sets_of_one_name(sparring, tmp_path):
 
     assert "expected each name once, found 'zoo' again" in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["first", "--queries", "no.csv", "--text", "body"], "--text, --queries: expected only with --passages"),
+        (["first", "--language", "de"], "--language: expected only with --passages and a path"),
+        (["BM25() @ CSR()", "--passages", "primer", "--id", "key"], "--id: expected only with --passages"),
+        (
+            ["BM25() @ CSR()", "--passages", "primer", "--passages", "zoo.toml", "--query-text", "q"],
+            "--query-text: exp",
+        ),
+    ],
+)
+def test_options_of_files_without_files(sparring, tmp_path, arguments, words):
+    """
+    An option that says how one's own files are read is refused where there are none: a suite, or only sets with cards.
+    """
+    message = said(sparring("run", *arguments, "-o", "out", cwd=tmp_path))
+
+    assert words in message
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_options_of_files_beside_a_card(sparring, engines, zoo, tmp_path):
+    """
+    Among several sets, those of one's own take the options of files; those with a card are read as it says.
+    """
+    sets = ("--passages", "primer", "--passages", "./zoo", "--language", "de")
+    arguments = ("run", "Same()", *sets, "--plugin", engines, "--rounds", 1, "--mode", "single", "--queries", 5)
+
+    ended = sparring(*arguments, "-o", "out", cwd=tmp_path)
+
+    rows = table_of(sparring, "out", cwd=tmp_path)
+    assert 0 == ended.returncode
+    assert [("primer", "en"), ("zoo", "de")] == [(row["passage_set"], row["language"]) for row in rows]
+
+
+def test_a_wrong_language(sparring, zoo, tmp_path):
+    """
+    A language that is no code is refused before anything starts.
+    """
+    message = said(
+        sparring("run", "BM25() @ CSR()", "--passages", "./zoo", "--language", "english", "-o", "out", cwd=tmp_path)
+    )
+
+    assert "expected as its language an ISO 639 code such as \"en\", found 'english': correct --language" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cache_that_can_not_be_written(zoo, tmp_path, monkeypatch, capsys):
+    """
+    A cache folder that can not be is refused before the run folder is begun, by the name of its variable.
+    """
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "file" / "cache"))
+    arguments = ("run", "BM25() @ CSR()", "--passages", zoo, "-o", tmp_path / "out")
+    monkeypatch.setattr(sys, "argv", ["sparring", *map(str, arguments)])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    message = capsys.readouterr().err
+    assert 2 == ended.value.code
+    assert f"cache folder {tmp_path}/file/cache: expected a folder that can be written, found: Not a dir" in message
+    assert "set SPARRING_CACHE" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_printed_is_plain_text(sparring, tmp_path):
+    """
+    A name with control characters is quoted without them: what a terminal obeys is never passed on.
+    """
+    message = said(sparring("run", "BM25() @ CSR()", "--passages", "\x1b]0;title\x07.csv", "-o", "out", cwd=tmp_path))
+
+    assert "\ufffd]0;title\ufffd.csv: expected" in message
+    assert not {"\x1b", "\x07"} & set(message)
+
+
+def test_a_dated_folder_that_is_taken(tmp_path, monkeypatch):
+    """
+    A run without -o goes into a folder of its own: where the name is taken a number is added.
+    """
+    monkeypatch.chdir(tmp_path)
+    now = datetime.datetime(2026, 1, 2, 3, 4, 5)
+
+    found = []
+    for _ in range(3):
+        found.append(cli._dated("first", now))
+        found[-1].mkdir(parents=True)
+
+    assert [f"results/2026-01-02-030405-first{number}" for number in ("", "-2", "-3")] == list(map(str, found))
 
 
 def test_a_broken_plugin_file(sparring, zoo, tmp_path):
@@ -540,4 +642,5 @@ def test_what_a_set_came_to_is_told(sparring, engines, tmp_path):
     record = json.loads((tmp_path / "out" / "measurements.jsonl").read_text())
     assert (0, 2, 3, 1) == (ended.returncode, *(record[k] for k in ("unknown_judgments", "n_judged", "n_merged")))
     assert "judgments that name a passage or query that is not there: 2" in ended.stdout
+    assert "zoo: judgments that name a passage or query that is not there: 2" in ended.stderr
     assert "zoo: 4 passages (1 equal ones merged), 3 queries, en" in ended.stdout

@@ -352,6 +352,78 @@ def test_columns_for_a_card():
         corpora.load("scifact", columns=corpora.Columns())
 
 
+@pytest.mark.parametrize("language", ["english", "EN", "e", "", "zh-TW", "한국"])
+def test_no_language(tmp_path, language):
+    """
+    A language that is no code is refused when the set is read: with its card, or with the option that gave it.
+    """
+    counts = "{ passages = 2, queries = 2, judgments = 3, merged = 1 }"
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, content in FILES.values():
+        (own / name).write_text(content)
+
+    carded = refusal(tiny(tmp_path, card_text(language=f'"{language}"', counts=counts)))
+    with pytest.raises(InputError) as refused:
+        corpora.load(str(own), columns=corpora.Columns(language=language))
+
+    assert f"'tiny': expected as its language an ISO 639 code such as \"en\", found {language!r}" in carded
+    assert carded.endswith("correct `language` in its card")
+    assert f"'own': expected as its language an ISO 639 code such as \"en\", found {language!r}" in str(refused.value)
+    assert str(refused.value).endswith("correct --language")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("docs.csv", "docs"),
+        ("docs.v2.csv.gz", "docs.v2"),
+        ("my docs (2).csv", "my-docs-2"),
+        ("문서_é.csv", "문서_é"),
+        ("a\nb\x1b[31m.csv", "a-b-31m"),
+        ("-o.csv", "o"),
+        ("....csv", "passages"),
+        ("한" * 80 + ".csv", "한" * 50),
+    ],
+)
+def test_name_of_ones_own_file(tmp_path, file, name):
+    """
+    One's own set is called as its file, without what other files could not be called by, and not too long for them.
+    """
+    content = b"text\na cat\n"
+    (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith(".gz") else content)
+    (tmp_path / "queries.txt").write_text("cat\n")
+
+    found = corpora.load(str(tmp_path / file), columns=corpora.Columns(queries=str(tmp_path / "queries.txt")))
+
+    assert name == found.name
+
+
+def test_name_of_ones_own_folder(tmp_path, monkeypatch):
+    """
+    One's own folder names its set however the path to it is written.
+    """
+    home = tmp_path / "zoo.v1" / "inner"
+    home.mkdir(parents=True)
+    for name, content in FILES.values():
+        (home.parent / name).write_text(content)
+    monkeypatch.chdir(home)
+
+    assert ["zoo.v1"] * 3 == [corpora.load(path).name for path in ("..", "../../zoo.v1/", str(home / ".."))]
+
+
+def test_which_sets_have_a_card(tmp_path, monkeypatch):
+    """
+    A name and a card's file stand for a card; a path to a folder or to a file of another kind is one's own.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "primer").mkdir()
+    names = ["primer", "nosuchset", "cards/zoo.toml", "zoo", "./primer", "docs.csv", "docs.jsonl.gz", "nowhere/"]
+
+    assert ["primer", "nosuchset", "cards/zoo.toml"] == [name for name in names if corpora.has_card(name)]
+
+
 def test_missing_path():
     """
     A path that is not there is refused as a path.

@@ -9,14 +9,16 @@ import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora
+from bench import corpora, quality
 from bench.corpora import Columns
 from bench.errors import InputError
 from bench.formats import files, qrels
+from retrievers.contract import Hits
 
 CORPUS = '{"_id": "d1", "title": "Cats", "text": "purr"}\n{"_id": "d2", "title": "", "text": "Dogs bark"}\n'
 QUERIES = '{"_id": "q1", "text": "who purrs"}\n{"_id": "q2", "text": "who barks"}\n{"_id": "q3", "text": "who sings"}\n'
@@ -237,6 +239,7 @@ def test_qrels_shapes(tmp_path, name, content):
         ("q1\td1\t1\nq1\t\t1\n", ["q.tsv:2", "['q1', '', '1']"]),
         ("q1\td1\thigh\n", ["q.tsv:1", "expected a grade that is an integer, found 'high'"]),
         ("q1\td1\t1.0\n", ["q.tsv:1", "found '1.0'"]),
+        ("q1\td1\t10000\nq1\td2\t10001\n", ["q.tsv:2", "expected a grade of at most 10000, found 10001"]),
         ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", ["q.tsv:2", "found 'score'"]),
         ("q1\td1\t1\nq1\td1\t2\n", ["q.tsv:2", "expected one grade", "found 2 after 1"]),
         ("query-id\tcorpus-id\tscore\n", ["q.tsv", "expected at least one judgment"]),
@@ -254,17 +257,32 @@ def test_broken_qrels(tmp_path, content, words):
 
 def test_unknown_judgments(tmp_path):
     """
-    Judgments of unknown passages or queries are counted and left out; where all are unknown the set is refused.
+    Judgments of unknown passages and queries are counted. Such a passage stays, and so does a query that has no other:
+    nothing found is 0, not one query less. Of an unknown query there is nothing to ask. Where all are unknown the set
+    is refused.
     """
     some = corpora.load(beir_folder(tmp_path / "some", judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
     message = refusal(beir_folder(tmp_path / "all", judgments="q8\td1\t1\nq1\td9\t1\n"))
 
-    assert (("q1",), {"q1": {"d1": 1}}, 3) == (some.query_ids, some.qrels, some.unknown_judgments)
+    assert ("q1", "q3") == some.query_ids
+    assert ({"q1": {"d1": 1, "d9": 1}, "q3": {"d9": 1}}, 3) == (some.qrels, some.unknown_judgments)
     assert "'all': expected qrels of its passages and queries, found none among 2" in message
     assert "query 'q8', passage 'd1'" in message
 
 
 # SQuAD
+
+
+def test_measures_of_a_set_with_unknown_judgments(tmp_path):
+    """
+    Recall counts the unknown passages among what there was to find, as trec_eval does.
+    """
+    some = corpora.load(beir_folder(tmp_path, judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
+    hits = Hits(np.array([[0, 1], [0, 1]]), np.array([[2, 1], [2, 1]], np.float32))
+
+    values = quality.measure(hits, some.passage_ids, some.query_ids, some.qrels, ["R@2", "RR@2"])
+
+    assert {"R@2": [0.5, 0.0], "RR@2": [1.0, 0.0]} == {name: found.tolist() for name, found in values.items()}
 
 
 def test_squad(tmp_path):

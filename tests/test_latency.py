@@ -70,7 +70,7 @@ class TestLoops:
         Nothing to ask is one pass without samples, not an endless loop.
         """
         assert (1, 0) == latency.single(lambda query: None, 0).shape
-        assert (1, 0, 2) == latency.staged(lambda query: None, lambda given: None, 0).shape
+        assert (1, 0, 2) == latency.staged((lambda query: None, lambda given: None), 0).shape
 
     def test_stages_are_stamped_apart(self, clock):
         """
@@ -86,7 +86,7 @@ class TestLoops:
             given.append(vector)
             clock.takes(5 * MS)
 
-        samples = latency.staged(first, second, 2, seconds=0.0)
+        samples = latency.staged((first, second), 2, seconds=0.0)
 
         assert [[[1 * MS, 5 * MS], [2 * MS, 5 * MS]]] == samples.tolist()
         assert ["vector 0", "vector 1"] == given
@@ -116,7 +116,7 @@ class TestLoops:
         assert [[8 * MS] * 2] == latency.single(lambda query: clock.takes(MS), 2, seconds=0.0).tolist()
         assert [8 * MS] == latency.batch(lambda: clock.takes(MS), seconds=0.0).tolist()
         assert pytest.approx(0.008) == latency.timed(lambda: clock.takes(MS))[0]
-        staged = latency.staged(lambda query: clock.takes(MS), lambda given: clock.takes(2 * MS), 1, seconds=0.0)
+        staged = latency.staged((lambda query: clock.takes(MS), lambda given: clock.takes(2 * MS)), 1, seconds=0.0)
         assert [[[8 * MS, 9 * MS]]] == staged.tolist()
 
     def test_torch_without_a_gpu_has_nothing_to_wait_for(self, monkeypatch, clock):

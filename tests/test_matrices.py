@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from scipy.sparse import csr_array
 from tiny import KNOWN, journal, registry, run, suite, tiny_set
 
 from bench import environment, matrices
+from bench.cells import make_cells
 from bench.errors import InputError
 from bench.record import StageResult
-from bench.tasks import Work
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +31,8 @@ def cache(monkeypatch, tmp_path):
 
 def place(folder: Path, encoder: str = "Constant()", passage_set=None, known=None, **changes) -> str:
     cells = msgspec.structs.replace(suite(f"{encoder} @ Exact()"), **changes)
-    return Work(cells, folder / "run", known or registry(), passage_set or tiny_set()).matrix(encoder).name
+    (cell,) = make_cells(cells, [passage_set or tiny_set()], known or registry())
+    return cell.matrix_key
 
 
 class TestFiles:
@@ -88,6 +94,94 @@ class TestFiles:
         assert matrices.find(final) is None
 
 
+def made(part: Path, value: float, seconds: float) -> StageResult:
+    """A finished matrix in a folder of its own, and what was measured when it was made."""
+    part.mkdir(parents=True)
+    matrices.save(part, "passages", np.full((2, 1), value, np.float32))
+    return StageResult(stage="encode", status="ok", build_seconds=seconds)
+
+
+class TestPublishing:
+    def test_the_first_stays(self, tmp_path):
+        """
+        Where another run has published the same matrix meanwhile, that one stays as it is, for it may be being read:
+        its costs are those that count, and the second goes.
+        """
+        final = tmp_path / "key"
+        first, second = made(tmp_path / "one", 1.0, 1.5), made(tmp_path / "two", 1.0, 9.0)
+        matrices.publish(tmp_path / "one", final, first)
+        there = {path: path.stat().st_ino for path in (final, *final.iterdir())}
+
+        kept = matrices.publish(tmp_path / "two", final, second)
+
+        assert (1.5, True) == (kept.build_seconds, kept.reused)
+        assert there == {path: path.stat().st_ino for path in (final, *final.iterdir())}
+        assert [final] == list(tmp_path.iterdir())
+
+    def test_what_is_not_whole_makes_way(self, tmp_path):
+        """
+        A matrix whose bytes have changed is replaced, and nothing of it is left beside.
+        """
+        final = tmp_path / "key"
+        matrices.publish(tmp_path / "one", final, made(tmp_path / "one", 1.0, 1.5))
+        (final / "passages.npy").write_bytes(b"torn")
+
+        kept = matrices.publish(tmp_path / "two", final, made(tmp_path / "two", 2.0, 9.0))
+
+        assert (9.0, False) == (kept.build_seconds, kept.reused)
+        assert [[2.0], [2.0]] == matrices.load(final, "passages").tolist()
+        assert [final] == list(tmp_path.iterdir())
+
+    def test_another_error_is_no_matrix(self, tmp_path):
+        """
+        A matrix that can not be put in its place for another reason is the caller's to hear of.
+        """
+        result = made(tmp_path / "one", 1.0, 1.5)
+
+        with pytest.raises(FileNotFoundError):
+            matrices.publish(tmp_path / "one", tmp_path / "no such folder" / "key", result)
+
+
+class TestSweeping:
+    def test_what_the_dead_left_is_removed(self):
+        """
+        Parts of processes that are gone go; parts of living ones, of other machines, and matrices stay.
+        """
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        ended.wait()
+        own = matrices.part_of(matrices.place("key"))
+        gone = own.with_name(own.name.replace(f"-{os.getpid()}.", f"-{ended.pid}."))
+        elsewhere = gone.with_name(gone.name.replace(platform.node(), f"not-{platform.node()}"))
+        nameless = own.with_name(own.name.replace(f"-{os.getpid()}.", "-nobody."))
+        for folder in (own, gone, elsewhere, nameless, matrices.place("key")):
+            folder.mkdir(parents=True)
+            (folder / "passages.npy").touch()
+
+        matrices.sweep()
+
+        assert {own, elsewhere, nameless, matrices.place("key")} == set(matrices.place("key").parent.iterdir())
+
+    def test_a_number_that_was_given_again_is_no_owner(self):
+        """
+        A part that was last written before the process of that number began is another's, who is gone.
+        """
+        part = matrices.part_of(matrices.place("key"))
+        part.mkdir(parents=True)
+        os.utime(part, (0, psutil.Process().create_time() - 3600))
+
+        matrices.sweep()
+
+        assert not part.exists()
+
+    def test_an_empty_cache(self):
+        """
+        Without any matrix there is nothing to sweep.
+        """
+        matrices.sweep()
+
+        assert not matrices.place("key").parent.exists()
+
+
 class TestKey:
     def test_the_same_is_the_same(self, tmp_path):
         """
@@ -125,7 +219,7 @@ class TestKey:
         An encoder's model counts by its bytes: the same spelling with another model has another place.
         """
         before = place(tmp_path)
-        monkeypatch.setattr("bench.tasks.model_fingerprint", lambda adapter: "bytes of another model")
+        monkeypatch.setattr("bench.cells.model_fingerprint", lambda adapter: "bytes of another model")
 
         assert before != place(tmp_path)
 

@@ -91,6 +91,18 @@ class TestInstrument:
 
         assert abs(found["private"]) < memory.RESOLUTION
 
+    def test_the_heap_that_was_freed_is_no_weight(self):
+        """
+        Many small pieces that a phase took and freed are not counted as held, though one that stays lies above them.
+        """
+        found = alone(
+            "phase = Phase()\nmany = [bytes(2000) for _ in range(20_000)]\nheld = bytes(2000)\ndel many\n"
+            "end = phase.end()\nfound = dict(private=end.private, peak=end.peak_above_start)"
+        )
+
+        assert found["peak"] is None or found["peak"] > 40 * MB
+        assert abs(found["private"]) < memory.RESOLUTION
+
     def test_elsewhere_psutil_serves(self, monkeypatch, tmp_path):
         """
         Where the kernel's accounts are missing, psutil's figures serve, and the source says so.

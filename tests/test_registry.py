@@ -64,6 +64,9 @@ class Tokens(Spelled):
     def __init__(self, n=1):
         self.n = n
 
+    def __call__(self, text):
+        return text.split()
+
 
 KINDS = {Bag: "encoders", Model: "encoders", Rows: "storages", Sharded: "retrievers", Tokens: "analysers"}
 
@@ -287,6 +290,17 @@ def test_resolved_keeps_what_was_said():
     assert "Bag(analyser=Tokens(n=7))" == spell(resolved(encoder, {"analyser": Tokens(n=2)}))
 
 
+def test_resolved_in_a_sequence():
+    """
+    Adapters in a tuple or a list, however deep, take the passage set's defaults too; plain values stay as they are.
+    """
+    retriever = Sharded(("a", None, [Bag() @ Rows(), Bag(analyser=Tokens(n=7))]))
+
+    full = resolved(retriever, {"analyser": Tokens(n=2)})
+
+    assert 'Sharded(["a", None, [Bag(analyser=Tokens(n=2)) @ Rows(), Bag(analyser=Tokens(n=7))]])' == spell(full)
+
+
 def test_spelled_in_full():
     """
     The record keeps every option, also those at their defaults.
@@ -385,6 +399,27 @@ def test_broken_entry_point(target, words):
         entry.load()
 
 
+@pytest.mark.parametrize(
+    ("name", "target", "words"),
+    [
+        ("Sack", "Bag", "its class was expected to be called Sack, found Bag: rename the class, or register it as Bag"),
+        ("toys", "toys", "toys was expected to be a class, found <function toys"),
+    ],
+)
+def test_an_adapter_is_registered_under_the_name_of_its_class(name, target, words):
+    """
+    An entry point that is no class, or is called otherwise than its class, is refused with the remedy: an adapter
+    prints with the name of its class, and that print has to parse back.
+    """
+    entry = Entry("encoders", name, f"{__name__}:{target}", "things")
+
+    with pytest.raises(PluginError) as caught:
+        entry.load()
+
+    assert f"encoder {name!r} from package 'things' can not be used:" in str(caught.value)
+    assert words in str(caught.value)
+
+
 # Plug-in files
 
 PLUGIN = """
@@ -400,8 +435,18 @@ class Bare:
     def build(self, vectors): ...
     def search(self, queries, k): return no_hits(len(queries), k)
 
+class Letters:
+    '''An analyser.'''
+    def __call__(self, text): return list(text)
+
 class Nothing:
     '''No adapter.'''
+
+class Called:
+    '''No adapter either: it takes more than a text.'''
+    def __call__(self, text, other): ...
+
+Loud = Shout  # a second name is no second adapter
 """
 
 
@@ -417,6 +462,8 @@ def test_plugin_file(tmp_path):
 
     assert ["Sharded", "Shout"] == known.names("retrievers")
     assert ["Bare", "Rows"] == known.names("storages")
+    assert ["Letters", "Tokens"] == known.names("analysers")
+    assert "Bag(analyser=Letters()) @ Rows()" == spell(parse("Bag(analyser=Letters()) @ Rows()", known))
     assert "Bag() @ Bare()" == spell(parse("Bag() @ Bare()", known))
     assert str(path) == known.entries["retrievers", "Shout"].package
 
@@ -451,10 +498,21 @@ def test_two_files_of_one_name(tmp_path):
     known = toys()
     for folder, name in (("a", "One"), ("b", "Two")):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "plugin.py").write_text(PLUGIN.replace("Shout", name).replace("Bare", f"Bare{name}"))
+        other = PLUGIN.replace("Shout", name).replace("Bare", f"Bare{name}").replace("Letters", f"Letters{name}")
+        (tmp_path / folder / "plugin.py").write_text(other)
         known.add_file(tmp_path / folder / "plugin.py")
 
     assert ["One()", "Two()"] == [spell(parse(text, known)) for text in ("One()", "Two()")]
+
+
+def test_an_analyser_that_can_not_be_called():
+    """
+    What is registered as an analyser and can not be called with one text is refused, although every class is callable.
+    """
+    entry = Entry("analysers", "Rows", f"{__name__}:Rows", "things")
+
+    with pytest.raises(PluginError, match=r"analyser 'Rows' .*\nit has no __call__, __call__\(text\) was expected"):
+        entry.load()
 
 
 def test_method_with_another_signature(tmp_path):

@@ -12,9 +12,10 @@ import pytest
 from tiny import KNOWN, journal, registry, run, suite, tiny_set
 
 from bench import child, store
+from bench.cells import make_cells
 from bench.record import Measurement
 from bench.suite import Limits
-from bench.tasks import Work, make_cells
+from bench.tasks import Work
 from retrievers.registry import Entry
 
 
@@ -151,7 +152,7 @@ class TestSharing:
             cells = suite(*(f"Constant() @ Tuned({width})" for width in range(1, 7)), seed=seed)
             made = make_cells(cells, [tiny_set()], registry())
             work = Work(cells, tmp_path / "run", registry(), tiny_set())
-            return [[f"{task.job.stage} {task.kind}" for task in work.round(number, made)] for number in range(2)]
+            return [[f"{task.job.stage} {task.subject}" for task in work.round(number, made)] for number in range(2)]
 
         first, second = orders(seed=7)
         assert [first, second] == orders(seed=7)

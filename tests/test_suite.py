@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench import suite
+from bench.cells import baseline, make_cells
 from bench.corpora import PassageSet, names
 from bench.errors import InputError
-from bench.tasks import baseline, make_cells
 from retrievers.registry import Entry, Registry, SpellingError, installed, parse
 
 WHOLE = """
@@ -172,6 +172,18 @@ def test_unknown_keys(old, new, words):
         ("rounds = 2", "rounds = 0", ["rounds: expected a whole number of at least 1, found 0"]),
         ("rounds = 2", "rounds = true", ["Expected `int`, got `bool`"]),
         ("threads = 1", "threads = -1", ["threads: expected", "found -1"]),
+        ('name = "tiny"', 'name = "../tiny"', ["name: expected a letter or digit, then letters", "found '../tiny'"]),
+        ('name = "tiny"', 'name = ""', ["name: expected a letter or digit", "found ''"]),
+        ('name = "tiny"', 'name = "a b"', ["name: expected a letter or digit", "found 'a b'"]),
+        ('"nDCG@10"]', '"R@1000"]', ["measures: expected no deeper look", "depth = 100, found 'R@1000'"]),
+        ('set = "primer"', 'set = "primerr"', ["published.passage_set: expected one of", "primer, ./zoo", "primerr"]),
+        ('measure = "R@1"', 'measure = "nDCG@11"', ["published.measure: expected one of", "R@1, nDCG@10", "nDCG@11"]),
+        ("at_least = 0.5", "", ["published: expected value and within, or at_least alone, found {}"]),
+        ("at_least = 0.5", "value = 0.5", ["value and within, or at_least alone, found {'value': 0.5}"]),
+        ("at_least = 0.5", "within = 0.5", ["value and within, or at_least alone, found {'within': 0.5}"]),
+        ("at_least = 0.5", "at_least = 0.5\nvalue = 0.6\nwithin = 0.1", ["value and within, or at_least alone"]),
+        ("at_least = 0.5", "at_least = 50.0", ["published.at_least: expected a number from 0 to 1", "found 50.0"]),
+        ("at_least = 0.5", "value = nan\nwithin = 0.1", ["published.value: expected a number from 0 to 1"]),
         ("threads = 1", "threads = 1\nk = 10\ndepth = 9", ["depth: expected at least k = 10, found 9"]),
         ('["primer", "./zoo"]', '"primer"', ["Expected `array`, got `str`", "passages"]),
         ('["primer", "./zoo"]', "[]", ["passages: expected at least one passage set"]),
@@ -313,6 +325,42 @@ def test_baseline_that_is_no_cell(written, words):
 
     with pytest.raises(InputError, match=words):
         baseline(tiny, cells, known)
+
+
+def test_published_figures_as_their_cells_are_spelled():
+    """
+    A published figure stands beside the cell that it spells, however it is written, by the name of the loaded set.
+    """
+    written = WHOLE.replace(
+        'set = "primer"\nretriever = "BM25() @ CSR()"', 'set = "./zoo"\nretriever = "BM25(b=0.4)@CSR()"'
+    )
+    tiny, known = suite.parse(written, "tiny.toml"), installed()
+    cells = [("primer", "BM25() @ CSR()"), ("zoo", "BM25() @ CSR()")]
+
+    found = suite.published(tiny, ["primer", "zoo"], cells, known)
+
+    assert [("zoo", "BM25() @ CSR()", 0.5)] == [(f.passage_set, f.retriever, f.at_least) for f in found]
+
+
+@pytest.mark.parametrize(
+    ("written", "error", "words"),
+    [
+        (
+            "BM25(k1=1.2) @ CSR()",
+            InputError,
+            r"expected one of the cells on primer \(BM25\(\) @ CSR\(\)\), found 'BM25\(k1=1.2\) .* Did you mean BM25",
+        ),
+        ("BM52() @ CSR()", SpellingError, r"unknown encoder 'BM52'.* Did you mean BM25\?"),
+    ],
+)
+def test_published_figure_beside_no_cell(written, error, words):
+    """
+    A published figure of a retriever that is not run is refused with the nearest cell, as is one that spells nothing.
+    """
+    tiny = suite.parse(WHOLE.replace('ver = "BM25() @ CSR()"\nmeas', f'ver = "{written}"\nmeas'), "tiny.toml")
+
+    with pytest.raises(error, match=words):
+        suite.published(tiny, ["primer", "zoo"], [("primer", "BM25() @ CSR()")], installed())
 
 
 def test_no_baseline():

@@ -560,6 +560,22 @@ def test_markup_in_names_is_text():
     assert "[red]x[/red] [/]" in text
 
 
+def test_control_characters_never_reach_a_reader():
+    """
+    What a terminal obeys, in a spelling, a reason or a name, is shown as a replacement, in a terminal and in Markdown.
+    """
+    hostile = "\x1b]0;title\x07\x1b[31mred"
+    run = run_of(
+        measurement(passage_set=hostile, retriever=f'A("{hostile}")', flags=(hostile,)),
+        failed(passage_set=hostile, reason=hostile),
+    )
+
+    for text in (drawn(run), table.markdown([run])):
+        assert not {"\x1b", "\x07"} & set(text)
+        assert "\ufffd]0;title\ufffd\ufffd[31mred: 150 passages" in text
+        assert 'A("\ufffd]0;title\ufffd\ufffd[31mred")' in text
+
+
 # Figures from outside
 
 

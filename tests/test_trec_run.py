@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_table import failed, measurement, run_of
+from tiny import tiny_set
 
+from bench import export, store
 from bench.errors import InputError
 from bench.formats import trec_run
 from retrievers.contract import Hits, no_hits
@@ -207,3 +215,68 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
         return
     assert all(np.isfinite(score) for scores in run.values() for score in scores.values())
     assert "a" in run["q"]
+
+
+# Export
+
+
+def exported(folder: Path, names: Sequence[str], retrievers: Sequence[str]) -> list[str]:
+    """Where an export of these sets and retrievers lands, as paths relative to its folder."""
+    (folder / "sets").mkdir()
+    (folder / "hits").mkdir()
+    cells = []
+    for number, name in enumerate(names):
+        store.write_set(folder, tiny_set(5, 1, name=name))
+        for place, retriever in enumerate(retrievers):
+            cell = f"cell{number}{place}"
+            np.savez(folder / "hits" / f"{cell}.npz", rows=np.array([[place]]), scores=np.ones((1, 1), np.float32))
+            cells.append(measurement(cell=cell, passage_set=name, retriever=retriever))
+        cells.append(failed(cell=f"broken{number}", passage_set=name, retriever="Broken()"))
+    run = run_of(*cells)
+    sets = {name: f"{number}" * 64 for number, name in enumerate(names)}
+    run = dataclasses.replace(run, folder=folder, record=msgspec.structs.replace(run.record, passage_sets=sets))
+    return [str(path.relative_to(folder / "trec")) for path in export.export(run, folder / "trec")]
+
+
+def test_export_names(tmp_path):
+    """
+    A file is called by its set and its retriever's spelling; a cell that did not run has none.
+    """
+    paths = exported(tmp_path, ["tiny", "other"], ["BM25(k1=1.2) @ CSR()"])
+
+    assert [
+        "tiny/qrels.txt",
+        "tiny/BM25-k1=1.2-CSR.run",
+        "other/qrels.txt",
+        "other/BM25-k1=1.2-CSR.run",
+    ] == paths
+
+
+def test_export_names_that_would_be_alike(tmp_path):
+    """
+    Spellings that would share a file have their cells' keys added, each its own file with its own hits.
+    """
+    paths = exported(tmp_path, ["tiny"], ['E("a/b")', 'E("a-b")', 'e("A b")', 'E("c")'])
+
+    expected = ["E-a-b-cell00.run", "E-a-b-cell01.run", "e-A-b-cell02.run", "E-c.run"]
+    assert ["tiny/qrels.txt", *(f"tiny/{name}" for name in expected)] == paths
+    assert " p1 " in (tmp_path / "trec" / "tiny" / "E-a-b-cell01.run").read_text()
+
+
+def test_export_of_long_spellings(tmp_path):
+    """
+    A long spelling is cut, within a character of any length, and has its cell's key added.
+    """
+    paths = exported(tmp_path, ["tiny"], [f'E("{"x" * 300}")', f'E("{"한" * 100}")'])
+
+    assert ["tiny/E-" + "x" * 98 + "-cell00.run", "tiny/E-" + "한" * 32 + "-cell01.run"] == paths[1:]
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "."])
+def test_export_stays_in_its_folder(tmp_path, name):
+    """
+    Whatever a set of a foreign record is called, its files lie in the folder that was asked for, in sight.
+    """
+    (path, _) = exported(tmp_path, [name], ["A()"])
+
+    assert {"hidden/qrels.txt", "0000000000000000/qrels.txt"} >= {path}

@@ -7,6 +7,7 @@ import re
 from bench.errors import InputError
 from bench.formats import Judgment
 from bench.formats.files import Content, kind, lines
+from bench.quality import HIGHEST_GRADE
 
 HEADERS = {"query-id", "query_id", "qid", "query"}
 INTEGER = re.compile(r"-?[0-9]{1,9}")
@@ -19,8 +20,8 @@ def read(content: Content) -> list[Judgment]:
     A line is `query passage grade` (BEIR, with or without its header) or `query 0 passage grade` (TREC), separated by
     tabs where there is one, else by white space; by commas in a .csv.
 
-    Raises InputError for a line of another shape, for a grade that is no integer, for one pair with two grades, and
-    where there is no judgment.
+    Raises InputError for a line of another shape, for a grade that is no integer or higher than can be measured, for
+    one pair with two grades, and where there is no judgment.
     """
     grades: dict[tuple[str, str], int] = {}
     first = True
@@ -53,4 +54,6 @@ def _judgment(fields: list[str], place: str) -> Judgment:
     query, passage, grade = fields
     if not INTEGER.fullmatch(grade):
         raise InputError(f"{place}: expected a grade that is an integer, found {grade!r}")
+    if int(grade) > HIGHEST_GRADE:
+        raise InputError(f"{place}: expected a grade of at most {HIGHEST_GRADE}, found {grade}: use a shorter scale")
     return Judgment(query, passage, int(grade))

@@ -7,7 +7,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias
 
 from bench.record import Measurement
 from bench.report import rows as flat
@@ -29,7 +29,6 @@ LEGEND = (
 UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
 
 Found: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
-_Part = TypeVar("_Part")
 
 
 class Cell(NamedTuple):

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Sequence
 
 from rich.console import Console, JustifyMethod
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from bench.report.plain import printable
 from retrievers.contract import spell
 from retrievers.registry import GROUPS, PluginError, Registry
 
@@ -24,14 +25,14 @@ def print_sets(rows: Sequence[dict[str, object]], console: Console) -> None:
         # Only the title may be cut where the terminal is narrow.
         table.add_column(heading, justify=justify, no_wrap=True, min_width=None if name == "title" else widest)
     for row in cells:
-        table.add_row(*row.values())
+        table.add_row(*map(Text, row.values()))
     console.print(table)
 
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
 def print_adapters(rows: Sequence[dict[str, str]], console: Console) -> None:
@@ -41,9 +42,9 @@ def print_adapters(rows: Sequence[dict[str, str]], console: Console) -> None:
         if row["kind"] != kind:
             kind = row["kind"]
             console.print(f"{kind}s", style="bold")
-        console.print(f"  {escape(row['spelling'])}", soft_wrap=True)
+        console.print(Text(f"  {printable(row['spelling'])}"), soft_wrap=True)
         origin = "" if row["package"] == "sparring" else f" ({row['package']})"
-        console.print(f"      {escape(row['about'] + origin)}", style="dim", highlight=False, soft_wrap=True)
+        console.print(Text(f"      {printable(row['about'] + origin)}", "dim"), soft_wrap=True)
 
 
 def adapters(registry: Registry) -> list[dict[str, str]]:

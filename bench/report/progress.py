@@ -6,9 +6,23 @@ import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from bench.report.numbers import duration
+from bench.report.plain import printable
+
+BAR_WIDTH = 12  # leaves room, in 80 columns, for most of a retriever's name
 
 
 class Bar:
@@ -16,14 +30,14 @@ class Bar:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("loading", total=None, left="")
+        self._task = progress.add_task("loading", total=None, ends=None)
 
     def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
-        left = "" if seconds_left is None else f"about {duration(seconds_left)} left"
-        self._progress.update(self._task, description=what, completed=done, total=total, left=left)
+        ends = None if seconds_left is None else self._progress.get_time() + seconds_left
+        self._progress.update(self._task, description=printable(what), completed=done, total=total, ends=ends)
 
     def says(self, line: str) -> None:
-        self._progress.console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        self._progress.console.print(Text(printable(line), "yellow"), soft_wrap=True)
 
 
 class Lines:
@@ -35,22 +49,31 @@ class Lines:
     def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
 
     def says(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
+
+
+class Left(ProgressColumn):
+    """What is left of the time that was foretold when the present child started, at least a second."""
+
+    def render(self, task: Task) -> Text:
+        ends: float | None = task.fields["ends"]
+        return Text("" if ends is None else f"about {duration(max(1.0, ends - task.get_time()))} left")
 
 
 @contextlib.contextmanager
 def shown(console: Console) -> Iterator[Bar | Lines]:
-    """A bar where the console is a terminal."""
+    """A bar where the console is a terminal: done of all children, time elapsed and left, and what runs now."""
     if not console.is_terminal:
         yield Lines(console)
         return
     columns = (
         SpinnerColumn(),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=BAR_WIDTH),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
-        TextColumn("{task.description}", markup=False),
+        Left(),
+        # What runs gives way where there is no room: cut names say less than cut figures mislead.
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield Bar(progress)

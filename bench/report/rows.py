@@ -40,7 +40,9 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     single, encode, search, joint = (latency or _NO_LATENCY for latency in (m.single, m.encode, m.search, m.joint))
     storage, encoder = (weight or _NO_WEIGHT for weight in (m.storage_weight, m.encoder_weight))
     resident, encoder_resident = (weight.resident or _NO_MEMORY for weight in (storage, encoder))
-    build, serve = (memory or _NO_MEMORY for memory in (m.build_memory, m.serve_memory))
+    build, serve, encode_memory, ask_memory = (
+        memory or _NO_MEMORY for memory in (m.build_memory, m.serve_memory, m.encode_memory, m.ask_memory)
+    )
     ledger = storage.ledger_bytes
     return {
         "passage_set": m.passage_set,
@@ -89,6 +91,8 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "encoder_resident_private_bytes": encoder_resident.private,
         "encoder_resident_file_bytes": encoder_resident.private_file,
         "encoder_resident_under_resolution": _under_resolution(m.encoder_weight),
+        "peak_encode_bytes": encode_memory.peak_above_start,
+        "peak_ask_bytes": ask_memory.peak_above_start,
         "peak_build_process_bytes": build.peak,
         "peak_serve_process_bytes": serve.peak,
         "predicted_bytes": m.predicted_bytes,
@@ -99,6 +103,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "passages_cut": m.facts.get("passages_cut"),
         "n_judged": m.n_judged,
         "n_merged": m.n_merged,
+        "unknown_judgments": m.unknown_judgments,
         "split": m.split,
         "reused_matrix": m.reused_matrix,
         "k": m.k,

@@ -24,6 +24,7 @@ from rich.text import Text
 
 from bench.report import rows as flat
 from bench.report.grid import BEST, HEAD_WIDTH, NAME_WIDTH, NEVER, Cell, Column, Grid, closing, grids
+from bench.report.plain import printable
 from bench.store import Run
 
 _Part = TypeVar("_Part")
@@ -36,20 +37,20 @@ def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False) -
     """Draw the tables of some runs, as wide as the console allows."""
     drawn = grids(runs, by_label=by_label)
     for grid in drawn:
-        console.print(Text(grid.title, "bold"))
+        console.print(Text(printable(grid.title), "bold"))
         rest: Grid | None = grid
         while rest is not None and rest.columns:
             table, rest = _fitted(rest, console)
             console.print(table)
             if rest is not None and not grid.goes_on:
-                heads = ", ".join(column.head for column in rest.columns if column.drop != NEVER)
+                heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
                 console.print(Text(f"no room for {heads}: widen the terminal, or ask for --markdown or --json", "dim"))
                 rest = None
         for note in grid.notes:
-            console.print(Text(note, "dim"))
+            console.print(Text(printable(note), "dim"))
         console.print()
     for line in closing(runs, drawn, by_label=by_label):
-        console.print(Text(line, "dim"))
+        console.print(Text(printable(line), "dim"))
 
 
 def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid | None]:
@@ -90,7 +91,7 @@ def _drawn(grid: Grid, dropped: set[int], *, split: bool) -> Table:
 
 
 def _head(column: Column) -> str:
-    head = column.head
+    head = printable(column.head)
     if len(head) > HEAD_WIDTH:
         head = "\n".join(wrap(head, HEAD_WIDTH))
     elif column.right:
@@ -103,7 +104,8 @@ def _apart(column: Column, text: str) -> str:
 
 
 def _field(column: Column, cell: Cell, *, split: bool) -> Text:
-    text = Text(_apart(column, broken(cell.text) if split and column.code else cell.text), cell.style)
+    shown = printable(cell.text)
+    text = Text(_apart(column, broken(shown) if split and column.code else shown), cell.style)
     return text.append(f"\n  {cell.below}") if cell.below else text
 
 
@@ -149,14 +151,14 @@ def markdown(runs: Sequence[Run], *, by_label: bool = False) -> str:
 def _marked(column: Column, cell: Cell) -> str:
     text = _escaped(cell.text)
     if column.code:
-        text = f"`{cell.text}`".replace("|", "\\|")
+        text = f"`{printable(cell.text)}`".replace("|", "\\|")
     elif cell.style == BEST:
         text = f"**{text}**"
     return f"{text} ({cell.below})" if cell.below else text
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([|\\`*_<>])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([|\\`*_<>])", r"\\\1", " ".join(printable(text).split()))
 
 
 def csv(runs: Sequence[Run]) -> str:

@@ -6,6 +6,8 @@ Each passage is a vector of one dimension, and every search finds the first k pa
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -283,6 +286,82 @@ class Refuses(Storage):
 
     def build(self, vectors: Vectors) -> None:
         raise Unsupported("only vectors of two dimensions")
+
+
+class Fails(Storage):
+    """Breaks while it builds, in a way that is named."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def prepare(self) -> None:
+        """Nothing to prepare: a trial would end it too early."""
+
+    def build(self, vectors: Vectors) -> None:
+        if self.how == "no memory":
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        if self.how == "half a character":
+            raise RuntimeError("broken at \ud83d")
+        if self.how == "no word":
+            raise RuntimeError
+        if self.how == "exit":
+            sys.exit(0)
+        os.kill(os.getpid(), int(self.how))
+
+
+class Tells(Storage):
+    """Accounts for itself in one of several ways, not all of them in order."""
+
+    LEDGERS: ClassVar[dict[str, object]] = {
+        "numpy": {"held": np.int64(8), "more": np.uint8(2)},
+        "float": {"held": 8.5},
+        "list": [8],
+    }
+    FACTS: ClassVar[dict[str, dict[str, object]]] = {
+        "numpy": {"dims": np.int64(8), "cut": np.float32(0.5), "unit": True, "name": np.str_("a"), "none": None},
+        "fact": {"dims": (1, 2)},
+        "half a character": {"name": "\ud83d"},
+    }
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def ledger(self) -> dict[str, int]:
+        return self.LEDGERS.get(self.how, {})
+
+    def describe(self) -> dict[str, Fact]:
+        return self.FACTS.get(self.how, {})
+
+
+class Shuts(Storage):
+    """Can not be closed."""
+
+    def close(self) -> None:
+        raise OSError("the door is stuck")
+
+
+class Picky(Storage):
+    """Takes no fewer than so many passages."""
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def build(self, vectors: Vectors) -> None:
+        if vectors.shape[0] < self.least:
+            raise ValueError(f"{vectors.shape[0]} passages, expected {self.least}")
+        super().build(vectors)
+
+
+class Watches(Storage):
+    """Writes down of every search how many queries it had, and how many objects were left out of collections."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        with Path(self.path).open("a") as file:
+            file.write(f"{queries.shape[0]} {gc.get_freeze_count()}\n")
+        return super().search(queries, k)
 
 
 class Hungry(Storage):

@@ -1,0 +1,183 @@
+"""The cells of a suite: retrievers made, defaults resolved, and the identity of all that decides their numbers."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from bench import environment
+from bench.corpora import PassageSet
+from bench.errors import InputError
+from bench.record import digest
+from bench.suite import Suite
+from retrievers.analysers import default_analyser
+from retrievers.contract import (
+    Encoder,
+    Fingerprinted,
+    Retriever,
+    Storage,
+    VectorRetriever,
+    is_exact,
+    options_of,
+    search_options,
+    spell,
+)
+from retrievers.registry import Registry, SpellingError, parse, resolved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One retriever on one passage set, its options resolved."""
+
+    key: str
+    passage_set: PassageSet
+    spelling: str
+    written: Any = None  # Any: an adapter as the suite spells it, None where it can not be made
+    retriever: Any = None  # Any: the same with its defaults resolved
+    encoder: str | None = None  # the resolved encoder's spelling; None of an engine
+    matrix_key: str | None = None  # the identity of what the encoder makes
+    build_spelling: str = ""  # without search-time options: cells that differ in those alone share one build
+    identity: str | None = None  # hash of models, code and versions behind its numbers
+    problem: str = ""  # why it can not be made
+
+    @property
+    def server(self) -> Any:  # Any: the storage of a pair, or the engine
+        return self.retriever.storage if isinstance(self.retriever, VectorRetriever) else self.retriever
+
+    @property
+    def exact(self) -> bool | None:
+        return is_exact(self.server)
+
+    @property
+    def parts(self) -> tuple[str | None, str | None]:
+        """Encoder and storage as the suite spells them; (None, None) of an engine."""
+        if not isinstance(self.written, VectorRetriever):
+            return None, None
+        return spell(self.written.encoder), spell(self.written.storage)
+
+
+def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Registry) -> list[Cell]:
+    """
+    The suite's cells with every default resolved, once each. What breaks in making one is that cell's problem.
+
+    Raises SpellingError for a name or a spelling that is none, InputError for two passage sets of one name: hits and
+    records are kept by it.
+    """
+    by_name = {passage_set.name: passage_set for passage_set in passage_sets}
+    if len(by_name) < len(passage_sets):
+        names = [passage_set.name for passage_set in passage_sets]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
+    named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
+    cells: dict[str, Cell] = {}
+    for name, spelling in suite.pairs():
+        cell = _make(spelling, named[name], suite, registry)
+        cells.setdefault(cell.key, cell)
+    return list(cells.values())
+
+
+def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Registry) -> Cell:
+    unmade = Cell(key=_key(passage_set, spelling, suite), passage_set=passage_set, spelling=spelling)
+    try:
+        written = parse(spelling, registry)
+        if not isinstance(written, Retriever):
+            raise SpellingError(
+                f"{spelling!r}: expected a retriever, found {_kind(written)}: "
+                "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
+            )
+        retriever = resolved(written, {"analyser": default_analyser(passage_set.language)})
+        unmade = Cell(key=_key(passage_set, spell(retriever), suite), passage_set=passage_set, spelling=spell(written))
+        encoder = retriever.encoder if isinstance(retriever, VectorRetriever) else None
+        key = matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None
+        return replace(
+            unmade,
+            written=written,
+            retriever=retriever,
+            encoder=spell(encoder) if encoder is not None else None,
+            matrix_key=key,
+            build_spelling=_build_spelling(retriever),
+            identity=digest([key, sources(spell(retriever), registry), environment.code_sha256("retrievers")]),
+        )
+    except SpellingError:
+        raise
+    except Exception as error:  # an adapter or a model may break in any way: it breaks its own row
+        return replace(unmade, problem=str(error) or type(error).__name__)
+
+
+def _key(passage_set: PassageSet, spelling: str, suite: Suite) -> str:
+    conditions = {
+        name: value
+        for name, value in msgspec.to_builtins(suite).items()
+        if name not in ("name", "passages", "cells", "published", "baseline")
+    }
+    return digest([passage_set.name, passage_set.sha256, spelling, conditions])[:16]
+
+
+def _build_spelling(retriever: Any) -> str:  # Any: a retriever of any kind
+    paired = isinstance(retriever, VectorRetriever)
+    server = retriever.storage if paired else retriever
+    later = search_options(server)
+    kept = {name: value for name, value in options_of(server).items() if name not in later}
+    built = spell(type(server)(**kept))
+    return f"{spell(retriever.encoder)} @ {built}" if paired else built
+
+
+def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry: Registry) -> str:
+    """
+    The hash of all that decides an encoder's matrix, and what making it cost: a matrix is found again by it alone.
+
+    Raises what the encoder raises when it is asked for its model's fingerprint.
+    """
+    spelling = spell(encoder)
+    parts = [
+        passage_set.sha256,
+        spelling,
+        model_fingerprint(encoder),
+        sources(spelling, registry),
+        environment.code_sha256("retrievers"),
+        environment.installed_sha256(),
+        environment.versions(),
+        environment.machine(),
+        os.environ.get("CUDA_VISIBLE_DEVICES"),
+        suite.encode_threads or environment.cores(),
+    ]
+    return digest(parts)[:32]
+
+
+def model_fingerprint(adapter: object) -> str | None:
+    """Hash of the bytes of an encoder's model, for those that carry one."""
+    return adapter.fingerprint() if isinstance(adapter, Fingerprinted) else None
+
+
+def sources(spelling: str, registry: Registry) -> list[str]:
+    """sha256 of the code of every adapter that a spelling may name."""
+    return sorted(entry.source_sha256() for entry in registry.entries.values() if f"{entry.name}(" in spelling)
+
+
+def _kind(adapter: object) -> str:
+    """What a lone adapter is, for a reader."""
+    known = (("an encoder", Encoder), ("a storage", Storage))
+    return next((name for name, protocol in known if isinstance(adapter, protocol)), "an analyser")
+
+
+def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | None:
+    """The suite's baseline as its cells are spelled; InputError where it is none of them, SpellingError as in parse."""
+    if suite.baseline is None:
+        return None
+    try:
+        spelling = spell(parse(suite.baseline, registry))
+    except SpellingError:
+        raise
+    except Exception:  # whatever breaks: its cells keep the spelling of the suite too
+        spelling = suite.baseline
+    known = list(dict.fromkeys(cell.spelling for cell in cells))
+    if spelling not in known:
+        near = difflib.get_close_matches(spelling, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(f"baseline: expected one of the cells {', '.join(known)}, found {suite.baseline!r}.{hint}")
+    return spelling

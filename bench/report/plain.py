@@ -1,0 +1,18 @@
+"""Text from files and adapters, made fit for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+# Beside C0, DEL and C1: the separators of lines and paragraphs, what turns the direction of writing, lone surrogates.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str) -> str:
+    """
+    The text on one line, without what a terminal obeys: it can not move the cursor, colour, or set a title.
+
+    White space becomes a space, any other control character U+FFFD.
+    """
+    return CONTROL.sub(lambda found: " " if found.group().isspace() else REPLACEMENT, text)

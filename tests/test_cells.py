@@ -1,0 +1,129 @@
+"""Cells: what breaks in making one is its own, and nothing of another model's or another set's is taken for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tiny import registry, run, suite, tiny_set
+
+from bench import run as runs
+from bench import store
+from bench.cells import make_cells
+from bench.errors import InputError
+
+MODELS = Path(__file__).parent / "plugins" / "models.py"
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model"
+    path.write_text("1")
+    return path
+
+
+class TestBroken:
+    def test_a_model_that_is_not_there_breaks_its_own_row(self, tmp_path):
+        """
+        An encoder whose model can not be found fails with the reason, and the other cells run.
+        """
+        cells = suite('Modelled("no/such/file") @ First()', "TfIdf() @ First()")
+
+        found = run(cells, tmp_path / "run", plugins=[MODELS])
+
+        assert "failed" == found['Modelled("no/such/file") @ First()'].status
+        assert "no/such/file" in found['Modelled("no/such/file") @ First()'].reason
+        assert "ok" == found["TfIdf() @ First()"].status
+
+    def test_a_storage_that_can_not_foretell_its_size_breaks_its_own_row(self, tmp_path):
+        """
+        What predict_bytes raises is that cell's failure.
+        """
+        cells = suite("TfIdf() @ Unpredictable()", "TfIdf() @ First()")
+
+        found = run(cells, tmp_path / "run", plugins=[MODELS])
+
+        assert ("failed", "predict_bytes: RuntimeError: no idea") == (
+            found["TfIdf() @ Unpredictable()"].status,
+            found["TfIdf() @ Unpredictable()"].reason,
+        )
+        assert "ok" == found["TfIdf() @ First()"].status
+
+
+class TestIdentity:
+    def test_a_model_that_changed_is_another_cell(self, model):
+        """
+        The same spelling with other model bytes keeps its key, by which it is found, and changes its identity.
+        """
+        cells = suite(f'Modelled("{model}") @ First()')
+        (before,) = make_cells(cells, [tiny_set()], registry(MODELS))
+
+        model.write_text("2")
+        (after,) = make_cells(cells, [tiny_set()], registry(MODELS))
+
+        assert before.key == after.key
+        assert before.identity != after.identity
+        assert before.matrix_key != after.matrix_key
+
+    def test_a_run_does_not_go_on_with_another_model(self, tmp_path, model):
+        """
+        A run folder that was begun with other model bytes is refused and left as it is.
+        """
+        cells = suite(f'Modelled("{model}") @ First()')
+        run(cells, tmp_path / "run", plugins=[MODELS])
+        before = (tmp_path / "run" / "measurements.jsonl").read_bytes()
+        model.write_text("2")
+
+        with pytest.raises(InputError, match="has changed since it was begun"):
+            run(cells, tmp_path / "run", plugins=[MODELS])
+
+        assert before == (tmp_path / "run" / "measurements.jsonl").read_bytes()
+
+    def test_a_cell_whose_model_comes_later_is_tried_again(self, tmp_path, model):
+        """
+        What could not be made has no identity yet: the same folder takes it when its model is there.
+        """
+        missing = tmp_path / "later"
+        cells = suite(f'Modelled("{missing}") @ First()')
+        assert {"failed"} == {m.status for m in run(cells, tmp_path / "run", plugins=[MODELS]).values()}
+        missing.write_text("1")
+
+        found = run(cells, tmp_path / "run", plugins=[MODELS])
+
+        assert {"ok"} == {m.status for m in found.values()}
+        assert 1 == len(store.read(tmp_path / "run").measurements)
+
+
+def test_equal_sets_of_two_names_are_two_cells(tmp_path):
+    """
+    A passage set with the contents of another is measured under its own name.
+    """
+    cells = msgspec.structs.replace(suite("TfIdf() @ First()"), passages=("one", "two"))
+    sets = [tiny_set(name="one"), tiny_set(name="two")]
+
+    outcome = runs.run(cells, sets, tmp_path / "run", registry(MODELS), plugins=[MODELS])
+
+    assert [("one", "ok"), ("two", "ok")] == [(m.passage_set, m.status) for m in outcome.measurements]
+
+
+def test_agreement_is_filled_in_when_the_baseline_comes_later(tmp_path):
+    """
+    A finished cell gets its overlap with a baseline that failed at first: a new line, its other fields unchanged.
+    """
+    flag = tmp_path / "flag"
+    flag.touch()
+    baseline = f'TfIdf() @ First(breaks_with="{flag}")'
+    cells = suite("BM25() @ First()", baseline, baseline=baseline)
+    before = run(cells, tmp_path / "run", plugins=[MODELS])["BM25() @ First()"]
+    flag.unlink()
+
+    after = run(cells, tmp_path / "run", plugins=[MODELS])["BM25() @ First()"]
+
+    assert (None, 1.0) == (before.overlap_with_baseline, after.overlap_with_baseline)
+    assert before == msgspec.structs.replace(after, overlap_with_baseline=None)
