@@ -14,7 +14,7 @@ from bench import environment
 from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.record import digest
-from bench.suite import Suite
+from bench.suite import Suite, canonical
 from retrievers.analysers import default_analyser
 from retrievers.contract import (
     Encoder,
@@ -169,12 +169,7 @@ def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | N
     """The suite's baseline as its cells are spelled; InputError where it is none of them, SpellingError as in parse."""
     if suite.baseline is None:
         return None
-    try:
-        spelling = spell(parse(suite.baseline, registry))
-    except SpellingError:
-        raise
-    except Exception:  # whatever breaks: its cells keep the spelling of the suite too
-        spelling = suite.baseline
+    spelling = canonical(suite.baseline, registry)
     known = list(dict.fromkeys(cell.spelling for cell in cells))
     if spelling not in known:
         near = difflib.get_close_matches(spelling, known, n=1)

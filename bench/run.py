@@ -26,7 +26,7 @@ from bench.cells import Cell, baseline, make_cells
 from bench.corpora import PassageSet
 from bench.measure import CellResults, measurements
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
-from bench.suite import Suite
+from bench.suite import Suite, published
 from bench.tasks import Task, Work, stages
 from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
@@ -84,7 +84,12 @@ def run(
     """
     start = time.perf_counter()
     cells = make_cells(suite, passage_sets, registry)
-    suite = msgspec.structs.replace(suite, baseline=baseline(suite, cells, registry))
+    spelled = {(cell.passage_set.name, cell.spelling) for cell in cells}
+    suite = msgspec.structs.replace(
+        suite,
+        baseline=baseline(suite, cells, registry),
+        published=published(suite, [passage_set.name for passage_set in passage_sets], spelled, registry),
+    )
     record = RunRecord(
         suite_sha256=digest(suite),
         suite=msgspec.to_builtins(suite),

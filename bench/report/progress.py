@@ -53,11 +53,12 @@ class Lines:
 
 
 class Left(ProgressColumn):
-    """What is left of the time that was foretold when the present child started, at least a second."""
+    """What is left of the time that was foretold when the present child started; nothing once that has passed."""
 
     def render(self, task: Task) -> Text:
         ends: float | None = task.fields["ends"]
-        return Text("" if ends is None else f"about {duration(max(1.0, ends - task.get_time()))} left")
+        left = 0.0 if ends is None else ends - task.get_time()
+        return Text(f"about {duration(left)} left" if left >= 1 else "")
 
 
 @contextlib.contextmanager
