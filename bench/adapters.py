@@ -30,16 +30,20 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
     """
     Imports and compilation done, so that they are not weighed as data.
 
-    Through the adapter's own `prepare`, else by a toy of the same kind. An adapter may refuse so small an input; then
-    it is weighed a little less finely, and the fact `not_warmed` says why.
+    Through the adapter's own `prepare`, else by a toy of the same kind, which is closed and let go. An adapter may
+    refuse so small an input; then it is weighed a little less finely, and the fact `not_warmed` says why.
     """
-    from retrievers.contract import Encoder, Preparable, Retriever, options_of
+    from retrievers.contract import Encoder, Preparable, Retriever
+    from retrievers.registry import resolved
 
     if isinstance(adapter, Preparable):
         adapter.prepare()
         return {}
+    said: dict[str, Fact] = {}
+    toys: list[object] = []
     try:
-        toy = type(adapter)(**options_of(adapter))
+        toy = resolved(adapter, {})  # nested adapters are made anew too: closing a toy closes none of the real one's
+        toys.append(toy)
         if isinstance(adapter, Encoder):
             toy.fit(_TOY)
             toy.encode(_TOY, "passage")
@@ -51,8 +55,10 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
             toy.index(_TOY)
             toy.search(_TOY[:1], 1)
     except Exception as error:  # whatever it raises, the real thing shows whether it matters
-        return {"not_warmed": _said(adapter, error)}
-    return {}
+        said["not_warmed"] = _said(adapter, error)
+    finally:
+        said |= close(toys)
+    return said
 
 
 def ledger(adapter: object) -> dict[str, int] | None:
@@ -78,17 +84,23 @@ def save(adapter: Any, folder: Path) -> int:  # Any: a Persistent adapter
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def close(adapter: object) -> dict[str, Fact]:
-    """Let go of what an adapter holds; what then goes wrong spoils no measurement: the fact `not_closed` says it."""
+def close(made: Sequence[object]) -> dict[str, Fact]:
+    """
+    Let go of what adapters hold, the last made first.
+
+    What then goes wrong is printed, and spoils no measurement and no other's closing: the fact `not_closed` says it.
+    """
     from retrievers.contract import Closeable
 
-    if isinstance(adapter, Closeable):
-        try:
-            adapter.close()
-        except Exception as error:  # an adapter may raise anything
-            traceback.print_exc()
-            return {"not_closed": _said(adapter, error)}
-    return {}
+    broken = []
+    for adapter in reversed(made):
+        if isinstance(adapter, Closeable):
+            try:
+                adapter.close()
+            except Exception as error:  # an adapter may raise anything
+                traceback.print_exc()
+                broken.append(_said(adapter, error))
+    return {"not_closed": "; ".join(broken)} if broken else {}
 
 
 def _said(adapter: object, error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,7 +41,7 @@ class Cell:
     encoder: str | None = None  # the resolved encoder's spelling; None of an engine
     matrix_key: str | None = None  # the identity of what the encoder makes
     build_spelling: str = ""  # without search-time options: cells that differ in those alone share one build
-    identity: str | None = None  # hash of models, code and versions behind its numbers
+    identity: str | None = None  # hash of the models and the code behind its numbers
     problem: str = ""  # why it can not be made
 
     @property
@@ -91,17 +90,21 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
                 "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
             )
         retriever = resolved(written, {"analyser": default_analyser(passage_set.language)})
-        unmade = Cell(key=_key(passage_set, spell(retriever), suite), passage_set=passage_set, spelling=spell(written))
         encoder = retriever.encoder if isinstance(retriever, VectorRetriever) else None
-        key = matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None
-        return replace(
-            unmade,
+        unmade = Cell(
+            key=_key(passage_set, spell(retriever), suite),
+            passage_set=passage_set,
+            spelling=spell(written),
             written=written,
             retriever=retriever,
             encoder=spell(encoder) if encoder is not None else None,
-            matrix_key=key,
+        )
+        code = [sources(spell(retriever), registry), environment.code_sha256("retrievers")]
+        return replace(
+            unmade,
+            matrix_key=matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None,
             build_spelling=_build_spelling(retriever),
-            identity=digest([key, sources(spell(retriever), registry), environment.code_sha256("retrievers")]),
+            identity=digest([fingerprints(retriever), code]),
         )
     except SpellingError:
         raise
@@ -137,21 +140,27 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
     parts = [
         passage_set.sha256,
         spelling,
-        model_fingerprint(encoder),
+        fingerprints(encoder),
         sources(spelling, registry),
         environment.code_sha256("retrievers"),
         environment.installed_sha256(),
         environment.versions(),
         environment.machine(),
-        os.environ.get("CUDA_VISIBLE_DEVICES"),
         suite.encode_threads or environment.cores(),
     ]
     return digest(parts)[:32]
 
 
-def model_fingerprint(adapter: object) -> str | None:
-    """Hash of the bytes of an encoder's model, for those that carry one."""
-    return adapter.fingerprint() if isinstance(adapter, Fingerprinted) else None
+def fingerprints(adapter: object) -> list[str]:
+    """The hashes of the models that an adapter carries, or any adapter nested in its options."""
+    if isinstance(adapter, VectorRetriever):
+        return fingerprints(adapter.encoder) + fingerprints(adapter.storage)
+    if isinstance(adapter, list | tuple):
+        return [found for item in adapter for found in fingerprints(item)]
+    if not isinstance(adapter, Encoder | Storage | Retriever):
+        return []
+    own = [adapter.fingerprint()] if isinstance(adapter, Fingerprinted) else []
+    return own + [found for option in options_of(adapter).values() for found in fingerprints(option)]
 
 
 def sources(spelling: str, registry: Registry) -> list[str]:

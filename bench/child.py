@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.failure import signal_name, tells_of_memory
+from bench.failure import reason, signal_name, tells_of_memory
 from bench.record import StageResult, Status
 from bench.stages import Job
 
@@ -112,8 +112,17 @@ def run(job: Job, folder: Path, *, threads: int, seconds: float, memory_bytes: i
     """
     Do one job in a child of its own and say how it ended.
 
-    folder: a scratch folder for job, result and log. Every way to end badly is a status, never an exception.
+    folder: a scratch folder for job, result and log. Every way to end badly is a status, never an exception; so is a
+    child that this process could not start or watch (no memory to start it, no room on the disk).
     """
+    try:
+        return _run(job, folder, threads, seconds, memory_bytes)
+    except OSError as error:
+        said = f"{job.stage} could not be run: {reason(error)}"
+        return StageResult(stage=job.stage, status="failed", reason=said, threads=threads)
+
+
+def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int) -> StageResult:
     folder.mkdir(parents=True, exist_ok=True)
     log, result_file = folder / "log", Path(job.result)
     result_file.unlink(missing_ok=True)
@@ -178,19 +187,23 @@ def _result(
     memory_bytes: int,
     log: Path,
 ) -> StageResult:
+    over = f"{job.stage} needed more than its limit of {memory_bytes / 1e9:.2f} GB"
     if code == 0 and not timed_out and result_file.is_file():
         with contextlib.suppress(msgspec.DecodeError):
-            return msgspec.json.decode(result_file.read_bytes(), type=StageResult)
+            result = msgspec.json.decode(result_file.read_bytes(), type=StageResult)
+            if result.status != "ok" and killed_for_memory:  # the kernel chose a process that the child had started
+                return msgspec.structs.replace(result, status="out-of-memory", reason=f"{over}: {result.reason}")
+            return result
     status: Status
     if timed_out:
-        status, reason = "timeout", f"{job.stage} took more than its limit of {seconds:g} s"
+        status, said = "timeout", f"{job.stage} took more than its limit of {seconds:g} s"
     elif killed_for_memory or tells_of_memory("\n".join(last_lines(log))):
-        status, reason = "out-of-memory", f"{job.stage} needed more than its limit of {memory_bytes / 1e9:.2f} GB"
+        status, said = "out-of-memory", over
     elif code < 0:
-        status, reason = "failed", f"{job.stage} was ended by {signal_name(-code)}"
+        status, said = "failed", f"{job.stage} was ended by {signal_name(-code)}"
     else:
-        status, reason = "failed", f"{job.stage} ended with exit code {code} and no result"
-    return StageResult(stage=job.stage, status=status, reason=reason)
+        status, said = "failed", f"{job.stage} ended with exit code {code} and no result"
+    return StageResult(stage=job.stage, status=status, reason=said)
 
 
 def last_lines(log: Path) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from retrievers.registry import Registry
 
 OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 PIPE_WIDTH = 120  # columns of a table that is no terminal's
 
 app = typer.Typer(
@@ -97,7 +98,11 @@ def run(
             if passage_set.unknown_judgments:
                 said = "judgments that name a passage or query that is not there"
                 progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
-        outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
+        try:
+            outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
+        except KeyboardInterrupt:
+            progress.says(f"stopped; the same command with -o {folder} goes on from here")
+            raise typer.Exit(INTERRUPTED) from None
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], sets, console)

@@ -69,9 +69,9 @@ def installed_sha256() -> str:
 
 
 @functools.cache
-def machine() -> tuple[str, str, str | None]:
-    """Python's version (it carries Unicode's), the processor and the accelerator."""
-    return platform.python_version(), _cpu(), _accelerator()
+def machine() -> tuple[str, str, str | None, str | None]:
+    """Python's version (it carries Unicode's), the processor, the accelerator, and which of them may be used."""
+    return platform.python_version(), _cpu(), _accelerator(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def collect() -> Environment:
@@ -89,6 +89,8 @@ def collect() -> Environment:
         commit=commit,
         dirty=dirty,
         code_sha256=code_sha256("bench", "retrievers"),
+        installed_sha256=installed_sha256(),
+        visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
     )
 
 

@@ -23,9 +23,13 @@ QUERIES_PER_TAIL = 10  # a percentile p needs 10 / (1 - p) distinct queries
 
 
 def _device_barrier() -> Callable[[], None] | None:
-    """What waits for the accelerator to finish, where one is in use: a stamp before that times the launch only."""
+    """
+    What waits for the accelerator to finish, where one is in use: a stamp before that times the launch only.
+
+    One that is there and not in use is let be: waiting for it would set it up, and weigh that as the encoder's.
+    """
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    if torch is None or not torch.cuda.is_initialized():
         return None
     barrier: Callable[[], None] = torch.cuda.synchronize
     return barrier
@@ -33,9 +37,9 @@ def _device_barrier() -> Callable[[], None] | None:
 
 def timed(call: Callable[[], object]) -> tuple[float, object]:
     """Seconds that one call took, and what it gave."""
-    barrier = _device_barrier()
     start = time.perf_counter()
     result = call()
+    barrier = _device_barrier()  # asked for now: the call itself may be what first uses the accelerator
     if barrier is not None:
         barrier()
     return time.perf_counter() - start, result

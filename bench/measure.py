@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import statistics
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from bench import latency, memory, quality
 from bench.cells import Cell
 from bench.corpora import PassageSet, text_bytes
+from bench.errors import InputError
 from bench.record import Fact, Footprint, Latency, Measurement, Memory, StageResult
 from bench.store import read_hits, write_whole
 from bench.suite import Suite
@@ -23,6 +26,8 @@ from retrievers.contract import Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
 
 OVERLAP_K = 10
+ROUNDS = 3  # a latency of fewer is flagged
+MEDIAN_QUERIES = round(latency.QUERIES_PER_TAIL / (1 - 0.5))  # distinct queries that a p50 needs
 LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
 
 
@@ -40,27 +45,28 @@ class CellResults:
     predicted_bytes: int | None
 
 
-def measurements(found: Sequence[CellResults], suite: Suite, folder: Path) -> list[Measurement]:
-    """One record a cell of one passage set; agreement is reckoned among the cells given."""
-    cells = [results.cell for results in found if results.failure is None]
-    hits = {cell.key: read_hits(folder, cell.key) for cell in cells}
-    exact = {cell.encoder: hits[cell.key] for cell in cells if cell.encoder and cell.exact}
-    baseline = next((hits[cell.key] for cell in cells if cell.spelling == suite.baseline), None)
-    return [
-        msgspec.structs.replace(
-            _one(results, suite, folder, hits.get(results.cell.key)),
-            overlap_with_exact=None
-            if results.cell.exact
-            else _overlap(hits.get(results.cell.key), exact.get(results.cell.encoder or "")),
-            overlap_with_baseline=_overlap(hits.get(results.cell.key), baseline),
+class Agreement:
+    """The hits of the cells of one passage set, compared with the baseline's and with exact search."""
+
+    def __init__(self, cells: Sequence[Cell], suite: Suite, folder: Path) -> None:
+        self.hits: dict[str, Hits] = {}
+        for cell in cells:
+            with contextlib.suppress(InputError):  # of a finished cell, taken away since: it agrees with nothing then
+                self.hits[cell.key] = read_hits(folder, cell.key)
+        found = [cell for cell in cells if cell.key in self.hits]
+        self._exact = {cell.encoder: self.hits[cell.key] for cell in found if cell.encoder and cell.exact}
+        self._baseline = next((self.hits[cell.key] for cell in found if cell.spelling == suite.baseline), None)
+
+    def filled_in(self, measured: Measurement, cell: Cell) -> Measurement:
+        """The measurement with what can be said of its agreement; what it has already stays."""
+        own = self.hits.get(cell.key)
+        exact = None if cell.exact else _overlap(own, self._exact.get(cell.encoder or ""))
+        baseline = _overlap(own, self._baseline)
+        return msgspec.structs.replace(
+            measured,
+            overlap_with_exact=measured.overlap_with_exact if exact is None else exact,
+            overlap_with_baseline=measured.overlap_with_baseline if baseline is None else baseline,
         )
-        for results in found
-    ]
-
-
-def _relative(path: str) -> str:
-    """A file's place in its run folder, whatever the folder was called when it was written."""
-    return "/".join(Path(path).parts[-2:])
 
 
 def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDArray[np.int64]]:
@@ -68,13 +74,17 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
     found = []
     for result in results:
         if result.samples:
-            with np.load(folder / _relative(result.samples), allow_pickle=False) as arrays:
-                if name in arrays:
-                    found.append(arrays[name])
+            try:
+                with np.load(folder / result.samples, allow_pickle=False) as arrays:
+                    if name in arrays:
+                        found.append(arrays[name])
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                raise InputError(f"{folder / result.samples}: expected raw times, found none: {error}") from error
     return found
 
 
-def _one(results: CellResults, suite: Suite, folder: Path, hits: Hits | None) -> Measurement:
+def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | None) -> Measurement:
+    """The record of one cell, but for its agreement with others. hits: None where it failed."""
     cell, failure = results.cell, results.failure
     if failure is not None:  # half of the rounds are no measurement: what they gave is in the journal
         results = replace(results, asks=(), serves=(), joints=())
@@ -264,8 +274,8 @@ def _facts(results: CellResults) -> dict[str, Fact]:
 def _flags(facts: dict[str, Fact], results: CellResults, suite: Suite, n_queries: int) -> list[str]:
     flags = []
     timed = min(suite.queries, n_queries)
-    if results.failure is None and "single" in suite.modes and timed * (1 - 0.5) < latency.QUERIES_PER_TAIL:
-        flags.append(f"{timed} queries are timed: a p50 needs 20")
+    if results.failure is None and "single" in suite.modes and timed < MEDIAN_QUERIES:
+        flags.append(f"{timed} queries are timed: a p50 needs {MEDIAN_QUERIES}")
     for result in (results.encode, results.build, *results.asks, *results.serves, *results.joints):
         told = result.facts if result is not None else {}
         if "not_warmed" in told:
@@ -278,8 +288,8 @@ def _flags(facts: dict[str, Fact], results: CellResults, suite: Suite, n_queries
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
     if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
         flags.append("built and served in one process: resident memory includes what building left")
-    if len(results.serves) < 3 and results.failure is None:
-        flags.append(f"{len(results.serves)} of the 3 rounds that a latency needs")
+    if len(results.serves) < ROUNDS and results.failure is None:
+        flags.append(f"{len(results.serves)} of the {ROUNDS} rounds that a latency needs")
     return flags
 
 
@@ -290,5 +300,5 @@ def _files(results: CellResults) -> dict[str, str]:
     for name, rounds in (("ask", results.asks), ("serve", results.serves), ("joint", results.joints)):
         for number, result in enumerate(rounds):
             if result.samples:
-                files[f"{name}-{number}"] = _relative(result.samples)
+                files[f"{name}-{number}"] = result.samples
     return files

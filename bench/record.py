@@ -60,7 +60,6 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     serve_memory: Memory | None = None
     split: bool = True  # False: built and served in one process, so load_memory holds what building left behind
     samples: str | None = None  # file of raw times, relative to the run folder
-    hits: str | None = None  # file of hits, relative to the run folder
     shape: tuple[int, int] | None = None  # encode: (passages, dims)
     nonzeros: int | None = None  # encode: of a sparse matrix
     facts: dict[str, Fact] = {}
@@ -108,6 +107,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     commit: str | None  # of the checkout that Sparring runs from, where it is one
     dirty: bool | None  # whether that checkout had uncommitted changes
     code_sha256: str  # of bench and retrievers as they ran
+    installed_sha256: str = ""  # of every installed distribution and its version: adapters may depend on any
+    visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES
 
 
 class Measurement(
@@ -195,7 +196,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     suite: dict[str, object]  # the suite as it was resolved
     passage_sets: dict[str, str]  # name -> sha256
     plugins: tuple[str, ...]  # path and sha256 of each file
-    identities: dict[str, str | None] = {}  # cell -> hash of models, code and versions; None: it could not be made
+    identities: dict[str, str | None] = {}  # "set: retriever" -> hash of models and code; None: it could not be made
     made: str  # date and time, UTC
 
 

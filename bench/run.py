@@ -24,10 +24,11 @@ import psutil
 from bench import child, environment, matrices, store
 from bench.cells import Cell, baseline, make_cells
 from bench.corpora import PassageSet
-from bench.measure import CellResults, measurements
+from bench.measure import Agreement, CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
+from bench.store import read_hits
 from bench.suite import Suite, published
-from bench.tasks import Task, Work, stages
+from bench.tasks import Output, Task, Work, stages
 from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
 
@@ -84,7 +85,7 @@ def run(
     """
     start = time.perf_counter()
     cells = make_cells(suite, passage_sets, registry)
-    spelled = {(cell.passage_set.name, cell.spelling) for cell in cells}
+    spelled = dict.fromkeys((cell.passage_set.name, cell.spelling) for cell in cells)
     suite = msgspec.structs.replace(
         suite,
         baseline=baseline(suite, cells, registry),
@@ -95,7 +96,7 @@ def run(
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
         plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
-        identities={cell.key: cell.identity for cell in cells},
+        identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     with store.opened(folder.resolve(), record, environment.collect()) as writer:
@@ -154,12 +155,13 @@ class Runner:
         encoded = {}
         for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
             sharing = self.alive([cell for cell in todo if cell.encoder == encoder])
-            result = self.encode(work.encode(sharing)) if sharing else None
+            task = work.encode(sharing) if sharing else None
+            result = self.encode(task, task.output) if task and task.output else None
             if result is not None:
                 encoded[encoder] = result
         predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
         for task in work.builds(self.alive(todo)):
-            self.do(task, still_there=task.job.storage_folder)
+            self.do(task)
         for number in range(self.suite.rounds):
             for task in work.round(number, self.alive(todo)):
                 self.do(task)
@@ -169,35 +171,34 @@ class Runner:
     def alive(self, cells: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in cells if cell.key not in self.failed]
 
-    def encode(self, task: Task) -> StageResult | None:
+    def encode(self, task: Task, output: Output) -> StageResult | None:
         """Find the matrix in the cache, or make it and put it there."""
-        final = matrices.place(task.cells[0].matrix_key or "")
-        known = matrices.find(final)
+        known = matrices.find(output.final)
         if known is not None:
             self.count(task)
             return self.writer.stages.get(task.key) or known
-        part = Path(task.job.out or "")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        shutil.rmtree(output.part, ignore_errors=True)
+        output.part.mkdir(parents=True)
         result = self.attempt(task)
         if result.status == "ok":
-            result = matrices.publish(part, final, result)
+            result = matrices.publish(*output, result)
             self.writer.finished(task.key, result)
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(output.part, ignore_errors=True)
         return result if result.status == "ok" else None
 
-    def do(self, task: Task, still_there: str | None = None) -> None:
-        """Run a task that the journal does not hold (a build's also when its folder is gone)."""
-        cells = self.alive(task.cells)
-        known = task.key in self.writer.stages and (still_there is None or Path(still_there).is_dir())
-        if not cells or known:
+    def do(self, task: Task) -> None:
+        """Run a task that the journal does not hold, or whose folder is gone."""
+        known = task.key in self.writer.stages and (task.output is None or task.output.final.is_dir())
+        if known or not self.alive(task.cells):
             self.count(task)
             return
+        if task.output is not None:  # of a run that was killed before it was journalled
+            shutil.rmtree(task.output.part, ignore_errors=True)
+            shutil.rmtree(task.output.final, ignore_errors=True)
         result = self.attempt(task)
         if result.status == "ok":
-            if task.job.out and still_there:
-                shutil.rmtree(still_there, ignore_errors=True)  # of a run killed before it was journalled
-                Path(task.job.out).replace(still_there)
+            if task.output is not None:
+                task.output.part.replace(task.output.final)
             self.writer.finished(task.key, result)
 
     def attempt(self, task: Task) -> StageResult:
@@ -214,9 +215,9 @@ class Runner:
             seconds=self.suite.limits.seconds,
             memory_bytes=self.suite.limits.memory_bytes,
         )
-        result = msgspec.structs.replace(
-            result, samples=self.relative(result.samples), hits=self.relative(task.job.hits)
-        )
+        if result.samples is not None:  # relative: the run folder may be moved
+            relative = Path(result.samples).relative_to(self.writer.folder)
+            result = msgspec.structs.replace(result, samples=relative.as_posix())
         self.count(task)
         self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
         if result.status == "ok":
@@ -226,10 +227,6 @@ class Runner:
             for cell in task.cells:
                 self.failed.setdefault(cell.key, result)
         return result
-
-    def relative(self, path: str | None) -> str | None:
-        """A file's place in the run folder, which may be moved."""
-        return None if path is None else Path(path).relative_to(self.writer.folder).as_posix()
 
     def count(self, task: Task) -> None:
         """One child less to run."""
@@ -274,31 +271,29 @@ class Runner:
         predicted: dict[str, int | None],
     ) -> None:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
-        finished = {cell.key: self.writer.measurements[cell.key] for cell in cells if self.finished(cell)}
-        results = [
-            CellResults(
-                cell=cell,
-                failure=self.failed.get(cell.key),
-                encode=encoded.get(cell.encoder or ""),
-                build=self.writer.stages.get(work.build_key(cell)),
-                asks=self.rounds(lambda n, c=cell: work.ask_key(c, n)),  # type: ignore[misc]  # binds the loop's cell
-                serves=self.rounds(lambda n, c=cell: work.serve_key(c, n)),  # type: ignore[misc]  # the same
-                joints=self.rounds(lambda n, c=cell: work.joint_key(c, n)),  # type: ignore[misc]  # the same
-                predicted_bytes=predicted.get(cell.key),
+        agreement = Agreement(self.alive(cells), self.suite, self.writer.folder)
+        for cell in cells:
+            old = self.writer.measurements[cell.key] if self.finished(cell) else None
+            result = old or measurement(
+                CellResults(
+                    cell=cell,
+                    failure=self.failed.get(cell.key),
+                    encode=encoded.get(cell.encoder or ""),
+                    build=self.writer.stages.get(work.build_key(cell)),
+                    asks=self.rounds(work.ask_key, cell),
+                    serves=self.rounds(work.serve_key, cell),
+                    joints=self.rounds(work.joint_key, cell),
+                    predicted_bytes=predicted.get(cell.key),
+                ),
+                self.suite,
+                self.writer.folder,
+                None if cell.key in self.failed else read_hits(self.writer.folder, cell.key),
             )
-            for cell in cells
-        ]
-        for result in measurements(results, self.suite, self.writer.folder):
-            old = finished.get(result.cell)
-            if old is not None:
-                result = msgspec.structs.replace(
-                    old,
-                    overlap_with_exact=result.overlap_with_exact,
-                    overlap_with_baseline=result.overlap_with_baseline,
-                )
+            result = agreement.filled_in(result, cell)
             if result != old:
                 self.writer.measured(result)
 
-    def rounds(self, key: Callable[[int], str]) -> tuple[StageResult, ...]:
-        found = (self.writer.stages.get(key(number)) for number in range(self.suite.rounds))
+    def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
+        """What the journal holds of a stage of a cell, by round."""
+        found = (self.writer.stages.get(key(cell, number)) for number in range(self.suite.rounds))
         return tuple(result for result in found if result is not None)

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from bench import adapters
-from bench.record import Stage, StageResult
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from bench.record import Fact, Stage, StageResult
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +43,27 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
 
 
+Made: TypeAlias = list[Any]  # Any: every adapter that a stage made, of whatever type; closed when the stage ends
+
+
 def do(job: Job) -> StageResult:
-    """Do one stage; its files come to their places at its end, so that one that does not end well leaves none there."""
-    result = _STAGES[job.stage](job)
+    """Do one stage, and close the adapters that it made, whichever way it ends. Its files still wait for `place`."""
+    made: Made = []
+    not_closed: dict[str, Fact] = {}
+    try:
+        result = _STAGES[job.stage](job, made)
+    finally:
+        not_closed = adapters.close(made)
+    return msgspec.structs.replace(result, facts=result.facts | not_closed)
+
+
+def place(job: Job) -> None:
+    """Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there."""
     for path in filter(None, (job.samples, job.hits)):
         _scratch(job, path).replace(path)
-    return result
 
 
-def encode(job: Job) -> StageResult:
+def encode(job: Job, made: Made) -> StageResult:
     """Fit an encoder, encode every passage and query once, save the matrices and the encoder."""
     from bench import matrices
     from bench.guard import check_vectors
@@ -63,7 +71,7 @@ def encode(job: Job) -> StageResult:
     from bench.memory import Phase
     from retrievers.contract import Persistent
 
-    encoder = _made(job, job.encoder)
+    encoder = _make(job, job.encoder, made)
     passages, queries = _texts(job.passages), _texts(job.queries)
     facts = adapters.prepare(encoder)
     out = Path(_given(job.out))
@@ -96,12 +104,12 @@ def encode(job: Job) -> StageResult:
     )
 
 
-def build(job: Job) -> StageResult:
+def build(job: Job, made: Made) -> StageResult:
     """Matrix to storage, or text to an engine's index, and save it."""
     from bench.latency import timed
     from bench.memory import Phase
 
-    adapter, load = _builder(job)
+    adapter, load = _builder(job, made)
     source = load()
     facts = adapters.prepare(adapter, None if job.engine else source)
     out = Path(_given(job.out))
@@ -123,9 +131,9 @@ def build(job: Job) -> StageResult:
     )
 
 
-def ask(job: Job) -> StageResult:
+def ask(job: Job, made: Made) -> StageResult:
     """Load an encoder, weigh it, and time it on one query at a time and on all of them."""
-    encoder = _made(job, job.encoder)
+    encoder = _make(job, job.encoder, made)
     sample = _sample(job)
     passages = [] if job.encoder_folder else _texts(job.passages)
     facts = adapters.prepare(encoder)
@@ -150,11 +158,11 @@ def ask(job: Job) -> StageResult:
     )
 
 
-def serve(job: Job) -> StageResult:
+def serve(job: Job, made: Made) -> StageResult:
     """Load a storage or an engine, weigh it, time it, and (where asked) find every query's hits."""
     import numpy as np
 
-    adapter, load_source = _builder(job)
+    adapter, load_source = _builder(job, made)
     if job.engine:
         questions: Any = _texts(job.queries)  # Any: texts for an engine, vectors for a storage
         singles: list[Any] = [[questions[i]] for i in job.sample]  # Any: the same
@@ -192,22 +200,21 @@ def serve(job: Job) -> StageResult:
         check_hits(hits, len(questions) if job.engine else questions.shape[0], job.depth, job.n_passages)
         _keep(job, job.hits, rows=hits.rows.astype(np.int32), scores=hits.scores)  # type: ignore[attr-defined]  # checked above
         served = msgspec.structs.replace(served, measured_seconds=served.measured_seconds + seconds)
-    ledger, told = adapters.ledger(adapter), adapters.facts(adapter)
     return msgspec.structs.replace(
         served,
         split=job.storage_folder is not None,
         build_seconds=built[0] if built else None,
         build_memory=served.load_memory if built else None,
-        ledger=ledger,
-        facts=told | facts | adapters.close(adapter),
+        ledger=adapters.ledger(adapter),
+        facts=adapters.facts(adapter) | facts,
     )
 
 
-def joint(job: Job) -> StageResult:
+def joint(job: Job, made: Made) -> StageResult:
     """Encoder and storage in one process, under the conditions of each alone: text to ids, its stages stamped apart."""
     from bench import matrices
 
-    encoder, storage = _made(job, job.encoder), _made(job, job.storage)
+    encoder, storage = _make(job, job.encoder, made), _make(job, job.storage, made)
     sample = _sample(job)
     facts = adapters.prepare(encoder) | adapters.prepare(storage, matrices.load(Path(_given(job.matrix)), "queries"))
 
@@ -242,59 +249,24 @@ def _serve(
     every: Callable[[], object],
     stages: Sequence[Callable[[Any], object]] = (),  # Any: what one stage gives is handed to the next
 ) -> StageResult:
-    """
-    Load, first query, warm-up, weight; then the timed loops, and the peak over them.
+    """Measure one round of serving, and keep its samples; the rest is `bench.serving`'s to say."""
+    from bench import serving
 
-    one, every: answer the query of a position in the sample, and the whole sample. stages: what `one` is made of, to be
-    stamped apart instead.
-    """
-    from bench.latency import WARM_UP_QUERIES, batch, single, staged, timed
-    from bench.memory import Phase
-
-    n_queries = len(job.sample)
-    phase = Phase()
-    load_seconds, _ = timed(load)
-    cold, warm_up = 0.0, 0.0
-    if n_queries:
-        cold, _ = timed(lambda: one(0))
-        warm_up, _ = timed(lambda: [one(query) for query in range(min(WARM_UP_QUERIES, n_queries))])
-        if "batch" in job.modes:
-            seconds, _ = timed(every)
-            warm_up += seconds
-    load_memory = phase.end()
-
-    loops: dict[str, Callable[[], NDArray[np.int64]]] = {
-        "single": lambda: single(one, n_queries),
-        "batch": lambda: batch(every),
-    }
-    if stages:
-        loops = {"joint": lambda: staged(stages, n_queries)}
-    serving = Phase()
-    samples = {mode: loop() for mode, loop in loops.items() if mode in job.modes and n_queries}
-    serve_memory = serving.end()
-
+    result, samples = serving.measured(
+        job.stage, job.modes, len(job.sample), load=load, one=one, every=every, stages=stages
+    )
     if job.samples:
         _keep(job, job.samples, **samples)
-    measured = sum(float(times.sum()) for times in samples.values()) / 1e9
-    return StageResult(
-        stage=job.stage,
-        status="ok",
-        measured_seconds=load_seconds + cold + warm_up + measured,
-        load_seconds=load_seconds,
-        cold_ms=cold * 1e3 if n_queries else None,
-        warm_up_seconds=warm_up,
-        load_memory=load_memory,
-        serve_memory=serve_memory,
-        samples=job.samples,
-    )
+    return msgspec.structs.replace(result, samples=job.samples)
 
 
-def _made(job: Job, spelling: str | None) -> Any:  # Any: what is spelled decides the type
-    return adapters.make(_given(spelling), job.entries)
+def _make(job: Job, spelling: str | None, made: Made) -> Any:  # Any: what is spelled decides the type
+    made.append(adapters.make(_given(spelling), job.entries))
+    return made[-1]
 
 
-def _builder(job: Job) -> tuple[Any, Callable[[], Any]]:  # Any: storage or engine; vectors or texts
-    adapter = _made(job, job.storage)
+def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: storage or engine; vectors or texts
+    adapter = _make(job, job.storage, made)
 
     def load() -> Any:  # Any: see above
         from bench import matrices
@@ -320,7 +292,7 @@ def _given(value: str | None) -> str:
 
 
 def _keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays
-    """Write what is to lie at a path once the stage has ended well."""
+    """Write what `place` brings to a path once the stage has ended well."""
     import numpy as np
 
     np.savez_compressed(_scratch(job, path), **arrays)
@@ -331,7 +303,7 @@ def _scratch(job: Job, path: str) -> Path:
     return Path(job.result).with_name(f"{Path(path).parent.name}-{Path(path).name}")
 
 
-_STAGES: dict[str, Callable[[Job], StageResult]] = {
+_STAGES: dict[str, Callable[[Job, Made], StageResult]] = {
     "encode": encode,
     "ask": ask,
     "build": build,

@@ -206,7 +206,10 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
                 f"run folder {folder}: another run is writing into it; wait for it, or choose another with -o"
             ) from error
         if existing.exists():
-            _refuse_other(folder, record, environment)
+            old = _refuse_other(folder, record, environment)
+            known = {cell: identity for cell, identity in record.identities.items() if identity is not None}
+            if old.identities | known != old.identities:  # of cells that could not be made before
+                write_whole(existing, pretty(msgspec.structs.replace(old, identities=old.identities | known)))
         else:
             write_whole(folder / ENVIRONMENT, pretty(environment))
             write_whole(existing, pretty(record))
@@ -217,7 +220,8 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         yield Writer(folder)
 
 
-def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> None:
+def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> RunRecord:
+    """The folder's own record; InputError where it is not this run's."""
     from bench.environment import differences
 
     old = _read(folder / RUN, RunRecord)
@@ -232,7 +236,7 @@ def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> 
         known = old.identities.get(cell)
         if known is not None and identity is not None and known != identity:
             raise InputError(
-                f"run folder {folder}: a model, or the code of an adapter, has changed since it was begun; "
+                f"run folder {folder}: the model or the code of {cell} has changed since it was begun; "
                 "choose another folder with -o"
             )
     changed = differences(_read(folder / ENVIRONMENT, Environment), environment)
@@ -243,6 +247,7 @@ def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> 
         raise InputError(
             f"run folder {folder} was begun in another environment ({named}); choose another folder with -o"
         )
+    return old
 
 
 def _changed(old: RunRecord, new: RunRecord) -> list[str]:

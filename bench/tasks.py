@@ -23,6 +23,13 @@ from retrievers.contract import Persistent, spell
 from retrievers.registry import Registry
 
 
+class Output(NamedTuple):
+    """A folder that a child makes: where it is written, and where it goes when it is whole."""
+
+    part: Path
+    final: Path
+
+
 class Task(NamedTuple):
     """One child to run: an encoder's ask serves every cell of that encoder."""
 
@@ -30,6 +37,7 @@ class Task(NamedTuple):
     subject: str  # what is run, as it is spelled
     cells: tuple[Cell, ...]
     job: Job
+    output: Output | None = None  # of a task that makes a folder
 
 
 def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
@@ -103,9 +111,9 @@ class Work:
     def encode(self, cells: Sequence[Cell]) -> Task:
         """Encode with the one encoder that some cells share."""
         matrix = _matrix(cells[0])
-        part = matrices.part_of(matrix)
         encoder = cells[0].encoder or ""
-        return self._task(f"encode-{matrix.name}", encoder, cells, stage="encode", encoder=encoder, out=str(part))
+        output = Output(matrices.part_of(matrix), matrix)
+        return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", encoder=encoder)
 
     def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
         """One build for all cells that differ in search-time options alone; none for what can not be saved."""
@@ -115,17 +123,9 @@ class Work:
                 groups.setdefault(self.build_key(cell), []).append(cell)
         for key, group in groups.items():
             final = self._built(group[0])
-            part = final.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            yield self._task(
-                key,
-                group[0].build_spelling,
-                group,
-                stage="build",
-                out=str(part),
-                storage_folder=str(final),
-                **self._server(group[0]),
-            )
+            output = Output(final.with_suffix(".part"), final)
+            server = self._server(group[0])
+            yield self._task(key, group[0].build_spelling, group, output, stage="build", **server)
 
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
@@ -170,9 +170,18 @@ class Work:
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
         return tasks
 
-    def _task(self, key: str, subject: str, cells: Sequence[Cell], **fields: Any) -> Task:  # Any: fields of a Job
+    def _task(
+        self,
+        key: str,
+        subject: str,
+        cells: Sequence[Cell],
+        output: Output | None = None,
+        **fields: Any,  # Any: fields of a Job
+    ) -> Task:
         result = self.folder / "stages" / key / "result.json"
-        return Task(key, subject, tuple(cells), Job(result=str(result), **(self.common | fields)))
+        out = str(output.part) if output else None
+        job = Job(result=str(result), out=out, **(self.common | fields))
+        return Task(key, subject, tuple(cells), job, output)
 
     def _server(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         matrix = str(_matrix(cell)) if cell.encoder else None
@@ -190,4 +199,6 @@ class Work:
 
 
 def _matrix(cell: Cell) -> Path:
-    return matrices.place(cell.matrix_key or "")
+    if cell.matrix_key is None:
+        raise ValueError(f"{cell.spelling} has no encoder: there is no matrix of it")
+    return matrices.place(cell.matrix_key)

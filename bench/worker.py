@@ -28,10 +28,12 @@ def main(path: str) -> None:
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
     _die_with(job.parent)
     _limit(job)
-    result = written(attempt(job))
+    result = writable(attempt(job))
     part = Path(job.result).with_suffix(".part")
-    part.write_bytes(result)
-    part.replace(job.result)
+    part.write_bytes(msgspec.json.encode(result))
+    if result.status == "ok":
+        stages.place(job)
+    part.replace(job.result)  # last: whoever finds a result finds its files
 
 
 def _die_with(parent: int) -> None:
@@ -60,15 +62,14 @@ def attempt(job: Job) -> StageResult:
         return result
 
 
-def written(result: StageResult) -> bytes:
-    """The JSON of a result; where it could not be written and read again, that of a failure that says so."""
+def writable(result: StageResult) -> StageResult:
+    """The same result; where it could not be written and read again, that of a failure that says so."""
     try:
-        content = msgspec.json.encode(result)
-        msgspec.json.decode(content, type=StageResult)
+        msgspec.json.decode(msgspec.json.encode(result), type=StageResult)
     except Exception as error:
         reason = f"the result of {result.stage} can not be written: {failure.reason(error)}"
-        return msgspec.json.encode(StageResult(stage=result.stage, status="failed", reason=reason))
-    return content
+        return StageResult(stage=result.stage, status="failed", reason=reason)
+    return result
 
 
 if __name__ == "__main__":

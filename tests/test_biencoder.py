@@ -546,3 +546,14 @@ def test_a_page_about_the_model_is_no_part_of_it(toy):
 
     assert before == beside
     assert before != BiEncoder(toy).fingerprint()
+
+
+def test_what_is_saved_names_no_place(minilm, tmp_path):
+    """
+    A saved encoder finds its model by name: the folder of the package it was loaded from may be made anew elsewhere.
+    """
+    minilm.save(tmp_path)
+
+    saved = (tmp_path / "biencoder.json").read_text()
+
+    assert str(minilm._towers["passage"].source.folder) not in saved

@@ -71,6 +71,43 @@ class TestIdentity:
         assert before.identity != after.identity
         assert before.matrix_key != after.matrix_key
 
+    def test_a_model_inside_another_adapter_counts(self, model):
+        """
+        A nested encoder's model is part of the identity of what it is nested in.
+        """
+        cells = suite(f'Wrapped(Modelled("{model}")) @ First()')
+        (before,) = make_cells(cells, [tiny_set()], registry(MODELS))
+
+        model.write_text("2")
+        (after,) = make_cells(cells, [tiny_set()], registry(MODELS))
+
+        assert before.matrix_key != after.matrix_key
+        assert before.identity != after.identity
+
+    def test_a_cell_without_its_model_is_still_a_pair(self, tmp_path):
+        """
+        Where the model is missing the record still names encoder and storage.
+        """
+        cells = suite('Modelled("no/such/file") @ First()')
+
+        (found,) = run(cells, tmp_path / "run", plugins=[MODELS]).values()
+
+        assert ('Modelled("no/such/file")', "First()") == (found.encoder, found.storage)
+
+    def test_a_model_that_came_later_may_not_change_either(self, tmp_path):
+        """
+        A model that was missing at first is held to its bytes from the run that found it.
+        """
+        model = tmp_path / "later"
+        cells = suite(f'Modelled("{model}") @ First()')
+        run(cells, tmp_path / "run", plugins=[MODELS])
+        model.write_text("1")
+        run(cells, tmp_path / "run", plugins=[MODELS])
+        model.write_text("2")
+
+        with pytest.raises(InputError, match="has changed since it was begun"):
+            run(cells, tmp_path / "run", plugins=[MODELS])
+
     def test_a_run_does_not_go_on_with_another_model(self, tmp_path, model):
         """
         A run folder that was begun with other model bytes is refused and left as it is.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -51,7 +53,7 @@ class Ring:
         if stage == "serve":
             fields |= {"samples": str(self.samples), "hits": str(self.hits)}
         if stage == "joint":
-            fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out")}
+            fields |= {"samples": str(self.samples)} | {"storage_folder": str(self.folder / "out")}
         job = msgspec.structs.replace(self.common, stage=stage, storage=storage, **fields)
         return child.run(job, self.folder / "work", threads=1, seconds=seconds, memory_bytes=4 * 10**9)
 
@@ -118,11 +120,10 @@ class TestRaised:
         What a record can not hold, or could not be read from again, is a failure that says so.
         """
         for odd in ({"facts": {"name": "\ud83d"}}, {"ledger": {"held": 0.5}}, {"shape": (1, 2, 3)}):
-            content = worker.written(StageResult(stage="build", status="ok", **odd))
+            result = worker.writable(StageResult(stage="build", status="ok", **odd))
 
-            read = msgspec.json.decode(content, type=StageResult)
-            assert ("failed", "build") == (read.status, read.stage)
-            assert read.reason.startswith("the result of build can not be written: ")
+            assert ("failed", "build") == (result.status, result.stage)
+            assert result.reason.startswith("the result of build can not be written: ")
 
 
 class TestEnds:
@@ -182,7 +183,19 @@ class TestEnds:
         assert ("ok", "Shuts: OSError: the door is stuck") == (result.status, result.facts["not_closed"])
         assert ring.hits.exists()
 
-    @pytest.mark.parametrize("storage", ["Backwards()", 'Tells("float")'])
+    def test_what_fails_is_closed_all_the_same(self, ring):
+        """
+        An adapter that can not be closed after its stage failed changes nothing of how it failed, and is printed.
+        """
+        ring.do("build", "Shuts()")
+
+        result = ring.do("serve", "Shuts()", storage_folder=str(ring.folder / "out"), n_passages=1)
+
+        assert "failed" == result.status
+        assert result.reason.startswith("ValueError: hits: expected rows within the passages")
+        assert "OSError: the door is stuck" in result.output
+
+    @pytest.mark.parametrize("storage", ["Backwards()", 'Tells("float")', 'Tells("half a character")'])
     def test_what_fails_leaves_no_file(self, ring, storage):
         """
         Of a stage that does not end well no samples and no hits are found, whole or half written.
@@ -193,6 +206,80 @@ class TestEnds:
 
         assert "failed" == result.status
         assert [] == [*ring.samples.parent.iterdir(), *ring.hits.parent.iterdir()]
+
+    @pytest.mark.parametrize("broken", ["folder", "job", "child"])
+    def test_what_could_not_be_started_is_a_failure(self, ring, monkeypatch, broken):
+        """
+        No room for the job, or no memory to start a process, ends the stage and not the run.
+        """
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOMEM, "no room")
+
+        owner, name = {"folder": (Path, "mkdir"), "job": (Path, "write_bytes"), "child": (subprocess, "Popen")}[broken]
+        monkeypatch.setattr(owner, name, full)
+
+        result = ring.do("build", "Exact()")
+
+        assert ("failed", "build could not be run: OSError: [Errno 12] no room") == (result.status, result.reason)
+
+    @pytest.mark.parametrize(
+        ("storage", "status", "reason"),
+        [
+            (
+                "Raises()",
+                "out-of-memory",
+                "build needed more than its limit of 4.00 GB: RuntimeError: broken on purpose",
+            ),
+            ("Exact()", "ok", ""),
+        ],
+    )
+    def test_a_process_of_the_adapter_that_was_killed(self, ring, monkeypatch, storage, status, reason):
+        """
+        Where the kernel ended what an adapter had started, for memory, a stage that then fails lacked memory.
+        """
+        group = child.Cgroup(ring.folder, "cgroup-v2")
+        (ring.folder / "memory.events").write_text("oom 1\noom_kill 1\n")
+        monkeypatch.setattr(child, "memory_cgroup", lambda limit: contextlib.nullcontext(group))
+
+        result = ring.do("build", storage)
+
+        assert (status, reason) == (result.status, result.reason)
+
+
+class TestDoors:
+    @pytest.mark.parametrize(("stage", "made"), [("encode", 2), ("ask", 2), ("build", 2), ("serve", 2), ("joint", 4)])
+    def test_what_is_opened_is_closed(self, ring, stage, made):
+        """
+        Every adapter that a stage made is closed when it ends, and so is every toy.
+        """
+        path = ring.folder / "doors"
+        ring.do("build", "Exact()")
+
+        result = ring.do(
+            stage, f'DoorsStorage("{path}")', encoder=f'DoorsEncoder("{path}")', storage_folder=str(ring.folder / "out")
+        )
+
+        assert "ok" == result.status
+        assert ["close"] * made + ["open"] * made == sorted(path.read_text().split())
+
+    @pytest.mark.parametrize(("stage", "made"), [("serve", 2), ("joint", 4)])
+    def test_what_breaks_is_closed(self, ring, stage, made):
+        """
+        A stage that fails closes its adapters too, and a toy that fails is closed.
+        """
+        path = ring.folder / "doors"
+        ring.do("build", "Exact()")
+
+        result = ring.do(
+            stage,
+            f'DoorsStorage("{path}", breaks=True)',
+            encoder=f'DoorsEncoder("{path}")',
+            storage_folder=str(ring.folder / "out"),
+        )
+
+        assert ("failed", "RuntimeError: broken on purpose") == (result.status, result.reason)
+        assert ["close"] * made + ["open"] * made == sorted(path.read_text().split())
 
 
 class TestConditions:

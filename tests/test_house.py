@@ -34,7 +34,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.suite": (*RECORDS, *SETS, "bench.quality", "retrievers"),
     "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
     # Every stage starts anew with what the worker imports: no cards, no suite, no store.
-    "bench.stages": (*RECORDS, *INSTRUMENTS, "bench.adapters", "bench.guard", "bench.matrices", "retrievers"),
+    "bench.serving": (*RECORDS, *INSTRUMENTS),
+    "bench.stages": (
+        *RECORDS,
+        *INSTRUMENTS,
+        *("bench.adapters", "bench.guard", "bench.matrices", "bench.serving", "retrievers"),
+    ),
     "bench.worker": (*RECORDS, "bench.failure", "bench.stages"),
     "bench.child": (*RECORDS, "bench.failure", "bench.stages"),
     "bench.cells": (*RUNS, "retrievers"),

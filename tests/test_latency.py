@@ -40,8 +40,9 @@ def clock(monkeypatch):
 @pytest.fixture
 def gpu(monkeypatch, clock):
     """A GPU on which every piece of work goes on for 7 ms after its launch has come back."""
-    cuda = SimpleNamespace(is_available=lambda: True, synchronize=lambda: clock.takes(7 * MS))
+    cuda = SimpleNamespace(is_initialized=lambda: True, synchronize=lambda: clock.takes(7 * MS))
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    return cuda
 
 
 class TestLoops:
@@ -119,14 +120,26 @@ class TestLoops:
         staged = latency.staged((lambda query: clock.takes(MS), lambda given: clock.takes(2 * MS)), 1, seconds=0.0)
         assert [[[8 * MS, 9 * MS]]] == staged.tolist()
 
-    def test_torch_without_a_gpu_has_nothing_to_wait_for(self, monkeypatch, clock):
+    def test_a_gpu_not_in_use_is_let_be(self, clock, gpu):
         """
-        Where torch finds no GPU, its barrier is not called.
+        Where nothing has used the GPU yet its barrier is not called: that would set the GPU up, for a CPU encoder too.
         """
-        cuda = SimpleNamespace(is_available=lambda: False)
-        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+        gpu.is_initialized = lambda: False
 
+        assert 0.001 == pytest.approx(latency.timed(lambda: clock.takes(MS))[0])
         assert [[MS]] == latency.single(lambda query: clock.takes(MS), 1, seconds=0.0).tolist()
+
+    def test_a_call_that_first_uses_a_gpu_is_waited_for(self, clock, gpu):
+        """
+        A call that begins to use the GPU, as loading a model does, is timed to the end of its work there.
+        """
+        gpu.is_initialized = lambda: False
+
+        def load():
+            gpu.is_initialized = lambda: True
+            clock.takes(MS)
+
+        assert pytest.approx(0.008) == latency.timed(load)[0]
 
 
 def round_of(n_queries: int, slowest: int = 0) -> np.ndarray:

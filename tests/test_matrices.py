@@ -219,7 +219,7 @@ class TestKey:
         An encoder's model counts by its bytes: the same spelling with another model has another place.
         """
         before = place(tmp_path)
-        monkeypatch.setattr("bench.cells.model_fingerprint", lambda adapter: "bytes of another model")
+        monkeypatch.setattr("bench.cells.fingerprints", lambda adapter: ["bytes of another model"])
 
         assert before != place(tmp_path)
 

@@ -253,3 +253,26 @@ class TestFolders:
         assert first == run(cells, tmp_path / "run")
 
         assert not left.parent.exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path):
+    """
+    Ctrl-C ends the run with 130 and a line that names its folder; the same command goes on from there.
+    """
+    folder = tmp_path / "run"
+    command = [
+        *(sys.executable, "-c", "from bench.cli import main; main()", "run", "--passages", "primer"),
+        *("TfIdf() @ CSR()", "BM25() @ CSR()", "--rounds", "1", "--queries", "20", "-o", str(folder)),
+    ]
+    environment = {**os.environ, "SPARRING_CACHE": str(tmp_path / "cache")}
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while child.poll() is None and not (folder / "stages.jsonl").exists():
+        time.sleep(0.02)
+
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    assert 130 == child.returncode
+    assert f"stopped; the same command with -o {folder} goes on from here" in said
+    assert 0 == again.returncode, again.stderr

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -127,13 +127,13 @@ class BiEncoder(Spelled):
 
     def save(self, folder: Path) -> None:
         """
-        Writes where the models lie and the hashes of their files.
+        Writes the models' names and the hashes of their files.
 
         The weights are not copied: they did not change, they are large, and the hashes tell if they ever do.
         """
         towers = self._ready()
         folder.mkdir(parents=True, exist_ok=True)
-        sources = {role: {**asdict(tower.source), "folder": str(tower.source.folder)} for role, tower in towers.items()}
+        sources = {role: {"name": tower.source.name, "files": tower.source.files} for role, tower in towers.items()}
         (folder / SAVED).write_text(json.dumps(sources, indent=1), encoding="utf-8")
 
     def load(self, folder: Path) -> None:
@@ -145,7 +145,7 @@ class BiEncoder(Spelled):
                     f"{self}: expected {self._name(role)!r} for the {role} side in {folder}, found {saved['name']!r}; "
                     "load with the options it was saved with"
                 )
-            found = models.read(saved["name"], Path(saved["folder"]))
+            found = models.find(saved["name"])  # by name: an environment may be made anew in another place
             changed = sorted(path for path, _ in set(saved["files"].items()) ^ set(found.files.items()))
             if changed:
                 raise ValueError(

@@ -333,6 +333,37 @@ class Tells(Storage):
         return self.FACTS.get(self.how, {})
 
 
+class Doors(Spelled):
+    """Writes a line when it is made and one when it is closed; a storage of its kind may break while it searches."""
+
+    def __init__(self, path: str, breaks: bool = False) -> None:
+        self.path = path
+        self.breaks = breaks
+        self._write("open")
+
+    def close(self) -> None:
+        self._write("close")
+
+    def _write(self, word: str) -> None:
+        with Path(self.path).open("a") as file:
+            file.write(f"{word}\n")
+
+
+class DoorsEncoder(Doors, Constant):
+    """Constant, with doors."""
+
+    ms = 0.0
+
+
+class DoorsStorage(Doors, Storage):
+    """An ordinary storage, with doors."""
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        if self.breaks:
+            raise RuntimeError("broken on purpose")
+        return super().search(queries, k)
+
+
 class Shuts(Storage):
     """Can not be closed."""
 

@@ -49,3 +49,16 @@ class Unpredictable(First):
 
     def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:
         raise RuntimeError("no idea")
+
+
+class Wrapped(Spelled):
+    """An encoder round another one."""
+
+    def __init__(self, encoder: object) -> None:
+        self.encoder = encoder
+
+    def fit(self, passages: Sequence[str]) -> None:
+        self.encoder.fit(passages)
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        return self.encoder.encode(texts, role)
