@@ -130,6 +130,14 @@ class Runner:
             for name, of_set in of_sets.items()
         }
         self.total = sum(counts.total() for counts in self.left.values())
+        if self.writer.stages or self.writer.measurements:
+            done = sum(map(self.finished, cells))
+            self.progress.says(
+                f"{self.writer.folder}: complete, nothing to do"
+                if done == len(cells)
+                else f"{self.writer.folder}: going on; {done} of {len(cells)} cells are measured, "
+                f"{len(self.writer.stages)} stages are there"
+            )
         for name, of_set in of_sets.items():
             if not all(map(self.finished, of_set)):
                 self.run_set(of_set)

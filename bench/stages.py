@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from bench import adapters
-from bench.record import Fact, Stage, StageResult
+from bench.record import Stage, StageResult
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,6 @@ Made: TypeAlias = list[Any]  # Any: every adapter that a stage made, of whatever
 def do(job: Job) -> StageResult:
     """Do one stage, and close the adapters that it made, whichever way it ends. Its files still wait for `place`."""
     made: Made = []
-    not_closed: dict[str, Fact] = {}
     try:
         result = _STAGES[job.stage](job, made)
     finally:

@@ -305,7 +305,7 @@ def test_a_set_without_judgments(unjudged, sparring):
     assert [1.0, 0.0] == [row["overlap_with_baseline"] for row in rows]
     assert [None] * 2 == [row["single_p50_ms"] for row in rows]  # two queries are too few
     assert all(row["single_cold_ms"] > 0 for row in rows)
-    assert "docs: queries most disagreed on (mean overlap@10 of all pairs)" in ended.stdout
+    assert "docs: queries most disagreed on (share of the shorter top 10" in ended.stdout
     assert "0.00  q2: a question of birds" in ended.stdout
 
 

@@ -6,36 +6,63 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
 from bench import quality
 from bench.corpora import PassageSet
-from bench.record import Measurement
 from bench.report.plain import printable
 from bench.store import Run, read_hits
+from retrievers.contract import Hits
 
 K = 10
 MOST = 5
 
 
 def disagreements(run: Run, passage_sets: Sequence[PassageSet], console: Console) -> None:
-    """For each set without judgments, the queries on which its retrievers' top 10 overlap least, if on any."""
+    """
+    For each set without judgments, the queries on which its retrievers agree least, if on any, and what each put first.
+
+    Sets that a run kept have no texts: their queries are shown by id.
+    """
     for passage_set in passage_sets:
         cells = [m for m in run.measurements if m.passage_set == passage_set.name and m.status == "ok"]
         if passage_set.qrels is not None or len(cells) < 2:
             continue
-        least = least_agreed(run, cells)
-        said = f"queries most disagreed on (mean overlap@{K} of all pairs)" if least else f"all agree on every top {K}"
-        console.print(Text(f"\n{printable(passage_set.name)}: {said}"))
+        hits = [read_hits(run.folder, cell.cell) for cell in cells]
+        least = least_agreed(hits)
+        said = (
+            f"queries most disagreed on (share of the shorter top {K} that the other has too, mean of all pairs; "
+            f"first hits of {', '.join(cell.retriever for cell in cells)})"
+            if least
+            else f"all agree on every top {K}"
+        )
+        console.print(Text(f"\n{printable(passage_set.name)}: {printable(said)}"), soft_wrap=True)
         for query, share in least:
-            line = printable(f"{passage_set.query_ids[query]}: {passage_set.queries[query]}")
-            console.print(Text(f"  {share:.2f}  {line}"), overflow="ellipsis", no_wrap=True)
+            firsts = [int(found.rows[query, 0]) for found in hits]
+            first = " | ".join("-" if row < 0 else passage_set.passage_ids[row] for row in firsts)
+            text = passage_set.queries[query] if passage_set.queries else ""
+            line = printable(f"{passage_set.query_ids[query]}: {text} [{first}]")
+            console.print(Text(f"  {share:.2f}  {line}"), soft_wrap=True)
 
 
-def least_agreed(run: Run, cells: Sequence[Measurement], most: int = MOST) -> list[tuple[int, float]]:
-    """(query, mean overlap@10 over all pairs of cells) of the queries with the least; full agreement is left out."""
-    hits = [read_hits(run.folder, cell.cell) for cell in cells]
-    overlaps = [quality.overlap(one, other, K) for one, other in combinations(hits, 2)]
-    mean = np.mean(overlaps, axis=0)
+def least_agreed(hits: Sequence[Hits], most: int = MOST) -> list[tuple[int, float]]:
+    """
+    (query, agreement) of the queries that some rankings agree least on; full agreement is left out.
+
+    Agreement is the mean over all pairs of the share of the shorter top 10 that stands in the other's: a retriever that
+    finds two passages, both of them in the other's ten, does not disagree with it. 0 where only one finds anything.
+    """
+    shares = [_shared(one, other) for one, other in combinations(hits, 2)]
+    mean = np.mean(shares, axis=0)
     return [(int(query), float(mean[query])) for query in np.argsort(mean, kind="stable")[:most] if mean[query] < 1]
+
+
+def _shared(one: Hits, other: Hits) -> NDArray[np.float64]:
+    """The share of each query's shorter top 10 that is in the longer: (n_queries,)."""
+    lengths = np.stack([(found.rows[:, :K] >= 0).sum(axis=1) for found in (one, other)])
+    shorter, longer = lengths.min(axis=0), lengths.max(axis=0)
+    # The overlap is divided by the longer list.
+    common = quality.overlap(one, other, K) * np.maximum(longer, 1)
+    return np.where(longer == 0, 1.0, np.where(shorter == 0, 0.0, common / np.maximum(shorter, 1)))

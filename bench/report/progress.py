@@ -1,8 +1,10 @@
-"""The progress of a run on a terminal; silent where there is none, but for what went wrong."""
+"""The progress of a run: a bar on a terminal, a line now and then where there is none."""
 
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -22,6 +24,7 @@ from rich.text import Text
 from bench.report.numbers import duration
 from bench.report.plain import printable
 
+SECONDS_A_LINE = 20.0
 BAR_WIDTH = 12  # leaves room, in 80 columns, for most of a retriever's name
 
 
@@ -41,12 +44,19 @@ class Bar:
 
 
 class Lines:
-    """Only what went wrong, a line each."""
+    """What went wrong, a line each, and now and then how far the run is: a log that stands still worries its reader."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._said = -math.inf
 
-    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
+    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
+        now = time.monotonic()
+        if now - self._said < SECONDS_A_LINE:
+            return
+        self._said = now
+        left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
+        self.says(f"{done} of {total} stages done{left}; now {what}")
 
     def says(self, line: str) -> None:
         self._console.print(Text(printable(line)), soft_wrap=True)
