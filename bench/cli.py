@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.formats.table import Columns
+    from bench.store import Run
     from bench.suite import Suite
     from retrievers.registry import Registry
 
 OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+NEWEST = 3  # runs that are named where one has to be chosen
 PIPE_WIDTH = 120  # columns of a table that is no terminal's
 
 app = typer.Typer(
@@ -31,6 +33,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(f"sparring {metadata.version('sparring')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # told before any command is asked for
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
 
 Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
@@ -61,6 +80,7 @@ def run(
         ),
     ] = None,
     query_text: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")] = None,
+    query_id: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")] = None,
     language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.")] = None,
@@ -79,13 +99,15 @@ def run(
     from bench.report.agreement import disagreements
     from bench.report.plain import printable
     from bench.report.progress import shown
+    from retrievers.analysers import unstemmed
 
     numbers, file = _numbers(queries or [])
     changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
     limits = {"seconds": seconds, "memory": memory}
     chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
-    own = {"text": text, "title": title, "id": identifier, "queries": file, "query_text": query_text}
-    columns = _columns(own | {"qrels": str(qrels) if qrels else None, "language": language}, passages or [])
+    own = {"text": text, "title": title, "id": identifier, "language": language, "qrels": str(qrels) if qrels else None}
+    asked = {"queries": file, "query_text": query_text, "query_id": query_id}
+    columns = _columns(own | asked, passages or [])
     registry = _registry(plugin)
     sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
     cache.prepared()
@@ -98,6 +120,9 @@ def run(
             if passage_set.unknown_judgments:
                 said = "judgments that name a passage or query that is not there"
                 progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
+            if unstemmed(passage_set.language):
+                said = f"no stemmer for {passage_set.language!r}: words are not stemmed"
+                progress.says(f"{passage_set.name}: {said}")
         try:
             outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
         except KeyboardInterrupt:
@@ -123,13 +148,15 @@ def table(
     labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
 ) -> None:
     """Print the table of one or several runs."""
-
     from bench import store
     from bench.report import table as tables
+    from bench.report.agreement import disagreements
 
     if as_json + markdown + csv > 1:
         raise typer.BadParameter("--json, --markdown and --csv exclude each other")
-    read = [store.read(folder) for folder in runs]
+    if labels and (as_json or csv):
+        raise typer.BadParameter("--labels is for a terminal or --markdown: leave it out with --json and --csv")
+    read = [_read(folder) for folder in runs]
     if as_json:
         typer.echo(tables.as_json(read))
     elif csv:
@@ -137,7 +164,11 @@ def table(
     elif markdown:
         typer.echo(tables.markdown(read, by_label=labels), nl=False)
     else:
-        tables.terminal(read, _console(), by_label=labels)
+        console = _console()
+        tables.terminal(read, console, by_label=labels)
+        for each in read:
+            names = {m.passage_set for m in each.measurements}
+            disagreements(each, [store.read_set(each.folder, name) for name in names], console)
 
 
 @app.command()
@@ -147,6 +178,7 @@ def datasets(as_json: Json = False) -> None:
 
     from bench import cards
     from bench.report.lists import print_sets
+    from bench.report.plain import printable
 
     found = {name: cards.card(name) for name in cards.names()}
     rows = [
@@ -166,7 +198,9 @@ def datasets(as_json: Json = False) -> None:
         return
     print_sets(rows, Console())
     if not all(row["at_hand"] for row in rows):
-        typer.echo("Files are looked for in the folders of SPARRING_DATA.", err=True)
+        *named, cached, _ = map(str, cards.folders())
+        places = f"SPARRING_DATA ({', '.join(named) or 'not set'}) and in {cached}"
+        typer.echo(f"Files are looked for in the folders of {printable(places)}.", err=True)
 
 
 @app.command()
@@ -189,11 +223,10 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the TREC run files into.")],
 ) -> None:
     """Write each cell's hits as a TREC run file, and each passage set's qrels, for other tools to score."""
-    from bench import store
     from bench.export import export as export_run
     from bench.report.plain import printable
 
-    for path in export_run(store.read(folder), output):
+    for path in export_run(_read(folder), output):
         typer.echo(printable(str(path)))
 
 
@@ -210,13 +243,35 @@ def _echo_json(rows: object) -> None:
     typer.echo(msgspec.json.encode(rows).decode())
 
 
-def _suite(what: list[str], passages: list[str]) -> Suite:
-    from bench import suite
+def _read(folder: Path) -> Run:
+    """The run in a folder; InputError for a folder of runs names the newest of them."""
+    from bench import store
+    from bench.errors import InputError
 
+    inside = {path.parent: path.stat().st_mtime for path in folder.glob(f"*/{store.RUN}")}
+    if inside and not (folder / store.RUN).is_file():
+        newest = ", ".join(map(str, sorted(inside, key=lambda run: -inside[run])[:NEWEST]))
+        found = f"a folder of {len(inside)} runs"
+        raise InputError(f"run {folder}: expected a run folder, found {found}: name one, the newest first: {newest}")
+    return store.read(folder)
+
+
+def _suite(what: list[str], passages: list[str]) -> Suite:
+    from bench import cards, suite
+
+    suites = [name for name in what if "(" not in name and (name in suite.shipped() or name.endswith(".toml"))]
+    sets = [name for name in what if name in cards.names() and name not in suites and not Path(name).is_file()]
+    spelled = [name for name in what if "(" in name and not Path(name).is_file()]
     if passages:
         if not what:
             raise typer.BadParameter("with --passages, at least one retriever is expected: 'BM25() @ CSR()'")
+        if suites:
+            raise typer.BadParameter(f"{suites[0]} is a suite: run it without --passages")
         return suite.from_retrievers(passages, what)
+    if sets:
+        raise typer.BadParameter(f"{sets[0]} is a passage set: sparring run --passages {sets[0]} RETRIEVER")
+    if spelled:
+        raise typer.BadParameter(f"{spelled[0]} is a retriever: add --passages NAME")
     if len(what) != 1:
         raise typer.BadParameter(
             f"expected one suite ({', '.join(suite.shipped())}, or a TOML file), found {len(what)}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from bench.formats.table import Columns
 __all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "load", "names", "text_bytes"]
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639
+SHOWN_IDS = 2  # of passages and of queries, beside judgments that fit none
 LONGEST_NAME = 150  # bytes of a set's name: files are called by it, and a file system takes 255 of theirs
 
 
@@ -180,8 +182,9 @@ class _Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _own(path: Path, collection: Collection, columns: Columns, clusters: Clusters | None = None) -> PassageSet:
-    name = _name(path)
-    return _assemble(collection, name, _Origin(title=name, language=columns.language), clusters=clusters)
+    name, origin = _name(path), _Origin(title=_name(path), language=columns.language)
+    named = columns if kind(path) in table.SUFFIXES else None
+    return _assemble(collection, name, origin, clusters=clusters, columns=named)
 
 
 def _assemble(
@@ -191,8 +194,13 @@ def _assemble(
     *,
     join: Join = "title text",
     clusters: Clusters | None = None,
+    columns: Columns | None = None,
 ) -> PassageSet:
-    """Join title and text, merge equal passages, and keep the judged queries where there are judgments."""
+    """
+    Join title and text, merge equal passages, and keep the judged queries where there are judgments.
+
+    columns: of a table of one's own, so that a message can name the options.
+    """
     if not LANGUAGE.fullmatch(origin.language):
         raise InputError(
             f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
@@ -207,7 +215,7 @@ def _assemble(
     queries = collection.queries
     qrels, unknown = None, 0
     if collection.judgments is not None:
-        qrels, unknown = _graded(collection.judgments, collection, merged, name)
+        qrels, unknown = _graded(collection.judgments, collection, merged, name, columns)
         queries = [query for query in queries if query.id in qrels]
     passage_set = PassageSet(
         name=name,
@@ -235,7 +243,7 @@ def _joined(passage: Passage, join: Join) -> str:
 
 
 def _graded(
-    judgments: list[Judgment], collection: Collection, merged: dict[str, str], name: str
+    judgments: list[Judgment], collection: Collection, merged: dict[str, str], name: str, columns: Columns | None
 ) -> tuple[dict[str, dict[str, int]], int]:
     """
     Qrels in the order of the queries, and the count of judgments that name an unknown passage or query.
@@ -256,11 +264,19 @@ def _graded(
         grades[first] = max(grade, grades.get(first, grade))
     qrels = {query: grades for query, grades in by_query.items() if grades}
     if unknown == len(judgments):
+        queries, passages = _first(collection.queries), _first(collection.passages)
+        no_query_id = " (no --query-id)" if columns is not None and columns.query_id is None else ""
+        no_id = " (no --id)" if columns is not None and columns.id is None else ""
         raise InputError(
             f"passage set {name!r}: expected qrels of its passages and queries, found none among {len(judgments)} "
-            f"(the first: query {judgments[0].query!r}, passage {judgments[0].passage!r}): check which ids they use"
+            f"(the first: query {judgments[0].query!r}, passage {judgments[0].passage!r}): check which ids they use; "
+            f"queries here are {queries}{no_query_id}; passages are {passages}{no_id}"
         )
     return qrels, unknown
+
+
+def _first(items: Sequence[Passage | Query]) -> str:
+    return ", ".join(item.id for item in items[:SHOWN_IDS]) + (", ..." if len(items) > SHOWN_IDS else "")
 
 
 def _clustered(

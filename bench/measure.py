@@ -27,7 +27,6 @@ from retrievers.registry import spelled_in_full
 
 OVERLAP_K = 10
 ROUNDS = 3  # a latency of fewer is flagged
-MEDIAN_QUERIES = round(latency.QUERIES_PER_TAIL / (1 - 0.5))  # distinct queries that a p50 needs
 LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
 
 
@@ -145,7 +144,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*storage_flags, *encoder_flags, *_flags(facts, results, suite, len(passage_set.queries))),
+        flags=(*storage_flags, *encoder_flags, *_flags(facts, results)),
         files=_files(results),
     )
 
@@ -271,11 +270,8 @@ def _facts(results: CellResults) -> dict[str, Fact]:
     return facts
 
 
-def _flags(facts: dict[str, Fact], results: CellResults, suite: Suite, n_queries: int) -> list[str]:
+def _flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
     flags = []
-    timed = min(suite.queries, n_queries)
-    if results.failure is None and "single" in suite.modes and timed < MEDIAN_QUERIES:
-        flags.append(f"{timed} queries are timed: a p50 needs {MEDIAN_QUERIES}")
     for result in (results.encode, results.build, *results.asks, *results.serves, *results.joints):
         told = result.facts if result is not None else {}
         if "not_warmed" in told:

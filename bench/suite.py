@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -194,6 +194,9 @@ def from_retrievers(passages: Iterable[str], retrievers: Iterable[str]) -> Suite
 
 def changed(suite: Suite, changes: Mapping[str, object], limits: Mapping[str, object]) -> Suite:
     """The suite with what the command line says otherwise; None changes nothing."""
+    for mode in msgspec.convert(changes.get("modes") or (), tuple[str, ...]):
+        if mode not in get_args(Mode):
+            raise InputError(f"--mode: expected single, batch or joint, found {mode!r}")
     table = msgspec.to_builtins(suite)
     table |= {key: value for key, value in changes.items() if value is not None}
     table["limits"] |= {key: value for key, value in limits.items() if value is not None}

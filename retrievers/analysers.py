@@ -254,6 +254,11 @@ def default_analyser(language: str) -> Analyser:
     return CharNGrams(2) if language in UNSPACED else Words(language)
 
 
+def unstemmed(language: str) -> bool:
+    """Whether the default analyser of that language takes its words as they stand, for want of a stemmer."""
+    return language not in (UNSPACED | SNOWBALL.keys() | {"en"})
+
+
 def _check_language(language: str) -> None:
     if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
         raise ValueError(f"language was expected to be an ISO 639 code such as 'en' or 'ko', found {language!r}")

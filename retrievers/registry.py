@@ -13,8 +13,9 @@ import hashlib
 import importlib.util
 import inspect
 import math
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
@@ -32,6 +33,9 @@ PROTOCOLS: dict[Group, type] = {
     "retrievers": Retriever,
     "analysers": Analyser,
 }
+# A text that lacks its quotes: what a model or a file may be called, and no literal in other letters.
+WORD = re.compile(r"(?!(?i:true|false|none|null|nan|inf)(?![\w./~:-]))(?:[^\W\d]|[./~])[\w./~:-]*")
+BARE = re.compile(r"[(=]\s*([^\s()=,\"']+)\s*[,)]")
 
 
 class SpellingError(ValueError):
@@ -208,7 +212,34 @@ def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides
         place = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise SpellingError(
             f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
+            + (_in_quotes(text, bare[1], registry) if (bare := BARE.search(text)) else "")
         ) from error
+
+
+def _in_quotes(text: str, word: str, registry: Registry) -> str:
+    """What to do about a text without quotes, which a shell may have taken; empty where `word` is meant otherwise."""
+    if not WORD.fullmatch(word) or any(word == name for _, name in registry.entries):
+        return ""
+    spelled = re.sub(rf"([(=,\[]\s*){re.escape(word)}(?=\s*[,)\]])", rf'\1"{word}"', text, count=1)
+    return f". Did you mean {spelled}? A text stands in double quotes; put single quotes round the whole"
+
+
+def _mistyped(signature: inspect.Signature, options: Sequence[object], named: Mapping[str, object]) -> str:
+    """Which option is of another kind than its default, as a sentence; empty where none is, or one lacks or is over."""
+    try:
+        given = signature.bind(*options, **named).arguments
+    except TypeError:
+        return ""
+    for name, value in given.items():
+        expected = _kind(signature.parameters[name].default)
+        if expected and _kind(value) not in ("", expected):
+            return f"{name} was expected to be {expected}, found {value!r}"
+    return ""
+
+
+def _kind(value: object) -> str:
+    kinds = (((bool,), "True or False"), ((int, float), "a number"), ((str,), "a text"), ((list, tuple), "a list"))
+    return next((name for types, name in kinds if isinstance(value, types)), "")
 
 
 @dataclass(frozen=True)
@@ -256,7 +287,8 @@ class _Reader:
         try:
             return adapter(*options, **named)
         except (TypeError, ValueError) as error:
-            raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {error}") from error
+            said = _mistyped(inspect.signature(adapter), options, named) or str(error)
+            raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {said}") from error
         except Exception as error:
             raise PluginError(f"{adapter.__name__} can not be made:\n{type(error).__name__}: {error}") from error
 
@@ -272,7 +304,9 @@ class _Reader:
         except ValueError:
             value = ...
         if value is not None and not isinstance(value, bool | int | float | str):
-            raise self._error(node, "a number, a text in quotes, True, False, None or a call", ast.unparse(node))
+            found = ast.get_source_segment(self.text, node) or ast.unparse(node)
+            found += _in_quotes(self.text, found, self.registry)
+            raise self._error(node, "a number, a text in quotes, True, False, None or a call", found)
         if isinstance(value, float) and not math.isfinite(value):  # inf would not parse back
             raise self._error(node, "a finite number", ast.unparse(node))
         return value

@@ -16,6 +16,7 @@ from retrievers.analysers import (
     Words,
     default_analyser,
     fingerprint,
+    unstemmed,
 )
 from retrievers.registry import installed, parse
 
@@ -229,6 +230,15 @@ class TestAnalyser:
         The default is bigrams of characters for Chinese, Japanese, Korean and Thai, and words for the others.
         """
         assert analyser == default_analyser(language)
+
+    @pytest.mark.parametrize(
+        ("language", "found"), [("en", False), ("de", False), ("ko", False), ("vi", True), ("xx", True), ("deu", True)]
+    )
+    def test_languages_without_a_stemmer(self, language, found):
+        """
+        A language is unstemmed where its default analyser is words that no stemmer changes.
+        """
+        assert found == unstemmed(language)
 
     def test_default_refuses_a_nonsense_language(self):
         """

@@ -7,15 +7,18 @@ import datetime
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from conftest import KNOWN, PASSAGES, write_set
 
 from bench import cli
+from bench.errors import InputError
 
 # Other programs rely on these keys (design, section 8).
 KEYS = [
@@ -187,6 +190,10 @@ def test_table_for_people(ring, sparring):
     assert ["Constant() @ Spin(0.01)", "BM25() @ Unsaved()"] == [row["retriever"] for row in rows]
     assert set(KEYS) <= set(rows[0])
     assert "exclude each other" in said(sparring("table", "out", "--csv", "--json", cwd=ring.folder))
+    for machine in ("--csv", "--json"):
+        assert "leave it out with --json and --csv" in said(
+            sparring("table", "out", "--labels", machine, cwd=ring.folder)
+        )
 
 
 def test_the_same_suite_resumes(ring, sparring, tmp_path):
@@ -322,7 +329,10 @@ def test_datasets(sparring, tmp_path):
     assert {"language": "en", "passages": 150, "queries": 495, "at_hand": True}.items() <= sets["primer"].items()
     assert not sets["scifact"]["at_hand"]
     assert all(row["licence"] for row in sets.values())
-    assert "primer" in sparring("datasets", cwd=tmp_path).stdout
+    listed = sparring("datasets", cwd=tmp_path)
+    assert [] == [row["title"] for row in sets.values() if row["title"] not in listed.stdout]
+    assert listed.stderr.startswith("Files are looked for in the folders of SPARRING_DATA (not set) and in /")
+    assert listed.stderr.endswith("/data.\n")
 
 
 def test_retrievers(sparring, engines, tmp_path):
@@ -480,8 +490,27 @@ def test_no_suite(sparring, tmp_path):
     A suite that is not there is refused with those that ship; retrievers without passage sets are no suite.
     """
     assert "'frist': expected a TOML file or one of first" in said(sparring("run", "frist", cwd=tmp_path))
-    assert "retrievers are run with --passages" in said(sparring("run", "BM25()", "TfIdf()", cwd=tmp_path))
+    assert "expected one suite (first" in said(sparring("run", "first", "published", cwd=tmp_path))
     assert "at least one retriever is expected" in said(sparring("run", "--passages", "primer", cwd=tmp_path))
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["scifact"], "scifact is a passage set: sparring run --passages scifact RETRIEVER"),
+        (["BM25() @ CSR()"], "BM25() @ CSR() is a retriever: add --passages NAME"),
+        (["BM25()", "TfIdf()"], "BM25() is a retriever: add --passages NAME"),
+        (["first", "--passages", "primer"], "first is a suite: run it without --passages"),
+        (["mine.toml", "--passages", "primer"], "mine.toml is a suite: run it without --passages"),
+        (["first", "--mode", "fast"], "--mode: expected single, batch or joint, found 'fast'"),
+    ],
+)
+def test_one_thing_in_place_of_another(sparring, tmp_path, arguments, words):
+    """
+    A passage set, a retriever or a suite where another is expected is named for what it is, with the way to run it.
+    """
+    assert words in said(sparring("run", *arguments, cwd=tmp_path))
     assert [] == list(tmp_path.iterdir())
 
 
@@ -524,16 +553,20 @@ def test_options_of_files_without_files(sparring, tmp_path, arguments, words):
 
 def test_options_of_files_beside_a_card(sparring, engines, zoo, tmp_path):
     """
-    Among several sets, those of one's own take the options of files; those with a card are read as it says.
+    Among several sets, those of one's own take the options of files; those with a card are read as it says. A
+    language that has no stemmer is told.
     """
-    sets = ("--passages", "primer", "--passages", "./zoo", "--language", "de")
+    sets = ("--passages", "primer", "--passages", "./zoo", "--language", "vi")
     arguments = ("run", "Same()", *sets, "--plugin", engines, "--rounds", 1, "--mode", "single", "--queries", 5)
 
     ended = sparring(*arguments, "-o", "out", cwd=tmp_path)
 
     rows = table_of(sparring, "out", cwd=tmp_path)
     assert 0 == ended.returncode
-    assert [("primer", "en"), ("zoo", "de")] == [(row["passage_set"], row["language"]) for row in rows]
+    assert [("primer", "en"), ("zoo", "vi")] == [(row["passage_set"], row["language"]) for row in rows]
+    assert ["zoo: no stemmer for 'vi': words are not stemmed"] == [
+        line for line in ended.stderr.splitlines() if "stemmer" in line
+    ]
 
 
 def test_a_wrong_language(sparring, zoo, tmp_path):
@@ -613,6 +646,31 @@ def test_no_run(sparring, tmp_path):
     assert "expected a run folder with run.json" in said(sparring("table", ".", cwd=tmp_path))
     assert "expected a run folder with run.json" in said(sparring("export", ".", "-o", "trec", cwd=tmp_path))
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_folder_of_runs(tmp_path):
+    """
+    A folder that holds runs, and is none, is refused with the newest of them.
+    """
+    for age, name in enumerate(("d", "b", "a", "c")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+        os.utime(tmp_path / name / "run.json", (1_000_000 - age, 1_000_000 - age))
+
+    with pytest.raises(InputError) as refused:
+        cli._read(tmp_path)
+
+    newest = ", ".join(str(tmp_path / name) for name in ("d", "b", "a"))
+    assert f"run {tmp_path}: expected a run folder, found a folder of 4 runs: name one, the newest first: {newest}" == (
+        str(refused.value)
+    )
+
+
+def test_version(sparring, tmp_path):
+    """
+    `--version` is the installed distribution's.
+    """
+    assert f"sparring {metadata.version('sparring')}\n" == sparring("--version", cwd=tmp_path).stdout
 
 
 def test_foreign_folder(sparring, zoo, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from bench.cli import app
+from retrievers.registry import installed, parse
 
 ROOT = Path(__file__).parent.parent
 COMMAND = typer.main.get_command(app)
@@ -114,3 +115,37 @@ def test_lines_are_found(tmp_path, monkeypatch):
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
 
     assert ["sparring a", "sparring b    --c", "sparring d"] == list(shown("page.md"))
+
+
+def plugins(page: str) -> Iterator[tuple[str, str]]:
+    """(file name, source) of every plug-in file that a page shows: a Python block that begins with its name."""
+    for source in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
+        named = re.match(r"# (\w+\.py)\n", source)
+        if named:
+            yield named[1], source
+
+
+@pytest.mark.parametrize("page", ["README.md", "retrievers/README.md"])
+def test_shown_plugins_work(tmp_path, page):
+    """
+    Every plug-in file that a page shows is loaded as --plugin loads it, and what it holds finds passages.
+    """
+    registry = installed()
+    ours = set(registry.entries)
+    for name, source in plugins(page):
+        (tmp_path / name).write_text(source, encoding="utf-8")
+        registry.add_file(tmp_path / name)
+    added = sorted(set(registry.entries) - ours)
+    encoders = [name for group, name in added if group == "encoders"]
+    spellings = [f"{name}()" for group, name in added if group == "retrievers"]
+    spellings += [f"{name}() @ Flat()" for name in encoders]
+    spellings += [f"{encoders[0]}() @ {name}()" for group, name in added if group == "storages"]
+
+    best = []
+    for spelling in spellings:
+        retriever = parse(spelling, registry)
+        retriever.index(["a cat sat here", "a dog ran there", "birds sing at dawn"])
+        best.append(int(retriever.search(["the dog ran"], 2).rows[0, 0]))
+
+    assert spellings
+    assert [1] * len(spellings) == best

@@ -268,6 +268,7 @@ def test_unknown_judgments(tmp_path):
     assert ({"q1": {"d1": 1, "d9": 1}, "q3": {"d9": 1}}, 3) == (some.qrels, some.unknown_judgments)
     assert "'all': expected qrels of its passages and queries, found none among 2" in message
     assert "query 'q8', passage 'd1'" in message
+    assert message.endswith("queries here are q1, q2, ...; passages are d1, d2")
 
 
 # SQuAD
@@ -422,10 +423,21 @@ def test_table_without_queries(tmp_path):
 @pytest.mark.parametrize(
     ("table", "columns", "words"),
     [
-        ("a,b\n1,2\n", Columns(text="body"), ["docs.csv:2", "expected a column 'body', found a, b"]),
-        ("a,text\n1,2\n", Columns(title="head"), ["docs.csv", "expected a column 'head', found a, text"]),
-        ("a,text\n1,2\n", Columns(id="key"), ["docs.csv:2", "expected a column 'key'"]),
+        (
+            "a,b\n1,2\n",
+            Columns(text="body"),
+            ["docs.csv:1:", "expected a column 'body', found a, b: name one with --text"],
+        ),
+        (
+            "a,text\n1,2\n",
+            Columns(title="head"),
+            ["docs.csv:1:", "column 'head', found a, text: name one with --title"],
+        ),
+        ("a,text\n1,2\n", Columns(id="key"), ["docs.csv:1:", "expected a column 'key'", "--id"]),
         ("a,text\n1,2\n3\n", Columns(), ["docs.csv:3", "expected 2 fields as in the header, found 1"]),
+        ("\na,b\n1,2\n", Columns(text="body"), ["docs.csv:2:", "expected a column 'body'"]),
+        ("id;text\n1;x\n", Columns(), ["docs.csv:1:", "found id;text: separated by semicolons? expected commas"]),
+        ("id;text\n1;x, y\n", Columns(), ["docs.csv:2:", "found 2: separated by semicolons? expected commas"]),
         ("a,a,text\n1,2,3\n", Columns(), ["docs.csv:1", "found again: a"]),
         ('text\nx\n"open\nand on\n', Columns(), ["docs.csv:4", "unexpected end of data"]),
         ('text\n"a"b\n', Columns(), ["docs.csv:2", "expected a row of a table"]),
@@ -448,7 +460,7 @@ def test_broken_table(tmp_path, table, columns, words):
     [
         ('{"text": 5}\n', Columns(), ["docs.jsonl:1", "expected text in the column 'text', found 5"]),
         ('{"text": "x", "no": true}\n', Columns(id="no"), ["docs.jsonl:1", "column 'no', found True"]),
-        ('{"text": "x"}\n{"txt": "y"}\n', Columns(), ["docs.jsonl:2", "expected a column 'text', found txt"]),
+        ('{"text": "x"}\n{"txt": "y"}\n', Columns(), ["docs.jsonl:2", "expected a column 'text', found txt: name"]),
         ('{"text": "x"}\n"y"\n', Columns(), ["docs.jsonl:2", "Expected `object`, got `str`"]),
     ],
 )
@@ -459,6 +471,58 @@ def test_broken_json_table(tmp_path, table, columns, words):
     message = table_refusal(tmp_path, table, columns, ".jsonl")
 
     assert [] == [word for word in words if word not in message]
+
+
+def test_json_table_without_titles(tmp_path):
+    """
+    Where no JSON row has the title that was named, it is the file that lacks it, no line.
+    """
+    message = table_refusal(tmp_path, '{"text": "x"}\n{"text": "y"}\n', Columns(title="head"), ".jsonl")
+
+    assert "docs.jsonl: expected a column 'head', found text: name one with --title" in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "q.csv:1: expected a column 'text' or 'query', found qid, question: name one with --query-text"),
+        ({"query_text": "ask"}, "q.csv:1: expected a column 'ask', found qid, question: name one with --query-text"),
+        (
+            {"query_text": "question", "query_id": "no"},
+            "q.csv:1: expected a column 'no', found qid, question: name one with --query-id",
+        ),
+    ],
+)
+def test_queries_without_a_column(tmp_path, columns, words):
+    """
+    A file of queries without the column that is wanted is refused at its header, with the option that names another.
+    """
+    queries = written(tmp_path / "q.csv", "qid,question\nx1,who?\n")
+
+    message = refusal(written(tmp_path / "docs.csv", "text\ncats\n"), Columns(queries=queries, **columns))
+
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "queries here are q1, q2 (no --query-id); passages are 1, 2, ... (no --id)"),
+        ({"query_id": "no"}, "queries here are x, y; passages are 1, 2, ... (no --id)"),
+        ({"query_id": "no", "id": "key"}, "queries here are x, y; passages are a, b, ..."),
+    ],
+)
+def test_judgments_of_other_ids(tmp_path, columns, words):
+    """
+    Where qrels fit nothing, the set's own first ids are shown, and the options of a table that would give others.
+    """
+    queries = written(tmp_path / "q.csv", "no,text\nx,who?\ny,what?\n")
+    judgments = written(tmp_path / "qrels.tsv", "z\ta\t1\n")
+    table = written(tmp_path / "docs.csv", "key,text\na,cats\nb,dogs\nc,birds\n")
+
+    message = refusal(table, Columns(queries=queries, qrels=judgments, **columns))
+
+    assert message.endswith(words)
 
 
 def test_large_field(tmp_path):

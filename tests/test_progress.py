@@ -85,6 +85,33 @@ def test_a_list_of_sets_is_plain_text():
     assert f"4,000  {TAMED} [b] :smile:" in text_of(used)
 
 
+TITLE = "a title of some length " * 8
+
+
+def test_a_pipe_gets_whole_titles():
+    """
+    Where there is no terminal a title is never cut.
+    """
+    used = console()
+
+    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+
+    assert f"zoo      4,000  {TITLE}".rstrip() == text_of(used).splitlines()[1]
+
+
+def test_a_terminal_marks_what_it_cuts():
+    """
+    A title that a terminal has no room for ends in an ellipsis, and no other column is cut.
+    """
+    used = console(terminal=True)
+
+    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+
+    line = text_of(used).splitlines()[1]
+    assert "zoo      4,000  a title" == line[:23]
+    assert (80, "…") == (len(line), line[-1])
+
+
 # The bar
 
 

@@ -111,6 +111,19 @@ def test_canonical_spelling(text, expected):
     assert expected == spell(parse(expected, toys()))
 
 
+@pytest.mark.parametrize(
+    "text", ["Bag(k1=true)", "Bag(k1=-inf)", "Bag(analyser=Tokens)", "Bag(k1=1 + 1)", "Bag(k1=(1]"]
+)
+def test_no_quotes_where_no_text_is_meant(text):
+    """
+    Quotes are proposed for what may be a text, not for a literal of another language, an adapter or a sum.
+    """
+    with pytest.raises(SpellingError) as caught:
+        parse(text, toys())
+
+    assert "quotes round the whole" not in str(caught.value)
+
+
 def test_deep_nesting():
     """
     However deep retrievers nest, a spelling is read and printed in a moment: the work grows with its length alone.
@@ -198,6 +211,16 @@ def test_any_text(text):
     assert type(adapter) in (*KINDS, VectorRetriever)
 
 
+class Typed(Bag):
+    def __init__(self, size=1, mode="plain", low=False):
+        if size < 0 or low + mode:
+            raise ValueError("size was expected to be positive")
+
+
+def quoted(argument: str) -> list[str]:
+    return [f"Did you mean Model({argument}) @ Rows()?", "in double quotes; put single quotes round the whole"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -218,14 +241,24 @@ def test_any_text(text):
         ("42", ["expected a call", "42"]),
         ("Bag(k1=1, k1=2)", ["column 14", "expected k1 once, found k1 again"]),
         ("Bag(k1=1e999)", ["expected a finite number"]),
+        ('Typed(size="large")', ["Typed: size was expected to be a number, found 'large'"]),
+        ("Typed(1, 2)", ["Typed: mode was expected to be a text, found 2"]),
+        ("Typed(low=1)", ["Typed: low was expected to be True or False, found 1"]),
+        ("Typed(size=None)", ["Typed: '<' not supported"]),
+        ("Model(all-MiniLM-L6) @ Rows()", ["column 7", "found all-MiniLM-L6.", *quoted('"all-MiniLM-L6"')]),
+        ("Model(BAAI/bge-v1.5) @ Rows()", ["syntax error", *quoted('"BAAI/bge-v1.5"')]),
+        ("Model( ./model ) @ Rows()", ["syntax error", *quoted(' "./model" ')]),
     ],
 )
 def test_no_spelling(text, words):
     """
     An error names the spelling, what was expected, what was found, and the nearest name.
     """
+    known = toys()
+    known.add(Entry("encoders", "Typed", f"{__name__}:Typed", "toys"))
+
     with pytest.raises(SpellingError) as caught:
-        parse(text, toys())
+        parse(text, known)
 
     assert [] == [word for word in words if word not in str(caught.value)]
 

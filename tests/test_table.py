@@ -314,7 +314,9 @@ def test_markdown_to_the_letter():
 - RankBM25(): timeout: longer than 600 s
 
 """
-        f"{grid.LEGEND} \\{grid.UNRESOLVED}\n\n"
+        "p50, p95: service time of one query, text to ids. MB = 10^6 bytes; ledger, resident are the storage's (an "
+        "engine's are whole). Bold: best of its column. -: not measured. \\<1: growth below 1 MiB, which the system's "
+        "page accounts can not tell from noise.\n\n"
         "A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
         "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"
     ) == text
@@ -470,6 +472,74 @@ def test_flags_are_spelled_out_once():
 
     assert 1 == text.count(f"a: {flag}")
     assert ["A()", "B()"] == [line.split()[0] for line in text.splitlines() if line.rstrip().endswith(" a")]
+
+
+def test_letters_of_flags_stand_in_order():
+    """
+    The letters of a cell's flags stand in alphabetical order, aa after z.
+    """
+    flags = tuple(map(str, range(27)))
+    run = run_of(measurement(flags=flags[::-1][:1]), measurement(flags=flags))
+
+    (found,) = grid.grids([run])
+
+    letters = [line[-1].text.split() for line in found.lines]
+    assert [["a"], ["a", "b", "c"], ["y", "z", "aa"]] == [letters[0], letters[1][:3], letters[1][-3:]]
+
+
+# Under the tables
+
+
+def test_only_what_is_shown_is_explained():
+    """
+    The legend explains the columns and marks that are there, and is left out where there are none.
+    """
+    sizes = run_of(measurement(storage_weight=weight(1_000_000)))
+
+    text = drawn(sizes)
+
+    assert "MB = 10^6 bytes; ledger is the storage's (an engine's is whole)." in text.replace("\n", " ")
+    assert [] == [word for word in ("p50", "p95", "resident", "encoder is", "Bold", "not measured") if word in text]
+    assert "MB" not in drawn(run_of(measurement()))
+
+
+def test_a_narrow_terminal_explains_what_it_shows():
+    """
+    Columns that a terminal has no room for are named, and not explained.
+    """
+    text = " ".join(drawn(run_of(full()), width=80).split())
+
+    assert "p50: service time of one query, text to ids. MB = 10^6 bytes; ledger is the storage's" in text
+
+
+@pytest.mark.parametrize(
+    ("n_queries", "most", "notes"),
+    [
+        (12, 500, ("no p50: 12 queries are timed, 20 are needed", "no p95: 12 queries are timed, 200 are needed")),
+        (495, 25, ("no p95: 25 queries are timed, 200 are needed",)),
+        (199, 500, ("no p95: 199 queries are timed, 200 are needed",)),
+        (495, 500, ()),
+    ],
+)
+def test_too_few_queries_for_a_percentile(n_queries, most, notes):
+    """
+    A percentile that no cell has, for want of queries, has its reason under the table.
+    """
+    p50 = 1.0 if min(n_queries, most) >= 20 else None
+    cells = [measurement(n_queries=n_queries, n_judged=n_queries, single=latency(p50)), failed()]
+
+    (found,) = grid.grids([run_of(*cells, queries=most)])
+
+    assert notes == found.notes[: len(found.notes) - 1]  # the last is why the other failed
+
+
+def test_no_reason_for_a_percentile_that_was_not_asked_for():
+    """
+    Where nothing was timed, or one cell has the percentile, none is said to be missing.
+    """
+    untimed, timed = measurement(n_queries=3), measurement(n_queries=495, single=latency(1.0, 2.0))
+
+    assert [(), ()] == [found.notes for cell in (untimed, timed) for found in grid.grids([run_of(cell, queries=500)])]
 
 
 LONG = 'BiEncoder("all-MiniLM-L6-v2") @ Faiss("HNSW32", efSearch=64)'

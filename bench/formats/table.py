@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +17,14 @@ SUFFIXES = (".csv", ".tsv", ".jsonl")
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
 QUERY_IDS = ("_id", "id", "query_id", "query-id")
 LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
-Row: TypeAlias = dict[str, object]
+
+
+class Row(NamedTuple):
+    """One row that is not blank."""
+
+    place: str  # path:line
+    head: str  # where its columns are named: the place of the header, of a JSON line its own
+    cells: dict[str, object]  # by column
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,14 +52,15 @@ def read(passages: Content, queries: Content, judgments: Content | None, columns
 def _passages(content: Content, columns: Columns) -> Iterator[tuple[str, Passage]]:
     titled = columns.title is None
     seen: dict[str, None] = {}  # as an ordered set
-    for number, (place, row) in enumerate(_rows(content), start=1):
-        titled = titled or columns.title in row
-        seen |= dict.fromkeys(row)
-        passage_id = str(number) if columns.id is None else _cell(row, columns.id, place)
-        title = "" if columns.title is None or row.get(columns.title) is None else _cell(row, columns.title, place)
-        yield place, Passage(passage_id, title, _cell(row, columns.text, place, words=True))
+    for number, row in enumerate(_rows(content), start=1):
+        titled = titled or columns.title in row.cells
+        seen |= dict.fromkeys(row.cells)
+        passage_id = str(number) if columns.id is None else _cell(row, columns.id, "id")
+        title = _optional_cell(row, columns.title) or ""
+        yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True))
     if seen and not titled:  # a JSON line may leave out its title, but not all of them
-        raise InputError(f"{content.path}: expected a column {columns.title!r}, found {', '.join(seen)}")
+        place = str(content.path) if row.head == row.place else row.head
+        raise _missing(place, repr(columns.title), seen, "title")
 
 
 def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
@@ -60,17 +68,18 @@ def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
         for number, (place, line) in enumerate(lines(content), start=1):
             yield place, Query(f"q{number}", line.strip())
         return
-    for number, (place, row) in enumerate(_rows(content), start=1):
+    for number, row in enumerate(_rows(content), start=1):
         if number == 1:
-            text_column = columns.query_text or next((name for name in QUERY_TEXTS if name in row), QUERY_TEXTS[0])
-            id_column = columns.query_id or next((name for name in QUERY_IDS if name in row), None)
-        query_id = f"q{number}" if id_column is None else _cell(row, id_column, place)
-        label = None if row.get("label") is None else _cell(row, "label", place)
-        yield place, Query(query_id, _cell(row, text_column, place, words=True), label)
+            text_column = columns.query_text or next((name for name in QUERY_TEXTS if name in row.cells), None)
+            id_column = columns.query_id or next((name for name in QUERY_IDS if name in row.cells), None)
+        if text_column is None:
+            raise _missing(row.head, " or ".join(map(repr, QUERY_TEXTS)), row.cells, "query_text")
+        query_id = f"q{number}" if id_column is None else _cell(row, id_column, "query_id")
+        query = _cell(row, text_column, "query_text", words=True)
+        yield row.place, Query(query_id, query, _optional_cell(row, "label"))
 
 
-def _rows(content: Content) -> Iterator[tuple[str, Row]]:
-    """Every row that is not blank, its cells by column, with its place."""
+def _rows(content: Content) -> Iterator[Row]:
     suffix = kind(content.path)
     if suffix not in SUFFIXES:
         raise InputError(
@@ -78,12 +87,13 @@ def _rows(content: Content) -> Iterator[tuple[str, Row]]:
             f"found {suffix or 'no suffix'!r}"
         )
     if suffix == ".jsonl":
-        yield from json_lines(content, dict[str, object])
+        for place, cells in json_lines(content, dict[str, object]):
+            yield Row(place, place, cells)
     else:
         yield from _separated_rows(content, tabs=suffix == ".tsv")
 
 
-def _separated_rows(content: Content, *, tabs: bool) -> Iterator[tuple[str, Row]]:
+def _separated_rows(content: Content, *, tabs: bool) -> Iterator[Row]:
     """CSV as RFC 4180 has it; in a TSV a quotation mark is a character like any other."""
     source = io.StringIO(text(content), newline="")
     # strict: an open quotation mark would otherwise swallow the rest of the file without a word.
@@ -100,12 +110,14 @@ def _separated_rows(content: Content, *, tabs: bool) -> Iterator[tuple[str, Row]
             if not any(cell.strip() for cell in cells):
                 continue
             if header is None:
-                header = cells
+                header, head = cells, place
                 _check_header(header, place)
             elif len(cells) != len(header):
-                raise InputError(f"{place}: expected {len(header)} fields as in the header, found {len(cells)}")
+                raise InputError(
+                    f"{place}: expected {len(header)} fields as in the header, found {len(cells)}{_semicolons(header)}"
+                )
             else:
-                yield place, dict(zip(header, cells, strict=True))
+                yield Row(place, head, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise InputError(f"{content.path}:{reader.line_num}: expected a row of a table, found: {error}") from error
     finally:
@@ -118,13 +130,34 @@ def _check_header(header: list[str], place: str) -> None:
         raise InputError(f"{place}: expected every column once, found again: {', '.join(sorted(repeated))}")
 
 
-def _cell(row: Row, column: str, place: str, *, words: bool = False) -> str:
-    """One cell as text: a string, or with `words` unset (ids, labels) also an integer."""
-    if column not in row:
-        raise InputError(f"{place}: expected a column {column!r}, found {', '.join(row)}: name one of these")
-    value = row[column]
+def _semicolons(columns: Iterable[str]) -> str:
+    """What to do about columns that were read as one."""
+    alone = list(columns)
+    return ": separated by semicolons? expected commas" if len(alone) == 1 and ";" in alone[0] else ""
+
+
+def _missing(place: str, expected: str, columns: Iterable[str], field: str) -> InputError:
+    """A column is not there; field: of `Columns`, where another can be named."""
+    remedy = _semicolons(columns) or f": name one with --{field.replace('_', '-')} (in a card, {field})"
+    return InputError(f"{place}: expected a column {expected}, found {', '.join(columns)}{remedy}")
+
+
+def _optional_cell(row: Row, column: str | None) -> str | None:
+    """The cell of a column that not every row has."""
+    return None if column is None or row.cells.get(column) is None else _cell(row, column)
+
+
+def _cell(row: Row, column: str, field: str = "", *, words: bool = False) -> str:
+    """
+    One cell as text: a string, or with `words` unset (ids, titles, labels) also an integer.
+
+    field: of `Columns`, that names the column; needed where the column may not be there.
+    """
+    if column not in row.cells:
+        raise _missing(row.head, repr(column), row.cells, field)
+    value = row.cells[column]
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and not words:
         return str(value)
-    raise InputError(f"{place}: expected text in the column {column!r}, found {value!r}")
+    raise InputError(f"{row.place}: expected text in the column {column!r}, found {value!r}")

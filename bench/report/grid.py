@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
+from bench.latency import QUERIES_PER_TAIL
 from bench.record import Measurement
 from bench.report import rows as flat
 from bench.report.rows import Row
@@ -22,11 +23,7 @@ BEST = "bold green"
 NEVER = 0  # how soon a column is dropped: never; of the others the highest goes first
 STATUS_STYLE = {"over-budget": "yellow", "unsupported": "yellow"}  # refused, not broken
 VERDICT_STYLE = {"ok": "green", "missed": "bold red", "not run": "yellow"}
-LEGEND = (
-    "p50, p95: service time of one query, text to ids. MB = 10^6 bytes; ledger, resident, disk are the storage's "
-    "(an engine's are whole), encoder is what the encoder adds, resident. Bold: best of its column. -: not measured."
-)
-UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
+PERCENTILES = {"single_p50_ms": 50, "single_p95_ms": 95}
 
 Found: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
 
@@ -155,8 +152,9 @@ def _cells(found: Sequence[Found], several: bool) -> Grid:
     if letters:
         columns.append(Column("", opens=True))
         for line, marks in zip(lines, noted, strict=True):
-            line.append(Cell(" ".join(marks), "dim"))
+            line.append(Cell(" ".join(sorted(marks, key=lambda mark: (len(mark), mark))), "dim"))
     notes = [f"{letter}: {text}" for text, letter in letters.items()]
+    notes += [note for key in PERCENTILES if all(row.get(key) is None for row in rows) for note in _too_few(found, key)]
     unknown = max(m.unknown_judgments for _, _, m in found)
     if unknown:
         notes.append(f"judgments that name a passage or query that is not there: {unknown:,}")
@@ -228,6 +226,14 @@ def _text(field: Field, row: Row) -> str:
     return "<1" if field.unresolved and row[field.unresolved] else field.text(value)
 
 
+def _too_few(found: Sequence[Found], key: str) -> list[str]:
+    """Why a percentile was measured nowhere, where queries were timed and were too few for it."""
+    percent = PERCENTILES[key]
+    needed = -(-QUERIES_PER_TAIL * 100 // (100 - percent))
+    few = max((min(m.n_queries, flat.most_timed(run)) for _, run, m in found if m.single is not None), default=needed)
+    return [f"no p{percent}: {few:,} queries are timed, {needed:,} are needed"] if few < needed else []
+
+
 def _letter(index: int) -> str:
     """a, b ... z, aa, ab ..."""
     before, last = divmod(index, 26)
@@ -288,12 +294,3 @@ def _published(runs: Sequence[Run]) -> list[Grid]:
 def _four(value: float | None, sign: str = "") -> str:
     """Four decimals without the leading zero, as figures are published: .6451, +.0012."""
     return MISSING if value is None else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.4f}")
-
-
-def closing(runs: Sequence[Run], drawn: Sequence[Grid], *, by_label: bool) -> Iterator[str]:
-    """The lines under all tables."""
-    if not by_label and drawn:
-        small = any(cell.text == "<1" for grid in drawn for line in grid.lines for cell in line)
-        yield f"{LEGEND} {UNRESOLVED}" if small else LEGEND
-    for name, run in zip(flat.names(runs), runs, strict=True):
-        yield (f"{name}: " if len(runs) > 1 else "") + flat.conditions(run)

@@ -5,28 +5,30 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from bench.report.plain import printable
 from retrievers.contract import spell
 from retrievers.registry import GROUPS, PluginError, Registry
 
+COUNTS = ("passages", "queries", "judgments")  # columns of numbers
+
 
 def print_sets(rows: Sequence[dict[str, object]], console: Console) -> None:
-    """One passage set a line."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    for name in cells[0] if cells else ():
-        heading = name.replace("_", " ")
-        widest = max(len(heading), *(len(row[name]) for row in cells))
-        justify: JustifyMethod = "right" if name in ("passages", "queries", "judgments") else "left"
-        # Only the title may be cut where the terminal is narrow.
-        table.add_column(heading, justify=justify, no_wrap=True, min_width=None if name == "title" else widest)
-    for row in cells:
-        table.add_row(*map(Text, row.values()))
-    console.print(table)
+    """One passage set a line, whole; only a terminal cuts it where it is narrow, with an ellipsis."""
+    lines = [[name.replace("_", " ") for name in row] for row in rows[:1]]
+    lines += [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        fields = (
+            cell.rjust(width) if heading in COUNTS else cell.ljust(width)
+            for heading, cell, width in zip(lines[0], line, widths, strict=True)
+        )
+        text = Text("  ".join(fields).rstrip(), "" if number else "bold")
+        if console.is_terminal:
+            text.truncate(console.width, overflow="ellipsis")
+        console.print(text, soft_wrap=True)
 
 
 def _cell(value: object) -> str:

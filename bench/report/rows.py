@@ -6,6 +6,7 @@ What was not measured is None, never 0. Times are milliseconds or seconds and si
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -169,6 +170,11 @@ def primary(run: Run) -> str | None:
 def baseline(run: Run) -> str | None:
     """The retriever that the run's suite compares with."""
     return msgspec.convert(run.record.suite.get("baseline"), str | None)
+
+
+def most_timed(run: Run) -> int:
+    """How many queries of a passage set the run's suite times at most; without end where it does not say."""
+    return msgspec.convert(run.record.suite.get("queries", sys.maxsize), int)
 
 
 def names(runs: Sequence[Run]) -> list[str]:

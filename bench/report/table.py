@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv as csv_files
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import wrap
 from typing import TypeVar
@@ -23,11 +23,40 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report import rows as flat
-from bench.report.grid import BEST, HEAD_WIDTH, NAME_WIDTH, NEVER, Cell, Column, Grid, closing, grids
+from bench.report.grid import BEST, HEAD_WIDTH, MISSING, NAME_WIDTH, NEVER, Cell, Column, Grid, grids
 from bench.report.plain import printable
 from bench.store import Run
 
 _Part = TypeVar("_Part")
+UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
+
+
+# Under the tables
+
+
+def _legend(shown: Sequence[Grid]) -> str:
+    """What the columns and marks of these tables mean; empty where they have none to explain."""
+    heads = {column.head for grid in shown for column in grid.columns}
+    cells = [cell for grid in shown for line in grid.lines for cell in line]
+    times = [name for name in ("p50", "p95") if f"{name} ms" in heads]
+    storages = [name for name in ("ledger", "resident", "disk") if f"{name} MB" in heads]
+    are = "are" if len(storages) > 1 else "is"
+    sizes = [f"{', '.join(storages)} {are} the storage's (an engine's {are} whole)"] if storages else []
+    sizes += ["encoder is what the encoder adds, resident"] if "encoder MB" in heads else []
+    said = [f"{', '.join(times)}: service time of one query, text to ids."] if times else []
+    said += [f"MB = 10^6 bytes; {', '.join(sizes)}."] if sizes else []
+    said += ["Bold: best of its column."] if any(cell.style == BEST for cell in cells) else []
+    said += ["-: not measured."] if any(cell.text == MISSING for cell in cells) else []
+    said += [UNRESOLVED] if any(cell.text == "<1" for cell in cells) else []
+    return " ".join(said)
+
+
+def _closing(runs: Sequence[Run], shown: Sequence[Grid], *, by_label: bool) -> Iterator[str]:
+    """The lines under all tables; shown: the tables with the columns that there was room for."""
+    if not by_label and (explained := _legend(shown)):
+        yield explained
+    for name, run in zip(flat.names(runs), runs, strict=True):
+        yield (f"{name}: " if len(runs) > 1 else "") + flat.conditions(run)
 
 
 # In a terminal
@@ -35,13 +64,14 @@ _Part = TypeVar("_Part")
 
 def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False) -> None:
     """Draw the tables of some runs, as wide as the console allows."""
-    drawn = grids(runs, by_label=by_label)
-    for grid in drawn:
+    shown = []
+    for grid in grids(runs, by_label=by_label):
         console.print(Text(printable(grid.title), "bold"))
         rest: Grid | None = grid
         while rest is not None and rest.columns:
-            table, rest = _fitted(rest, console)
+            table, fitted, rest = _fitted(rest, console)
             console.print(table)
+            shown.append(fitted)
             if rest is not None and not grid.goes_on:
                 heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
                 console.print(Text(f"no room for {heads}: widen the terminal, or ask for --markdown or --json", "dim"))
@@ -49,22 +79,23 @@ def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False) -
         for note in grid.notes:
             console.print(Text(printable(note), "dim"))
         console.print()
-    for line in closing(runs, drawn, by_label=by_label):
+    for line in _closing(runs, shown, by_label=by_label):
         console.print(Text(printable(line), "dim"))
 
 
-def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid | None]:
-    """The table with as many columns as there is room for, and a grid of the columns that had none."""
+def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid, Grid | None]:
+    """The table with as many columns as there is room for, its grid, and a grid of the columns that had none."""
     order = sorted((i for i, c in enumerate(grid.columns) if c.drop), key=lambda i: (grid.columns[i].drop, i))
     keep_one = 1 if grid.goes_on else 0
     attempts = [(len(order), False), *((kept, True) for kept in range(len(order), keep_one - 1, -1))]
     for kept, split in attempts:
-        table = _drawn(grid, set(order[kept:]), split=split)
+        dropped = set(order[kept:])
+        fitted = _without(grid, dropped)
+        table = _drawn(fitted, split=split)
         unbounded = console.options.update(max_width=10_000)
         if Width.get(console, unbounded, table).maximum <= console.width:
             break
-    dropped = set(order[kept:])
-    return table, _without(grid, set(order) - dropped) if dropped else None
+    return table, fitted, _without(grid, set(order) - dropped) if dropped else None
 
 
 def _without(grid: Grid, columns: set[int]) -> Grid:
@@ -74,8 +105,7 @@ def _without(grid: Grid, columns: set[int]) -> Grid:
     return replace(grid, columns=left(grid.columns), lines=tuple(left(line) for line in grid.lines))
 
 
-def _drawn(grid: Grid, dropped: set[int], *, split: bool) -> Table:
-    shown = _without(grid, dropped)
+def _drawn(shown: Grid, *, split: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="")
     for column in shown.columns:
         table.add_column(
@@ -144,7 +174,7 @@ def markdown(runs: Sequence[Run], *, by_label: bool = False) -> str:
             blocks.append("\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body)))
         if grid.notes:
             blocks.append("\n".join(f"- {_escaped(note)}" for note in grid.notes))
-    blocks += [_escaped(line) for line in closing(runs, drawn, by_label=by_label)]
+    blocks += [_escaped(line) for line in _closing(runs, drawn, by_label=by_label)]
     return "\n\n".join(blocks) + "\n"
 
 
