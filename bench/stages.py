@@ -83,8 +83,8 @@ def encode(job: Job, made: Made) -> StageResult:
 
     nonzeros = check_vectors(vectors, len(passages), "passages")
     check_vectors(query_vectors, len(queries), "queries")
-    matrices.save(out, "passages", vectors)  # type: ignore[arg-type]  # checked above
-    matrices.save(out, "queries", query_vectors)  # type: ignore[arg-type]  # checked above
+    matrices.save(out, "passages", vectors)
+    matrices.save(out, "queries", query_vectors)
     disk_bytes = None
     if isinstance(encoder, Persistent):
         disk_bytes = adapters.save(encoder, out / "encoder")

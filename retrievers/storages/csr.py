@@ -87,4 +87,5 @@ def sparse_rows(vectors: Vectors) -> csr_array:
 
 
 def index_type(n: int, dims: int, nonzeros: int) -> np.dtype[np.int32 | np.int64]:
-    return np.dtype(get_index_dtype(maxval=max(n, dims, nonzeros)))
+    smallest: np.dtype[np.int32 | np.int64] = np.dtype(get_index_dtype(maxval=max(n, dims, nonzeros)))
+    return smallest
