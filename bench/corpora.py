@@ -40,6 +40,11 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] | None = None  # one a query: what it tests
     clusters: tuple[str, ...] | None = None  # one a query: queries on one paragraph (or article) are one cluster
     merged: dict[str, str] = {}  # id of a passage dropped as an exact duplicate -> id of the one kept
+    answers: tuple[tuple[str, ...], ...] | None = None  # one a query: texts that answer it
+    passage_rows: tuple[int, ...] | None = None  # position of each passage among the files' n_file_passages
+    query_rows: tuple[int, ...] | None = None  # the same of each query
+    n_file_passages: int = 0
+    n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
 
 
@@ -206,17 +211,19 @@ def _assemble(
             f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
             f"correct {'`language` in its card' if isinstance(origin, Card) else '--language'}"
         )
-    kept: dict[str, str] = {}  # text -> id of the first passage that has it
+    kept: dict[str, tuple[int, str]] = {}  # text -> row and id of the first passage that has it
     merged = {}
-    for passage in collection.passages:
-        first = kept.setdefault(_joined(passage, join), passage.id)
+    for row, passage in enumerate(collection.passages):
+        _, first = kept.setdefault(_joined(passage, join), (row, passage.id))
         if first != passage.id:
             merged[passage.id] = first
-    queries = collection.queries
+    asked = list(enumerate(collection.queries))
     qrels, unknown = None, 0
     if collection.judgments is not None:
         qrels, unknown = _graded(collection.judgments, collection, merged, name, columns)
-        queries = [query for query in queries if query.id in qrels]
+        asked = [(row, query) for row, query in asked if query.id in qrels]
+    queries = [query for _, query in asked]
+    answers = collection.answers
     passage_set = PassageSet(
         name=name,
         title=origin.title,
@@ -224,14 +231,19 @@ def _assemble(
         licence=origin.licence,
         citation=origin.citation,
         sha256="",
-        passage_ids=tuple(kept.values()),
+        passage_ids=tuple(passage_id for _, passage_id in kept.values()),
         passages=tuple(kept),
         query_ids=tuple(query.id for query in queries),
         queries=tuple(query.text for query in queries),
         qrels=qrels,
         labels=tuple(query.label or "" for query in queries) if any(query.label for query in queries) else None,
         clusters=_clustered(queries, qrels, collection.articles, clusters, name),
+        answers=None if answers is None else tuple(answers.get(query.id, ()) for query in queries),
         merged=merged,
+        passage_rows=tuple(row for row, _ in kept.values()),
+        query_rows=tuple(row for row, _ in asked),
+        n_file_passages=len(collection.passages),
+        n_file_queries=len(collection.queries),
         unknown_judgments=unknown,
     )
     return msgspec.structs.replace(passage_set, sha256=_fingerprint(passage_set))
@@ -301,16 +313,18 @@ def _clustered(
 
 def _fingerprint(passage_set: PassageSet) -> str:
     """
-    SHA-256 of ids, texts, queries, qrels and labels as JSON.
+    SHA-256 of ids, texts, queries, qrels, labels and answers as JSON.
 
     The order of passages and queries counts (it decides ties and samples), the order of judgments does not.
     """
-    parts = (
+    parts: list[object] = [
         passage_set.passage_ids,
         passage_set.passages,
         passage_set.query_ids,
         passage_set.queries,
         passage_set.qrels,
         passage_set.labels,
-    )
+    ]
+    if passage_set.answers is not None:
+        parts.append(passage_set.answers)
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()

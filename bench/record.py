@@ -1,22 +1,27 @@
 """
 The records: what one stage measured, what one cell came to, and where it was measured.
 
-History of the formats (a field added or changed is a new tag, a line here, and a pure `upgrade` function; an old file
+History of the formats (a field added or changed is a new tag, a line here, and a pure function in UPGRADES; an old file
 of each version stays in tests/):
 
 measurement/1, stage/1, environment/1, run/1    the first
+measurement/2    `origin` and `ceilings`: hits found elsewhere, and what a measure could reach at best
+run/2            `command` and `columns`: how the passage sets were named and read
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
 Stage: TypeAlias = Literal["encode", "ask", "build", "serve", "joint"]
 Fact: TypeAlias = str | int | float | None
+Record = TypeVar("Record", bound=msgspec.Struct)
+Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it
 
 UNTRIED: tuple[Status, ...] = ("over-budget", "unsupported")  # refused by design: no failure, and not tried again
 
@@ -117,12 +122,13 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/1",
+    tag="measurement/2",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
     cell: str  # hash of passage set, resolved spelling and conditions
     suite: str
+    origin: str | None = None  # where hits that were imported came from; None: found and measured here
     passage_set: str
     passage_set_sha256: str
     language: str
@@ -159,6 +165,7 @@ class Measurement(
     quality: dict[str, float | None] | None
     quality_by_label: dict[str, dict[str, float]] | None
     label_counts: dict[str, int] | None
+    ceilings: dict[str, float] | None = None  # measure -> its value if every query's own passage were found first
     tie_rate: float | None  # tie_rate@k
     overlap_with_exact: float | None  # overlap@10 with an exact storage of the same encoder
     overlap_with_baseline: float | None  # overlap@10 with the suite's baseline; agreement, not quality
@@ -189,7 +196,7 @@ class Measurement(
     files: dict[str, str]  # what -> path in the run folder
 
 
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/1"):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/2"):
     """What a run folder was made from: decides whether the same suite resumes in it or another is refused."""
 
     suite_sha256: str
@@ -198,6 +205,27 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     plugins: tuple[str, ...]  # path and sha256 of each file
     identities: dict[str, str | None] = {}  # "set: retriever" -> hash of models and code; None: it could not be made
     made: str  # date and time, UTC
+    command: tuple[str, ...] = ()  # the command line, as it was given
+    columns: dict[str, str | None] | None = None  # how one's own files were read
+
+
+def _first_measurement(content: Content) -> Content:
+    return content | {"schema": "measurement/2", "origin": None, "ceilings": None}
+
+
+def _first_run(content: Content) -> Content:
+    return content | {"schema": "run/2", "command": [], "columns": None}
+
+
+UPGRADES: Mapping[str, Callable[[Content], Content]] = {"measurement/1": _first_measurement, "run/1": _first_run}
+
+
+def decode(content: bytes, kind: type[Record]) -> Record:
+    """A record of whatever version as the present one; msgspec.DecodeError or UnicodeDecodeError where it is none."""
+    found = msgspec.json.decode(content)
+    while isinstance(found, dict) and found.get("schema") in UPGRADES:
+        found = UPGRADES[found["schema"]](found)
+    return msgspec.convert(found, kind)
 
 
 def digest(value: object) -> str:

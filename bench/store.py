@@ -22,14 +22,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from bench.corpora import PassageSet
 from bench.errors import InputError
-from bench.record import Environment, Measurement, RunRecord, StageResult
+from bench.record import Environment, Measurement, Record, RunRecord, StageResult, decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
@@ -39,7 +38,6 @@ RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
     "measurements.jsonl",
     "lock",
 )
-Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 class FinishedStage(msgspec.Struct, frozen=True):
@@ -88,7 +86,9 @@ def read_set(folder: Path, name: str) -> PassageSet:
 
 def write_set(folder: Path, passage_set: PassageSet) -> None:
     """Keep a passage set beside its hits, without its texts: those are the collection's."""
-    bare = msgspec.structs.replace(passage_set, passages=(), queries=())
+    bare = msgspec.structs.replace(
+        passage_set, passages=(), queries=(), answers=None, passage_rows=None, query_rows=None
+    )
     write_whole(set_file(folder, passage_set.name), msgspec.json.encode(bare))
 
 
@@ -98,7 +98,7 @@ def set_file(folder: Path, name: str) -> Path:
 
 def _read(path: Path, kind: type[Record]) -> Record:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decode(path.read_bytes(), kind)
     except OSError as error:
         raise InputError(f"{path}: can not be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -111,11 +111,10 @@ def lines(path: Path, kind: type[Record]) -> list[Record]:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
-    decoder = msgspec.json.Decoder(kind)
     records = []
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
         try:
-            records.append(decoder.decode(line))
+            records.append(decode(line, kind))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}:{number}: expected {kind.__name__}, found: {error}") from error
     return records

@@ -46,6 +46,7 @@ class Collection(NamedTuple):
     queries: list[Query]
     judgments: list[Judgment] | None  # None: no qrels
     articles: dict[str, str] | None = None  # query id -> the article it was written on, where the format knows
+    answers: dict[str, tuple[str, ...]] | None = None  # query id -> texts that answer it, where the format knows
 
 
 Item = TypeVar("Item", Passage, Query)
