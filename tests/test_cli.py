@@ -18,6 +18,8 @@ import pytest
 from conftest import KNOWN, PASSAGES, write_set
 
 from bench import cli
+from bench.commands import read_run
+from bench.commands.run import _dated
 from bench.errors import InputError
 
 # Other programs rely on these keys (design, section 8).
@@ -619,7 +621,7 @@ def test_a_dated_folder_that_is_taken(tmp_path, monkeypatch):
 
     found = []
     for _ in range(3):
-        found.append(cli._dated("first", now))
+        found.append(_dated("first", now))
         found[-1].mkdir(parents=True)
 
     assert [f"results/2026-01-02-030405-first{number}" for number in ("", "-2", "-3")] == list(map(str, found))
@@ -658,7 +660,7 @@ def test_a_folder_of_runs(tmp_path):
         os.utime(tmp_path / name / "run.json", (1_000_000 - age, 1_000_000 - age))
 
     with pytest.raises(InputError) as refused:
-        cli._read(tmp_path)
+        read_run(tmp_path)
 
     newest = ", ".join(str(tmp_path / name) for name in ("d", "b", "a"))
     assert f"run {tmp_path}: expected a run folder, found a folder of 4 runs: name one, the newest first: {newest}" == (

@@ -55,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.export": RUNS,
     "bench.compare": (*RUNS, "bench.statistics"),
     "bench.report": (*RUNS, "bench.statistics", "bench.compare", "retrievers"),
+    "bench.commands": ("bench", "retrievers"),
     "bench.cli": ("bench", "retrievers"),
     "retrievers": (),
     "retrievers.contract": (),

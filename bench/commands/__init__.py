@@ -1,0 +1,62 @@
+"""
+The commands of `sparring`, one module each, and what several of them share.
+
+Nothing heavy is imported before a command needs it: `sparring --help` reads every module here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.store import Run
+    from retrievers.registry import Registry
+
+OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+NEWEST = 3  # runs that are named where one has to be chosen
+PIPE_WIDTH = 120  # columns of a table that is no terminal's
+
+Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
+
+
+def standard_output() -> Console:
+    """Standard output as wide as the terminal; where there is none, wide enough for a table."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def echo_json(rows: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(rows).decode())
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder; InputError for a folder of runs names the newest of them."""
+    from bench import store
+    from bench.errors import InputError
+
+    inside = {path.parent: path.stat().st_mtime for path in folder.glob(f"*/{store.RUN}")}
+    if inside and not (folder / store.RUN).is_file():
+        newest = ", ".join(map(str, sorted(inside, key=lambda run: -inside[run])[:NEWEST]))
+        found = f"a folder of {len(inside)} runs"
+        raise InputError(f"run {folder}: expected a run folder, found {found}: name one, the newest first: {newest}")
+    return store.read(folder)
+
+
+def registry_with(plugins: list[Path] | None) -> Registry:
+    from retrievers.registry import installed
+
+    registry = installed()
+    for path in plugins or []:
+        registry.add_file(path)
+    return registry

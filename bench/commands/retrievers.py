@@ -1,0 +1,18 @@
+"""`sparring retrievers`: the adapters that can be spelled."""
+
+from __future__ import annotations
+
+from bench.commands import Json, Plugin, echo_json, registry_with
+
+
+def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
+    """List the encoders, storages, retrievers and analysers that can be spelled, with their options."""
+    from rich.console import Console
+
+    from bench.report.lists import adapters, print_adapters
+
+    rows = adapters(registry_with(plugin))
+    if as_json:
+        echo_json(rows)
+    else:
+        print_adapters(rows, Console())

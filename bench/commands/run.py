@@ -1,0 +1,158 @@
+"""`sparring run`: a suite, or retrievers on passage sets."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import CELL_FAILED, INTERRUPTED, OK, Plugin, registry_with, standard_output
+
+if TYPE_CHECKING:
+    from bench.formats.table import Columns
+    from bench.suite import Suite
+
+
+def run(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'."),
+    ] = None,
+    passages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--passages", help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table; repeatable."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The run folder; the same suite resumes.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' text.")] = None,
+    title: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' titles.")] = None,
+    identifier: Annotated[str | None, typer.Option("--id", help="Of a table: the column of the passages' ids.")] = None,
+    queries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queries", help="Of a table: the file of queries. A number: how many queries are timed at most."
+        ),
+    ] = None,
+    query_text: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")] = None,
+    query_id: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of asking and serving.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of samples and order.")] = None,
+    mode: Annotated[list[str] | None, typer.Option(help="single, batch, joint; repeatable.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.001, help="Limit of time of one stage.")] = None,
+    memory: Annotated[str | None, typer.Option(help='Limit of memory of one stage, "8GB".')] = None,
+    plugin: Plugin = None,
+) -> None:
+    """Run a suite, or retrievers on passage sets, and print the table."""
+    from rich.console import Console
+
+    from bench import cache, corpora, store, suite
+    from bench.report import table as tables
+    from bench.report.agreement import disagreements
+    from bench.report.plain import printable
+    from bench.report.progress import shown
+    from retrievers.analysers import unstemmed
+
+    numbers, file = _numbers(queries or [])
+    changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
+    limits = {"seconds": seconds, "memory": memory}
+    chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
+    own = {"text": text, "title": title, "id": identifier, "language": language, "qrels": str(qrels) if qrels else None}
+    asked = {"queries": file, "query_text": query_text, "query_id": query_id}
+    columns = _columns(own | asked, passages or [])
+    registry = registry_with(plugin)
+    sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
+    cache.prepared()
+    folder = output or _dated(chosen.name, datetime.datetime.now())
+    console = standard_output()
+    with shown(Console(stderr=True)) as progress:
+        from bench.run import run as run_suite
+
+        for passage_set in sets:
+            if passage_set.unknown_judgments:
+                said = "judgments that name a passage or query that is not there"
+                progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
+            if unstemmed(passage_set.language):
+                said = f"no stemmer for {passage_set.language!r}: words are not stemmed"
+                progress.says(f"{passage_set.name}: {said}")
+        try:
+            outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
+        except KeyboardInterrupt:
+            progress.says(f"stopped; the same command with -o {folder} goes on from here")
+            raise typer.Exit(INTERRUPTED) from None
+    done = [store.read(folder)]
+    tables.terminal(done, console)
+    disagreements(done[0], sets, console)
+    typer.echo(
+        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
+        f"records in {printable(str(folder))}",
+        err=True,
+    )
+    raise typer.Exit(CELL_FAILED if outcome.failed else OK)
+
+
+def _suite(what: list[str], passages: list[str]) -> Suite:
+    from bench import cards, suite
+
+    suites = [name for name in what if "(" not in name and (name in suite.shipped() or name.endswith(".toml"))]
+    sets = [name for name in what if name in cards.names() and name not in suites and not Path(name).is_file()]
+    spelled = [name for name in what if "(" in name and not Path(name).is_file()]
+    if passages:
+        if not what:
+            raise typer.BadParameter("with --passages, at least one retriever is expected: 'BM25() @ CSR()'")
+        if suites:
+            raise typer.BadParameter(f"{suites[0]} is a suite: run it without --passages")
+        return suite.from_retrievers(passages, what)
+    if sets:
+        raise typer.BadParameter(f"{sets[0]} is a passage set: sparring run --passages {sets[0]} RETRIEVER")
+    if spelled:
+        raise typer.BadParameter(f"{spelled[0]} is a retriever: add --passages NAME")
+    if len(what) != 1:
+        raise typer.BadParameter(
+            f"expected one suite ({', '.join(suite.shipped())}, or a TOML file), found {len(what)}; "
+            "retrievers are run with --passages"
+        )
+    return suite.load(what[0])
+
+
+def _numbers(values: list[str]) -> tuple[int | None, str | None]:
+    """`--queries` takes a number (how many are timed) and a file (what is asked): (number, file)."""
+    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]+", value)]
+    files = [value for value in values if not re.fullmatch(r"[0-9]+", value)]
+    if len(numbers) > 1 or len(files) > 1:
+        raise typer.BadParameter("--queries takes one file and one number at most")
+    return next(iter(numbers), None), next(iter(files), None)
+
+
+def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns | None:
+    """How one's own files are read; None where nothing was said. InputError where no own file is there to take it."""
+    from bench.corpora import Columns, has_card
+    from bench.errors import InputError
+
+    named = {name: value for name, value in given.items() if value is not None}
+    if not named:
+        return None
+    if all(map(has_card, passages)):  # a suite names no --passages
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise InputError(
+            f"{options}: expected only with --passages and a path to one's own files, found "
+            f"{', '.join(passages) or 'a suite'}: leave {options} out, or give such a path"
+        )
+    return Columns(**named)
+
+
+def _dated(name: str, now: datetime.datetime) -> Path:
+    """results/<date>-<name>, which git ignores; where that is taken, -2, -3 ... is added."""
+    first = Path("results") / f"{now:%Y-%m-%d-%H%M%S}-{name}"
+    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(place for place in chain((first,), numbered) if not place.exists())
