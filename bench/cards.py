@@ -22,9 +22,10 @@ from bench.errors import InputError
 from bench.formats.files import Content, read, text
 from bench.formats.table import Columns
 
-Role: TypeAlias = Literal["passages", "queries", "qrels"]
+Role: TypeAlias = Literal["passages", "queries", "qrels", "distractors"]
 Clusters: TypeAlias = Literal["paragraph", "article"]
 Join: TypeAlias = Literal["title text", "text"]
+ALONE = ("medquad", "pubmedqa")  # formats of one file, that holds passages, queries and qrels
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -34,13 +35,16 @@ class CardFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     path: str  # relative to a data folder, with slashes
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     bytes: Natural
-    role: Role = "passages"  # the SQuAD format keeps all three in its passages
-    urls: tuple[str, ...] = ()
+    role: Role = "passages"  # which keep all three in some formats; of distractors (SQuAD) the passages alone count
+    urls: tuple[Annotated[str, msgspec.Meta(pattern="^https?://")], ...] = ()  # `sparring fetch` tries them in order
+    member: str | None = None  # where it lies in the archive (.zip, .tar.gz) that each URL gives
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"expected a path inside a data folder, found {self.path!r}")
+        if self.member is not None and not self.urls:
+            raise ValueError(f"expected urls of the archive that has the member {self.member!r}, found none")
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +63,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     language: str  # ISO 639-1
     licence: str
     citation: str  # BibTeX, or a sentence
-    format: Literal["beir", "squad", "table"]
+    format: Literal["beir", "cacm", "medquad", "pubmedqa", "smart", "squad", "table", "trec"]
     files: tuple[CardFile, ...]
     counts: Counts
     join: Join = "title text"  # a passage is title + " " + text where it has a title
@@ -70,8 +74,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         roles = [file.role for file in self.files]
         if self.format == "squad":
-            if set(roles) != {"passages"}:
-                raise ValueError(f"expected only files of passages in the format squad, found {roles}")
+            if "passages" not in roles or set(roles) - {"passages", "distractors"}:
+                raise ValueError(f"expected only files of passages, or distractors, in the format squad, found {roles}")
+        elif self.format in ALONE:
+            if roles != ["passages"]:
+                raise ValueError(f"expected one file of passages in the format {self.format}, found {roles}")
         elif sorted(roles) not in (["passages", "queries"], ["passages", "qrels", "queries"]):
             raise ValueError(f"expected one file of passages, one of queries and at most one of qrels, found {roles}")
 
@@ -110,7 +117,7 @@ def read_card(path: Path) -> Card:
     """The card in a file; InputError names the file and the key that is unknown, missing or of another type."""
     try:
         return msgspec.convert(tomllib.loads(text(read(path))), Card)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:  # as in suite.parse
         raise InputError(f"{path}: expected a card (datasets/README.md describes it), found: {error}") from error
 
 
@@ -121,42 +128,51 @@ def contents(found: Card, role: Role, beside: Path) -> list[Content]:
     Raises InputError for a file that is nowhere (naming every folder that was looked at), and for one whose size or
     hash is not the card's.
     """
-    return [_verified(file, beside) for file in found.files if file.role == role]
+    return [_verified(file, _find(file.path, found, beside)) for file in found.files if file.role == role]
 
 
 def at_hand(found: Card) -> bool:
     """Whether every file of a card lies in a data folder; none is read."""
-    return all(_search(file.path, folders()) is not None for file in found.files)
+    return all(search(file.path, folders()) is not None for file in found.files)
 
 
-def _verified(file: CardFile, beside: Path) -> Content:
-    content = read(_find(file.path, beside))
-    facts = (
-        ("bytes", file.bytes, len(content.data)),
-        ("sha256", file.sha256, hashlib.sha256(content.data).hexdigest()),
-    )
-    for fact, expected, found in facts:
-        if expected != found:
-            raise InputError(
-                f"{content.path}: expected {fact} {expected} of its (uncompressed) content, found {found}: "
-                f"another version, or damaged; get the original file, or correct the card where it is yours"
-            )
+def search(path: str, places: Sequence[Path]) -> Path | None:
+    """The first of `path` and `path.gz` in data folders."""
+    candidates = (candidate for place in places for candidate in (place / path, place / f"{path}.gz"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def difference(file: CardFile, data: bytes) -> str:
+    """What of uncompressed content is not what the card says of its file, as a phrase; empty where all is."""
+    facts = (("bytes", file.bytes, len(data)), ("sha256", file.sha256, hashlib.sha256(data).hexdigest()))
+    found = (f"{fact} {card} of its (uncompressed) content, found {here}" for fact, card, here in facts if card != here)
+    return next(found, "")
+
+
+def _verified(file: CardFile, path: Path) -> Content:
+    content = read(path)
+    wrong = difference(file, content.data)
+    if wrong:
+        raise InputError(
+            f"{path}: expected {wrong}: "
+            f"another version, or damaged; get the original file, or correct the card where it is yours"
+        )
     return content
 
 
-def _find(path: str, beside: Path) -> Path:
+def _find(path: str, card_of_it: Card, beside: Path) -> Path:
     """The first of `path` and `path.gz` in the data folders."""
     places = list(dict.fromkeys([*folders(), beside.absolute()]))
-    found = _search(path, places)
+    found = search(path, places)
     if found is not None:
         return found
     looked = "\n".join(f"  {place}{'' if place.is_dir() else ' (no such folder)'}" for place in places)
     raise InputError(
         f"{path}: expected this file, or {path}.gz, in a data folder, found it in none of\n{looked}\n"
-        f"set SPARRING_DATA to the folder that holds it"
+        f"set SPARRING_DATA to the folder that holds it, or get it: sparring fetch {_asked_as(card_of_it)}"
     )
 
 
-def _search(path: str, places: Sequence[Path]) -> Path | None:
-    candidates = (candidate for place in places for candidate in (place / path, place / f"{path}.gz"))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+def _asked_as(found: Card) -> str:
+    """The name by which a card is asked for; that of no shipped card is its file's."""
+    return next((name for name in names() if card(name) == found), "CARD.toml")

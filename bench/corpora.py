@@ -5,20 +5,43 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from bench.cards import Card, Clusters, Counts, Join, card, contents, names, read_card, shipped
 from bench.errors import InputError
-from bench.formats import Collection, Judgment, Passage, Query, beir, squad, table
+from bench.formats import (
+    Collection,
+    Judgment,
+    Passage,
+    Query,
+    beir,
+    cacm,
+    hdf5,
+    medquad,
+    pubmedqa,
+    smart,
+    squad,
+    table,
+    trec,
+)
 from bench.formats.files import Content, kind, read
 from bench.formats.table import Columns
 
-__all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "load", "names", "text_bytes"]
+__all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "load", "name_of", "names", "text_bytes"]
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639
+NO_LANGUAGE = "zxx"  # ISO 639-3 for what holds none
+# Readers of a card's format: of one file that holds all; of passages, queries and, maybe, qrels in files of their own.
+ALONE: dict[str, Callable[[Content], Collection]] = {"medquad": medquad.read, "pubmedqa": pubmedqa.read}
+APART: dict[str, Callable[[Content, Content, Content | None], Collection]] = {
+    "beir": beir.read,
+    "cacm": cacm.read,
+    "smart": smart.read,
+    "trec": trec.read,
+}
 SHOWN_IDS = 2  # of passages and of queries, beside judgments that fit none
 LONGEST_NAME = 150  # bytes of a set's name: files are called by it, and a file system takes 255 of theirs
 
@@ -46,6 +69,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     n_file_passages: int = 0
     n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
+    vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
 
 
 def load(name: str, *, columns: Columns | None = None) -> PassageSet:
@@ -53,8 +77,8 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     The passage set of a card's name, of a card's file (.toml), or of one's own files.
 
     Own files are a BEIR folder (of `columns` its qrels and language count), a SQuAD-style .json (its language) or a
-    table of passages (.csv, .tsv, .jsonl) whose columns, queries and qrels `columns` names; each also with .gz. A name
-    goes before a path: a folder called like a card is `./scifact`.
+    table of passages (.csv, .tsv, .jsonl, .parquet) whose columns, queries and qrels `columns` names; each also with
+    .gz. An .hdf5 file holds vectors and no text. A name goes before a path: a folder called like a card is `./scifact`.
 
     Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
     """
@@ -72,14 +96,18 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
         return _own(path, squad.read([read(path)]), columns_or_default, clusters="paragraph")
     if suffix in table.SUFFIXES:
         return _from_table(path, columns_or_default)
+    if suffix in hdf5.SUFFIXES:
+        return _from_vectors(path, columns_or_default)
     raise InputError(
-        f"{path}: expected a BEIR folder, a SQuAD-style .json or a table ({', '.join(table.SUFFIXES)}), "
-        f"found {'a file that ends otherwise' if path.exists() else 'nothing of that name'}"
+        f"{path}: expected a BEIR folder, a SQuAD-style .json, a table ({', '.join(table.SUFFIXES)}) or "
+        f"vectors (.hdf5), found {'a file that ends otherwise' if path.exists() else 'nothing of that name'}"
     )
 
 
 def text_bytes(passage_set: PassageSet) -> int:
-    """Bytes of the passages' text as UTF-8."""
+    """Bytes of the passages' text as UTF-8; 0 of vectors without text."""
+    if passage_set.vectors is not None:
+        return 0
     return sum(len(passage.encode()) for passage in passage_set.passages)
 
 
@@ -88,10 +116,15 @@ def has_card(name: str) -> bool:
     return not _is_path(name) or kind(Path(name)) == ".toml"
 
 
+def name_of(name: str) -> str:
+    """The name of the set that `load(name)` gives; nothing is read."""
+    return _name(Path(name).expanduser()) if _is_path(name) else name
+
+
 def _is_path(name: str) -> bool:
     """Whether what is no card's name is meant as a path."""
     path = Path(name).expanduser()
-    is_one = path.exists() or path.name != name or kind(path) in (".toml", ".json", *table.SUFFIXES)
+    is_one = path.exists() or path.name != name or kind(path) in (".toml", ".json", *table.SUFFIXES, *hdf5.SUFFIXES)
     return name not in names() and is_one
 
 
@@ -109,19 +142,23 @@ def _name(path: Path) -> str:
 def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) -> PassageSet:
     if columns is not None:
         raise InputError(f"passage set {name!r}: expected no columns, found {columns}: its card says how to read it")
-    passages = contents(found, "passages", beside)
-    if found.format == "squad":
-        collection = squad.read(passages)
-    else:
-        (queries,) = contents(found, "queries", beside)
-        judgments = next(iter(contents(found, "qrels", beside)), None)
-        if found.format == "beir":
-            collection = beir.read(passages[0], queries, judgments)
-        else:
-            collection = table.read(passages[0], queries, judgments, found.columns)
-    passage_set = _assemble(collection, name, found, join=found.join, clusters=found.clusters)
+    passage_set = _assemble(_collection(found, beside), name, found, join=found.join, clusters=found.clusters)
     _check_counts(passage_set, found.counts)
     return passage_set
+
+
+def _collection(found: Card, beside: Path) -> Collection:
+    """What a card's files hold."""
+    passages = contents(found, "passages", beside)
+    if found.format == "squad":
+        return squad.read(passages, contents(found, "distractors", beside))
+    if found.format in ALONE:
+        return ALONE[found.format](passages[0])
+    (queries,) = contents(found, "queries", beside)
+    judgments = next(iter(contents(found, "qrels", beside)), None)
+    if found.format in APART:
+        return APART[found.format](passages[0], queries, judgments)
+    return table.read(passages[0], queries, judgments, found.columns)
 
 
 def _check_counts(passage_set: PassageSet, expected: Counts) -> None:
@@ -155,10 +192,20 @@ def _from_table(path: Path, columns: Columns) -> PassageSet:
     if columns.queries is None:
         raise InputError(
             f"{path}: expected a file of queries beside a table of passages, found none named: "
-            f"name one with --queries (a .csv, .tsv or .jsonl with a column of text, or a .txt with one query a line)"
+            f"name one with --queries (a table with a column of text, or a .txt with one query a line)"
         )
     judgments = None if columns.qrels is None else read(Path(columns.qrels))
     return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns)
+
+
+def _from_vectors(path: Path, columns: Columns) -> PassageSet:
+    _only(path, columns)
+    collection = hdf5.read(path)
+    found = _own(path, collection, msgspec.structs.replace(columns, language=NO_LANGUAGE))
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = hashlib.sha256(f"{found.sha256} {content}".encode()).hexdigest()  # the texts are no more than positions
+    return msgspec.structs.replace(found, vectors=str(path.absolute()), sha256=sha256)
 
 
 def _plain_or_gz(path: Path) -> Content:
@@ -172,8 +219,8 @@ def _only(path: Path, columns: Columns, *allowed: str) -> None:
     without_effect = [f for f in given if f not in allowed]
     if without_effect:
         raise InputError(
-            f"{path}: expected no option but {', '.join(allowed)}, found {', '.join(without_effect)}: "
-            f"that is for tables ({', '.join(table.SUFFIXES)})"
+            f"{path}: expected no option{' but ' if allowed else ''}{', '.join(allowed)}, "
+            f"found {', '.join(without_effect)}: that is for tables ({', '.join(table.SUFFIXES)})"
         )
 
 

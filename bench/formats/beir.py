@@ -21,10 +21,13 @@ class _QueryLine(msgspec.Struct):
     id: str | int = msgspec.field(name="_id")
     text: str
     label: str | int | None = None  # ours: what the query tests
+    answers: tuple[str, ...] = ()  # ours: texts that answer it
 
 
 def read(passages: Content, queries: Content, judgments: Content | None) -> Collection:
     """The collection of three files; without the third it has no qrels. Other keys of a line are left alone."""
+    asked = list(json_lines(queries, _QueryLine))
+    answers = {str(line.id): line.answers for _, line in asked if line.answers}
     return Collection(
         unique(
             (
@@ -37,12 +40,13 @@ def read(passages: Content, queries: Content, judgments: Content | None) -> Coll
         unique(
             (
                 (place, Query(str(line.id), line.text, None if line.label is None else str(line.label)))
-                for place, line in json_lines(queries, _QueryLine)
+                for place, line in asked
             ),
             "query",
             queries.path,
         ),
         None if judgments is None else qrels.read(judgments),
+        answers=answers or None,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from bench.errors import InputError
-from bench.formats import Judgment
+from bench.formats import Judgment, parquet
 from bench.formats.files import Content, kind, lines
 from bench.quality import HIGHEST_GRADE
 
 HEADERS = {"query-id", "query_id", "qid", "query"}
+COLUMNS = (("query-id", "query_id", "qid"), ("corpus-id", "corpus_id", "docid"), ("score", "relevance", "grade"))
 INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -18,20 +20,14 @@ def read(content: Content) -> list[Judgment]:
     The judgments of a file, each (query, passage) once, in file order.
 
     A line is `query passage grade` (BEIR, with or without its header) or `query 0 passage grade` (TREC), separated by
-    tabs where there is one, else by white space; by commas in a .csv.
+    tabs where there is one, else by white space; by commas in a .csv. A .parquet has BEIR's columns `query-id`,
+    `corpus-id` and `score`, or one of their other names in COLUMNS.
 
     Raises InputError for a line of another shape, for a grade that is no integer or higher than can be measured, for
     one pair with two grades, and where there is no judgment.
     """
     grades: dict[tuple[str, str], int] = {}
-    first = True
-    for place, line in lines(content):
-        separator = "," if kind(content.path) == ".csv" else "\t" if "\t" in line else None
-        fields = [field.strip() for field in line.split(separator)]
-        is_header = first and fields[0].lower() in HEADERS and not INTEGER.fullmatch(fields[-1])
-        first = False
-        if is_header:
-            continue
+    for place, fields in _columns(content) if kind(content.path) == parquet.SUFFIX else _separated(content):
         judgment = _judgment(fields, place)
         pair = judgment.query, judgment.passage
         if grades.setdefault(pair, judgment.grade) != judgment.grade:
@@ -44,6 +40,31 @@ def read(content: Content) -> list[Judgment]:
             f"{content.path}: expected at least one judgment, found none: leave the file out to run without"
         )
     return [Judgment(query, passage, grade) for (query, passage), grade in grades.items()]
+
+
+def _separated(content: Content) -> Iterator[tuple[str, list[str]]]:
+    """The fields of every line with its place, without the header."""
+    first = True
+    for place, line in lines(content):
+        separator = "," if kind(content.path) == ".csv" else "\t" if "\t" in line else None
+        fields = [field.strip() for field in line.split(separator)]
+        is_header = first and fields[0].lower() in HEADERS and not INTEGER.fullmatch(fields[-1])
+        first = False
+        if not is_header:
+            yield place, fields
+
+
+def _columns(content: Content) -> Iterator[tuple[str, list[str]]]:
+    """Query, passage and grade of every row of a Parquet with its place."""
+    for place, cells in parquet.rows(content, {name for names in COLUMNS for name in names}):
+        found = [next((name for name in names if name in cells), None) for names in COLUMNS]
+        if None in found:
+            expected = ", ".join(names[0] for names in COLUMNS)
+            raise InputError(f"{content.path}: expected the columns {expected}, found {', '.join(cells)}: rename them")
+        values = [cells[name] for name in found if name is not None]
+        if not all(isinstance(value, str | int) for value in values):
+            raise InputError(f"{place}: expected ids and a grade, as strings or integers, found {values}")
+        yield place, [str(value).strip() for value in values]
 
 
 def _judgment(fields: list[str], place: str) -> Judgment:

@@ -1,21 +1,24 @@
-"""Tables: passages and queries as rows of a CSV, TSV or JSONL with named columns; queries also as lines of text."""
+"""Tables: passages and queries as rows of a CSV, TSV, JSONL or Parquet with named columns; queries also as lines."""
 
 from __future__ import annotations
 
 import csv
 import io
+import reprlib
+from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, Passage, Query, qrels, unique
+from bench.formats import Collection, Passage, Query, parquet, qrels, unique
 from bench.formats.files import Content, json_lines, kind, lines, text
 
-SUFFIXES = (".csv", ".tsv", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl", parquet.SUFFIX)
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
 QUERY_IDS = ("_id", "id", "query_id", "query-id")
+LABEL = "label"
 LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
 
 
@@ -24,7 +27,7 @@ class Row(NamedTuple):
 
     place: str  # path:line
     head: str  # where its columns are named: the place of the header, of a JSON line its own
-    cells: dict[str, object]  # by column
+    cells: dict[str, object]  # by column, of which a Parquet's hold what was asked for
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +55,8 @@ def read(passages: Content, queries: Content, judgments: Content | None, columns
 def _passages(content: Content, columns: Columns) -> Iterator[tuple[str, Passage]]:
     titled = columns.title is None
     seen: dict[str, None] = {}  # as an ordered set
-    for number, row in enumerate(_rows(content), start=1):
+    wanted = [name for name in (columns.text, columns.title, columns.id) if name is not None]
+    for number, row in enumerate(_rows(content, wanted), start=1):
         titled = titled or columns.title in row.cells
         seen |= dict.fromkeys(row.cells)
         passage_id = str(number) if columns.id is None else _cell(row, columns.id, "id")
@@ -68,18 +72,21 @@ def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
         for number, (place, line) in enumerate(lines(content), start=1):
             yield place, Query(f"q{number}", line.strip())
         return
-    for number, row in enumerate(_rows(content), start=1):
+    texts = QUERY_TEXTS if columns.query_text is None else (columns.query_text,)
+    ids = QUERY_IDS if columns.query_id is None else (columns.query_id,)
+    for number, row in enumerate(_rows(content, (*texts, *ids, LABEL)), start=1):
         if number == 1:
-            text_column = columns.query_text or next((name for name in QUERY_TEXTS if name in row.cells), None)
-            id_column = columns.query_id or next((name for name in QUERY_IDS if name in row.cells), None)
+            text_column = next((name for name in texts if name in row.cells), None)
+            id_column = columns.query_id or next((name for name in ids if name in row.cells), None)
         if text_column is None:
-            raise _missing(row.head, " or ".join(map(repr, QUERY_TEXTS)), row.cells, "query_text")
+            raise _missing(row.head, " or ".join(map(repr, texts)), row.cells, "query_text")
         query_id = f"q{number}" if id_column is None else _cell(row, id_column, "query_id")
         query = _cell(row, text_column, "query_text", words=True)
-        yield row.place, Query(query_id, query, _optional_cell(row, "label"))
+        yield row.place, Query(query_id, query, _optional_cell(row, LABEL))
 
 
-def _rows(content: Content) -> Iterator[Row]:
+def _rows(content: Content, wanted: Names[str]) -> Iterator[Row]:
+    """The rows of a table; of a Parquet only the columns in `wanted` are read."""
     suffix = kind(content.path)
     if suffix not in SUFFIXES:
         raise InputError(
@@ -89,6 +96,9 @@ def _rows(content: Content) -> Iterator[Row]:
     if suffix == ".jsonl":
         for place, cells in json_lines(content, dict[str, object]):
             yield Row(place, place, cells)
+    elif suffix == parquet.SUFFIX:
+        for place, cells in parquet.rows(content, wanted):
+            yield Row(place, str(content.path), cells)
     else:
         yield from _separated_rows(content, tabs=suffix == ".tsv")
 
@@ -160,4 +170,4 @@ def _cell(row: Row, column: str, field: str = "", *, words: bool = False) -> str
         return value
     if isinstance(value, int) and not isinstance(value, bool) and not words:
         return str(value)
-    raise InputError(f"{row.place}: expected text in the column {column!r}, found {value!r}")
+    raise InputError(f"{row.place}: expected text in the column {column!r}, found {reprlib.repr(value)}")

@@ -7,8 +7,10 @@ id, descending. So the scores written here fall strictly as 32-bit floats, and a
 
 from __future__ import annotations
 
+import io
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats import files
 from retrievers.contract import Hits
 
 FIELDS = "query Q0 passage rank score tag"
@@ -37,7 +40,7 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
             f"{path}: hits for {len(query_ids)} queries among {len(passage_ids)} passages were expected, "
             f"found shape {hits.rows.shape}, highest position {hits.rows.max(initial=-1)}"
         )
-    scores = _strictly_falling(path, hits, query_ids)
+    scores = strictly_falling(path, hits, query_ids)
     _check_field(path, "tag", tag)
     for query in query_ids:
         _check_field(path, "query id", query)
@@ -59,8 +62,12 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
         temporary.unlink(missing_ok=True)
 
 
-def _strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArray[np.float32]:
-    """The scores, each lowered to below the one above it where it is not already: (n_queries, k), padding -inf."""
+def strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArray[np.float32]:
+    """
+    The scores, each lowered to below the one above it where it is not already: (n_queries, k), padding -inf.
+
+    Raises InputError, which names the file that they were meant for, for hits out of order and scores not finite.
+    """
     found = hits.rows >= 0
     with np.errstate(over="ignore"):  # what does not fit a 32-bit float is infinite, and is refused
         scores = np.where(found, hits.scores, -np.inf).astype(np.float32)
@@ -101,22 +108,25 @@ def _check_field(path: Path, what: str, text: str) -> None:
 
 
 def read(path: Path) -> dict[str, dict[str, float]]:
+    """The scores of a run file, plain or .gz, as in `parse`; InputError also where it can not be read."""
+    if not path.is_file():
+        raise InputError(f"{path}: a run file was expected, found {'a folder' if path.is_dir() else 'no such file'}")
+    return parse(files.read(path))
+
+
+def parse(content: files.Content) -> dict[str, dict[str, float]]:
     """
     The scores of a run file: query id -> passage id -> score, in the order of the lines.
 
     Fields end at ASCII white space, as trec_eval has it; the rank is ignored, also as trec_eval has it; blank lines
-    are passed over. Raises InputError with the file and the line: unreadable, not UTF-8, not six fields, a score that
-    is no finite number, a passage named twice for one query.
+    are passed over. Raises InputError with the file and the line: not UTF-8, not six fields, a score that is no finite
+    number, a passage named twice for one query.
     """
     run: dict[str, dict[str, float]] = {}
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                fields = (line.removeprefix(BYTE_ORDER_MARK.encode()) if number == 1 else line).split()
-                if fields:
-                    _add(run, fields, f"{path}, line {number}")
-    except OSError as error:
-        raise InputError(f"{path}: a run file was expected, {error.strerror or error}") from error
+    for number, line in enumerate(io.BytesIO(content.data.removeprefix(BYTE_ORDER_MARK.encode())), start=1):
+        fields = line.split()
+        if fields:
+            _add(run, fields, f"{content.path}, line {number}")
     return run
 
 
@@ -137,4 +147,4 @@ def _add(run: dict[str, dict[str, float]], fields: list[bytes], place: str) -> N
     scores = run.setdefault(query, {})
     if passage in scores:
         raise InputError(f"{place}: passage {passage!r} is there already for query {query!r}: remove one of the lines")
-    scores[passage] = value
+    scores[sys.intern(passage)] = value  # one string a passage, not one a hit

@@ -1,0 +1,137 @@
+"""
+Vectors without text, in the HDF5 layout of ann-benchmarks (Aumüller et al. 2020, "ANN-Benchmarks: A benchmarking tool
+for approximate nearest neighbor algorithms"): `train`, `test`, each test vector's true `neighbors`, and as an attribute
+the `distance`.
+
+h5py, and numpy with it, is imported when a file is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from bench.errors import InputError
+from bench.formats import Collection, Judgment, Passage, Query
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from retrievers.encoders.biencoder import Similarity
+
+SUFFIXES = (".hdf5", ".h5")
+RELEVANT = 10  # so many nearest neighbours are relevant: R@10 is then the share of them that was found
+BLOCK = 8192  # rows that are converted at a time
+SIMILARITIES: dict[str, Similarity] = {"angular": "cosine", "euclidean": "l2"}
+DATASETS: dict[str, Literal["passages", "queries"]] = {"train": "passages", "test": "queries"}
+File: TypeAlias = Any  # Any: h5py has no types
+
+
+def read(path: Path) -> Collection:
+    """
+    The collection of a file: ids and texts are positions, "0", "1" ..., and the nearest neighbours are relevant.
+
+    InputError where h5py is missing, for what is no such file, and for distances that are no inner product of vectors.
+    """
+    with _opened(path) as file:
+        similarity(path, file)
+        train, test = (_matrix(path, file, name).shape for name in DATASETS)
+        if train[1] != test[1]:
+            raise InputError(f"{path}: expected test vectors of {train[1]} dimensions as in train, found {test[1]}")
+        neighbors = _neighbors(path, file, train[0], test[0])
+    return Collection(
+        [Passage(str(row), "", str(row)) for row in range(train[0])],
+        [Query(str(row), str(row)) for row in range(test[0])],
+        [Judgment(str(query), str(row), 1) for query, near in enumerate(neighbors) for row in near],
+    )
+
+
+def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32]:
+    """
+    The vectors of one side, such that their inner product orders as the file's distance does, (n, dims) float32.
+
+    "angular": unit vectors; "euclidean": one more dimension (`retrievers.encoders.biencoder.l2_augmented`).
+    """
+    import numpy as np
+
+    from retrievers.encoders.biencoder import shaped
+
+    with _opened(path) as file:
+        found, kind = _matrix(path, file, "train" if role == "passage" else "test"), similarity(path, file)
+        n, dims = found.shape
+        made = np.empty((n, dims + (kind == "l2")), np.float32)
+        for start in range(0, n, BLOCK):  # so that no other copy is ever held whole
+            block = slice(start, start + BLOCK)
+            made[block] = shaped(found[block].astype(np.float32), role, kind, None)
+    return made
+
+
+def similarity(path: Path, file: File) -> Similarity:
+    """What stands for the file's distance; InputError for one that no inner product stands for here."""
+    said = file.attrs.get("distance")
+    said = said.decode(errors="replace") if isinstance(said, bytes) else said
+    if said not in SIMILARITIES:
+        raise InputError(
+            f"{path}: expected the attribute `distance` to be {' or '.join(SIMILARITIES)}, found {said!r}: "
+            f"sets and bits are not compared by inner product"
+        )
+    return SIMILARITIES[said]
+
+
+def _matrix(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
+    found = _dataset(path, file, name)
+    if len(found.shape) != 2 or 0 in found.shape or found.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: expected `{name}` to hold numbers of shape (n, dims), found {found.dtype} of shape {found.shape}"
+        )
+    return found
+
+
+def _neighbors(path: Path, file: File, n_passages: int, n_queries: int) -> list[list[int]]:
+    """The positions in `train` of the nearest neighbours of each test vector, nearest first."""
+    found = _dataset(path, file, "neighbors")
+    if len(found.shape) != 2 or found.shape[0] != n_queries or found.shape[1] == 0 or found.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: expected `neighbors` to hold positions, a row for each of {n_queries:,} test vectors, "
+            f"found {found.dtype} of shape {found.shape}"
+        )
+    nearest = found[:, :RELEVANT]
+    outside = (nearest < 0) | (nearest >= n_passages)
+    if outside.any():
+        raise InputError(
+            f"{path}: expected `neighbors` to be positions in train, 0 to {n_passages - 1:,}, "
+            f"found {nearest[outside][0]}"
+        )
+    rows: list[list[int]] = nearest.tolist()
+    for query, row in enumerate(rows):
+        if len(set(row)) < len(row):
+            raise InputError(f"{path}: expected `neighbors` to name each once, found one again for test vector {query}")
+    return rows
+
+
+def _dataset(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
+    found = file.get(name)
+    if found is None or not hasattr(found, "dtype"):  # a group has none
+        raise InputError(
+            f"{path}: expected the layout of ann-benchmarks with a dataset `{name}`, "
+            f"found {', '.join(file) or 'nothing'}"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[File]:
+    """The open file; InputError for whatever goes wrong while it is read."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(f"{path}: expected h5py to read it, found none: pip install 'sparring[hdf5]'") from error
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # h5py raises them all for damage
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{path}: expected an HDF5 file that can be read, found: {said}") from error

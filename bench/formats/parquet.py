@@ -1,0 +1,64 @@
+"""Parquet: the rows of a table, of which only the columns that are asked for are read. pyarrow is imported on use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from bench.errors import InputError
+from bench.formats.files import Content
+
+SUFFIX = ".parquet"
+BATCH = 4096  # rows that are Python objects at one time
+
+
+def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """
+    Every row with its place, `path: row number`, from 1.
+
+    A row has every column of the file as a key, so that a message can name them; its cell is a string, an integer or
+    None in a column of `wanted`. One of another type is not read, and its cell is that type, which is no text.
+
+    Raises InputError without pyarrow, for a damaged file and for two columns of one name.
+    """
+    try:
+        import pyarrow
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise InputError(
+            f"{content.path}: expected pyarrow to read Parquet with, found none: pip install 'sparring[parquet]'"
+        ) from error
+    number = 0
+    try:
+        file = ParquetFile(pyarrow.BufferReader(content.data), pre_buffer=False, page_checksum_verification=True)
+        names = _names(content, file.schema_arrow)
+        readable = [name for name, kind in names.items() if name in wanted and _is_plain(kind)]
+        for batch in file.iter_batches(BATCH, columns=readable, use_threads=False):
+            columns = {name: batch.column(name).to_pylist() for name in readable}
+            for row in range(batch.num_rows):
+                number += 1
+                yield f"{content.path}: row {number}", names | {name: cells[row] for name, cells in columns.items()}
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is not UTF-8
+        raise InputError(
+            f"{content.path}: expected a whole Parquet file, found a damaged one, or no Parquet, after {number} rows "
+            f"({error}): get the file anew"
+        ) from error
+
+
+def _names(content: Content, schema: Any) -> dict[str, Any]:  # Any: pyarrow has no types
+    """The file's columns and their types; InputError for two of one name."""
+    repeated = {name for name in schema.names if schema.names.count(name) > 1}
+    if repeated:
+        raise InputError(
+            f"{content.path}: expected every column once, found again: {', '.join(sorted(repeated))}: rename one"
+        )
+    return {field.name: field.type for field in schema}
+
+
+def _is_plain(kind: Any) -> bool:  # Any: pyarrow has no types
+    """Whether the cells of a column of that type are strings, integers or None."""
+    from pyarrow import types
+
+    values = kind.value_type if types.is_dictionary(kind) else kind
+    checks = (types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_null)
+    return any(check(values) for check in checks)
