@@ -34,7 +34,6 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
     refuse so small an input; then it is weighed a little less finely, and the fact `not_warmed` says why.
     """
     from retrievers.contract import Encoder, Preparable, Retriever
-    from retrievers.registry import resolved
 
     if isinstance(adapter, Preparable):
         adapter.prepare()
@@ -42,7 +41,7 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
     said: dict[str, Fact] = {}
     toys: list[object] = []
     try:
-        toy = resolved(adapter, {})  # nested adapters are made anew too: closing a toy closes none of the real one's
+        toy = _toy(adapter)
         toys.append(toy)
         if isinstance(adapter, Encoder):
             toy.fit(_TOY)
@@ -59,6 +58,24 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
     finally:
         said |= close(toys)
     return said
+
+
+def _toy(adapter: Any) -> Any:  # Any: any adapter, the same type back
+    """
+    The adapter made anew, nested ones too: closing a toy closes none of the real one's.
+
+    An analyser that has something to load is prepared and left out: loaded for a toy it would never be weighed.
+    """
+    from retrievers.analysers import Analyser
+    from retrievers.contract import Preparable, options_of
+    from retrievers.registry import resolved
+
+    options = options_of(adapter)
+    for name, option in options.items():
+        if isinstance(option, Analyser) and isinstance(option, Preparable):
+            option.prepare()
+            options[name] = None
+    return resolved(type(adapter)(**options), {})
 
 
 def ledger(adapter: object) -> dict[str, int] | None:

@@ -16,9 +16,11 @@ from bench.record import digest
 from bench.suite import Suite, canonical
 from retrievers.analysers import default_analyser
 from retrievers.contract import (
+    Aligned,
     Encoder,
     Fingerprinted,
     Retriever,
+    Role,
     Storage,
     VectorRetriever,
     is_exact,
@@ -47,6 +49,11 @@ class Cell:
     @property
     def server(self) -> Any:  # Any: the storage of a pair, or the engine
         return self.retriever.storage if isinstance(self.retriever, VectorRetriever) else self.retriever
+
+    @property
+    def given(self) -> bool:
+        """Whether its vectors were made elsewhere, so that there is no encoding to measure."""
+        return isinstance(self.retriever, VectorRetriever) and isinstance(self.retriever.encoder, Aligned)
 
     @property
     def exact(self) -> bool | None:
@@ -89,7 +96,8 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
                 f"{spelling!r}: expected a retriever, found {_kind(written)}: "
                 "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
             )
-        retriever = resolved(written, {"analyser": default_analyser(passage_set.language)})
+        language = passage_set.language
+        retriever = resolved(written, {"analyser": default_analyser(language), "language": language})
         encoder = retriever.encoder if isinstance(retriever, VectorRetriever) else None
         unmade = Cell(
             key=_key(passage_set, spell(retriever), suite),
@@ -99,12 +107,17 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
             retriever=retriever,
             encoder=spell(encoder) if encoder is not None else None,
         )
+        if passage_set.vectors is not None and not isinstance(encoder, Aligned):
+            raise InputError(
+                f"passage set {passage_set.name!r} holds vectors and no text: expected an encoder of given vectors, "
+                f"such as Vectors() @ Flat(), found {spell(written)}"
+            )
         code = [sources(spell(retriever), registry), environment.code_sha256("retrievers")]
         return replace(
             unmade,
             matrix_key=matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None,
             build_spelling=_build_spelling(retriever),
-            identity=digest([fingerprints(retriever), code]),
+            identity=digest([fingerprints(retriever), code, _alignment(encoder, passage_set)]),
         )
     except SpellingError:
         raise
@@ -147,6 +160,7 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
         environment.versions(),
         environment.machine(),
         suite.encode_threads or environment.cores(),
+        _alignment(encoder, passage_set),
     ]
     return digest(parts)[:32]
 
@@ -161,6 +175,23 @@ def fingerprints(adapter: object) -> list[str]:
         return []
     own = [adapter.fingerprint()] if isinstance(adapter, Fingerprinted) else []
     return own + [found for option in options_of(adapter).values() for found in fingerprints(option)]
+
+
+def _alignment(encoder: object, passage_set: PassageSet) -> str | None:
+    """The hash of which row belongs to which text, where an encoder goes by it: the set's hash tells texts alone."""
+    return digest(alignment(passage_set)) if isinstance(encoder, Aligned) else None
+
+
+def alignment(passage_set: PassageSet) -> dict[Role, tuple[tuple[int, ...], int]]:
+    """Where the collection's files hold each text: its row, and how many rows there are."""
+    sides: dict[Role, tuple[tuple[str, ...], tuple[int, ...] | None, int]] = {
+        "passage": (passage_set.passages, passage_set.passage_rows, passage_set.n_file_passages),
+        "query": (passage_set.queries, passage_set.query_rows, passage_set.n_file_queries),
+    }
+    return {
+        role: (tuple(range(len(texts))), len(texts)) if rows is None else (rows, n)
+        for role, (texts, rows, n) in sides.items()
+    }
 
 
 def sources(spelling: str, registry: Registry) -> list[str]:

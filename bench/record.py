@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import msgspec
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
-Stage: TypeAlias = Literal["encode", "ask", "build", "serve", "joint"]
+Stage: TypeAlias = Literal["encode", "ask", "build", "serve", "joint", "rehearse"]  # the last is never recorded
 Fact: TypeAlias = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
 Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it

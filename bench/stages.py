@@ -29,6 +29,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     matrix: str | None = None  # folder of vectors
     encoder_folder: str | None = None  # a saved encoder
     storage_folder: str | None = None  # a saved storage or engine; None: build it here, in the serving process
+    alignment: str | None = None  # JSON: by role, each text's row in the collection's files, and how many they have
+    vectors: str | None = None  # the file of a passage set that holds vectors and no text
     out: str | None = None  # folder to write a matrix or a storage into
     result: str
     samples: str | None = None
@@ -237,6 +239,26 @@ def joint(job: Job, made: Made) -> StageResult:
     return msgspec.structs.replace(served, facts=facts)
 
 
+def rehearse(job: Job, made: Made) -> StageResult:
+    """An encoder, a storage or an engine on a growing share of the passages: how long each step took, as facts."""
+    from bench import matrices, rehearsal
+
+    part = _make(job, job.encoder or job.storage, made)
+    queries = _texts(job.queries)[: rehearsal.QUERIES]
+    if job.encoder is None and not job.engine:
+        return rehearsal.result(rehearsal.of_storage(part, Path(_given(job.matrix)), job.n_passages, job.k))
+    passages = _texts(job.passages)
+    adapters.prepare(part)
+    if job.engine:
+        return rehearsal.result(rehearsal.of_engine(part, passages, queries, job.k))
+    facts = rehearsal.of_encoder(part, passages, queries)
+    share = rehearsal.largest(facts)
+    out = Path(_given(job.out))
+    matrices.save(out, "passages", part.encode(rehearsal.spread(passages, share), "passage"))
+    matrices.save(out, "queries", part.encode(queries, "query"))
+    return rehearsal.result(facts)
+
+
 # What the stages share
 
 
@@ -261,7 +283,21 @@ def _serve(
 
 def _make(job: Job, spelling: str | None, made: Made) -> Any:  # Any: what is spelled decides the type
     made.append(adapters.make(_given(spelling), job.entries))
+    if job.alignment is not None:
+        _align(job, made[-1])
     return made[-1]
+
+
+def _align(job: Job, encoder: Any) -> None:  # Any: an Aligned encoder
+    """Tell an encoder of given texts where their vectors stand, and hand it those of the passage set if it has any."""
+    from bench.formats import hdf5
+    from retrievers.contract import Role
+
+    texts: dict[Role, str | None] = {"passage": job.passages, "query": job.queries}
+    known = msgspec.json.decode(Path(_given(job.alignment)).read_bytes(), type=dict[str, tuple[list[int], int]])
+    for role, path in texts.items():
+        own = None if job.vectors is None else hdf5.vectors(Path(job.vectors), role)
+        encoder.align(role, _texts(path), *known[role], own)
 
 
 def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: storage or engine; vectors or texts
@@ -308,4 +344,5 @@ _STAGES: dict[str, Callable[[Job, Made], StageResult]] = {
     "build": build,
     "serve": serve,
     "joint": joint,
+    "rehearse": rehearse,
 }

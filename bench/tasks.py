@@ -14,7 +14,7 @@ import msgspec
 
 from bench import matrices, store
 from bench.cache import cache_folder
-from bench.cells import Cell
+from bench.cells import Cell, alignment
 from bench.corpora import PassageSet
 from bench.record import Stage, digest
 from bench.stages import Job
@@ -44,11 +44,12 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     """How many children each stage of the cells of one passage set comes to, if none fails."""
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
+    asked = len({cell.encoder for cell in sound if cell.encoder and not cell.given})
     savable = [cell for cell in sound if isinstance(cell.server, Persistent)]
-    joint = [cell for cell in savable if cell.encoder] if "joint" in suite.modes else []
+    joint = [cell for cell in savable if cell.encoder and not cell.given] if "joint" in suite.modes else []
     counts: dict[Stage, int] = {
         "encode": encoders,
-        "ask": encoders * suite.rounds,
+        "ask": asked * suite.rounds,
         "build": len({cell.build_spelling for cell in savable}),
         "serve": len(sound) * suite.rounds,
         "joint": len(joint) * suite.rounds,
@@ -113,7 +114,7 @@ class Work:
         matrix = _matrix(cells[0])
         encoder = cells[0].encoder or ""
         output = Output(matrices.part_of(matrix), matrix)
-        return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", encoder=encoder)
+        return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", **self._aligned(cells[0]))
 
     def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
         """One build for all cells that differ in search-time options alone; none for what can not be saved."""
@@ -130,7 +131,7 @@ class Work:
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
         tasks = []
-        for encoder in dict.fromkeys(cell.encoder for cell in cells if cell.encoder):
+        for encoder in dict.fromkeys(cell.encoder for cell in cells if cell.encoder and not cell.given):
             group = [cell for cell in cells if cell.encoder == encoder]
             key = self.ask_key(group[0], number)
             tasks.append(
@@ -152,7 +153,7 @@ class Work:
                     **self._server(cell),
                 )
             )
-            saved = cell.encoder is not None and self._encoder(cell)["encoder_folder"] is not None
+            saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
             if "joint" in self.suite.modes and saved and isinstance(cell.server, Persistent):
                 key = self.joint_key(cell, number)
                 tasks.append(
@@ -169,6 +170,12 @@ class Work:
                 )
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
         return tasks
+
+    def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
+        """Rehearse the encoder of a cell, leaving a sample of its vectors; or what serves, with that sample."""
+        key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
+        part = self._aligned(cell) if of_encoder else self._server(cell) | {"matrix": str(sample)}
+        return self._task(key, cell.spelling, [cell], Output(sample, sample), stage="rehearse", **part)
 
     def _task(
         self,
@@ -190,6 +197,14 @@ class Work:
     def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         saved = _matrix(cell) / "encoder"
         return {"encoder": cell.encoder, "encoder_folder": str(saved) if saved.is_dir() else None}
+
+    def _aligned(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
+        if not cell.given:
+            return {"encoder": cell.encoder}
+        path = self.folder / "alignment.json"
+        store.write_whole(path, msgspec.json.encode(alignment(self.passage_set)))
+        return {"encoder": cell.encoder, "alignment": str(path), "vectors": self.passage_set.vectors}
 
     def _built(self, cell: Cell) -> Path:
         return self.folder / self.build_key(cell)

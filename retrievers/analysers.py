@@ -66,7 +66,9 @@ SNOWBALL = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-UNSPACED = frozenset({"ja", "ko", "th", "zh"})  # words not set apart by spaces, or (Korean) glued to their particles
+# Languages whose words are not set apart by spaces, or (Korean) are glued to their particles -> the n of the n-grams of
+# characters that found most in results/languages.md.
+UNSPACED = {"ja": 2, "ko": 2, "th": 3, "zh": 2}
 
 # EnglishAnalyzer.ENGLISH_STOP_WORDS_SET of Lucene.
 ENGLISH_STOP_WORDS = frozenset(
@@ -199,19 +201,22 @@ class Words(Spelled):
     Any other language has Snowball's stemmer where there is one, else its words as they stand; no stop words are known
     for it yet, so that `stop` changes English alone.
 
-    language: an ISO 639-1 or 639-3 code; ValueError where it is not two or three small letters.
+    language: an ISO 639-1 or 639-3 code, else ValueError; None is English when used alone, and follows the passage
+    set's language in the harness.
     """
 
-    language: str = "en"
+    language: str | None = None
     stem: bool = True
     stop: bool = True
 
     def __post_init__(self) -> None:
-        _check_language(self.language)
+        if self.language is not None:
+            _check_language(self.language)
 
     def __call__(self, text: str) -> list[str]:
-        term = _term(self.language, self.stem, self.stop)
-        return [found for word in _words()(_folded(text, self.language)) if (found := term(word))]
+        language = self.language or "en"
+        term = _term(language, self.stem, self.stop)
+        return [found for word in _words()(_folded(text, language)) if (found := term(word))]
 
 
 @dataclass(frozen=True, repr=False)
@@ -248,15 +253,16 @@ def default_analyser(language: str) -> Analyser:
     """
     What an analyser left at its default becomes on a passage set of that language (ISO 639-1).
 
-    Bigrams of characters for Chinese, Japanese, Korean and Thai, words for every other.
+    Bigrams of characters for Chinese, Japanese and Korean, trigrams for Thai, words for every other: what
+    results/languages.md supports.
     """
     _check_language(language)
-    return CharNGrams(2) if language in UNSPACED else Words(language)
+    return CharNGrams(UNSPACED[language]) if language in UNSPACED else Words(language)
 
 
 def unstemmed(language: str) -> bool:
     """Whether the default analyser of that language takes its words as they stand, for want of a stemmer."""
-    return language not in (UNSPACED | SNOWBALL.keys() | {"en"})
+    return language not in (UNSPACED.keys() | SNOWBALL.keys() | {"en"})
 
 
 def _check_language(language: str) -> None:

@@ -120,6 +120,28 @@ class Fingerprinted(Protocol):
 
 
 @runtime_checkable
+class Aligned(Protocol):
+    """
+    An encoder of given texts alone: it holds vectors that were made elsewhere.
+
+    It is told of each role, before `fit`, where the vector of each text stands: texts[i] is in row rows[i] of the n
+    that the collection's files hold, since equal passages are merged, and queries without judgments left out. own: the
+    collection's own vectors, n rows that compare by inner product; None where it has text and no vectors.
+
+    What a look-up takes says nothing of the model behind the vectors, so no encoding of it is measured.
+    """
+
+    def align(self, role: Role, texts: Sequence[str], rows: Sequence[int], n: int, own: Vectors | None) -> None: ...
+
+
+@runtime_checkable
+class Lexical(Protocol):
+    """An encoder whose columns are terms: it can name them, in the order of the columns."""
+
+    def terms(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
 class Predictable(Protocol):
     """A storage that can tell its bytes before it takes them, from n passages, dims, and non-zeros (None: dense)."""
 

@@ -86,7 +86,7 @@ class Entry:
         if problem:
             raise PluginError(
                 f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be used:\n{problem}\n"
-                f"see retrievers/README.md, 'The contract'"
+                f"see retrievers/README.md, 'The contract', or start from: sparring new {self.group[:-1]} {self.name}"
             )
 
     def _misnamed(self, adapter: object) -> str:
@@ -319,7 +319,8 @@ def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any a
     """
     The adapter made anew with every option that is None and named in `defaults` set from there, nested ones too.
 
-    So an analyser left at its default follows the language of the passage set.
+    So an analyser left at its default follows the language of the passage set, and so does one that is written without
+    its language.
     """
     if isinstance(adapter, VectorRetriever):
         return VectorRetriever(resolved(adapter.encoder, defaults), resolved(adapter.storage, defaults))
@@ -333,7 +334,7 @@ def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any a
 def _resolved_option(value: Any, defaults: Mapping[str, object]) -> Any:  # Any: see resolved
     if isinstance(value, list | tuple):
         return tuple(_resolved_option(item, defaults) for item in value)
-    return resolved(value, defaults) if isinstance(value, Encoder | Storage | Retriever) else value
+    return resolved(value, defaults) if isinstance(value, Encoder | Storage | Retriever | Analyser) else value
 
 
 def spelled_in_full(adapter: object) -> dict[str, str]:

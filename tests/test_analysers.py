@@ -1,5 +1,7 @@
 """Analysers: which tokens a text has, and that an analyser is a value."""
 
+import sys
+
 import pytest
 import regex
 import Stemmer
@@ -18,11 +20,15 @@ from retrievers.analysers import (
     fingerprint,
     unstemmed,
 )
-from retrievers.registry import installed, parse
+from retrievers.encoders.lexical import BM25
+from retrievers.morphemes import Morphemes
+from retrievers.registry import installed, parse, resolved
 
 plain_words = Words(stem=False, stop=False)
 every_analyser = pytest.mark.parametrize(
-    "analyser", [Words(), Words("tr"), Words("ko", stem=False), CharNGrams(), CharNGrams(1), Whitespace()], ids=repr
+    "analyser",
+    [Words(), Words("en"), Words("tr"), Words("ko", stem=False), CharNGrams(), CharNGrams(1), Whitespace()],
+    ids=repr,
 )
 
 
@@ -147,6 +153,16 @@ class TestWords:
         """
         assert set(SNOWBALL.values()) <= set(Stemmer.algorithms())
 
+    def test_without_a_language_words_are_english(self):
+        """
+        Words without a language are English when used alone, and take the language that a passage set resolves them to.
+        """
+        text = "The boxers' Häuser"
+
+        assert Words("en")(text) == Words()(text)
+        assert Words("de", stop=False) == resolved(Words(stop=False), {"language": "de"})
+        assert Words("tr") == resolved(Words("tr"), {"language": "de"})
+
     @pytest.mark.parametrize("language", ["", "e", "EN", "english", "e1", "en-GB"])
     def test_language_is_a_code(self, language):
         """
@@ -188,6 +204,81 @@ class TestWhitespace:
         assert ["The", "cafe\u0301's", "a-b,"] == Whitespace()(" The cafe\u0301's\n a-b, ")
 
 
+@pytest.fixture(scope="module")
+def morphemes():
+    """Korean's analyser, ready."""
+    pytest.importorskip("kiwipiepy", reason="kiwipiepy, of the extra korean, is not installed")
+    analyser = Morphemes()
+    analyser("")
+    return analyser
+
+
+class TestMorphemes:
+    @pytest.mark.parametrize(
+        ("text", "tokens"),
+        [
+            ("서울에서 열린 경기", ["서울", "열리", "경기"]),  # particle and endings are cut
+            ("도왔다, 돕는다", ["돕", "돕"]),  # irregular stems are one
+            ("아름다운 도시의 빵을 먹었다", ["아름답", "도시", "빵", "먹"]),
+            ("비타민C 3.5그램", ["비타민", "c", "3.5", "그램"]),
+            ("漢字 Россия", ["漢字", "россия"]),
+            ("?! ... ()", []),
+            ("", []),
+            ("a\ud800b", ["a", "b"]),
+        ],
+    )
+    def test_what_carries_meaning_is_kept(self, morphemes, text, tokens):
+        """
+        Nouns, stems, foreign words and numbers are kept; particles, endings and punctuation are not.
+        """
+        assert tokens == morphemes(text)
+
+    def test_composed_and_decomposed_text_are_alike(self, morphemes):
+        """
+        Syllables have the same morphemes composed and decomposed, and what comes out is composed.
+        """
+        assert ["한글"] == morphemes("\u1112\u1161\u11ab\u1100\u1173\u11af\u110b\u1173\u11af")
+
+    def test_it_is_a_value(self, morphemes):
+        """
+        It prints as it is spelled, the print parses back, and equal ones hash alike.
+        """
+        again = parse(repr(morphemes), installed())
+
+        assert ("Morphemes()", morphemes, hash(morphemes)) == (repr(again), again, hash(again))
+
+    @given(text=st.text(max_size=60) | st.text("가힣ᄀㄱ다 Aé1.\0\ud800", max_size=30))
+    @settings(deadline=None, max_examples=100)
+    def test_any_text_has_morphemes(self, morphemes, text):
+        """
+        Any text is analysed, the same way each time, into tokens of which none is empty.
+        """
+        tokens = morphemes(text)
+
+        assert all(tokens)
+        assert tokens == morphemes(text)
+
+    def test_each_has_a_model_of_its_own(self, morphemes):
+        """
+        No model is shared: the one that the harness warms up with is let go, and what is weighed loads its own.
+        """
+        again = resolved(BM25(analyser=morphemes), {}).analyser
+
+        assert morphemes == again
+        assert ["_tokens"] == list(vars(morphemes))
+        assert {} == vars(again)
+
+    def test_without_its_package_the_remedy_is_told(self, monkeypatch):
+        """
+        Where kiwipiepy is missing the error names the extra that brings it, when a text comes and not before.
+        """
+        monkeypatch.setitem(sys.modules, "kiwipiepy", None)
+        analyser = Morphemes()
+
+        with pytest.raises(ImportError, match=r"pip install 'sparring\[korean\]'"):
+            analyser("서울")
+
+
 class TestAnalyser:
     @every_analyser
     def test_analyser_is_a_value(self, analyser):
@@ -204,7 +295,7 @@ class TestAnalyser:
         """
         The print has the options that differ from their defaults.
         """
-        assert "Words()" == repr(Words("en", stem=True))
+        assert "Words()" == repr(Words(None, stem=True))
         assert 'Words(language="ko", stop=False)' == repr(Words("ko", stop=False))
         assert "CharNGrams(n=3)" == repr(CharNGrams(3))
 
@@ -222,12 +313,15 @@ class TestAnalyser:
 
     @pytest.mark.parametrize(
         ("language", "analyser"),
-        [("en", Words()), ("tr", Words("tr")), ("vi", Words("vi"))]
-        + [(language, CharNGrams(2)) for language in ("ja", "ko", "th", "zh")],
+        [
+            *((language, Words(language)) for language in ("ar", "de", "en", "tr", "vi")),
+            *((language, CharNGrams(2)) for language in ("ja", "ko", "zh")),
+            ("th", CharNGrams(3)),
+        ],
     )
     def test_default_follows_the_language(self, language, analyser):
         """
-        The default is bigrams of characters for Chinese, Japanese, Korean and Thai, and words for the others.
+        The default is bigrams of characters for Chinese, Japanese and Korean, trigrams for Thai, words for the others.
         """
         assert analyser == default_analyser(language)
 

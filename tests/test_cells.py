@@ -12,6 +12,7 @@ from bench import run as runs
 from bench import store
 from bench.cells import make_cells
 from bench.errors import InputError
+from retrievers.contract import spell
 
 MODELS = Path(__file__).parent / "plugins" / "models.py"
 
@@ -135,6 +136,38 @@ class TestIdentity:
 
         assert {"ok"} == {m.status for m in found.values()}
         assert 1 == len(store.read(tmp_path / "run").measurements)
+
+
+class TestLanguage:
+    @pytest.mark.parametrize(
+        ("spelling", "expected"),
+        [
+            ("BM25() @ CSR()", 'BM25(analyser=Words(language="de")) @ CSR()'),
+            ("BM25(analyser=Words(stem=False)) @ CSR()", 'BM25(analyser=Words(language="de", stem=False)) @ CSR()'),
+            ('BM25(analyser=Words(language="en")) @ CSR()', 'BM25(analyser=Words(language="en")) @ CSR()'),
+            ("BM25(analyser=CharNGrams(n=3)) @ CSR()", "BM25(analyser=CharNGrams(n=3)) @ CSR()"),
+            ("RankBM25(analyser=Words())", 'RankBM25(analyser=Words(language="de"))'),
+        ],
+    )
+    def test_words_follow_the_set(self, spelling, expected):
+        """
+        Words without a language take the passage set's, also inside another adapter; the suite's spelling stays.
+        """
+        german = msgspec.structs.replace(tiny_set(), language="de")
+
+        (cell,) = make_cells(suite(spelling), [german], registry(MODELS))
+
+        assert expected == spell(cell.retriever)
+        assert spelling == cell.spelling
+
+    def test_a_record_names_the_language(self, tmp_path):
+        """
+        The record has the language written out, English too.
+        """
+        (found,) = run(suite("BM25(analyser=Words()) @ CSR()"), tmp_path / "run", plugins=[MODELS]).values()
+
+        assert 'BM25(analyser=Words(language="en")) @ CSR()' == found.resolved
+        assert 'Words(language="en")' == found.options["encoder"]["analyser"]
 
 
 def test_equal_sets_of_two_names_are_two_cells(tmp_path):

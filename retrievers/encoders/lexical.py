@@ -140,6 +140,10 @@ class LexicalEncoder(ABC, Spelled):
         self.mean_length = learned["mean_length"]
         self.idf = np.load(folder / IDF_FILE)
 
+    def terms(self) -> list[str]:
+        """The term of each column."""
+        return list(self.vocabulary or ())
+
     def ledger(self) -> dict[str, int]:
         """The vocabulary as Python holds it (table, terms and column numbers), and the idf array; in bytes."""
         vocabulary = self.vocabulary or {}

@@ -1,0 +1,148 @@
+"""
+A rehearsal: one part on a growing share of its passages, so that a run can tell beforehand how long it will take.
+
+What is rehearsed is no measurement and is never recorded. As in `bench.stages`, every import that takes memory stands
+inside a function.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.record import Fact, StageResult
+
+SECONDS = 3.0  # a rehearsal of one part grows until it has taken this long
+FIRST = 64  # passages it begins with; each further step takes twice as many
+QUERIES = 32  # that are asked at every step
+NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
+
+
+def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:  # Any: an adapter
+    """The steps of fitting and encoding, and of encoding queries."""
+
+    def make(size: int) -> None:
+        share = spread(passages, size)
+        encoder.fit(share)
+        encoder.encode(share, "passage")
+
+    return _grown(
+        len(passages),
+        make,
+        lambda query: encoder.encode([queries[query]], "query"),
+        lambda: encoder.encode(queries, "query"),
+        len(queries),
+    )
+
+
+def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:  # Any: same
+    """The steps of an engine's indexing and searching."""
+    return _grown(
+        len(passages),
+        lambda size: engine.index(spread(passages, size)),
+        lambda query: engine.search([queries[query]], k),
+        lambda: engine.search(queries, k),
+        len(queries),
+    )
+
+
+def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:  # Any: the same
+    """The steps of building and searching; a sample of vectors that is smaller than a step is taken again."""
+    import numpy as np
+
+    from bench import adapters, matrices
+
+    sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")
+    adapters.prepare(storage, queries)
+    random = np.random.default_rng(0)
+    n_queries = queries.shape[0]
+
+    def make(size: int) -> Callable[[], object]:
+        vectors = sample[np.arange(size) % sample.shape[0]]
+        if isinstance(vectors, np.ndarray):
+            noise = random.standard_normal(vectors.shape, np.float32)
+            vectors = vectors + np.float32(NOISE * vectors.std()) * noise
+        return lambda: storage.build(vectors)
+
+    return _grown(
+        n_passages,
+        make,
+        lambda query: storage.search(queries[query : query + 1], k),
+        lambda: storage.search(queries, k),
+        n_queries,
+    )
+
+
+def _grown(
+    all_passages: int,
+    make: Callable[[int], object],
+    one: Callable[[int], object],
+    every: Callable[[], object],
+    n_queries: int,
+) -> dict[str, Fact]:
+    """
+    Seconds of making and of asking at growing sizes: the facts `make SIZE`, and `one SIZE` and `every SIZE` a query.
+
+    make: does it for so many passages, or prepares it and gives what does it. one: answers the query of a position
+    below n_queries; every: answers them all.
+    """
+    from bench.latency import timed
+
+    facts: dict[str, Fact] = {}
+    begin = time.perf_counter()
+    size = min(FIRST, all_passages)
+    while True:
+        start = time.perf_counter()
+        prepared = make(size)
+        facts[f"make {size}"] = timed(prepared)[0] if callable(prepared) else time.perf_counter() - start
+        if n_queries:
+            one(0)  # pays for what is set up only once
+            singles = [time.perf_counter()]
+            for query in range(n_queries):
+                one(query)
+                singles.append(time.perf_counter())
+            facts[f"one {size}"] = statistics.median(b - a for a, b in pairwise(singles))
+            facts[f"every {size}"] = timed(every)[0] / n_queries
+        if size == all_passages or time.perf_counter() - begin >= SECONDS:
+            return facts | {"seconds": time.perf_counter() - begin}
+        size = min(2 * size, all_passages)
+
+
+def spread(passages: Sequence[str], size: int) -> list[str]:
+    """`size` passages from all over: a share of a collection that is sorted must not be its beginning."""
+    return [passages[i * len(passages) // size] for i in range(size)]
+
+
+def result(facts: dict[str, Fact]) -> StageResult:
+    return StageResult(stage="rehearse", status="ok", facts=facts)
+
+
+def largest(facts: Mapping[str, Fact]) -> int:
+    """The largest size that was tried."""
+    return max(size for size, _ in _points(facts, "make"))
+
+
+def smallest(facts: Mapping[str, Fact], what: str) -> float:
+    """Seconds of `what` at the first step."""
+    return next((seconds for _, seconds in _points(facts, what)), 0.0)
+
+
+def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
+    """Seconds of `what` at a size: on the line through the two largest sizes tried, never below the last of them."""
+    points = _points(facts, what)
+    if not points:
+        return 0.0
+    last, seconds = points[-1]
+    if size <= last or len(points) == 1:
+        return seconds
+    before, earlier = points[-2]
+    return seconds + max(0.0, seconds - earlier) / (last - before) * (size - last)
+
+
+def _points(facts: Mapping[str, Fact], what: str) -> list[tuple[int, float]]:
+    named = ((name.split(), value) for name, value in facts.items())
+    return sorted((int(words[1]), float(value)) for words, value in named if words[0] == what and value is not None)

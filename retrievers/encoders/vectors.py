@@ -1,0 +1,304 @@
+"""
+Vectors that were made elsewhere, by an API or another harness: files of them, or the passage set's own.
+
+A file has one row a text, in the order of the collection's files. `.npy` is dense, as `numpy.save` writes it; `.npz` is
+sparse, as `scipy.sparse.save_npz` writes it. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, load_npz, save_npz
+
+from retrievers.contract import Fact, Role, Spelled
+from retrievers.contract import Vectors as Matrix
+
+SAVED, SUFFIXES = "vectors.json", (".npy", ".npz")
+ROLES: tuple[Role, ...] = ("passage", "query")
+WIDEST = 8  # bytes of a float: float16, float32 and float64 are taken
+BLOCK = 8192  # rows that are copied and checked at a time
+UNIT = 1e-3  # so near to 1 is a unit length: float16 rounds a long vector's by as much
+EXCERPT = 60  # characters of an unknown text that its error shows
+EXEMPT = "holds the vectors of given texts, and encodes no other"
+EXEMPTIONS = (  # the checks that would have it encode texts of theirs
+    *("options-kept", "vectors-type", "vectors-shape", "roles-share-dims", "finite", "unseen-text", "batch-mates"),
+    *("really-sparse", "normal-forms", "deterministic", "inputs-unchanged", "learns-anew", "saves-and-loads"),
+    *("failed-load-harmless", "same-in-another-process", "ledger-adds-up", "silent", "threads-respected"),
+)
+
+
+class Side(NamedTuple):
+    """The vectors of one role."""
+
+    source: str  # the file, for messages
+    matrix: Matrix  # (n, dims) as the file has them
+    rows: dict[str, int]  # text -> row of the matrix
+    facts: dict[str, Fact]
+
+
+@dataclass(repr=False)
+class Vectors(Spelled):
+    """
+    Given vectors as an encoder: float32 (n, dims), dense or sparse as their files are.
+
+    passages, queries: files of vectors, relative to the working directory; both, or neither for the passage set's own.
+    A file has a row for each text of the collection's files, before equal passages were merged and unjudged queries
+    left out, or one for each that was kept. float16 and float64 become float32, which `describe` says. Nothing else is
+    changed: for a cosine the vectors must have unit length.
+
+    Two queries of one text have one vector, the first's; `describe` counts those that had another of their own.
+
+    It has no ledger: what would weigh is the model, which is not here. ValueError for options and files that can not
+    be, and for a text that is none of those it holds.
+    """
+
+    passages: str | None = None
+    queries: str | None = None
+    conformance_exemptions: ClassVar[dict[str, str]] = dict.fromkeys(EXEMPTIONS, EXEMPT)
+    _sides: dict[Role, Side] = field(init=False, default_factory=dict, compare=False)
+    _unit: float | None = field(init=False, default=None, compare=False)  # share of passages of unit length
+
+    def __post_init__(self) -> None:
+        for name, path in (("passages", self.passages), ("queries", self.queries)):
+            if path is not None and (not isinstance(path, str) or Path(path).suffix.lower() not in SUFFIXES):
+                raise ValueError(f"Vectors: {name} was expected to be a .npy or .npz file, found {path!r}")
+        if (self.passages is None) != (self.queries is None):
+            lacking = "passages" if self.passages is None else "queries"
+            raise ValueError(
+                f"Vectors: expected files of both sides, or none for the passage set's own, found no {lacking}: "
+                f'Vectors(passages="p.npy", queries="q.npy")'
+            )
+
+    # Aligned, Encoder
+
+    def align(self, role: Role, texts: Sequence[str], rows: Sequence[int], n: int, own: Matrix | None) -> None:
+        """Open one side and find the row of each text: rows[i] of n, or i in a file of as many rows as texts."""
+        source, matrix, dtype = self._opened(role, own)
+        found = matrix.shape[0]
+        if found not in (n, len(texts)):
+            asked = f"{len(texts):,}" if n == len(texts) else f"{n:,}, as the collection's files, or {len(texts):,}"
+            kept = "" if n == len(texts) else ", as are left of them"
+            raise ValueError(
+                f"{source}: expected a vector for each {role}, {asked}{kept}, found {found:,}: "
+                f"encode the collection's files whole, in their order"
+            )
+        chosen = zip(texts, rows if found == n else range(found), strict=True)
+        known: dict[str, int] = {}
+        again = [(known[text], row) for text, row in chosen if known.setdefault(text, row) != row]
+        said = dtype if dtype == "float32" else f"{dtype}, converted to float32"
+        facts: dict[str, Fact] = {"dims": int(matrix.shape[1]), f"{role}_dtype": said}
+        facts[f"{role}_rows"] = f"{len(known):,} of {found:,}"
+        if role == "query":
+            facts["queries_with_another_vector"] = _n_different(source, matrix, again)
+        self._sides[role] = Side(source, matrix, known, facts)
+        self._check_sides_meet()
+
+    def fit(self, passages: Sequence[str]) -> None:
+        """Learns nothing. Passages that nobody aligned are the rows of the file in their order."""
+        known = self._sides["passage"].rows if "passage" in self._sides else {}
+        if not all(passage in known for passage in passages):
+            self.align("passage", passages, range(len(passages)), len(passages), None)
+
+    def encode(self, texts: Sequence[str], role: Role) -> Matrix:
+        """The vectors of texts that were aligned, (n, dims) float32."""
+        side = self._sides.get(role)
+        if side is None:
+            raise ValueError(
+                f"{self}: expected to be told which row belongs to which {role} before it encodes, found none: "
+                f"call align; what was loaded answers queries alone"
+            )
+        try:
+            rows = np.array([side.rows[text] for text in texts], np.int64)
+        except KeyError as error:
+            raise ValueError(
+                f"{self}: expected one of the {len(side.rows):,} texts whose vectors {side.source} holds, found "
+                f"{str(error.args[0])[:EXCERPT]!r}: it {EXEMPT}"
+            ) from None
+        vectors = _taken(side.source, side.matrix, rows)
+        if role == "passage":
+            self._unit = _unit_share(vectors)
+        return vectors
+
+    # Fingerprinted, Persistent
+
+    def fingerprint(self) -> str:
+        """The sha256 of each file. A passage set's own vectors are told by the set's hash."""
+        return "+".join(_sha256(Path(path).expanduser()) for path in (self.passages, self.queries) if path)
+
+    def save(self, folder: Path) -> None:
+        """Writes what answers queries in another process: their texts and vectors, and no passage."""
+        side = self._sides.get("query")
+        if side is None:
+            raise ValueError(f"{self}: expected to know its queries before it is saved, found none: call align")
+        folder.mkdir(parents=True, exist_ok=True)
+        vectors = self.encode(list(side.rows), "query")
+        if isinstance(vectors, csr_array):
+            save_npz(folder / "queries.npz", vectors, compressed=False)
+        else:
+            np.save(folder / "queries.npy", vectors)
+        saved = {"encoder": repr(self), "queries": list(side.rows), "facts": self.describe()}
+        (folder / SAVED).write_text(json.dumps(saved), encoding="utf-8")
+
+    def load(self, folder: Path) -> None:
+        """ValueError where another encoder was saved in the folder."""
+        saved = json.loads((folder / SAVED).read_text(encoding="utf-8"))
+        if saved["encoder"] != repr(self):
+            raise ValueError(
+                f"{folder} was expected to be saved by {self}, found {saved['encoder']}: "
+                f"load it into an encoder with the same options, or align and fit anew"
+            )
+        path = next((path for path in folder.glob("queries.np[yz]")), folder / "queries.npy")
+        queries, _ = opened(path)
+        matrix = queries if isinstance(queries, csr_array) else np.array(queries)
+        rows = {text: row for row, text in enumerate(saved["queries"])}
+        self._sides, self._unit = (
+            {"query": Side(str(path), matrix, rows, saved["facts"])},
+            saved["facts"]["unit_length"],
+        )
+
+    # Preparable, Descriptive
+
+    def prepare(self) -> None:
+        """Nothing: a look-up needs no warm-up, and a toy's texts are unknown to it."""
+
+    def describe(self) -> dict[str, Fact]:
+        """What a reader of the numbers needs; None is not known yet. unit_length: the share of passages that has it."""
+        facts: dict[str, Fact] = {"dims": None, "unit_length": self._unit, "queries_with_another_vector": None}
+        facts |= {f"{role}_{fact}": None for role in ROLES for fact in ("dtype", "rows")}
+        for side in self._sides.values():
+            facts |= side.facts
+        return facts
+
+    # The files
+
+    def _opened(self, role: Role, own: Matrix | None) -> tuple[str, Matrix, str]:
+        path = self.passages if role == "passage" else self.queries
+        if path is not None:
+            return path, *opened(Path(path).expanduser())
+        if own is None:
+            raise ValueError(
+                f"{self}: expected a passage set with vectors of its own, found one without: "
+                f'name files of vectors, Vectors(passages="p.npy", queries="q.npy")'
+            )
+        return f"the passage set's own {role} vectors", own, str(own.dtype)
+
+    def _check_sides_meet(self) -> None:
+        if len(self._sides) < len(ROLES):
+            return
+        passages, queries = (self._sides[role] for role in ROLES)
+        kinds = ["sparse" if isinstance(side.matrix, csr_array) else "dense" for side in (passages, queries)]
+        if kinds[0] != kinds[1] or passages.matrix.shape[1] != queries.matrix.shape[1]:
+            raise ValueError(
+                f"{queries.source}: expected {kinds[0]} vectors of {passages.matrix.shape[1]:,} dimensions as in "
+                f"{passages.source}, found {kinds[1]} ones of {queries.matrix.shape[1]:,}: "
+                f"encode both sides with one model"
+            )
+
+
+def opened(path: Path) -> tuple[Matrix, str]:
+    """
+    The vectors of a file, (n, dims), and their dtype there: .npy mapped as it is, .npz a float32 `csr_array`.
+
+    Numbers that a sparse matrix has twice for one place are added, and stored zeros left out. ValueError for what is
+    no such file, is damaged, or holds other than float16, float32 or float64.
+    """
+    read, written = _KINDS[path.suffix.lower()]
+    try:
+        matrix, dtype = read(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy, scipy and zipfile have each their own for what is damaged
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise ValueError(f"{path}: expected vectors as {written} writes them, found: {said}: write it anew") from error
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        raise ValueError(f"{path}: expected vectors of shape (n, dims), found {matrix.shape}: one row a text")
+    if dtype.kind != "f" or dtype.itemsize > WIDEST:
+        raise ValueError(f'{path}: expected float32, found {dtype}: write it anew with .astype("float32")')
+    return matrix, str(dtype)
+
+
+def _mapped(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: whatever is in the file
+    # Not numpy.load: that goes by what a file begins with, and this reads nothing but an array.
+    matrix = np.lib.format.open_memmap(path, mode="r")
+    return matrix, matrix.dtype
+
+
+def _sparse(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: the same
+    with path.open("rb") as file:  # load_npz leaves a damaged file open
+        matrix = csr_array(load_npz(file))
+    dtype = matrix.dtype
+    matrix.check_format(full_check=True)  # a place outside the matrix would be read from other memory
+    if dtype.kind == "f":
+        matrix = matrix.astype(np.float32)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix, dtype
+
+
+_KINDS = {".npy": (_mapped, "numpy.save"), ".npz": (_sparse, "scipy.sparse.save_npz")}
+
+
+def _taken(source: str, matrix: Matrix, rows: NDArray[np.int64]) -> Matrix:
+    """Some rows as float32; ValueError where one is not finite. All rows of an array in memory are itself, no copy."""
+    whole = len(rows) == matrix.shape[0] and np.array_equal(rows, np.arange(len(rows)))
+    if isinstance(matrix, csr_array):
+        part = matrix if whole else matrix[rows]
+        _check_finite(source, part.data, rows[np.repeat(np.arange(len(rows)), np.diff(part.indptr))])
+        return part
+    kept = whole and matrix.dtype == np.float32 and not isinstance(matrix, np.memmap)
+    taken = matrix if kept else np.empty((len(rows), matrix.shape[1]), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        if not kept:
+            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+                taken[block] = matrix[rows[block]]
+        _check_finite(source, taken[block], rows[block])
+    return taken
+
+
+def _check_finite(source: str, values: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+    """values: (n, ...), of those rows of a file."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = np.argwhere(bad)[0]
+        raise ValueError(
+            f"{source}: expected finite numbers in float32, found {values[tuple(first)]} in row {rows[first[0]]}: "
+            f"look for texts that were not encoded"
+        )
+
+
+def _n_different(source: str, matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> int:
+    """How many of those pairs of rows differ."""
+    if not pairs:
+        return 0
+    one, other = (_taken(source, matrix, np.array(rows, np.int64)) for rows in zip(*pairs, strict=True))
+    return int((abs(one - other).sum(axis=1) > 0).sum())
+
+
+def _unit_share(vectors: Matrix) -> float | None:
+    """The share of rows whose length is 1; None of no row."""
+    if vectors.shape[0] == 0:
+        return None
+    if isinstance(vectors, csr_array):
+        squares = vectors.power(2).sum(axis=1)
+    else:
+        squares = np.einsum("ij,ij->i", vectors, vectors)  # without an array of the squares
+    return float((abs(np.sqrt(squares) - 1) < UNIT).mean())
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(
+            f"{path}: expected a file of vectors, found: {error.strerror}: paths are relative to the working directory"
+        ) from error
