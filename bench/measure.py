@@ -26,6 +26,7 @@ from retrievers.contract import Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
 
 OVERLAP_K = 10
+MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
 ROUNDS = 3  # a latency of fewer is flagged
 LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
 
@@ -90,10 +91,11 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     passage_set = cell.passage_set
     encoder, storage = cell.parts
     encode = results.encode
+    encoding = None if cell.given else encode  # a look-up says nothing of the model that made the vectors
     first = results.serves[0] if results.serves else None
     build = results.build or first
     storage_weight, storage_flags = _footprint(results.serves, results.build, "storage" if encoder else "engine")
-    encoder_weight, encoder_flags = _footprint(results.asks, encode, "encoder")
+    encoder_weight, encoder_flags = _footprint(results.asks, encoding, "encoder")
     facts = _facts(results)
     return Measurement(
         cell=cell.key,
@@ -126,18 +128,18 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         shape=encode.shape if encode else None,
         nonzeros=encode.nonzeros if encode else None,
         exact=cell.exact,
-        **_quality(cell.key, hits, suite, passage_set, folder),
+        **quality_fields(cell.key, hits, suite, passage_set, folder),
         overlap_with_exact=None,
         overlap_with_baseline=None,
         **_times(results, folder, len(passage_set.queries), suite),
-        encode_seconds=encode.build_seconds if encode else None,
+        encode_seconds=encoding.build_seconds if encoding else None,
         build_seconds=build.build_seconds if build else None,
         load_seconds=_median([result.load_seconds for result in results.serves]) if results.build else None,
         storage_weight=storage_weight,
         encoder_weight=encoder_weight,
         build_memory=build.build_memory if build else None,
         serve_memory=_typical([result.serve_memory for result in results.serves]),
-        encode_memory=encode.build_memory if encode else None,
+        encode_memory=encoding.build_memory if encoding else None,
         ask_memory=_typical([result.serve_memory for result in results.asks]),
         predicted_bytes=results.predicted_bytes,
         split=all(result.split for result in (*results.serves, *results.asks)),
@@ -160,7 +162,7 @@ def _options(retriever: Any) -> dict[str, dict[str, str]]:  # Any: an adapter or
     return {"retriever": spelled_in_full(retriever)}
 
 
-def _quality(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path) -> dict[str, Any]:
+def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path) -> dict[str, Any]:
     """The quality fields of a record (Any: of their several types); the value of every query is kept in a file."""
     fields: dict[str, Any] = dict.fromkeys(  # Any: see above
         ("quality", "quality_by_label", "label_counts", "n_judged", "n_unanswered", "tie_rate")
@@ -171,18 +173,22 @@ def _quality(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet,
     qrels = passage_set.qrels
     if qrels is None:
         return fields
-    values = quality.measure(hits, passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures)
+    answers = passage_set.answers
+    texts = None if answers is None else quality.Texts(passage_set.passages, answers)
+    asked = passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures, texts
+    values = quality.measure(hits, *asked)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, **values)  # type: ignore[arg-type]  # measures by name
     write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
     judged = quality.judged(passage_set.query_ids, qrels)
     fields["n_judged"] = int(judged.sum())
     fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)
-    fields["quality"] = {name: quality.mean(one) for name, one in values.items()}
+    fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
+    fields["ceilings"] = quality.ceilings(*asked)
     if passage_set.labels is not None:
         labels = [label for label, is_judged in zip(passage_set.labels, judged, strict=True) if is_judged]
         by_label = {name: quality.by_label(one, labels) for name, one in values.items()}
-        groups = by_label[suite.primary]
+        groups = next(iter(by_label.values()), {})  # the same groups of queries whatever the measure
         fields["label_counts"] = {label: count for label, (count, _) in groups.items()}
         fields["quality_by_label"] = {
             label: {name: means[label][1] for name, means in by_label.items()} for label in groups
@@ -282,6 +288,8 @@ def _flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
     cut = facts.get("passages_cut")
     if isinstance(cut, float) and cut > 0:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
+    if results.cell.given and results.failure is None:
+        flags.append(MADE_ELSEWHERE)
     if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
         flags.append("built and served in one process: resident memory includes what building left")
     if len(results.serves) < ROUNDS and results.failure is None:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import answers as spans
 from bench.errors import InputError
 from retrievers.contract import Hits
 
@@ -23,18 +25,31 @@ Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 
 HIGHEST_GRADE = 10_000
 CAPPED = "CappedR"  # ir-measures lacks it
-NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)
+ANSWER = "Answer"  # the share of queries with an answer in their top k, by characters: ours too
+NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)  # and ANSWER, which reads no judgments
 MAY_HAVE_CUTOFF = ("nDCG", "RR", "AP")
-EXAMPLES = "R@10, CappedR@10, Success@10, P@10, nDCG@10, RR@10, AP@100, and nDCG, RR, AP at the depth of the hits"
+EXAMPLES = (
+    "R@10, CappedR@10, Success@10, P@10, nDCG@10, RR@10, AP@100, Answer@10, and nDCG, RR, AP at the depth of the hits"
+)
 OTHER_NAMES = {  # in lower case, as they are met elsewhere -> ours
     "recall": "R",
     "hit": "Success",
     "hits": "Success",
     "hitrate": "Success",
+    "answer": ANSWER,
+    "answers": ANSWER,
+    "hasanswer": ANSWER,
     "precision": "P",
     "mrr": "RR",
     "map": "AP",
 } | {name.lower(): name for name in (*NEEDS_CUTOFF, *MAY_HAVE_CUTOFF)}
+
+
+class Texts(NamedTuple):
+    """What Answer@k reads beside the ranking."""
+
+    passages: Sequence[str]  # one a passage id
+    answers: Sequence[Sequence[str]]  # one a query id: the texts that answer it
 
 
 def parse(measure: str) -> tuple[str, int | None]:
@@ -46,7 +61,7 @@ def parse(measure: str) -> tuple[str, int | None]:
     spelled = re.fullmatch(r"(\w+?)(?:@([1-9][0-9]{0,5}))?", measure)
     if spelled is not None:
         name, cutoff = spelled.groups()
-        if name in MAY_HAVE_CUTOFF or (name in NEEDS_CUTOFF and cutoff):
+        if name in MAY_HAVE_CUTOFF or (name in (*NEEDS_CUTOFF, ANSWER) and cutoff):
             return name, int(cutoff) if cutoff else None
     stem = re.split(r"[@_\-. ]", measure)[0]
     near = OTHER_NAMES.get(stem.lower())
@@ -61,14 +76,19 @@ def judged(query_ids: Sequence[str], qrels: Qrels) -> NDArray[np.bool_]:
 
 
 def measure(
-    hits: Hits, passage_ids: Sequence[str], query_ids: Sequence[str], qrels: Qrels, measures: Sequence[str]
+    hits: Hits,
+    passage_ids: Sequence[str],
+    query_ids: Sequence[str],
+    qrels: Qrels,
+    measures: Sequence[str],
+    texts: Texts | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """
     The value of each measure, by its spelling, for each judged query: (n_judged,) float64, in the order of query_ids.
 
     The values belong to `query_ids` where `judged(query_ids, qrels)` holds; a query without judgments has none. A
     judged query scores 0 where nothing was found, and where no judged passage is relevant. Judged passages that are
-    not in passage_ids stay in the denominator of recall.
+    not in passage_ids stay in the denominator of recall. Without texts Answer@k is not measured: it is left out.
 
     Raises InputError for an unknown measure, for one that looks deeper than the hits were kept, for hits that are no
     ranking of these passages, and for a grade above HIGHEST_GRADE.
@@ -94,8 +114,31 @@ def measure(
         for spelling, (name, cutoff) in wanted.items()
         if name == CAPPED and cutoff is not None
     }
-    values |= _by_ir_measures({s: w for s, w in wanted.items() if w[0] != CAPPED}, ranking, judgments)
-    return {spelling: values[spelling] for spelling in wanted}
+    if texts is not None:
+        values |= {
+            spelling: spans.holds(texts.passages, hits.rows[:, :cutoff].tolist(), texts.answers)[kept].astype(
+                np.float64
+            )
+            for spelling, (name, cutoff) in wanted.items()
+            if name == ANSWER
+        }
+    values |= _by_ir_measures({s: w for s, w in wanted.items() if w[0] not in (CAPPED, ANSWER)}, ranking, judgments)
+    return {spelling: values[spelling] for spelling in wanted if spelling in values}
+
+
+def ceilings(
+    passage_ids: Sequence[str], query_ids: Sequence[str], qrels: Qrels, measures: Sequence[str], texts: Texts | None
+) -> dict[str, float] | None:
+    """
+    What each Answer@k would be if every query's own passages came first: the share whose relevant passages hold an
+    answer, of the judged queries. None where none of the measures is one, or it can not be measured.
+    """
+    wanted = [spelling for spelling in measures if parse(spelling)[0] == ANSWER]
+    kept = judged(query_ids, qrels)
+    if not wanted or texts is None or not kept.any():
+        return None
+    gold = spans.gold_rows(passage_ids, query_ids, qrels)
+    return dict.fromkeys(wanted, float(spans.holds(texts.passages, gold, texts.answers)[kept].mean()))
 
 
 def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:

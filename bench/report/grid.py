@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -56,6 +56,7 @@ class Grid:
     lines: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     goes_on: bool = False  # columns without room follow in a table of their own
+    best_of: Literal["column", "line"] = "column"  # where the best is marked
 
 
 # Numbers
@@ -191,13 +192,22 @@ def _quality(found: Sequence[Found], named: Sequence[str]) -> list[Field]:
     """The measures' fields; without judgments the agreement with the baseline, which is no quality, in their place."""
     if any(m.quality for _, _, m in found):
         kept = {flat.primary(run) for _, run, _ in found}
+        ceilings = {name: value for _, _, m in found for name, value in (m.ceilings or {}).items()}
+        # What the passages' own judgments say comes first; a span may be found in a passage by chance.
         return [
-            Field(name, Column(name, drop=NEVER if name in kept else 1, opens=index == 0), share, "high")
-            for index, name in enumerate(named)
+            Field(
+                name, Column(_head(name, ceilings), drop=NEVER if name in kept else 1, opens=index == 0), share, "high"
+            )
+            for index, name in enumerate(sorted(named, key=ceilings.__contains__))
         ]
     baselines = " / ".join(dict.fromkeys(flat.baseline(run) or "the baseline" for _, run, _ in found))
     head = f"agreement with {baselines} (overlap@10), not quality"
     return [Field("overlap_with_baseline", Column(head, opens=True), share, None)]
+
+
+def _head(measure: str, ceilings: Mapping[str, float]) -> str:
+    ceiling = ceilings.get(measure)
+    return measure if ceiling is None else f"{measure} (ceiling {share(ceiling)})"
 
 
 def _best(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import (
@@ -28,6 +28,14 @@ SECONDS_A_LINE = 20.0
 BAR_WIDTH = 12  # leaves room, in 80 columns, for most of a retriever's name
 
 
+def foretold(passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> str:
+    """One line on how long the cells of a passage set will take. seconds: of each part; untold: what is not in them."""
+    longest = max(seconds, key=seconds.__getitem__, default=None)
+    most = f", {duration(seconds[longest])} of it for {longest}" if longest is not None else ""
+    but = f"; not counted, since its rehearsal failed: {', '.join(untold)}" if untold else ""
+    return f"{passage_set}: will take about {duration(sum(seconds.values()))}{most}{but}"
+
+
 class Bar:
     """Tells a run's progress to a rich progress bar."""
 
@@ -41,6 +49,9 @@ class Bar:
 
     def says(self, line: str) -> None:
         self._progress.console.print(Text(printable(line), "yellow"), soft_wrap=True)
+
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None:
+        self.says(foretold(passage_set, seconds, untold))
 
 
 class Lines:
@@ -60,6 +71,9 @@ class Lines:
 
     def says(self, line: str) -> None:
         self._console.print(Text(printable(line)), soft_wrap=True)
+
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None:
+        self.says(foretold(passage_set, seconds, untold))
 
 
 class Left(ProgressColumn):

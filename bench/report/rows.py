@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, object]
 
 VERSIONS = ("sparring", "numpy", "scipy", "faiss-cpu", "torch", "sentence-transformers")  # told with the conditions
+IMPORTED = "imported: scored here, not measured here"
 ROUNDING = 1e-9  # a difference of decimal figures is held to a decimal limit: 0.6501 - 0.6451 is within 0.005
 
 
@@ -73,6 +74,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "peak_serve_bytes": serve.peak_above_start,
         # What follows is ours to add to.
         "reason": m.reason or None,
+        "origin": m.origin,
         "flags": list(m.flags),
         "exact": m.exact,
         f"tie_rate@{m.k}": m.tie_rate,
@@ -102,6 +104,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "nonzeros": m.nonzeros,
         "density": m.nonzeros / size if m.nonzeros is not None and (size := _size(m.shape)) else None,
         "passages_cut": m.facts.get("passages_cut"),
+        **{f"{measure}_ceiling": value for measure, value in (m.ceilings or {}).items()},
         "n_judged": m.n_judged,
         "n_merged": m.n_merged,
         "unknown_judgments": m.unknown_judgments,
@@ -185,7 +188,8 @@ def names(runs: Sequence[Run]) -> list[str]:
 
 def remarks(m: Measurement) -> list[str]:
     """What a reader must know before taking the numbers of a cell as they stand: a sentence each, its flags first."""
-    found = list(m.flags)
+    found = [] if m.origin is None else [IMPORTED]
+    found += m.flags
     if m.n_unanswered:
         found.append(f"judged queries unanswered, which score 0: {m.n_unanswered:,} of {m.n_judged or m.n_queries:,}")
     return found
@@ -198,18 +202,25 @@ def hardware(runs: Sequence[Run]) -> str:
 
 
 def conditions(run: Run) -> str:
-    """What the numbers of a run hold for, on one line: machine, threads, rounds, k, date, versions."""
+    """
+    What the numbers of a run hold for, on one line: machine, threads, rounds, k, date, versions.
+
+    Of hits that were imported nothing was timed or weighed here, so machine, threads and rounds say nothing.
+    """
     machine, suite = run.environment, run.record.suite
+    imported = bool(run.measurements) and all(m.origin is not None for m in run.measurements)
     encoding = {m.encode_threads for m in run.measurements if m.encode_threads is not None}
     threads = f"{suite.get('threads', '?')} to ask and serve" + "".join(f", {n} to encode passages" for n in encoding)
     versions = [f"{name} {machine.libraries[name]}" for name in VERSIONS if name in machine.libraries]
-    parts = [
+    measured = [
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB",
         *([machine.accelerator] if machine.accelerator else []),
         f"threads: {threads}",
-        ", ".join(
-            f"{name} {suite[name]}" for name in ("rounds", "k", "seed", "primary", "baseline") if suite.get(name)
-        ),
+    ]
+    told = ("primary", "baseline") if imported else ("rounds", "k", "seed", "primary", "baseline")
+    parts = [
+        *([IMPORTED] if imported else measured),
+        ", ".join(f"{name} {suite[name]}" for name in told if suite.get(name)),
         run.record.made[:10],
         f"Python {machine.python}, {', '.join(versions)}".removesuffix(", "),
     ]

@@ -24,11 +24,16 @@ from rich.text import Text
 
 from bench.report import rows as flat
 from bench.report.grid import BEST, HEAD_WIDTH, MISSING, NAME_WIDTH, NEVER, Cell, Column, Grid, grids
+from bench.report.pivot import Pivot, pivoted
 from bench.report.plain import printable
 from bench.store import Run
 
 _Part = TypeVar("_Part")
 UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
+
+
+def _made(runs: Sequence[Run], by_label: bool, pivot: Pivot | None) -> list[Grid]:
+    return grids(runs, by_label=by_label) if pivot is None else [pivoted(runs, pivot)]
 
 
 # Under the tables
@@ -45,7 +50,8 @@ def _legend(shown: Sequence[Grid]) -> str:
     sizes += ["encoder is what the encoder adds, resident"] if "encoder MB" in heads else []
     said = [f"{', '.join(times)}: service time of one query, text to ids."] if times else []
     said += [f"MB = 10^6 bytes; {', '.join(sizes)}."] if sizes else []
-    said += ["Bold: best of its column."] if any(cell.style == BEST for cell in cells) else []
+    marked = dict.fromkeys(grid.best_of for grid in shown for line in grid.lines for cell in line if cell.style == BEST)
+    said += [f"Bold: best of its {' or '.join(marked)}."] if marked else []
     said += ["-: not measured."] if any(cell.text == MISSING for cell in cells) else []
     said += [UNRESOLVED] if any(cell.text == "<1" for cell in cells) else []
     return " ".join(said)
@@ -62,10 +68,10 @@ def _closing(runs: Sequence[Run], shown: Sequence[Grid], *, by_label: bool) -> I
 # In a terminal
 
 
-def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False) -> None:
-    """Draw the tables of some runs, as wide as the console allows."""
+def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False, pivot: Pivot | None = None) -> None:
+    """Draw the tables of some runs, as wide as the console allows; pivot: one table of one measure instead."""
     shown = []
-    for grid in grids(runs, by_label=by_label):
+    for grid in _made(runs, by_label, pivot):
         console.print(Text(printable(grid.title), "bold"))
         rest: Grid | None = grid
         while rest is not None and rest.columns:
@@ -161,9 +167,9 @@ def broken(spelling: str) -> str:
 # In Markdown, and for machines
 
 
-def markdown(runs: Sequence[Run], *, by_label: bool = False) -> str:
+def markdown(runs: Sequence[Run], *, by_label: bool = False, pivot: Pivot | None = None) -> str:
     """The same tables in Markdown (GitHub's), every column that has a value."""
-    drawn = grids(runs, by_label=by_label)
+    drawn = _made(runs, by_label, pivot)
     blocks = []
     for grid in drawn:
         blocks.append(f"**{_escaped(grid.title)}**")

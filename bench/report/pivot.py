@@ -1,0 +1,116 @@
+"""One measure of many cells: passage sets down, retrievers (or encoders, or storages) across."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from bench.errors import InputError
+from bench.record import Measurement
+from bench.report import rows as flat
+from bench.report.grid import BEST, FIELDS, MISSING, STATUS_STYLE, Cell, Column, Field, Grid, share
+from bench.store import Run
+
+Axis: TypeAlias = Literal["retriever", "encoder", "storage"]
+
+
+class Pivot(NamedTuple):
+    """What stands across, and what is told of each cell."""
+
+    axis: Axis
+    measure: str | None = None  # a measure of the runs or a key of the table's own columns; None: the primary measure
+
+
+class _Line(NamedTuple):
+    """What the cells of one line share."""
+
+    run: str
+    passage_set: str
+    sha256: str
+    language: str
+    n_queries: int
+    rest: str  # the part that does not stand across: the storage of an encoder, the encoder of a storage
+
+
+def pivoted(runs: Sequence[Run], pivot: Pivot) -> Grid:
+    """
+    The table: one line a passage set, the best of each line marked.
+
+    Where the cells of a set differ in the part that does not stand across, each has its line. An engine stands across
+    by its own name. InputError for a measure that the runs do not have.
+    """
+    found = [(name, m) for name, run in zip(flat.names(runs), runs, strict=True) for m in run.measurements]
+    field = _field(runs, pivot.measure)
+    lines: dict[_Line, dict[str, Measurement]] = {}
+    for name, m in found:
+        across, rest = _parts(m, pivot.axis)
+        key = _Line(name, m.passage_set, m.passage_set_sha256, m.language, m.n_queries, rest)
+        lines.setdefault(key, {})[across] = m
+    heads = list(dict.fromkeys(_parts(m, pivot.axis)[0] for _, m in found))
+    rests = list(dict.fromkeys(line.rest for line in lines if line.rest))
+    ceilings = any((m.ceilings or {}).get(field.key) is not None for _, m in found)
+    columns = [
+        *([Column("run", right=False)] if len(runs) > 1 else []),
+        Column("passages", right=False),
+        Column("language", right=False),
+        Column("queries"),
+        *([Column(_other(pivot.axis), right=False, code=True)] if len(rests) > 1 else []),
+        *([Column("ceiling")] if ceilings else []),
+        *(Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)),
+    ]
+    body = []
+    for line, cells in lines.items():
+        named = [Cell(line.passage_set), Cell(line.language), Cell(f"{line.n_queries:,}")]
+        if len(runs) > 1:
+            named.insert(0, Cell(line.run))
+        if len(rests) > 1:
+            named.append(Cell(line.rest))
+        if ceilings:
+            known = [m.ceilings[field.key] for m in cells.values() if m.ceilings and field.key in m.ceilings]
+            named.append(Cell(share(known[0]) if known else MISSING))
+        body.append((*named, *_values([cells.get(head) for head in heads], field)))
+    storage = f", {rests[0]}" if len(rests) == 1 else ""
+    return Grid(f"{field.key} by {pivot.axis}{storage}", tuple(columns), tuple(body), goes_on=True, best_of="line")
+
+
+def _parts(m: Measurement, axis: Axis) -> tuple[str, str]:
+    """What stands across, and the rest of the retriever; an engine has no rest."""
+    if axis == "retriever" or m.encoder is None or m.storage is None:
+        return m.retriever, ""
+    return (m.encoder, m.storage) if axis == "encoder" else (m.storage, m.encoder)
+
+
+def _other(axis: Axis) -> str:
+    return "storage" if axis == "encoder" else "encoder"
+
+
+def _field(runs: Sequence[Run], measure: str | None) -> Field:
+    """How the values of a measure read, and which is best."""
+    if measure is None:
+        measure = next((name for run in runs if (name := flat.primary(run)) is not None), "")
+    named = flat.measures(runs)
+    known = {name: Field(name, Column(name), share, "high") for name in named} | {field.key: field for field in FIELDS}
+    if measure not in known:
+        near = difflib.get_close_matches(measure, known, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(f"--measure: expected one of {', '.join(known)}, found {measure!r}.{hint}")
+    return known[measure]
+
+
+def _values(cells: Sequence[Measurement | None], field: Field) -> list[Cell]:
+    """One field a cell: its value, its status where it did not end well, the best one marked unless all read alike."""
+    values: list[float | None] = []
+    for m in cells:
+        value = flat.row(m).get(field.key) if m is not None and m.status == "ok" else None
+        values.append(value if isinstance(value, int | float) else None)
+    texts = [MISSING if value is None else field.text(value) for value in values]
+    measured = [value for value in values if value is not None]
+    best = {"high": max, "low": min}[field.better](measured) if field.better and measured else None
+    marked = field.text(best) if best is not None and len(set(texts) - {MISSING}) > 1 else None
+    return [
+        Cell(m.status, STATUS_STYLE.get(m.status, "red"))
+        if m is not None and m.status != "ok"
+        else Cell(text, BEST if text == marked else "dim" if text == MISSING else "")
+        for m, text in zip(cells, texts, strict=True)
+    ]

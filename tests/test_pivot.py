@@ -1,0 +1,133 @@
+"""One measure of many cells as one table."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+from test_table import failed, measurement, run_of
+
+from bench.errors import InputError
+from bench.record import Footprint, Measurement
+from bench.report import table
+from bench.report.pivot import Pivot, pivoted
+
+
+def cell(passage_set: str, encoder: str, storage: str, value: float, **changes) -> Measurement:
+    pair = {"encoder": encoder, "storage": storage, "retriever": f"{encoder} @ {storage}"}
+    return measurement(passage_set=passage_set, quality={"nDCG@10": value, "R@10": 1.0}, **pair | changes)
+
+
+def texts(grid):
+    return [[field.text for field in line] for line in grid.lines]
+
+
+def test_sets_stand_down_and_encoders_across():
+    """
+    One line a passage set, one column an encoder, in the order of the run; the best of each line is marked.
+    """
+    run = run_of(
+        cell("de", "A()", "CSR()", 0.5),
+        cell("de", "B()", "CSR()", 0.75),
+        cell("ko", "A()", "CSR()", 0.25, language="ko", n_queries=1200),
+        cell("ko", "B()", "CSR()", 0.2504, language="ko", n_queries=1200),
+    )
+
+    grid = pivoted([run], Pivot("encoder"))
+
+    assert "nDCG@10 by encoder, CSR()" == grid.title
+    assert ["passages", "language", "queries", "A()", "B()"] == [column.head for column in grid.columns]
+    assert [["de", "en", "495", ".500", ".750"], ["ko", "ko", "1,200", ".250", ".250"]] == texts(grid)
+    assert [[False, True], [False, False]] == [[bool(field.style) for field in line[3:]] for line in grid.lines]
+
+
+def test_what_does_not_stand_across_has_its_line():
+    """
+    Where cells of a set differ in the other part, each has a line; an engine stands across by its own name.
+    """
+    run = run_of(
+        cell("de", "A()", "CSR()", 0.5),
+        cell("de", "A()", "Flat()", 0.25),
+        measurement(passage_set="de", retriever="Engine()", encoder=None, storage=None),
+    )
+
+    by_encoder, by_storage = pivoted([run], Pivot("encoder")), pivoted([run], Pivot("storage"))
+    by_retriever = pivoted([run], Pivot("retriever"))
+
+    assert [["CSR()", ".500", "-"], ["Flat()", ".250", "-"], ["", "-", ".500"]] == [f[3:] for f in texts(by_encoder)]
+    assert [["de", "en", "495", ".500", ".250", "-"], ["de", "en", "495", "-", "-", ".500"]] == texts(by_storage)
+    assert [["de", "en", "495", ".500", ".250", ".500"]] == texts(by_retriever)
+
+
+def test_what_failed_or_is_missing_has_no_number():
+    """
+    A cell that failed reads its status, one that is not there a dash; neither is the best.
+    """
+    broken = failed(passage_set="ko", retriever="A() @ CSR()", encoder="A()", storage="CSR()")
+    run = run_of(broken, cell("de", "B()", "CSR()", 0.5))
+
+    grid = pivoted([run], Pivot("encoder"))
+
+    assert [["failed", "-"], ["-", ".500"]] == [line[3:] for line in texts(grid)]
+
+
+def test_bytes_are_best_where_they_are_least():
+    """
+    A column of the tables can be asked for by its key, and is marked and written as it is there.
+    """
+    weights = [Footprint(ledger={"values": n}, disk_bytes=None, resident=None) for n in (3_000_000, 1_000_000)]
+    run = run_of(*(cell("de", f"{n}()", "CSR()", 0.5, storage_weight=w) for n, w in zip("AB", weights, strict=True)))
+
+    grid = pivoted([run], Pivot("encoder", "ledger_bytes"))
+
+    assert [["3.00", "1.00"]] == [line[3:] for line in texts(grid)]
+    assert ["", "bold green"] == [field.style for field in grid.lines[0][3:]]
+
+
+def test_a_ceiling_stands_beside_its_measure():
+    """
+    A measure that has a ceiling is shown with the ceiling of each set.
+    """
+    known = {"quality": {"Answer@10": 0.5}, "ceilings": {"Answer@10": 0.999}}
+    run = run_of(measurement(**known), measurement(passage_set="other"))
+
+    grid = pivoted([run], Pivot("retriever", "Answer@10"))
+
+    assert [[".999", ".500"], ["-", "-"]] == [line[3:] for line in texts(grid)]
+
+
+def test_runs_are_told_apart():
+    """
+    Several runs share the table, each line with the name of its run.
+    """
+    runs = [run_of(cell("de", "A()", "CSR()", 0.5), name=name) for name in ("before", "after")]
+
+    grid = pivoted(runs, Pivot("encoder"))
+
+    assert ["before", "after"] == [line[0].text for line in grid.lines]
+    assert "run" == grid.columns[0].head
+
+
+def test_an_unknown_measure_is_refused():
+    """
+    A measure that the runs do not have is an error that names the nearest.
+    """
+    run = run_of(measurement())
+
+    with pytest.raises(InputError, match=r"--measure: expected one of .*, found 'ndcg@10'\. Did you mean nDCG@10\?"):
+        pivoted([run], Pivot("encoder", "ndcg@10"))
+
+
+def test_it_is_drawn_as_the_other_tables_are(capsys):
+    """
+    Markdown and a narrow terminal show every column, the legend says where the best is marked.
+    """
+    run = run_of(*(cell("de", f"Encoder{n}()", "CSR()", n / 10) for n in range(9)))
+    pivot = Pivot("encoder")
+
+    table.terminal([run], Console(width=60), pivot=pivot)
+    drawn = table.markdown([run], pivot=pivot)
+
+    shown = capsys.readouterr().out
+    assert all(f"Encoder{n}()" in text for n in range(9) for text in (shown, drawn))
+    assert "Bold: best of its line." in drawn
+    assert "**.800**" in drawn
