@@ -1,9 +1,9 @@
-"""`sparring export`: hits and judgments for other tools."""
+"""`sparring export`: hits, judgments and passage sets for other tools."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,12 +11,32 @@ from bench.commands import read_run
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the TREC run files into.")],
+    what: Annotated[str, typer.Argument(metavar="RUN|SET", help="A run folder, or a passage set (name or folder).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write into.")],
+    form: Annotated[
+        Literal["trec", "json", "beir"] | None,
+        typer.Option("--format", help="Of a run: trec (as a rule) or json. Of a passage set: beir."),
+    ] = None,
 ) -> None:
-    """Write each cell's hits as a TREC run file, and each passage set's qrels, for other tools to score."""
+    """Write a run's hits and qrels, or a passage set, for other tools to score or to search."""
+    from bench import corpora
+    from bench.errors import InputError
     from bench.export import export as export_run
+    from bench.export import export_set
     from bench.report.plain import printable
 
-    for path in export_run(read_run(folder), output):
-        typer.echo(printable(str(path)))
+    path = Path(what)
+    is_set = corpora.has_card(what) or path.is_file() or any(path.glob("corpus.jsonl*"))
+    if form is not None and is_set != (form == "beir"):
+        kind, forms = ("a passage set", "beir") if is_set else ("a run", "trec or json")
+        raise InputError(f"--format: expected {forms} of {kind}, found {form!r} of {what}")
+    if is_set:
+        passage_set = corpora.load(what)
+        written = export_set(passage_set, output)
+        typer.echo(
+            printable(f"{passage_set.name}: licence {passage_set.licence}; who passes it on, keeps to it"), err=True
+        )
+    else:
+        written = export_run(read_run(path), output, "json" if form == "json" else "trec")
+    for file in written:
+        typer.echo(printable(str(file)))

@@ -1,0 +1,54 @@
+"""`sparring import`: runs made elsewhere, scored with our measures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import standard_output
+
+
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="RUN_FILE...", help="TREC run files, or .json dictionaries; .gz too.")
+    ],
+    passages: Annotated[
+        str,
+        typer.Option("--passages", help="What was searched: a run folder, a name, a BEIR folder, a SQuAD-style .json."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The run folder to make.")],
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="What to call the retriever: one for each file, in their order.")
+    ] = None,
+    measure: Annotated[
+        list[str] | None, typer.Option("--measure", help="A measure, nDCG@10; repeatable. Else the usual five.")
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Of a BEIR folder: the file of judgments.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
+) -> None:
+    """Score runs made elsewhere and keep them as a run folder, to stand beside ours in every table."""
+    from bench import corpora, imports, store
+    from bench.errors import InputError
+    from bench.report import table as tables
+    from bench.report.plain import printable
+
+    if name and len(name) != len(files):
+        raise typer.BadParameter(f"--name is given once for each file, in their order: {len(files)} files")
+    own = {"qrels": str(qrels) if qrels else None, "language": language}
+    given = {option: value for option, value in own.items() if value is not None}
+    if (Path(passages) / store.RUN).is_file():
+        if given:
+            raise InputError(f"--{', --'.join(given)}: expected only with a set's files, found the run {passages}")
+        passage_set, size = imports.kept_set(store.read(Path(passages)))
+    else:
+        passage_set = corpora.load(passages, columns=corpora.Columns(**given) if given else None)
+        size = corpora.text_bytes(passage_set)
+    names: list[str | None] = [*name] if name else [None] * len(files)
+    runs = [imports.read(path, called) for path, called in zip(files, names, strict=True)]
+    command = ("sparring", *sys.argv[1:])
+    imports.import_runs(runs, passage_set, size, output, measures=measure or imports.MEASURES, command=command)
+    tables.terminal([store.read(output)], standard_output())
+    typer.echo(f"records in {printable(str(output))}", err=True)
