@@ -13,7 +13,7 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,8 @@ import psutil
 
 from bench import child, environment, matrices, store
 from bench.cells import Cell, baseline, make_cells
-from bench.corpora import PassageSet
+from bench.corpora import Columns, PassageSet
+from bench.estimate import FEWEST_PASSAGES, estimate
 from bench.measure import Agreement, CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.store import read_hits
@@ -40,6 +41,8 @@ class Progress(Protocol):
 
     def says(self, line: str) -> None: ...
 
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
+
 
 class Silent:
     """Nobody is told."""
@@ -47,6 +50,8 @@ class Silent:
     def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
 
     def says(self, line: str) -> None: ...
+
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
 
 
 @dataclass
@@ -57,6 +62,7 @@ class Outcome:
     measurements: tuple[Measurement, ...]
     wall_seconds: float
     measured_seconds: float
+    foretold_seconds: float | None = None  # of the whole run, told before it began; None where it was not
 
     @property
     def measured_share(self) -> float:
@@ -76,12 +82,15 @@ def run(
     *,
     plugins: Sequence[Path] = (),
     progress: Progress | None = None,
+    command: Sequence[str] = (),
+    columns: Columns | None = None,
 ) -> Outcome:
     """
     Run every cell of a suite that its folder does not hold yet.
 
-    passage_sets: the suite's, loaded. Raises InputError (before anything is written) or SpellingError for a suite that
-    can not run; what goes wrong in a cell is that cell's status.
+    passage_sets: the suite's, loaded. command, columns: how it was asked for, and how one's own files were read, to be
+    recorded. Raises InputError (before anything is written) or SpellingError for a suite that can not run; what goes
+    wrong in a cell is that cell's status.
     """
     start = time.perf_counter()
     cells = make_cells(suite, passage_sets, registry)
@@ -98,6 +107,8 @@ def run(
         plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
         identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=tuple(command),
+        columns=None if columns is None else msgspec.to_builtins(columns),
     )
     with store.opened(folder.resolve(), record, environment.collect()) as writer:
         for passage_set in passage_sets:
@@ -106,7 +117,8 @@ def run(
         runner = Runner(suite, writer, registry, progress or Silent())
         runner.run(cells)
         done = [writer.measurements[cell.key] for cell in cells]
-    return Outcome(folder, tuple(done), time.perf_counter() - start, runner.measured_seconds)
+    wall_seconds = time.perf_counter() - start
+    return Outcome(folder, tuple(done), wall_seconds, runner.measured_seconds, runner.foretold_seconds)
 
 
 @dataclass
@@ -122,6 +134,7 @@ class Runner:
     durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
     left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
     total: int = 0
+    foretold_seconds: float | None = None
 
     def run(self, cells: Sequence[Cell]) -> None:
         of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
@@ -138,11 +151,27 @@ class Runner:
                 else f"{self.writer.folder}: going on; {done} of {len(cells)} cells are measured, "
                 f"{len(self.writer.stages)} stages are there"
             )
+        else:
+            self.foretell(of_sets.values())
         for name, of_set in of_sets.items():
             if not all(map(self.finished, of_set)):
                 self.run_set(of_set)
             del self.left[name]  # with what failed cells left undone
         shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
+
+    def foretell(self, of_sets: Collection[Sequence[Cell]]) -> None:
+        """Tell how long the run will take, where it is worth a rehearsal of its parts."""
+        if sum(len(cells[0].passage_set.passages) for cells in of_sets) < FEWEST_PASSAGES:
+            return
+        start, total = time.perf_counter(), 0.0
+        for cells in of_sets:
+            name = cells[0].passage_set.name
+            self.progress.says(f"{name}: a rehearsal, to tell how long it will take")
+            work = Work(self.suite, self.writer.folder, self.registry, cells[0].passage_set)
+            estimated = estimate([cell for cell in cells if not cell.problem], work, self.child)
+            self.progress.foretells(name, estimated.seconds, estimated.untold)
+            total += estimated.total
+        self.foretold_seconds = time.perf_counter() - start + total
 
     def finished(self, cell: Cell) -> bool:
         """Whether the folder holds a cell's last word: measured, or refused by design."""
@@ -213,16 +242,7 @@ class Runner:
         """One child; a bad end is remembered for its cells."""
         done = self.total - sum(counts.total() for counts in self.left.values())
         self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
-        threads = self.suite.threads
-        if task.job.stage in ("encode", "build"):
-            threads = self.suite.encode_threads or environment.cores()
-        result = child.run(
-            task.job,
-            Path(task.job.result).parent,
-            threads=threads,
-            seconds=self.suite.limits.seconds,
-            memory_bytes=self.suite.limits.memory_bytes,
-        )
+        result = self.child(task)
         if result.samples is not None:  # relative: the run folder may be moved
             relative = Path(result.samples).relative_to(self.writer.folder)
             result = msgspec.structs.replace(result, samples=relative.as_posix())
@@ -235,6 +255,19 @@ class Runner:
             for cell in task.cells:
                 self.failed.setdefault(cell.key, result)
         return result
+
+    def child(self, task: Task) -> StageResult:
+        """Run the task's child, with the threads that its stage is declared to have."""
+        threads = self.suite.threads
+        if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
+            threads = self.suite.encode_threads or environment.cores()
+        return child.run(
+            task.job,
+            Path(task.job.result).parent,
+            threads=threads,
+            seconds=self.suite.limits.seconds,
+            memory_bytes=self.suite.limits.memory_bytes,
+        )
 
     def count(self, task: Task) -> None:
         """One child less to run."""

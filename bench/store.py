@@ -87,7 +87,7 @@ def read_set(folder: Path, name: str) -> PassageSet:
 def write_set(folder: Path, passage_set: PassageSet) -> None:
     """Keep a passage set beside its hits, without its texts: those are the collection's."""
     bare = msgspec.structs.replace(
-        passage_set, passages=(), queries=(), answers=None, passage_rows=None, query_rows=None
+        passage_set, passages=(), queries=(), answers=None, passage_rows=None, query_rows=None, vectors=None
     )
     write_whole(set_file(folder, passage_set.name), msgspec.json.encode(bare))
 

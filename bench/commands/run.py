@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import sys
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -26,7 +27,8 @@ def run(
     passages: Annotated[
         list[str] | None,
         typer.Option(
-            "--passages", help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table; repeatable."
+            "--passages",
+            help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table, vectors (.hdf5); repeatable.",
         ),
     ] = None,
     output: Annotated[
@@ -82,19 +84,29 @@ def run(
             if passage_set.unknown_judgments:
                 said = "judgments that name a passage or query that is not there"
                 progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
-            if unstemmed(passage_set.language):
+            if passage_set.vectors is None and unstemmed(passage_set.language):
                 said = f"no stemmer for {passage_set.language!r}: words are not stemmed"
                 progress.says(f"{passage_set.name}: {said}")
         try:
-            outcome = run_suite(chosen, sets, folder, registry, plugins=plugin or [], progress=progress)
+            outcome = run_suite(
+                chosen,
+                sets,
+                folder,
+                registry,
+                plugins=plugin or [],
+                progress=progress,
+                command=("sparring", *sys.argv[1:]),
+                columns=columns,
+            )
         except KeyboardInterrupt:
             progress.says(f"stopped; the same command with -o {folder} goes on from here")
             raise typer.Exit(INTERRUPTED) from None
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], sets, console)
+    foretold = "" if outcome.foretold_seconds is None else f" ({outcome.foretold_seconds:.0f} s were foretold)"
     typer.echo(
-        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
+        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s{foretold} were spent in measured stages; "
         f"records in {printable(str(folder))}",
         err=True,
     )

@@ -1,0 +1,27 @@
+"""`sparring explain`: how the numbers of a cell came about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import echo_json, read_run, standard_output
+
+
+def explain(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    cell: Annotated[str, typer.Argument(help="A retriever as the table spells it, or 'SET: RETRIEVER'.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Tell how the numbers of a cell came about: the command that makes it again, hashes, samples, flags."""
+    from bench import explain as explaining
+    from bench.report.explanation import print_explanation
+
+    run = read_run(folder)
+    explanation = explaining.explain(run, explaining.find(run, cell))
+    if as_json:
+        echo_json(explanation._asdict())
+    else:
+        print_explanation(explanation, standard_output())

@@ -1,0 +1,30 @@
+"""`sparring show`: one query of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import Plugin, echo_json, read_run, registry_with, standard_output
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    query: Annotated[str, typer.Argument(help="The id of a query.")],
+    passages: Annotated[str | None, typer.Option(help="The passage set, where several have the query.")] = None,
+    top: Annotated[int, typer.Option("-k", "--top", min=1, help="Passages of each retriever.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    plugin: Plugin = None,
+) -> None:
+    """Show one query: what is relevant, what each retriever found, and the words that matched, with their weights."""
+    from bench import show as showing
+    from bench.report.query import print_query
+
+    run = read_run(folder)
+    shown = showing.show(run, query, registry_with(plugin), passage_set=passages, k=top)
+    if as_json:
+        echo_json(showing.plain(shown))
+    else:
+        print_query(shown, standard_output())

@@ -1,0 +1,302 @@
+"""How one number came about, and one query of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shlex
+
+import msgspec
+import numpy as np
+import pytest
+from rich.console import Console
+from tiny import KNOWN, registry, suite, tiny_set
+
+from bench import run as runs
+from bench import show, store
+from bench import suite as suites
+from bench.corpora import load
+from bench.errors import InputError
+from bench.explain import again, explain, find
+from bench.report.explanation import print_explanation
+from bench.report.query import print_query
+from bench.suite import Limits
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def primer_run(tmp_path_factory):
+    """A run of a sparse pair, a dense one and an engine on primer, with its cache."""
+    folder = tmp_path_factory.mktemp("explained")
+    chosen = suite(
+        *("BM25() @ CSR()", "Constant() @ Exact()", "RankBM25()"),
+        passages="primer",
+        rounds=2,
+        modes=("single",),
+        limits=Limits(seconds=60.0, memory="4GB"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARRING_CACHE", str(folder / "cache"))
+        command = ("sparring", "run", "--passages", "primer")
+        runs.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
+    return folder
+
+
+def printed(call, *arguments) -> str:
+    out = io.StringIO()
+    call(*arguments, Console(file=out, width=120))
+    return out.getvalue()
+
+
+class TestFind:
+    @pytest.mark.parametrize("wanted", ["BM25() @ CSR()", "BM25()@CSR()", "primer: BM25() @ CSR()"])
+    def test_by_spelling(self, primer_run, wanted):
+        """
+        A cell is found by its spelling, with or without spaces, and with its passage set before it.
+        """
+        found = find(store.read(primer_run / "run"), wanted)
+
+        assert "BM25() @ CSR()" == found.retriever
+
+    def test_by_key(self, primer_run):
+        """
+        A cell is found by the beginning of its key.
+        """
+        run = store.read(primer_run / "run")
+        expected = run.measurements[0]
+
+        assert expected == find(run, expected.cell[:8])
+
+    def test_none_and_several(self, primer_run):
+        """
+        What names no cell, or several, is refused with what there is.
+        """
+        run = store.read(primer_run / "run")
+        twice = [*run.measurements, msgspec.structs.replace(run.measurements[0], passage_set="other", cell="0")]
+
+        with pytest.raises(InputError, match=r"found 'BM25\(\) @ CRS\(\)'\. Did you mean 'BM25\(\) @ CSR\(\)'"):
+            find(run, "BM25() @ CRS()")
+        with pytest.raises(InputError, match=r"expected one cell, found 2.*'primer: .*'other: "):
+            find(store.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
+        with pytest.raises(InputError, match="expected one of its cells"):
+            find(run, "")
+
+
+class TestAgain:
+    def test_the_command_makes_the_same_cell(self, primer_run, tmp_path):
+        """
+        The command that is printed makes a cell of the same key, so of the same conditions, and the same quality.
+        """
+        run = store.read(primer_run / "run")
+        cell = find(run, "Constant() @ Exact()")
+
+        command, text = again(run, cell)
+        assert text is not None  # encode_threads can be said in a suite alone
+        words = shlex.split(command)
+        outcome = runs.run(suites.parse(text, "again.toml"), [load("primer")], tmp_path / "again", registry())
+
+        assert ["sparring", "run", "again.toml", "--plugin", str(KNOWN)] == words[:5]
+        assert (cell.cell, cell.quality) == (outcome.measurements[0].cell, outcome.measurements[0].quality)
+
+    def test_options_where_they_say_it(self, primer_run):
+        """
+        Where the options of `sparring run` say all that differs from the defaults, no file is needed.
+        """
+        run = store.read(primer_run / "run")
+        changed = run.record.suite | {"encode_threads": None, "limits": {"seconds": 90.0, "memory": "4GB"}}
+        run = store.Run(
+            run.folder,
+            msgspec.structs.replace(run.record, suite=changed, plugins=()),
+            run.environment,
+            run.measurements,
+        )
+
+        command, text = again(run, run.measurements[0])
+
+        assert text is None
+        expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --seconds 90 --memory 4GB"
+        assert f"{expected} -o results/again" == command
+
+    def test_columns_of_own_files(self, primer_run, tmp_path):
+        """
+        How a table was read is said as it was: the options that differ from their defaults.
+        """
+        table = tmp_path / "docs.csv"
+        table.write_text("body\na\n")
+        run = store.read(primer_run / "run")
+        changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 3}
+        changed |= {"modes": ["single", "batch"], "limits": {"seconds": 600.0, "memory": "8GB"}}
+        columns = {"text": "body", "title": None, "queries": "my questions.csv", "language": "ko"}
+        record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
+        cell = msgspec.structs.replace(run.measurements[0], passage_set="docs")
+
+        command, text = again(store.Run(run.folder, record, run.environment, (cell,)), cell)
+
+        assert text is None
+        options = "--text body --queries 'my questions.csv' --language ko"
+        assert f"sparring run 'BM25() @ CSR()' --passages {table} {options} -o results/again" == command
+
+    def test_an_imported_cell(self, primer_run):
+        """
+        A run made elsewhere is imported again by the command that imported it.
+        """
+        run = store.read(primer_run / "run")
+        cell = msgspec.structs.replace(run.measurements[0], origin="a file")
+
+        assert ("sparring run --passages primer", None) == again(run, cell)
+
+
+class TestExplain:
+    def test_what_stands_behind_a_number(self, primer_run):
+        """
+        Every file's hash, every round's median and every component of the ledger are told.
+        """
+        run = store.read(primer_run / "run")
+        cell = find(run, "BM25() @ CSR()")
+
+        sections = explain(run, cell).sections
+
+        hits = {part.name: part for part in sections["hashes"]}["hits"]
+        assert hashlib.sha256((run.folder / hits.source).read_bytes()).hexdigest() == hits.value
+        with np.load(run.folder / cell.files["serve-1"]) as arrays:
+            median = np.quantile(arrays["single"], 0.5) / 1e6
+        search = {part.name: part for part in sections["time"]}["search p50 ms"]
+        assert f", {median:.4g} (" in search.source
+        assert f"{cell.search.p50:.4g}" == search.value
+        ledger = {part.name: part for part in sections["bytes"]}["storage ledger"]
+        assert sum(int(word.replace(",", "")) for word in ledger.source.split() if word[0].isdigit()) == int(
+            ledger.value.replace(",", "")
+        )
+        quality = {part.name: part.value for part in sections["quality"]}
+        assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
+        assert ["2 of the 3 rounds that a latency needs"] == [part.value for part in sections["flags"]]
+
+    def test_a_failed_cell(self, primer_run):
+        """
+        A cell that failed is explained by its reason and what it printed last.
+        """
+        run = store.read(primer_run / "run")
+        failed = msgspec.structs.replace(
+            run.measurements[0],
+            status="failed",
+            reason="RuntimeError: no",
+            output=("about to break",),
+            files={},
+            **dict.fromkeys(("quality", "tie_rate", "single", "encode", "search", "joint", "storage_weight")),
+        )
+
+        sections = explain(run, failed).sections
+
+        assert [("status", "failed", "RuntimeError: no"), ("printed", "about to break", "")] == sections["result"][:2]
+        assert "quality" not in sections
+
+    def test_it_is_printed(self, primer_run):
+        """
+        An explanation is printed whole, the command first.
+        """
+        run = store.read(primer_run / "run")
+
+        text = printed(print_explanation, explain(run, find(run, "RankBM25()")))
+
+        assert text.startswith("primer: RankBM25()\ncell ")
+        assert text.index("sparring run again.toml") < text.index("nDCG@10")
+        assert "encode_threads = 1" in text
+
+
+class TestShow:
+    def test_matched_words(self, primer_run, monkeypatch):
+        """
+        The matched words of a sparse retriever add up to its score; a dense one and an engine have none.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
+
+        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=3)
+
+        sparse, dense, engine = shown.found
+        assert "horns driven by compressed air heard in fog" == shown.text
+        assert ["lighthouse-03"] == list(shown.gold)
+        assert ("lighthouse-03", 1) == (sparse.hits[0].passage, sparse.hits[0].grade)
+        assert {"horn", "fog", "compress", "driven", "air"} == {match.term for match in sparse.hits[0].matches}
+        for hit in sparse.hits:
+            assert pytest.approx(sum(match.score for match in hit.matches), rel=1e-5) == hit.score
+        assert [None] * 6 == [hit.matches for one in (dense, engine) for hit in one.hits]
+        assert {"lighthouse-03": 1} == sparse.gold_ranks
+
+    def test_a_cache_that_is_gone(self, primer_run):
+        """
+        Without the vectors the hits are shown as they are, and it is said why no words are.
+        """
+        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+
+        assert "no longer in the cache" in shown.found[0].said
+        assert shown.found[0].hits[0].matches is None
+
+    def test_texts_that_are_gone(self, tmp_path):
+        """
+        A set whose texts are not at hand, or are others by now, is shown by its ids, and it is said why.
+        """
+        runs.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+
+        shown = show.show(store.read(tmp_path / "run"), "q3", registry(), k=2)
+
+        assert "no texts: " in shown.said
+        assert ("", ["p0", "p1"]) == (shown.text, [hit.passage for hit in shown.found[0].hits])
+        assert {"p3": 4} == shown.found[0].gold_ranks
+
+    def test_an_unknown_query(self, primer_run):
+        """
+        A query or a set that the run has not is refused, with the nearest.
+        """
+        run = store.read(primer_run / "run")
+
+        with pytest.raises(InputError, match=r"such as 'lighthouse-q[0-9]+'"):
+            show.show(run, "lighthouse-q8", registry())
+        with pytest.raises(InputError, match="expected one of its passage sets primer, found 'scifact'"):
+            show.show(run, "lighthouse-q08", registry(), passage_set="scifact")
+
+    def test_it_is_printed(self, primer_run, monkeypatch):
+        """
+        A star marks what is relevant; a relevant passage below the cut is named with its rank.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
+        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=2)
+
+        text = printed(print_query, shown)
+
+        assert "*  1  lighthouse-03  12.47" in text
+        assert "horn 3.58 + fog 3.22" in text
+        place = shown.found[1].gold_ranks["lighthouse-03"]
+        assert f"* lighthouse-03 {'not found' if place is None else f'at {place}'}" in text
+
+    def test_as_json(self, primer_run):
+        """
+        The plain form is what JSON can hold, with every hit and match by name.
+        """
+        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+
+        back = msgspec.json.decode(msgspec.json.encode(show.plain(shown)))
+
+        assert "lighthouse-03" == back["found"][0]["hits"][0]["passage"]
+        assert [{"passage": "lighthouse-03", "grade": 1}] == [
+            {name: gold[name] for name in ("passage", "grade")} for gold in back["gold"]
+        ]
+
+
+def test_both_commands(primer_run, sparring):
+    """
+    Both commands print for a reader and for a machine, and refuse a cell or query that is none with exit code 2.
+    """
+    run = str(primer_run / "run")
+
+    explained = sparring("explain", run, "RankBM25()", "--json", cwd=primer_run)
+    shown = sparring("show", run, "lighthouse-q08", "-k", 1, cwd=primer_run)
+    refused = sparring("explain", run, "RankBM52()", cwd=primer_run)
+
+    assert "RankBM25()" == msgspec.json.decode(explained.stdout)["retriever"]
+    assert "lighthouse-03" in shown.stdout
+    assert (2, "") == (refused.returncode, refused.stdout)
+    assert "Did you mean 'RankBM25()'" in refused.stderr
