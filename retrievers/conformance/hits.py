@@ -1,11 +1,39 @@
-"""The checks that every adapter must pass, ours or a stranger's."""
+"""Hits against hits: the search that is slow and obvious, and how another differs from it."""
 
 from __future__ import annotations
 
 from itertools import zip_longest
 from math import isclose
 
-from retrievers.contract import Hits
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from retrievers.contract import Hits, Vectors, no_hits
+
+
+def brute_force(passages: Vectors, queries: Vectors, k: int, *, positive: bool) -> Hits:
+    """
+    The top k by the obvious way: every product, in float64, sorted by score, then position.
+
+    positive: only scores above 0 are hits (the sparse rule).
+    """
+    hits = no_hits(queries.shape[0], k)
+    for query, row in enumerate(all_scores(passages, queries).tolist()):
+        found = sorted((-score, place) for place, score in enumerate(row) if score > 0 or not positive)[:k]
+        for rank, (score, place) in enumerate(found):
+            hits.rows[query, rank], hits.scores[query, rank] = place, -score
+    return hits
+
+
+def all_scores(passages: Vectors, queries: Vectors) -> NDArray[np.float64]:
+    """The score of every passage for every query, (n_queries, n)."""
+    return dense(queries).astype(np.float64) @ dense(passages).astype(np.float64).T
+
+
+def dense(vectors: Vectors) -> NDArray[np.float32]:
+    """The vectors as an ndarray, (n, dims), in the dtype that they have."""
+    return np.asarray(vectors.toarray() if isinstance(vectors, csr_array) else vectors)
 
 
 def same_hits(expected: Hits, found: Hits, rtol: float = 1e-5) -> list[str]:

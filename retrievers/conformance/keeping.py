@@ -1,0 +1,173 @@
+"""The rules about what stays: files, another process, bytes, and what the machine sees."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from retrievers.conformance.anyone import first, same, same_as_anew
+from retrievers.conformance.held import held_bytes
+from retrievers.conformance.material import Material
+from retrievers.conformance.process import THREADS, seen
+from retrievers.conformance.subject import Answers, Broken, NotApplicable, Rule, Subject, spelled
+from retrievers.contract import Accountable, Closeable, Persistent
+
+TOLERANCE = 0.02  # of a ledger's sum: small objects round the arrays
+SLACK_BYTES = 4096  # the same, of very small ones
+
+
+def saves_and_loads(subject: Subject) -> str | None:
+    """What was saved into a folder that is there, also for the second time, and loaded by a fresh one says the same."""
+    _persistent(subject)
+    total = 0
+    for material in subject.materials:
+        with (
+            subject.taught(material) as adapter,
+            subject.fresh() as loaded,
+            tempfile.TemporaryDirectory(prefix="sparring-check-") as made,
+        ):
+            expected, folder = subject.said(material), Path(made)
+            adapter.save(folder)
+            adapter.save(folder)
+            same(expected, subject.answers(adapter, material), material, "saved", "leave what is saved as it was")
+            made_as = spelled(loaded)
+            loaded.load(folder)
+            remedy = "write in save all that fit, build or index learned, and read it in load"
+            same(expected, subject.answers(loaded, material), material, "loaded", remedy)
+            if spelled(loaded) != made_as:
+                raise Broken(f"{made_as} after load", spelled(loaded), "options are the constructor's, not load's")
+            total = max(total, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+    return f"{total:,} bytes on disk"
+
+
+def failed_load_harmless(subject: Subject) -> str | None:
+    """After a load from an empty folder has failed, it learns as if nothing had been."""
+    _persistent(subject)
+    material = first(subject)
+    with subject.fresh() as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as empty:
+        said = "loads nothing without a word"
+        try:
+            adapter.load(Path(empty))
+        except Exception as error:
+            said = f"raises {type(error).__name__}"
+        subject.learn(adapter, material.passages())
+        found = subject.answers(adapter, material)
+        same_as_anew(subject, found, material, "taught after a failed load", "set nothing before all is read")
+    return said
+
+
+def same_in_another_process(subject: Subject) -> str | None:
+    """Loaded (or, where it can not be saved, taught) in another process it says the same."""
+    found = seen(subject)
+    for material in subject.materials:
+        expected = _said_here(subject, material)
+        if found.broken:
+            raise Broken("answers from another process", found.broken, "keep nothing outside the folder it is saved to")
+        remedy = "depend on nothing of this process: module state, paths, hash() of a text"
+        same(expected, found.answers[material.name], material, "in another process", remedy)
+    with subject.fresh() as adapter:
+        return "loaded there" if isinstance(adapter, Persistent) else "taught there"
+
+
+def _said_here(subject: Subject, material: Material) -> Answers:
+    """What a loaded one says in this process, so that a fault of saving is found by one rule."""
+    with subject.taught(material) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as folder:
+        if not isinstance(adapter, Persistent):
+            return subject.said(material)
+        with subject.fresh() as loaded:
+            try:
+                adapter.save(Path(folder))
+                loaded.load(Path(folder))
+                return subject.answers(loaded, material)
+            except Exception as error:
+                raise NotApplicable(f"it can not be loaded here either, see saves-and-loads: {error}") from error
+
+
+def _persistent(subject: Subject) -> None:
+    with subject.fresh() as adapter:
+        if not isinstance(adapter, Persistent):
+            raise NotApplicable("it has no save and load")
+
+
+# What the machine sees
+
+
+def silent(subject: Subject) -> str | None:
+    """It prints nothing on standard output: that is the harness's. What it says on standard error is reported."""
+    found = seen(subject)
+    if found.printed:
+        first = found.printed.strip().splitlines()[:1]
+        raise Broken("nothing on standard output", f"{first[0] if first else 'blank lines'!r}", "leave out the print")
+    lines = found.said.splitlines()
+    return f"on standard error: {lines[0]} ({len(lines)} lines)" if lines and not found.broken else None
+
+
+def threads_respected(subject: Subject) -> str | None:
+    """Told to use one thread by the environment (OMP_NUM_THREADS and its like), it works with one while it is asked."""
+    found = seen(subject)
+    if found.broken:
+        raise NotApplicable("it did not work in another process, see same-in-another-process")
+    if found.threads is None:
+        raise NotApplicable("threads can be told apart on Linux only")
+    if found.threads:
+        raise Broken(f"{THREADS} thread", found.threads[0], "ask the environment how many threads there may be")
+    return None
+
+
+def ledger_adds_up(subject: Subject) -> str | None:
+    """
+    The ledger names whole numbers of bytes that come to no less than its arrays and no more than it holds or saves.
+
+    Arrays: every numpy or scipy array (and whatever tells its `nbytes`) reachable from its attributes. Held: those and
+    Python's own objects; saved: its files.
+    """
+    said = []
+    for material in subject.materials:
+        with subject.taught(material) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as made:
+            if not isinstance(adapter, Accountable):
+                raise NotApplicable("it has no ledger")
+            ledger = adapter.ledger()
+            if not isinstance(ledger, dict) or not ledger or not all(isinstance(name, str) for name in ledger):
+                raise Broken("a dict of str to bytes", repr(ledger), "name each component")
+            wrong = {name: n for name, n in ledger.items() if not isinstance(n, int | np.integer) or n < 0}
+            if wrong:
+                raise Broken("whole bytes from 0", repr(wrong), "count with nbytes")
+            total, held = int(sum(ledger.values())), held_bytes(adapter)
+            if total < held.arrays:
+                expected = f"at least the {held.arrays:,} bytes of its arrays ({material.name})"
+                raise Broken(expected, f"{total:,}", "count the nbytes of each")
+            saved = 0
+            if isinstance(adapter, Persistent):
+                adapter.save(Path(made))
+                saved = sum(path.stat().st_size for path in Path(made).rglob("*") if path.is_file())
+            most = max(held.everything, saved)
+            if total > most * (1 + TOLERANCE) + SLACK_BYTES and (saved or not held.opaque):
+                expected = f"at most the {most:,} bytes that it holds or saves ({material.name})"
+                raise Broken(expected, f"{total:,}", "count what is there")
+            said.append(f"{total:,} ({held.arrays:,} in arrays)")
+    return f"bytes: {'; '.join(said)}"
+
+
+def closes_twice(subject: Subject) -> str | None:
+    """It can be closed twice, and before it has learned anything."""
+    with subject.fresh() as untaught, subject.fresh() as adapter:
+        if not isinstance(adapter, Closeable):
+            raise NotApplicable("it has no close")
+        untaught.close()
+        subject.learn(adapter, first(subject).passages())
+        adapter.close()
+        adapter.close()
+    return None
+
+
+KEPT: tuple[Rule, ...] = (
+    saves_and_loads,
+    failed_load_harmless,
+    same_in_another_process,
+    ledger_adds_up,
+    silent,
+    threads_respected,
+    closes_twice,
+)

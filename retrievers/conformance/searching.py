@@ -1,0 +1,250 @@
+"""The rules of whoever searches, storages and retrievers: what every answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from retrievers.conformance.hits import same_hits
+from retrievers.conformance.material import Material
+from retrievers.conformance.subject import CLOSE, Broken, K, NotApplicable, Rule, Subject, count, tidy
+from retrievers.contract import Hits, Unsupported
+
+BEYOND = 7  # so many more than there are passages
+USE_TOP_K = "retrievers.contract has top_k, ordered and no_hits, which do it"
+
+
+# What every answer is, whatever it holds
+
+
+def hits_types(subject: Subject) -> str | None:
+    """Hits are a pair of ndarrays: rows int64, scores float32."""
+    for material, adapter in each(subject):
+        hits = adapter.search(material.queries(), K)
+        if not isinstance(hits, tuple) or len(hits) != 2 or not all(isinstance(part, np.ndarray) for part in hits):
+            raise Broken("Hits(rows, scores) of two ndarrays", type(hits).__name__, USE_TOP_K)
+        rows, scores = hits
+        if rows.dtype != np.int64 or scores.dtype != np.float32:
+            raise Broken("rows int64 and scores float32", f"{rows.dtype} and {scores.dtype}", USE_TOP_K)
+        if not isinstance(hits, Hits):
+            raise Broken("a Hits", type(hits).__name__, "wrap the two arrays: Hits(rows, scores)")
+    return None
+
+
+def hits_shape(subject: Subject) -> str | None:
+    """Rows and scores have the shape (n_queries, k), also for no query."""
+    for material, adapter in each(subject):
+        for queries in (material.queries(), material.queries()[:0]):
+            hits = adapter.search(queries, K)
+            for name, part in zip(("rows", "scores"), hits, strict=False):
+                if np.shape(part) != (count(queries), K):
+                    raise Broken(f"{name} of shape {(count(queries), K)}", str(np.shape(part)), USE_TOP_K)
+    return None
+
+
+def rows_in_range(subject: Subject) -> str | None:
+    """Rows are positions of passages, none twice for a query, and -1."""
+    for material, adapter in each(subject):
+        hits, n = adapter.search(material.queries(), K), count(material.passages())
+        tidy(hits, count(material.queries()), K)
+        for query, rows in enumerate(np.where(np.isneginf(hits.scores), -1, hits.rows).tolist()):
+            found = [row for row in rows if row != -1]
+            if len(set(found)) < len(found) or not all(0 <= row < n for row in found):
+                raise Broken(
+                    f"each row once, from 0 to {n - 1}", f"{rows} for query {query} ({material.name})", USE_TOP_K
+                )
+    return None
+
+
+def padding(subject: Subject) -> str | None:
+    """What is not filled is padded with row -1 and score -inf, at the end; every other score is finite."""
+    for material, adapter in each(subject):
+        for k in (K, count(material.passages()) + BEYOND):
+            try:
+                hits = adapter.search(material.queries(), k)
+                tidy(hits, count(material.queries()), k)
+            except Exception:  # what is wrong with a large k is told by its own rule
+                if k == K:
+                    raise
+                continue
+            filled, finite, beyond = hits.rows != -1, np.isfinite(hits.scores), np.isneginf(hits.scores)
+            broken = (filled != finite) | (filled == beyond)
+            broken[:, 1:] |= ~filled[:, :-1] & filled[:, 1:]
+            if broken.any():
+                query, rank = np.argwhere(broken)[0]
+                found = f"row {hits.rows[query, rank]} with score {hits.scores[query, rank]}"
+                where = f"query {query}, rank {rank + 1}, k {k}, {material.name}"
+                raise Broken("padding of row -1 with score -inf, last", f"{found} ({where})", USE_TOP_K)
+    return None
+
+
+def best_first(subject: Subject) -> str | None:
+    """Scores fall from rank to rank."""
+    for material, adapter in each(subject):
+        hits = adapter.search(material.queries(), K)
+        tidy(hits, count(material.queries()), K)
+        scores = np.where(np.isfinite(hits.scores), hits.scores, -np.inf)
+        rising = scores[:, :-1] < scores[:, 1:]
+        if rising.any():
+            query, rank = np.argwhere(rising)[0]
+            found = f"{scores[query, rank + 1]:g} after {scores[query, rank]:g} (query {query}, {material.name})"
+            raise Broken("scores that fall", found, USE_TOP_K)
+    return None
+
+
+def ties_by_position(subject: Subject) -> str | None:
+    """Of passages with the same score the first comes first; an exact search also keeps the first where k cuts."""
+    ties = 0
+    for material, adapter in each(subject):
+        deep = adapter.search(material.queries(), 2 * K)
+        tidy(deep, count(material.queries()), 2 * K)
+        tied = (deep.scores[:, :-1] == deep.scores[:, 1:]) & np.isfinite(deep.scores[:, 1:])
+        wrong = tied & (deep.rows[:, :-1] > deep.rows[:, 1:]) & (deep.rows[:, 1:] >= 0)
+        ties += int(tied.sum())
+        if wrong.any():
+            query, rank = np.argwhere(wrong)[0]
+            pair = deep.rows[query, rank : rank + 2].tolist()
+            raise Broken("ties by position", f"rows {pair} for query {query} ({material.name})", USE_TOP_K)
+        if subject.exact:
+            _keep_the_first(subject, adapter, material)
+    return f"{ties} ties" + ("" if subject.exact else "; not asked of the cut: it does not claim to be exact")
+
+
+def _keep_the_first(subject: Subject, adapter: Any, material: Material) -> None:  # Any: an adapter
+    deep = subject.hits(adapter, material, 2 * K)
+    for k in (1, 2, 3, 7, K):
+        cut = subject.hits(adapter, material, k)
+        wrong = (cut.rows != deep.rows[:, :k]) & np.isclose(cut.scores, deep.scores[:, :k], rtol=CLOSE)
+        # Sums of weights that are no round numbers may round otherwise: only true ties are held to their position.
+        wrong &= _in_a_tie(deep)[:, :k]
+        if wrong.any():
+            query, rank = np.argwhere(wrong)[0]
+            found = f"row {cut.rows[query, rank]} (query {query}, k {k}, {material.name})"
+            remedy = "keep every passage that ties with the last, and cut by position"
+            raise Broken(f"row {deep.rows[query, rank]}, the first that ties,", found, remedy)
+
+
+def _in_a_tie(hits: Hits) -> Any:  # Any: (n_queries, k) bool
+    same = hits.scores[:, :-1] == hits.scores[:, 1:]
+    tied = np.zeros(hits.scores.shape, bool)
+    tied[:, 1:] |= same
+    tied[:, :-1] |= same
+    return tied
+
+
+def zero_scores(subject: Subject) -> str | None:
+    """Sparse vectors match by sharing a non-zero: hits score above 0. Dense ones compare with all passages."""
+    for material, adapter in each(subject):
+        sparse = subject.is_sparse(material, adapter)
+        if sparse is None:
+            raise NotApplicable("an engine's vectors are its own")
+        n = count(material.passages())
+        hits = subject.hits(adapter, material, n)
+        found = hits.rows >= 0
+        if sparse and (hits.scores[found] <= 0).any():
+            query, rank = np.argwhere(found & (hits.scores <= 0))[0]
+            said = f"row {hits.rows[query, rank]} with score {hits.scores[query, rank]:g} ({material.name})"
+            raise Broken("scores above 0, and padding after them,", said, "top_k(scores, k, positive=True) does it")
+        if not sparse and subject.exact and not found.all():
+            said = f"{found.sum(1).min()} for query {found.sum(1).argmin()} ({material.name})"
+            raise Broken(f"all {n} passages for k = {n}", said, "leave out none, whatever its score")
+    return None
+
+
+# Odd requests
+
+
+def k_zero(subject: Subject) -> str | None:
+    """k = 0 is answered with nothing, of shape (n_queries, 0)."""
+    for material, adapter in each(subject):
+        hits = adapter.search(material.queries(), 0)
+        shapes = [np.shape(part) for part in hits]
+        if shapes != [(count(material.queries()), 0)] * 2:
+            raise Broken(f"two arrays of shape {(count(material.queries()), 0)}", str(shapes), USE_TOP_K)
+    return None
+
+
+def k_beyond_n(subject: Subject) -> str | None:
+    """k may be larger than the number of passages: the rest is padding."""
+    for material, adapter in each(subject):
+        n = count(material.passages())
+        hits = adapter.search(material.queries(), n + BEYOND)
+        shape = (count(material.queries()), n + BEYOND)
+        if np.shape(hits[0]) != shape or np.shape(hits[1]) != shape:
+            raise Broken(f"hits of shape {shape}", f"{np.shape(hits[0])} and {np.shape(hits[1])}", USE_TOP_K)
+        if subject.exact:
+            all_of_them = subject.hits(adapter, material, n)
+            differs = same_hits(all_of_them, _cut(tidy(hits, shape[0], n + BEYOND), n))
+            if differs:
+                raise Broken(f"the hits of k = {n} ({material.name})", differs[0], USE_TOP_K)
+    return None
+
+
+def _cut(hits: Hits, k: int) -> Hits:
+    return Hits(hits.rows[:, :k], hits.scores[:, :k])
+
+
+def one_passage(subject: Subject) -> str | None:
+    """One passage can be searched, unless the adapter says by Unsupported that it needs more."""
+    return _few(subject, 1)
+
+
+def no_passages(subject: Subject) -> str | None:
+    """Nothing can be searched: every hit is padding; or the adapter says by Unsupported that it needs more."""
+    return _few(subject, 0)
+
+
+def _few(subject: Subject, n: int) -> str | None:
+    refused = []
+    for material in subject.materials:
+        with subject.fresh() as adapter:
+            try:
+                subject.learn(adapter, material.passages()[:n])
+            except Unsupported as error:
+                refused.append(str(error))
+                continue
+            hits = subject.hits(adapter, material, n or 3)
+            if ((hits.rows != -1) & (hits.rows != n - 1)).any():
+                raise Broken(f"no row but {n - 1} and -1" if n else "no row but -1", str(hits.rows.max()), USE_TOP_K)
+    if refused:
+        return f"unsupported: {refused[0]}"
+    return None
+
+
+def batch_equals_single(subject: Subject) -> str | None:
+    """A query has the same hits alone as among others, of which there may be many."""
+    for material, adapter in each(subject):
+        queries = material.queries()
+        n = count(queries)
+        together = subject.hits(adapter, material, K)
+        for query in range(n):
+            alone = subject.hits(adapter, material, K, queries[query : query + 1])
+            differs = same_hits(alone, Hits(together.rows[query : query + 1], together.scores[query : query + 1]))
+            if differs:
+                raise Broken(
+                    "the hits it has alone", f"{differs[0]} (query {query}, {material.name})", "let queries not mix"
+                )
+    return None
+
+
+def each(subject: Subject) -> Iterator[tuple[Material, Any]]:  # Any: an adapter
+    for material in subject.materials:
+        with subject.taught(material) as adapter:
+            yield material, adapter
+
+
+HITS: tuple[Rule, ...] = (
+    hits_types,
+    hits_shape,
+    rows_in_range,
+    padding,
+    best_first,
+    ties_by_position,
+    zero_scores,
+    k_zero,
+    k_beyond_n,
+    batch_equals_single,
+)
+FEW: tuple[Rule, ...] = (one_passage, no_passages)

@@ -1,0 +1,265 @@
+"""What is checked: an adapter of any kind, made anew as often as a rule asks, with the verbs that all kinds share."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrievers.analysers import Analyser
+from retrievers.conformance.hits import dense
+from retrievers.conformance.material import PASSAGES, QUERIES, TEXTS, UNKNOWN, VECTORS, Material
+from retrievers.contract import (
+    Aligned,
+    Closeable,
+    Encoder,
+    Hits,
+    Retriever,
+    Role,
+    Storage,
+    Unsupported,
+    VectorRetriever,
+    is_exact,
+    no_hits,
+    ordered,
+    spell,
+)
+
+Kind: TypeAlias = Literal["encoder", "storage", "retriever", "analyser"]
+Answers: TypeAlias = Mapping[str, NDArray[Any]]  # Any: arrays of numbers, and of text
+
+KINDS: dict[Kind, type] = {"encoder": Encoder, "storage": Storage, "retriever": Retriever, "analyser": Analyser}
+K = 10
+ALIGNED_DIMS = 8  # of the vectors that an encoder of given texts is given
+CLOSE = 1e-5  # relative to the largest number: what sums in another order may differ by
+
+
+class NotApplicable(Exception):  # noqa: N818  # a state of a check, not a mistake
+    """Raised by a rule that has nothing to hold the adapter to; the message is the reason."""
+
+
+class Broken(Exception):  # noqa: N818  # becomes a ConformanceError, which knows who
+    """Raised by a rule: what was expected, what was found, what to do."""
+
+    def __init__(self, expected: str, found: str, remedy: str) -> None:
+        super().__init__(f"{expected} was expected, found {found}: {remedy}")
+
+
+def kind_of(adapter: object) -> Kind:
+    """ValueError for what is no adapter. An analyser is whatever can be called, so it is tried last."""
+    for kind, protocol in KINDS.items():
+        if isinstance(adapter, protocol):
+            return kind
+    raise ValueError(
+        f"an encoder (fit, encode), storage (build, search), retriever (index, search) or analyser (called with a "
+        f"text) was expected, found {adapter!r}: see retrievers/README.md, 'The contract'"
+    )
+
+
+class Subject:
+    """An adapter under check; `make` gives a fresh one at every call."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:  # Any: an adapter of any kind
+        self.make = make
+        self._taught: dict[str, Any] = {}  # material -> adapter
+        self._said: dict[str, Answers] = {}
+        adapter = make()
+        try:
+            self.kind: Kind = kind_of(adapter)
+            self.type: type = type(adapter)
+            self.exact = is_exact(adapter.storage if isinstance(adapter, VectorRetriever) else adapter)
+            self.is_pair = isinstance(adapter, VectorRetriever)
+            self.is_aligned = isinstance(adapter, Aligned)
+            self.who = spelled(adapter)
+        finally:
+            _close(adapter)
+
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[Any]:  # Any: see make
+        """A new adapter, closed in the end."""
+        adapter = self.make()
+        try:
+            yield adapter
+        finally:
+            _close(adapter)
+            if self.kind == "encoder" or self.is_pair:
+                gc.collect()  # those before it: a model is large, and a web of cycles
+
+    @contextlib.contextmanager
+    def learned(self, material: Material) -> Iterator[Any]:  # Any: see make
+        """A new adapter that has learned the material's passages."""
+        with self.fresh() as adapter:
+            self.learn(adapter, material.passages())
+            yield adapter
+
+    @contextlib.contextmanager
+    def taught(self, material: Material) -> Iterator[Any]:  # Any: see make
+        """
+        The one that has learned the material's passages, for rules that do no more than ask it.
+
+        Learning may take long. What has to be closed is not kept: it is made anew.
+        """
+        kept = self._taught.get(material.name)
+        if kept is not None:
+            yield kept
+            return
+        with self.learned(material) as adapter:
+            if not isinstance(adapter, Closeable):
+                self._taught[material.name] = adapter
+            yield adapter
+
+    def said(self, material: Material) -> Answers:
+        """What one that has learned the material's passages says."""
+        if material.name not in self._said:
+            with self.taught(material) as adapter:
+                self._said[material.name] = self.answers(adapter, material)
+        return self._said[material.name]
+
+    def learn(self, adapter: Any, passages: Any) -> None:  # Any: see make; texts or vectors
+        if self.kind == "encoder":
+            if isinstance(adapter, Aligned):
+                _align(adapter, passages)
+            adapter.fit(passages)
+        elif self.kind == "storage":
+            adapter.build(passages)
+        elif self.kind == "retriever":
+            adapter.index(passages)
+
+    @cached_property
+    def refused(self) -> dict[str, Exception]:
+        """The materials that it does not take, by name, and what it raised."""
+        refused: dict[str, Exception] = {}
+        for material in VECTORS if self.kind == "storage" else [TEXTS] if self.is_pair else []:
+            try:
+                with self.taught(material) as adapter:
+                    adapter.search(material.queries(), 1)
+            except Unsupported as error:
+                refused[material.name] = error
+            except Exception as error:  # an adapter may raise anything; of a pair every rule will say it
+                if not self.is_pair:
+                    refused[material.name] = error
+        return refused
+
+    @property
+    def materials(self) -> list[Material]:
+        """What it can be tried on; NotApplicable where there is nothing."""
+        offered = VECTORS if self.kind == "storage" else (TEXTS,)
+        held = [material for material in offered if material.name not in self.refused]
+        if not held:
+            reasons = "; ".join(dict.fromkeys(str(error) for error in self.refused.values()))
+            raise NotApplicable(f"it holds nothing that it was handed: {reasons}")
+        return held
+
+    def is_sparse(self, material: Material, adapter: Any) -> bool | None:  # Any: see make
+        """Whether hits need a score above 0; None: it is an engine, and nobody can tell from outside."""
+        if self.is_pair:
+            return not isinstance(adapter.encoder.encode(list(material.queries())[:1], "query"), np.ndarray)
+        return material.sparse
+
+    def answers(self, adapter: Any, material: Material) -> Answers:  # Any: see make
+        """What it says, having learned, as arrays: the same for the same adapter."""
+        if self.kind == "analyser":
+            return {f"tokens of text {i}": np.array(adapter(text)) for i, text in enumerate(analysed())}
+        if self.kind == "encoder":
+            said = {"queries": dense(adapter.encode(material.queries(), "query"))}
+            if not self.is_aligned:  # loaded, it knows its queries alone
+                said["passages"] = dense(adapter.encode(material.passages(), "passage"))
+            return said
+        hits = self.hits(adapter, material, K)
+        return {"rows": hits.rows, "scores": hits.scores}
+
+    def hits(self, adapter: Any, material: Material, k: int, queries: Any = None) -> Hits:  # Any: see make; as given
+        """
+        Its hits in order, each once, with their padding as it should be: so one fault is found by one rule.
+
+        queries: None is the material's own. NotApplicable where they have another shape than was asked for.
+        """
+        queries = material.queries() if queries is None else queries
+        return tidy(adapter.search(queries, k), count(queries), k)
+
+
+def spelled(adapter: object) -> str:
+    """Its spelling; its name where it has none, of which the rule `options-kept` says more."""
+    try:
+        return spell(adapter)
+    except TypeError:
+        return type(adapter).__name__
+
+
+def _align(encoder: Aligned, passages: Sequence[str]) -> None:
+    """Give it vectors for its texts. NotApplicable where it has its own, for other texts."""
+    roles: tuple[tuple[Role, Sequence[str]], ...] = (("passage", passages), ("query", QUERIES))
+    for role, texts in roles:
+        known = sorted(set(texts))
+        own = np.random.default_rng(7).integers(1, 9, (len(known), ALIGNED_DIMS)).astype(np.float32)
+        vectors = own[[known.index(text) for text in texts]]
+        try:
+            encoder.align(role, texts, range(len(texts)), len(texts), vectors)
+        except ValueError as error:
+            raise NotApplicable(f"it encodes given texts alone, and none that are at hand: {error}") from error
+
+
+def _close(adapter: object) -> None:
+    """Whether closing works is a rule of its own."""
+    with contextlib.suppress(Exception):
+        if isinstance(adapter, Closeable):
+            adapter.close()
+
+
+def tidy(found: Any, n_queries: int, k: int) -> Hits:  # Any: what an adapter gave back
+    try:
+        rows, scores = np.asarray(found[0]), np.asarray(found[1])
+    except Exception as error:
+        raise NotApplicable(f"its hits are no pair of arrays ({error}), see hits-types") from error
+    if rows.shape != (n_queries, k) or scores.shape != (n_queries, k):
+        raise NotApplicable(f"its hits have shape {rows.shape} instead of {(n_queries, k)}, see hits-shape")
+    if not k:
+        return no_hits(n_queries, k)
+    rows = np.where(np.isneginf(scores) | _again(rows), -1, rows)
+    return ordered(Hits(rows.astype(np.int64), scores.astype(np.float32)))
+
+
+def _again(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a row stands that stood before in its line."""
+    again = np.zeros(rows.shape, bool)
+    for line, found in enumerate(rows.tolist()):
+        again[line] = [row in found[:rank] for rank, row in enumerate(found)]
+    return again
+
+
+def count(given: Any) -> int:  # Any: texts or vectors
+    return len(given) if isinstance(given, list | tuple) else int(given.shape[0])
+
+
+def analysed() -> tuple[str, ...]:
+    """What an analyser is tried on."""
+    return (*PASSAGES, *UNKNOWN)
+
+
+def difference(expected: Answers, found: Answers, rtol: float = 0.0) -> str:
+    """What the first answer to differ is, as "expected ..., found ..."; empty where none does."""
+    for name, wanted in expected.items():
+        got = found[name]
+        if wanted.shape != got.shape:
+            return f"{name} of shape {got.shape} instead of {wanted.shape}"
+        same = _same(wanted, got, rtol)
+        if not same.all():
+            place = tuple(int(i) for i in np.argwhere(~same)[0])
+            return f"in {name} at {list(place)} {got[place]} instead of {wanted[place]}"
+    return ""
+
+
+def _same(wanted: NDArray[Any], got: NDArray[Any], rtol: float) -> NDArray[np.bool_]:  # Any: see Answers
+    if not np.issubdtype(wanted.dtype, np.floating):
+        return np.asarray(wanted == got)
+    finite = wanted[np.isfinite(wanted)]
+    atol = rtol * float(np.abs(finite).max(initial=0.0))
+    return np.asarray(np.isclose(got, wanted, rtol=0.0, atol=atol, equal_nan=True))
+
+
+Rule: TypeAlias = Callable[[Subject], str | None]  # what was found, for a reader; its docstring begins with the rule

@@ -1,0 +1,487 @@
+"""
+Adapters that each break the contract in one way, for the conformance checks to catch: a plug-in file.
+
+`Right`, `RightEncoder`, `RightEngine` and `RightAnalyser` keep it; every other class says what it does wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from retrievers.contract import Hits, Role, Spelled, Unsupported, Vectors, no_hits, top_k
+
+WIDTH = 64
+
+
+class Right(Spelled):
+    """An exact storage that keeps the contract; of dense vectors only."""
+
+    exact: bool = True
+
+    def build(self, vectors: Vectors) -> None:
+        if not isinstance(vectors, np.ndarray):
+            raise Unsupported(f"dense vectors were expected, found {type(vectors).__name__}")
+        self.vectors = vectors.copy()
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        return top_k(queries @ self.vectors.T, k, positive=False)
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "vectors.npy", self.vectors)
+
+    def load(self, folder: Path) -> None:
+        self.vectors = np.load(folder / "vectors.npy")
+
+    def ledger(self) -> dict[str, int]:
+        return {"vectors": self.vectors.nbytes}
+
+
+class RightBoth(Right):
+    """The same of sparse vectors too."""
+
+    def build(self, vectors: Vectors) -> None:
+        self.sparse = isinstance(vectors, csr_array)
+        self.vectors = np.array(vectors.toarray() if isinstance(vectors, csr_array) else vectors)
+
+    def search(self, queries: Vectors, k: int) -> Hits:
+        return top_k(np.asarray(queries @ self.vectors.T), k, positive=self.sparse)
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "vectors.npz", vectors=self.vectors, sparse=self.sparse)
+
+    def load(self, folder: Path) -> None:
+        with np.load(folder / "vectors.npz") as arrays:
+            self.vectors, self.sparse = arrays["vectors"], bool(arrays["sparse"])
+
+
+# Storages: what they hand back
+
+
+class NarrowRows(Right):
+    """Rows of 32 bits."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        return Hits(rows.astype(np.int32), scores)
+
+
+class Sideways(Right):
+    """One column a query."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        return Hits(rows.T, scores.T)
+
+
+class NoColumns(Right):
+    """Another shape where there is no query."""
+
+    def search(self, queries, k):
+        return super().search(queries, k) if len(queries) else no_hits(0, 0)
+
+
+class WorstFirst(Right):
+    """Scores that rise."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        order = np.lexsort((rows, np.where(rows < 0, np.inf, scores)), axis=1)
+        return Hits(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+class LastOfTies(Right):
+    """Ties by falling position."""
+
+    def search(self, queries, k):
+        rows, scores = top_k((queries @ self.vectors.T)[:, ::-1].copy(), k, positive=False)
+        return Hits(np.where(rows < 0, -1, len(self.vectors) - 1 - rows), scores)
+
+
+class ArbitraryCut(Right):
+    """Ties in order, but which of them are kept where k cuts is left to chance: the last."""
+
+    def search(self, queries, k):
+        rows, scores = LastOfTies.search(self, queries, k)
+        order = np.lexsort((rows, -scores), axis=1)
+        return Hits(np.take_along_axis(rows, order, axis=1), scores)
+
+
+class ZeroScores(RightBoth):
+    """Passages that share nothing with a sparse query, as padding."""
+
+    def search(self, queries, k):
+        return top_k(np.asarray(queries @ self.vectors.T), k, positive=False)
+
+
+class PadsWithZero(Right):
+    """Row 0 for what is not filled."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        return Hits(np.maximum(rows, 0), scores)
+
+
+class Repeats(Right):
+    """The best passage twice."""
+
+    exact = False
+
+    def search(self, queries, k):
+        hits = super().search(queries, k)
+        hits.rows[:, 1:2], hits.scores[:, 1:2] = hits.rows[:, :1], hits.scores[:, :1]
+        return hits
+
+
+# Storages: odd requests
+
+
+class NeedsEnough(Right):
+    """Breaks where k is larger than the number of passages."""
+
+    def search(self, queries, k):
+        np.argpartition(np.zeros(len(self.vectors)), -k)
+        return super().search(queries, k) if k else no_hits(len(queries), 0)
+
+
+class NeedsSome(Right):
+    """Breaks at k = 0."""
+
+    def search(self, queries, k):
+        1 // k
+        return super().search(queries, k)
+
+
+class BadRefusal(Right):
+    """ValueError, not Unsupported, for vectors that it can not hold."""
+
+    def build(self, vectors):
+        if not isinstance(vectors, np.ndarray):
+            raise ValueError("dense vectors were expected")
+        super().build(vectors)
+
+
+# Storages: state
+
+
+class SpoilsQueries(Right):
+    """Writes into the queries."""
+
+    def search(self, queries, k):
+        hits = super().search(queries, k)
+        queries[:] = 0
+        return hits
+
+
+class SpoilsPassages(Right):
+    """Writes into the passages."""
+
+    def build(self, vectors):
+        super().build(vectors)
+        vectors[:] = 0
+
+
+class Dice(Right):
+    """Vectors scaled by chance when built."""
+
+    exact = False
+
+    def build(self, vectors):
+        super().build(vectors)
+        self.vectors *= np.float32(np.random.default_rng().uniform(1, 2))
+
+
+class BatchScaled(Right):
+    """Scores that depend on how many queries are asked at once."""
+
+    exact = False
+
+    def search(self, queries, k):
+        return super().search(queries * np.float32(len(queries)), k)
+
+
+class Appends(Right):
+    """Keeps what was built before."""
+
+    def build(self, vectors):
+        before = getattr(self, "vectors", vectors[:0])
+        super().build(vectors)
+        self.vectors = np.concatenate([before, self.vectors])
+
+
+class Forgets(RightBoth):
+    """Saves its vectors, and not of which kind they were."""
+
+    def load(self, folder):
+        super().load(folder)
+        self.sparse = True
+
+
+class HereOnly(Right):
+    """Loads what this process has in memory."""
+
+    HELD: ClassVar[dict[str, np.ndarray]] = {}
+
+    def save(self, folder):
+        self.HELD[str(folder)] = self.vectors
+
+    def load(self, folder):
+        self.vectors = self.HELD[str(folder)]
+
+
+class Boasts(Right):
+    """A ledger of half its bytes."""
+
+    def ledger(self):
+        return {"vectors": self.vectors.nbytes // 2}
+
+
+class Swells(Right):
+    """A ledger of twice its bytes."""
+
+    def ledger(self):
+        return {"vectors": self.vectors.nbytes * 2}
+
+
+class Loud(Right):
+    """Prints."""
+
+    def search(self, queries, k):
+        print("searching")
+        return super().search(queries, k)
+
+
+class Crowd(Right):
+    """Four threads a search, whatever it was told."""
+
+    def search(self, queries, k):
+        threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return super().search(queries, k)
+
+
+class Slams(Right):
+    """Can be closed once."""
+
+    def close(self):
+        del self.vectors
+
+
+# Storages: what they claim
+
+
+class NotExact(Right):
+    """Claims to be exact, and drops small numbers."""
+
+    def build(self, vectors):
+        super().build(vectors)
+        self.vectors[np.abs(self.vectors) < 1 / 2] = 0
+
+
+class Guesses(Right):
+    """Approximate, and finds the first passages for every query."""
+
+    exact = False
+
+    def search(self, queries, k):
+        hits = no_hits(len(queries), k)
+        found = min(k, len(self.vectors))
+        hits.rows[:, :found], hits.scores[:, :found] = np.arange(found), 1
+        return hits
+
+
+class Misnames(Right):
+    """A search option that its constructor does not have."""
+
+    search_options = ("effort",)
+
+
+class LosesOption(Right):
+    """An option that is not kept under its own name."""
+
+    def __init__(self, bits: int = 8) -> None:
+        self._bits = bits
+
+
+class ChangesOption(Right):
+    """An option that learning changes."""
+
+    def __init__(self, lists: int | None = None) -> None:
+        self.lists = lists
+
+    def build(self, vectors):
+        super().build(vectors)
+        self.lists = len(vectors)
+
+
+# Encoders
+
+
+class RightEncoder(Spelled):
+    """Counts letters by their code: dense, and learns nothing."""
+
+    def fit(self, passages: Sequence[str]) -> None: ...
+
+    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
+        return self._counts(texts)
+
+    def _counts(self, texts: Sequence[str]) -> np.ndarray:
+        counts = np.zeros((len(texts), WIDTH), np.float32)
+        for row, text in enumerate(texts):
+            for letter in text:
+                counts[row, ord(letter) % WIDTH] += 1
+        return counts
+
+
+class StoresZeros(RightEncoder):
+    """A csr_array that holds every zero."""
+
+    def encode(self, texts, role):
+        counts = self._counts(texts)
+        offsets = np.arange(len(texts) + 1) * WIDTH
+        return csr_array((counts.ravel(), np.tile(np.arange(WIDTH), len(texts)), offsets), shape=counts.shape)
+
+
+class Double(RightEncoder):
+    """float64."""
+
+    def encode(self, texts, role):
+        return self._counts(texts).astype(np.float64)
+
+
+class RolesApart(RightEncoder):
+    """Queries of one more dimension."""
+
+    def encode(self, texts, role):
+        counts = self._counts(texts)
+        return np.pad(counts, ((0, 0), (0, 1))) if role == "query" else counts
+
+
+class DividesByZero(RightEncoder):
+    """Unit vectors, and NaN for the empty text."""
+
+    def encode(self, texts, role):
+        counts = self._counts(texts)
+        with np.errstate(invalid="ignore"):
+            return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+class BatchMates(RightEncoder):
+    """Vectors that depend on the longest text among them."""
+
+    def encode(self, texts, role):
+        return self._counts(texts) / np.float32(max(map(len, texts), default=0) or 1)
+
+
+class FlattensOne(RightEncoder):
+    """A single text without its row."""
+
+    def encode(self, texts, role):
+        counts = self._counts(texts)
+        return counts[0] if len(texts) == 1 and role == "query" else counts
+
+
+class Hashes(RightEncoder):
+    """Python's own hash of a text, which is another one in every process."""
+
+    def _counts(self, texts):
+        return np.array([[hash(text) % 1000] for text in texts], np.float32).reshape(len(texts), 1)
+
+
+class Sorts(RightEncoder):
+    """Sorts the passages it is given."""
+
+    def fit(self, passages):
+        if isinstance(passages, list):
+            passages.sort()
+
+
+# Engines
+
+
+class RightEngine(Spelled):
+    """Counts the words that query and passage share."""
+
+    def index(self, passages: Sequence[str]) -> None:
+        self.passages = [self.words(passage) for passage in passages]
+
+    def search(self, queries: Sequence[str], k: int) -> Hits:
+        scores = np.zeros((len(queries), len(self.passages)), np.float32)
+        for row, query in enumerate(queries):
+            scores[row] = [len(self.words(query) & passage) for passage in self.passages]
+        return top_k(scores, k, positive=True)
+
+    def words(self, text: str) -> set[str]:
+        return set(text.lower().split())
+
+
+class NeedsWords(RightEngine):
+    """Breaks at a query without a word."""
+
+    def search(self, queries, k):
+        _ = [1 / len(self.words(query)) for query in queries]
+        return super().search(queries, k)
+
+
+class SkipsEmpty(RightEngine):
+    """Leaves out passages without text, and all after them move up."""
+
+    def index(self, passages):
+        super().index([passage for passage in passages if passage.strip()])
+
+
+# Analysers
+
+
+class RightAnalyser(Spelled):
+    """Words by white space."""
+
+    def __call__(self, text: str) -> list[str]:
+        return text.split()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class Tuples(RightAnalyser):
+    """A tuple of tokens."""
+
+    def __call__(self, text):
+        return tuple(text.split()) if text else []
+
+
+class EmptyToken(RightAnalyser):
+    """One empty token for the empty text."""
+
+    def __call__(self, text):
+        return text.split(" ")
+
+
+class Unequal(RightAnalyser):
+    """No two of them are equal."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class Remembers(RightAnalyser):
+    """Leaves out the words of the text before."""
+
+    def __init__(self) -> None:
+        self._before: list[str] = []
+
+    def __call__(self, text):
+        before, self._before = self._before, text.split()
+        return [word for word in text.split() if word not in before]

@@ -1,0 +1,403 @@
+"""The conformance checks: every built-in passes, and what is broken is caught by the check meant for it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from retrievers.analysers import CharNGrams, Whitespace, Words
+from retrievers.conformance import ConformanceError, checks
+from retrievers.conformance.held import held_bytes
+from retrievers.conformance.hits import brute_force
+from retrievers.conformance.material import VECTORS
+from retrievers.contract import Spelled
+from retrievers.encoders.biencoder import BiEncoder
+from retrievers.encoders.lexical import BM25, TfIdf
+from retrievers.encoders.vectors import Vectors
+from retrievers.engines.rank_bm25 import RankBM25
+from retrievers.morphemes import Morphemes
+from retrievers.registry import installed
+from retrievers.storages.csr import CSR
+from retrievers.storages.faiss import Faiss
+from retrievers.storages.flat import Flat
+from tests.conftest import ROOT
+from tests.plugins import broken
+
+BROKEN = ROOT / "tests" / "plugins" / "broken.py"
+MINILM = "all-MiniLM-L6-v2"
+BUILT_IN = {
+    repr(make()): make
+    for make in (
+        TfIdf,
+        lambda: TfIdf(ngrams=2, sublinear=True, analyser=CharNGrams(3)),
+        BM25,
+        lambda: BM25(k1=1.2, b=0.75, variant="robertson"),
+        lambda: BM25(variant="atire", analyser=Words("de")),
+        lambda: BiEncoder(MINILM),
+        CSR,
+        Flat,
+        lambda: Faiss("Flat"),
+        lambda: Faiss("HNSW32", efSearch=64),
+        lambda: Faiss("SQ8"),
+        lambda: Faiss("IVF8,Flat", nprobe=2),
+        RankBM25,
+        lambda: RankBM25(variant="plus"),
+        Vectors,
+        Words,
+        CharNGrams,
+        Whitespace,
+        Morphemes,
+    )
+}
+PAIRS = {
+    repr(make()): make
+    for make in (
+        lambda: BM25() @ CSR(),
+        lambda: TfIdf() @ Flat(),
+        lambda: BM25(variant="robertson") @ Faiss("HNSW32", efSearch=64),
+        lambda: BiEncoder(MINILM) @ CSR(),
+    )
+}
+# Class -> the checks that must catch it, and no others.
+CAUGHT: dict[type, set[str]] = {
+    broken.NarrowRows: {"hits-types"},
+    broken.Sideways: {"hits-shape", "k-zero", "k-beyond-n"},
+    broken.NoColumns: {"hits-shape"},
+    broken.WorstFirst: {"best-first"},
+    broken.LastOfTies: {"ties-by-position"},
+    broken.ArbitraryCut: {"ties-by-position"},
+    broken.ZeroScores: {"zero-scores"},
+    broken.PadsWithZero: {"padding"},
+    broken.Repeats: {"rows-in-range"},
+    broken.NeedsEnough: {"k-beyond-n"},
+    broken.NeedsSome: {"k-zero"},
+    broken.BadRefusal: {"holds-or-refuses"},
+    broken.SpoilsQueries: {"inputs-unchanged"},
+    broken.SpoilsPassages: {"inputs-unchanged"},
+    broken.Dice: {"deterministic"},
+    broken.BatchScaled: {"batch-equals-single"},
+    broken.Appends: {"learns-anew"},
+    broken.Forgets: {"saves-and-loads"},
+    broken.HereOnly: {"same-in-another-process"},
+    broken.Boasts: {"ledger-adds-up"},
+    broken.Swells: {"ledger-adds-up"},
+    broken.Loud: {"silent"},
+    broken.Crowd: {"threads-respected"},
+    broken.Slams: {"closes-twice"},
+    broken.NotExact: {"exact-as-claimed"},
+    broken.Guesses: {"overlap"},
+    broken.Misnames: {"claims-well-formed"},
+    broken.LosesOption: {"options-kept"},
+    broken.ChangesOption: {"options-kept"},
+    broken.StoresZeros: {"really-sparse"},
+    broken.Double: {"vectors-type"},
+    broken.RolesApart: {"roles-share-dims"},
+    broken.DividesByZero: {"finite"},
+    broken.BatchMates: {"batch-mates"},
+    broken.FlattensOne: {"vectors-shape"},
+    broken.Hashes: {"same-in-another-process"},
+    broken.Sorts: {"inputs-unchanged"},
+    broken.NeedsWords: {"unknown-text"},
+    broken.SkipsEmpty: {"empty-passage"},
+    broken.Tuples: {"list-of-str"},
+    broken.EmptyToken: {"empty-text"},
+    broken.Unequal: {"equal-values"},
+    broken.Remembers: {"asked-again"},
+}
+ELSEWHERE = {"same-in-another-process", "silent", "threads-respected"}  # need another process
+RIGHT = (broken.Right, broken.RightBoth, broken.RightEncoder, broken.RightEngine, broken.RightAnalyser)
+
+
+def failed(make, only=lambda name: True):
+    """Name -> what was found, of every check that fails."""
+    outcomes = {check.name: check.outcome() for check in checks(make) if only(check.name)}
+    return {name: outcome.found for name, outcome in outcomes.items() if outcome.status == "failed"}
+
+
+def named(make, name):
+    """The one check of that name."""
+    return next(check for check in checks(make) if check.name == name)
+
+
+class TestBuiltIn:
+    @pytest.mark.parametrize("spelled", BUILT_IN)
+    def test_every_built_in_passes(self, spelled):
+        """
+        Every encoder, storage, engine and analyser that ships keeps the contract, without an exemption.
+        """
+        if spelled == "Morphemes()":
+            pytest.importorskip("kiwipiepy", reason="kiwipiepy is not installed: pip install 'sparring[korean]'")
+
+        outcomes = {check.name: check.outcome() for check in checks(BUILT_IN[spelled])}
+
+        assert {} == {name: found for name, found in outcomes.items() if found.status in ("failed", "exempt")}
+
+    @pytest.mark.parametrize("spelled", PAIRS)
+    def test_pairs_pass(self, spelled):
+        """
+        What is asked of a pair as a whole is kept by pairs of what ships.
+        """
+        assert {} == failed(PAIRS[spelled], only=lambda name: ":" not in name)
+
+    def test_every_name_is_held(self):
+        """
+        No adapter that is registered is left out here.
+        """
+        ours = {name for (_, name), entry in installed().entries.items() if entry.package == "sparring"}
+
+        assert set() == {name for name in ours if not any(spelled.startswith(f"{name}(") for spelled in BUILT_IN)}
+
+
+class TestBroken:
+    @pytest.mark.parametrize("adapter", RIGHT, ids=lambda adapter: adapter.__name__)
+    def test_what_they_are_made_from_passes(self, adapter):
+        """
+        What the broken adapters differ from keeps the contract, so that each is broken in its own way alone.
+        """
+        assert {} == failed(adapter)
+
+    @pytest.mark.parametrize("adapter", CAUGHT, ids=lambda adapter: adapter.__name__)
+    def test_each_is_caught(self, adapter):
+        """
+        An adapter that is broken in one way fails the check meant for that way, and no other.
+
+        The checks that start a process, which takes a second, are held against those that they are meant for.
+        """
+        found = failed(adapter, only=lambda name: name in CAUGHT[adapter] or name not in ELSEWHERE)
+
+        assert CAUGHT[adapter] == set(found), found
+
+    def test_every_one_is_held(self):
+        """
+        No class of the file is left out of the table.
+        """
+        classes = {value for value in vars(broken).values() if isinstance(value, type)}
+
+        assert {c for c in classes if c.__module__ == broken.__name__} == {*CAUGHT, *RIGHT}
+
+
+class TestChecks:
+    def test_a_check_prints_as_its_name(self):
+        """
+        A check prints as its name, and tells its rule in a sentence; no two have one name.
+        """
+        found = checks(lambda: BM25() @ CSR())
+
+        assert [check.name for check in found] == [str(check) for check in found]
+        assert len(found) == len({check.name for check in found})
+        assert [] == [check.name for check in found if not check.sentence.endswith((".", ":"))]
+
+    def test_a_broken_rule_is_told_whole(self):
+        """
+        The error says who, what was expected, what was found, what to do, and the rule.
+        """
+        check = named(broken.NarrowRows, "hits-types")
+
+        with pytest.raises(ConformanceError) as raised:
+            check()
+
+        said = str(raised.value)
+        assert said.startswith(
+            "NarrowRows() breaks hits-types: rows int64 and scores float32 was expected, found int32"
+        )
+        assert "top_k" in said
+        assert said.endswith(f"the rule: {check.sentence}")
+
+    def test_what_an_adapter_raises_is_a_broken_rule(self):
+        """
+        Whatever else an adapter raises becomes the same kind of error, with the cause behind it.
+        """
+        check = named(broken.NeedsSome, "k-zero")
+
+        with pytest.raises(ConformanceError, match="found ZeroDivisionError") as raised:
+            check()
+
+        assert isinstance(raised.value.__cause__, ZeroDivisionError)
+
+    def test_a_missing_ability_is_no_fault(self):
+        """
+        A rule about an ability that the adapter does not have passes, and says that it is not applicable.
+        """
+        outcome = named(RankBM25, "saves-and-loads")()
+
+        assert ("not applicable", "it has no save and load") == (outcome.status, outcome.found)
+
+    def test_an_exemption_is_told(self):
+        """
+        A rule that a class breaks and exempts itself from is not held against it, and the reason is shown.
+        """
+
+        class Excused(broken.NeedsSome):
+            conformance_exemptions = {"k-zero": "its library knows no empty answer"}  # noqa: RUF012  # as one would
+
+        outcome = named(Excused, "k-zero")()
+
+        assert ("exempt", "its library knows no empty answer") == (outcome.status, outcome.found)
+
+    def test_a_class_inside_a_function_is_checked_here_alone(self):
+        """
+        A class that another process can not import is held to all other rules.
+        """
+
+        class Local(broken.RightEngine):
+            pass
+
+        outcome = named(Local, "same-in-another-process")()
+
+        assert "not applicable" == outcome.status
+        assert "Local can not be made elsewhere" in outcome.found
+
+    def test_a_pair_is_checked_with_its_parts(self):
+        """
+        The checks of a pair are those of its encoder, those of its storage, and its own.
+        """
+        make = lambda: broken.DividesByZero() @ broken.NeedsSome()  # noqa: E731  # as one is handed in
+
+        found = {check.name for check in checks(make) if check.name.endswith(("finite", "k-zero"))}
+        faults = failed(make, only=lambda name: name.endswith(("finite", "k-zero")))
+
+        assert {"encoder: finite", "storage: k-zero", "k-zero"} == found == set(faults)
+
+    def test_a_pair_that_does_not_meet_is_not_applicable(self):
+        """
+        Where the storage refuses what the encoder makes, the rules of the pair are not applicable.
+        """
+        outcome = named(lambda: BM25() @ broken.Right(), "best-first")()
+
+        assert "not applicable" == outcome.status
+        assert "dense vectors were expected" in outcome.found
+
+    def test_what_is_no_adapter_is_refused(self):
+        """
+        ValueError for what is neither encoder, storage, retriever nor analyser.
+        """
+        with pytest.raises(ValueError, match=r"encoder .* was expected, found 7"):
+            checks(lambda: 7)
+
+
+class TestMaterial:
+    @pytest.mark.parametrize("material", VECTORS, ids=lambda material: material.name)
+    def test_vectors_hold_what_rules_ask_for(self, material):
+        """
+        The vectors have ties across the cut at 10, empty rows on both sides, and sums that are exact in float32.
+        """
+        passages, queries = material.passages(), material.queries()
+
+        hits = brute_force(passages, queries, 30, positive=bool(material.sparse))
+
+        whole = [v.toarray() if isinstance(v, csr_array) else v for v in (passages, queries)]
+        assert [True, True] == [bool((rows == 0).all(axis=1).any()) for rows in whole]
+        assert ((hits.scores[:, 9] == hits.scores[:, 10]) & (hits.rows[:, 10] >= 0)).any()
+        assert np.array_equal((whole[1] @ whole[0].T).astype(np.float64), whole[1].astype(np.float64) @ whole[0].T)
+
+    def test_a_material_is_made_anew(self):
+        """
+        Every call gives arrays of its own, with the same numbers.
+        """
+        one, two = VECTORS[2].passages(), VECTORS[2].passages()
+
+        assert not np.shares_memory(one, two)
+        assert np.array_equal(one, two)
+
+    def test_brute_force(self):
+        """
+        By hand: the best first, ties by position, and for sparse vectors nothing without a shared non-zero.
+        """
+        passages = np.array([[1, 0], [2, 0], [0, 1], [2, 0]], np.float32)
+        queries = np.array([[1, 0]], np.float32)
+
+        sparse = brute_force(csr_array(passages), csr_array(queries), 4, positive=True)
+        dense = brute_force(passages, queries, 3, positive=False)
+
+        assert [[1, 3, 0, -1]] == sparse.rows.tolist()
+        assert [[2.0, 2.0, 1.0, -np.inf]] == sparse.scores.tolist()
+        assert [[1, 3, 0]] == dense.rows.tolist()
+
+
+class TestHeld:
+    def test_arrays_are_counted_once(self):
+        """
+        An array that is reached twice, or as a view of the same numbers, is counted once; so are scipy's three.
+        """
+
+        class Holder:
+            def __init__(self):
+                self.array = np.zeros(100, np.float32)
+                self.again = {"view": self.array[:]}
+                self.sparse = [csr_array(np.eye(4, dtype=np.float32))]
+
+        held = held_bytes(holder := Holder())
+
+        (matrix,) = holder.sparse
+        assert 400 + matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes == held.arrays
+        assert held.everything > held.arrays
+
+    def test_slots_and_cycles(self):
+        """
+        Slots are looked into, and an object that leads back to itself ends the walk.
+        """
+
+        class Slotted:
+            __slots__ = ("array", "me")
+
+            def __init__(self):
+                self.array, self.me = np.zeros(10, np.uint8), self
+
+        assert 10 == held_bytes(Slotted()).arrays
+
+
+class TestCommand:
+    def test_a_line_a_check(self, sparring, tmp_path):
+        """
+        `sparring check` prints a line a check with its name, how it ended, and what was found; 0 where none failed.
+        """
+        finished = sparring("check", "Words()", cwd=tmp_path)
+
+        assert 0 == finished.returncode, finished.stderr
+        lines = finished.stdout.splitlines()
+        assert "Words()" == lines[0]
+        assert ["empty-text", "passed"] in [line.split() for line in lines]
+        assert "1 reported" in lines[-2]
+
+    def test_a_failed_check(self, sparring, tmp_path):
+        """
+        Exit code 3 where a check failed, for plug-in files as for what is installed; JSON holds rule and fault.
+        """
+        finished = sparring("check", "Loud()", "Whitespace()", "--plugin", BROKEN, "--json", cwd=tmp_path)
+
+        assert 3 == finished.returncode, finished.stderr
+        rows = json.loads(finished.stdout)
+        assert {"adapter", "check", "rule", "status", "found"} == set(rows[0])
+        assert ["silent"] == [row["check"] for row in rows if row["status"] == "failed"]
+        assert {"Loud()", "Whitespace()"} == {row["adapter"] for row in rows}
+
+    @pytest.mark.parametrize("spelling", ["Wrds()", "Words(", "BM25(k1=-1)"])
+    def test_bad_input(self, sparring, tmp_path, spelling):
+        """
+        Exit code 2 and one message for a spelling that names nothing, or is none; nothing is checked before.
+        """
+        finished = sparring("check", "Whitespace()", spelling, cwd=tmp_path)
+
+        assert 2 == finished.returncode
+        assert "" == finished.stdout
+        assert finished.stderr.startswith("sparring: ")
+
+
+def test_the_readme_way():
+    """
+    The list is what pytest.mark.parametrize takes: each check is called without arguments.
+    """
+
+    class Mine(Spelled):
+        def __call__(self, text: str) -> list[str]:
+            return text.split()
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Mine)
+
+        __hash__ = None
+
+    assert {"passed", "reported", "not applicable"} == {check().status for check in checks(Mine)}
