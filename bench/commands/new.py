@@ -1,0 +1,28 @@
+"""`sparring new`: a package for an adapter of one's own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.new import Kind, create, package_of
+
+
+def new(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="encoder, storage, retriever or analyser.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of its class: Trigrams.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The folder to make; default: sparring-<name> here.")
+    ] = None,
+) -> None:
+    """Make a package for an adapter of one's own: it works, is typed and tested, and is there to be changed."""
+    from retrievers.registry import installed
+
+    folder = output or Path(package_of(name))
+    create(kind, name, folder, installed())
+    typer.echo(f"cd {shlex.quote(str(folder))} && pip install -e '.[test]'")
+    typer.echo(f"pytest && sparring check '{name}()'")
+    typer.echo("sparring run suite.toml")
