@@ -8,10 +8,16 @@ from typing import Annotated
 import typer
 
 from bench.commands import INPUT_ERROR
+from bench.commands.check import check
 from bench.commands.datasets import datasets
+from bench.commands.explain import explain
 from bench.commands.export import export
+from bench.commands.fetch import fetch
+from bench.commands.import_ import import_
+from bench.commands.new import new
 from bench.commands.retrievers import retrievers
 from bench.commands.run import run
+from bench.commands.show import show
 from bench.commands.table import table
 
 app = typer.Typer(
@@ -40,8 +46,9 @@ def _options(
 ) -> None: ...
 
 
-for command in (run, table, datasets, retrievers, export):
+for command in (run, table, show, explain, datasets, fetch, retrievers, check, new, export):
     app.command()(command)
+app.command("import")(import_)
 
 
 def main() -> None:

@@ -233,7 +233,7 @@ def parse(text: str, where: str) -> Suite:
     """The suite written in `text`; `where` names it in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
         raise InputError(f"suite {where}: no valid TOML: {error}") from error
     _refuse_unknown(table, Suite, where, "")
     for key, kind in (("limits", Limits), ("cells", Cells), ("published", Published)):

@@ -704,3 +704,24 @@ def test_what_a_set_came_to_is_told(sparring, engines, tmp_path):
     assert "judgments that name a passage or query that is not there: 2" in ended.stdout
     assert "zoo: judgments that name a passage or query that is not there: 2" in ended.stderr
     assert "zoo: 4 passages (1 equal ones merged), 3 queries, en" in ended.stdout
+
+
+def test_a_plugin_that_changed(ring, sparring, tmp_path):
+    """
+    `sparring table --plugin` says where a run's plug-in file is no longer what ran, and refuses one that is none.
+    """
+    same = sparring("table", "out", "--plugin", KNOWN, cwd=ring.folder)
+    other = tmp_path / KNOWN.name
+    other.write_text(KNOWN.read_text() + "\n# another\n")
+    changed = sparring("table", "out", "--json", "--plugin", other, cwd=ring.folder)
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    broken = sparring("table", "out", "--plugin", tmp_path / "broken.py", cwd=ring.folder)
+
+    assert (0, "") == (same.returncode, same.stderr)
+    assert (0, "out: known.py has changed since: its rows are of what it was; run it again\n") == (
+        changed.returncode,
+        changed.stderr,
+    )
+    assert changed.stdout.startswith("[")
+    assert (2, "") == (broken.returncode, broken.stdout)
+    assert "nothing_of_that_name" in broken.stderr

@@ -9,12 +9,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"altair", "faiss", "numba", "pandas", "sentence_transformers", "sklearn", "torch", "transformers"}
+HEAVY = {
+    "altair",
+    "faiss",
+    "h5py",
+    "kiwipiepy",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "transformers",
+}
 
 # Layer -> what of the project it may import, itself apart; a package stands for all its modules. The longest name that
 # fits a module is its layer; a new module gets a line.
 RECORDS = ("bench.errors", "bench.record")
-INSTRUMENTS = ("bench.latency", "bench.memory", "bench.quality", "bench.environment")
+INSTRUMENTS = ("bench.latency", "bench.memory", "bench.answers", "bench.quality", "bench.environment")
 SETS = ("bench.formats", "bench.cards", "bench.corpora")
 RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -27,19 +39,29 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.statistics": ("bench.errors",),
     "bench.formats": ("bench.errors", "bench.quality", "retrievers.contract"),
     "bench.cache": ("bench.errors",),
+    "bench.download": ("bench.errors",),
+    "bench.fetch": ("bench.errors", "bench.cache", "bench.cards", "bench.download", "bench.formats"),
     "bench.cards": ("bench.cache", "bench.errors", "bench.formats"),
+    "bench.formats.hdf5": (
+        *("bench.errors", "bench.formats", "retrievers.contract"),
+        "retrievers.encoders.biencoder",  # how a similarity becomes an inner product
+    ),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
+    "bench.quality": (*RECORDS, "bench.answers", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
     "bench.suite": (*RECORDS, *SETS, "bench.quality", "retrievers"),
     "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
     # Every stage starts anew with what the worker imports: no cards, no suite, no store.
     "bench.serving": (*RECORDS, *INSTRUMENTS),
+    "bench.rehearsal": (*RECORDS, *INSTRUMENTS, "bench.adapters", "bench.matrices"),
     "bench.stages": (
         *RECORDS,
         *INSTRUMENTS,
-        *("bench.adapters", "bench.guard", "bench.matrices", "bench.serving", "retrievers"),
+        *("bench.adapters", "bench.guard", "bench.matrices", "bench.rehearsal", "bench.serving", "retrievers"),
+        "bench.formats",  # a set of vectors is read where it is encoded
     ),
+    "bench.estimate": (*RUNS, "bench.cells", "bench.matrices", "bench.rehearsal", "bench.tasks", "retrievers"),
     "bench.worker": (*RECORDS, "bench.failure", "bench.stages"),
     "bench.child": (*RECORDS, "bench.failure", "bench.stages"),
     "bench.cells": (*RUNS, "retrievers"),
@@ -51,17 +73,23 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.run": (
         *RUNS,
         *("bench.matrices", "bench.worker", "bench.child", "bench.cells", "bench.tasks", "bench.measure", "retrievers"),
+        "bench.estimate",
     ),
-    "bench.export": RUNS,
+    "bench.export": (*RUNS, "retrievers.contract"),
+    "bench.imports": (*RUNS, "bench.measure", "retrievers.contract"),
+    "bench.explain": (*RUNS, "bench.measure"),
+    "bench.show": (*RUNS, "bench.matrices", "retrievers"),
     "bench.compare": (*RUNS, "bench.statistics"),
-    "bench.report": (*RUNS, "bench.statistics", "bench.compare", "retrievers"),
+    "bench.report": (*RUNS, "bench.statistics", "bench.compare", "bench.explain", "bench.show", "retrievers"),
+    "bench.new": ("bench.errors", "retrievers"),
     "bench.commands": ("bench", "retrievers"),
     "bench.cli": ("bench", "retrievers"),
     "retrievers": (),
     "retrievers.contract": (),
     "retrievers.analysers": ("retrievers.contract",),
     "retrievers.registry": ("retrievers.analysers", "retrievers.contract"),
-    "retrievers.conformance": ("retrievers.contract", "retrievers.registry"),
+    "retrievers.morphemes": ("retrievers.contract", "retrievers.analysers"),
+    "retrievers.conformance": ("retrievers.contract", "retrievers.analysers", "retrievers.registry"),
     **dict.fromkeys(
         ("retrievers.encoders", "retrievers.storages", "retrievers.engines"),
         ("retrievers.contract", "retrievers.analysers"),
