@@ -58,6 +58,7 @@ PAIRS = {
         lambda: BM25() @ CSR(),
         lambda: TfIdf() @ Flat(),
         lambda: BM25(variant="robertson") @ Faiss("HNSW32", efSearch=64),
+        lambda: Vectors() @ CSR(),
         lambda: BiEncoder(MINILM) @ CSR(),
     )
 }
@@ -134,6 +135,16 @@ class TestBuiltIn:
         outcomes = {check.name: check.outcome() for check in checks(BUILT_IN[spelled])}
 
         assert {} == {name: found for name, found in outcomes.items() if found.status in ("failed", "exempt")}
+
+    @pytest.mark.parametrize("make", [BM25, CSR, Flat, RankBM25], ids=lambda make: make.__name__)
+    def test_ledgers_are_held_from_both_sides(self, make):
+        """
+        What a ledger of ours in Python and numpy says can be looked into, so that it is held from above too.
+        """
+        subject = named(make, "ledger-adds-up").subject
+
+        with subject.taught(subject.materials[-1]) as adapter:
+            assert not held_bytes(adapter).opaque
 
     @pytest.mark.parametrize("spelled", PAIRS)
     def test_pairs_pass(self, spelled):
@@ -334,6 +345,17 @@ class TestHeld:
         (matrix,) = holder.sparse
         assert 400 + matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes == held.arrays
         assert held.everything > held.arrays
+
+    def test_what_can_not_be_looked_into_is_told(self):
+        """
+        An object without attributes of Python's, such as one of a C library, makes the whole opaque.
+        """
+
+        class Holder:
+            def __init__(self, held):
+                self.held = held
+
+        assert [False, True] == [held_bytes(Holder(held)).opaque for held in (np.zeros(3), object())]
 
     def test_slots_and_cycles(self):
         """

@@ -68,10 +68,10 @@ def claims_well_formed(subject: Subject) -> str | None:
 def deterministic(subject: Subject) -> str | None:
     """Asked twice, and made and taught anew, it says the same."""
     for material in subject.materials:
-        first = subject.said(material)
+        said = subject.said(material)
         with subject.taught(material) as adapter, subject.learned(material) as another:
-            same(first, subject.answers(adapter, material), material, "asked twice", "seed what is random")
-            same(first, subject.answers(another, material), material, "made anew", "seed what is random")
+            same(said, subject.answers(adapter, material), material, "asked twice", "seed what is random")
+            same(said, subject.answers(another, material), material, "made anew", "seed what is random")
     return None
 
 

@@ -66,7 +66,7 @@ def finite(subject: Subject) -> str | None:
 
 def unseen_text(subject: Subject) -> str | None:
     """The empty text, unknown words and scripts are encoded, in both roles."""
-    _any_text(subject)
+    subject.require_any_text()
     with subject.taught(TEXTS) as adapter:
         for role in TEXTS_OF:
             shape = np.shape(adapter.encode(list(UNKNOWN), role))
@@ -117,17 +117,12 @@ def really_sparse(subject: Subject) -> str | None:
 
 def normal_forms(subject: Subject) -> str | None:
     """Whether text that is composed otherwise (NFC, NFD) has the same vector is reported."""
-    _any_text(subject)
+    subject.require_any_text()
     composed, decomposed = ([unicodedata.normalize(form, q) for q in TEXTS.queries()] for form in ("NFC", "NFD"))
     with subject.taught(TEXTS) as adapter:
         one, two = (dense(adapter.encode(texts, "query")) for texts in (composed, decomposed))
     differ = int((~np.isclose(one, two, rtol=0, atol=CLOSE)).any(axis=1).sum())
     return f"{differ} of {len(composed)} queries have another vector when decomposed (NFD)"
-
-
-def _any_text(subject: Subject) -> None:
-    if subject.is_aligned:
-        raise NotApplicable("it encodes given texts alone")
 
 
 def _vectors(subject: Subject) -> dict[Role, Any]:  # Any: what an encoder gave back

@@ -85,6 +85,7 @@ def _held_to_brute_force(subject: Subject) -> Iterator[tuple[Material, Hits, Hit
 
 def unknown_text(subject: Subject) -> str | None:
     """The empty query and queries of unknown words are answered."""
+    subject.require_any_text()
     (material,) = subject.materials
     with subject.taught(material) as adapter:
         hits = subject.hits(adapter, material, K, list(UNKNOWN))
@@ -93,6 +94,7 @@ def unknown_text(subject: Subject) -> str | None:
 
 def empty_passage(subject: Subject) -> str | None:
     """A passage without text keeps its position."""
+    subject.require_any_text()
     (material,) = subject.materials
     passages = ["", *material.passages()[1:-1], " "]
     with subject.taught(material) as whole, subject.fresh() as adapter:
@@ -107,6 +109,7 @@ def empty_passage(subject: Subject) -> str | None:
 
 def normal_forms(subject: Subject) -> str | None:
     """Whether text that is composed otherwise (NFC, NFD) has the same hits is reported."""
+    subject.require_any_text()
     (material,) = subject.materials
     composed, decomposed = ([unicodedata.normalize(form, q) for q in material.queries()] for form in ("NFC", "NFD"))
     with subject.taught(material) as adapter:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-PLAIN = (str, bytes, int, float, complex, np.generic, type(None), type, ModuleType, FunctionType, BuiltinFunctionType)
+PLAIN = (
+    *(str, bytes, bytearray, int, float, complex, range, array, type(None), np.generic, np.dtype),
+    *(type, ModuleType, FunctionType, BuiltinFunctionType),
+)
 MOST_OBJECTS = 2_000_000  # a walk through more would take longer than it tells
 
 

@@ -18,6 +18,7 @@ from retrievers.contract import (
     Aligned,
     Closeable,
     Encoder,
+    Fingerprinted,
     Hits,
     Retriever,
     Role,
@@ -74,7 +75,7 @@ class Subject:
             self.type: type = type(adapter)
             self.exact = is_exact(adapter.storage if isinstance(adapter, VectorRetriever) else adapter)
             self.is_pair = isinstance(adapter, VectorRetriever)
-            self.is_aligned = isinstance(adapter, Aligned)
+            self.is_aligned = isinstance(adapter.encoder if self.is_pair else adapter, Aligned)
             self.who = spelled(adapter)
         finally:
             _close(adapter)
@@ -87,7 +88,7 @@ class Subject:
             yield adapter
         finally:
             _close(adapter)
-            if self.kind == "encoder" or self.is_pair:
+            if isinstance(getattr(adapter, "encoder", adapter), Fingerprinted):
                 gc.collect()  # those before it: a model is large, and a web of cycles
 
     @contextlib.contextmanager
@@ -121,9 +122,10 @@ class Subject:
         return self._said[material.name]
 
     def learn(self, adapter: Any, passages: Any) -> None:  # Any: see make; texts or vectors
+        encoder = adapter.encoder if self.is_pair else adapter
+        if isinstance(encoder, Aligned):
+            _align(encoder, passages)
         if self.kind == "encoder":
-            if isinstance(adapter, Aligned):
-                _align(adapter, passages)
             adapter.fit(passages)
         elif self.kind == "storage":
             adapter.build(passages)
@@ -154,6 +156,11 @@ class Subject:
             reasons = "; ".join(dict.fromkeys(str(error) for error in self.refused.values()))
             raise NotApplicable(f"it holds nothing that it was handed: {reasons}")
         return held
+
+    def require_any_text(self) -> None:
+        """NotApplicable where it can be asked of given texts alone."""
+        if self.is_aligned:
+            raise NotApplicable("it encodes given texts alone")
 
     def is_sparse(self, material: Material, adapter: Any) -> bool | None:  # Any: see make
         """Whether hits need a score above 0; None: it is an engine, and nobody can tell from outside."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,6 @@ WIDEST = 8  # bytes of a float: float16, float32 and float64 are taken
 BLOCK = 8192  # rows that are copied and checked at a time
 UNIT = 1e-3  # so near to 1 is a unit length: float16 rounds a long vector's by as much
 EXCERPT = 60  # characters of an unknown text that its error shows
-EXEMPT = "holds the vectors of given texts, and encodes no other"
-EXEMPTIONS = (  # the checks that would have it encode texts of theirs
-    *("options-kept", "vectors-type", "vectors-shape", "roles-share-dims", "finite", "unseen-text", "batch-mates"),
-    *("really-sparse", "normal-forms", "deterministic", "inputs-unchanged", "learns-anew", "saves-and-loads"),
-    *("failed-load-harmless", "same-in-another-process", "ledger-adds-up", "silent", "threads-respected"),
-)
 
 
 class Side(NamedTuple):
@@ -62,7 +56,6 @@ class Vectors(Spelled):
 
     passages: str | None = None
     queries: str | None = None
-    conformance_exemptions: ClassVar[dict[str, str]] = dict.fromkeys(EXEMPTIONS, EXEMPT)
     _sides: dict[Role, Side] = field(init=False, default_factory=dict, compare=False)
     _unit: float | None = field(init=False, default=None, compare=False)  # share of passages of unit length
 
@@ -120,7 +113,7 @@ class Vectors(Spelled):
         except KeyError as error:
             raise ValueError(
                 f"{self}: expected one of the {len(side.rows):,} texts whose vectors {side.source} holds, found "
-                f"{str(error.args[0])[:EXCERPT]!r}: it {EXEMPT}"
+                f"{str(error.args[0])[:EXCERPT]!r}: it holds the vectors of given texts, and encodes no other"
             ) from None
         vectors = _taken(side.source, side.matrix, rows)
         if role == "passage":
