@@ -27,7 +27,7 @@ HEAVY = {
 # fits a module is its layer; a new module gets a line.
 RECORDS = ("bench.errors", "bench.record")
 INSTRUMENTS = ("bench.latency", "bench.memory", "bench.answers", "bench.quality", "bench.environment")
-SETS = ("bench.formats", "bench.cards", "bench.corpora")
+SETS = ("bench.formats", "bench.cards", "bench.passage_set", "bench.corpora")
 RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "bench": (*RUNS, "bench.report"),
@@ -46,7 +46,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("bench.errors", "bench.formats", "retrievers.contract"),
         "retrievers.encoders.biencoder",  # how a similarity becomes an inner product
     ),
-    "bench.corpora": ("bench.errors", "bench.formats", "bench.cards"),
+    "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
+    "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
     "bench.quality": (*RECORDS, "bench.answers", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
