@@ -68,14 +68,24 @@ def _toy(adapter: Any) -> Any:  # Any: any adapter, the same type back
     """
     from retrievers.analysers import Analyser
     from retrievers.contract import Preparable, options_of
-    from retrievers.registry import resolved
 
     options = options_of(adapter)
     for name, option in options.items():
         if isinstance(option, Analyser) and isinstance(option, Preparable):
             option.prepare()
             options[name] = None
-    return resolved(type(adapter)(**options), {})
+        else:
+            options[name] = _anew(option)
+    return type(adapter)(**options)
+
+
+def _anew(option: Any) -> Any:  # Any: whatever a constructor takes, the same type back
+    from retrievers.contract import Encoder, Retriever, Storage
+    from retrievers.registry import resolved
+
+    if isinstance(option, list | tuple):
+        return tuple(map(_anew, option))
+    return resolved(option, {}) if isinstance(option, Encoder | Storage | Retriever) else option
 
 
 def ledger(adapter: object) -> dict[str, int] | None:

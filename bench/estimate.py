@@ -5,6 +5,7 @@ those of the run, and what each child of the run will do is reckoned from that.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,9 +15,9 @@ from bench import matrices
 from bench.cells import Cell
 from bench.latency import SECONDS_A_ROUND, WARM_UP_QUERIES
 from bench.record import StageResult
-from bench.rehearsal import foretold, smallest
+from bench.rehearsal import foretold, foretold_shape, smallest
 from bench.tasks import Task, Work
-from retrievers.contract import Persistent
+from retrievers.contract import Persistent, Predictable
 
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to foretell
 
@@ -36,7 +37,8 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Callable[[Task], StageR
     """
     Rehearse the parts of some cells of one passage set and add up what the run's children will take.
 
-    attempt: runs one child. A part whose rehearsal fails is left out, and named.
+    attempt: runs one child. A part whose rehearsal fails is left out, and named; one that the run will refuse for its
+    predicted bytes takes no time.
     """
     seconds: dict[str, float] = {}
     untold: list[str] = []
@@ -53,6 +55,8 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Callable[[Task], StageR
             encoder = rehearsed[cell.encoder]
             if encoder is not None:
                 seconds[cell.encoder] = _encoder_seconds(encoder, cell, work)
+            if encoder is not None and _over_budget(encoder, cell, work):
+                continue
         if cell.encoder is None or encoder is not None:
             server = _sound(attempt(work.rehearsal(cell, sample, of_encoder=False)))
         if server is None:
@@ -67,6 +71,17 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Callable[[Task], StageR
 
 def _sound(result: StageResult) -> StageResult | None:
     return result if result.status == "ok" else None
+
+
+def _over_budget(encoder: StageResult, cell: Cell, work: Work) -> bool:
+    """Whether the storage would take more than the run's limit, as far as it can tell beforehand."""
+    n = len(work.passage_set.passages)
+    shape = foretold_shape(encoder.facts, n)
+    if shape is None or not isinstance(cell.server, Predictable):
+        return False
+    with contextlib.suppress(Exception):  # an adapter may raise anything: the run will say it
+        return cell.server.predict_bytes(n, *shape) > work.suite.limits.memory_bytes
+    return False
 
 
 def _encoder_seconds(result: StageResult, cell: Cell, work: Work) -> float:

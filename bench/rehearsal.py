@@ -7,6 +7,7 @@ inside a function.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,20 +24,25 @@ NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 
 
 def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:  # Any: an adapter
-    """The steps of fitting and encoding, and of encoding queries."""
+    """The steps of fitting and encoding, and of encoding queries; also `dims SIZE` and, if sparse, `nonzeros SIZE`."""
+    shapes: dict[str, Fact] = {}
 
     def make(size: int) -> None:
         share = spread(passages, size)
         encoder.fit(share)
-        encoder.encode(share, "passage")
+        vectors = encoder.encode(share, "passage")
+        shapes[f"dims {size}"] = vectors.shape[1]
+        if hasattr(vectors, "nnz"):
+            shapes[f"nonzeros {size}"] = vectors.nnz
 
-    return _grown(
+    facts = _grown(
         len(passages),
         make,
         lambda query: encoder.encode([queries[query]], "query"),
         lambda: encoder.encode(queries, "query"),
         len(queries),
     )
+    return facts | shapes
 
 
 def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:  # Any: same
@@ -141,6 +147,23 @@ def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
         return seconds
     before, earlier = points[-2]
     return seconds + max(0.0, seconds - earlier) / (last - before) * (size - last)
+
+
+def foretold_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | None] | None:
+    """
+    Foretold dims and non-zeros (None: dense) of `size` passages; None where no vectors were made.
+
+    Non-zeros grow with the passages, and a vocabulary by Heaps' law, V = K n^b (Heaps 1978), through the two largest
+    sizes tried.
+    """
+    dims, nonzeros = _points(facts, "dims"), _points(facts, "nonzeros")
+    if not dims:
+        return None
+    last, columns = dims[-1]
+    if len(dims) > 1 and size > last and dims[-2][1] > 0:
+        before, fewer = dims[-2]
+        columns *= (size / last) ** (math.log(columns / fewer) / math.log(last / before))
+    return math.ceil(columns), math.ceil(nonzeros[-1][1] * size / nonzeros[-1][0]) if nonzeros else None
 
 
 def _points(facts: Mapping[str, Fact], what: str) -> list[tuple[int, float]]:

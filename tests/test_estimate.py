@@ -16,6 +16,7 @@ from bench.cells import make_cells
 from bench.estimate import estimate
 from bench.record import StageResult
 from bench.report.progress import Lines, foretold
+from bench.suite import Limits
 from bench.tasks import Task, Work
 
 
@@ -135,6 +136,39 @@ def test_what_the_children_add_up_to(tmp_path):
     assert () == found.untold
     assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server}) == found.seconds
     assert pytest.approx(encoder + server) == found.total
+
+
+def test_a_vocabulary_grows_by_heaps_law():
+    """
+    Twice the passages gave 1.5 times the terms: four times give 1.5 x 1.5; non-zeros grow with the passages.
+    """
+    facts = {"dims 10": 40, "dims 20": 60, "nonzeros 10": 300, "nonzeros 20": 500}
+
+    assert (135, 2000) == rehearsal.foretold_shape(facts, 80)
+    assert (60, 500) == rehearsal.foretold_shape(facts, 20)
+    assert (384, None) == rehearsal.foretold_shape({"dims 64": 384, "dims 128": 384}, 5000)
+    assert rehearsal.foretold_shape({"make 64": 1.0}, 5000) is None
+
+
+def test_what_will_be_refused_takes_no_time(tmp_path):
+    """
+    A storage that is over the limit is not rehearsed; its encoder is, since the run encodes before it refuses.
+    """
+    chosen = suite("BM25() @ Flat()", "BM25() @ CSR()", limits=Limits(seconds=60.0, memory="1MB"))
+    passage_set, known = tiny_set(), registry()
+    work = Work(chosen, tmp_path, known, passage_set)
+    asked = []
+
+    def attempt(task: Task) -> StageResult:
+        asked.append(task.job.encoder or task.job.storage)
+        return rehearsed(1.0, 0.5, make_30=0.1, dims_30=20_000, nonzeros_30=150)
+
+    found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
+
+    encoder = 'BM25(analyser=Words(language="en"))'
+    assert [encoder, "CSR()"] == asked
+    assert [encoder, "BM25() @ CSR()"] == list(found.seconds)
+    assert () == found.untold
 
 
 def test_a_rehearsal_that_fails(tmp_path):

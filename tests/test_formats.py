@@ -547,7 +547,7 @@ def test_unknown_table(tmp_path):
     passages = refusal(written(tmp_path / "docs.pdf", "x"))
     queries = refusal(written(tmp_path / "docs.csv", "text\nx\n"), Columns(queries=written(tmp_path / "q.xls", "x")))
 
-    assert "docs.pdf: expected a BEIR folder, a SQuAD-style .json or a table (.csv, .tsv, .jsonl)" in passages
+    assert "docs.pdf: expected a BEIR folder, a SQuAD-style .json, a table (.csv, .tsv, .jsonl, .parquet) or vectors (.hdf5)" in passages
     assert "q.xls: expected a table that ends in .csv, .tsv, .jsonl" in queries
 
 

@@ -204,7 +204,7 @@ class TestRefusals:
 
             assert f"{name}.hdf5: expected an HDF5 file that can be read, found: " in said
 
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=25)
     @given(place=st.integers(0, 6000), value=st.integers(0, 255))
     def test_a_changed_byte(self, tmp_path_factory, place, value):
         """

@@ -104,12 +104,14 @@ def run(
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], sets, console)
-    foretold = "" if outcome.foretold_seconds is None else f" ({outcome.foretold_seconds:.0f} s were foretold)"
     typer.echo(
-        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s{foretold} were spent in measured stages; "
+        f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
         f"records in {printable(str(folder))}",
         err=True,
     )
+    if outcome.foretold_seconds is not None:
+        after = outcome.wall_seconds - outcome.rehearsed_seconds
+        typer.echo(f"foretold {outcome.foretold_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
 
 

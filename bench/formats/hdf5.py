@@ -9,9 +9,14 @@ h5py, and numpy with it, is imported when a file is read.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
 
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query
@@ -24,29 +29,61 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".hdf5", ".h5")
 RELEVANT = 10  # so many nearest neighbours are relevant: R@10 is then the share of them that was found
+SECONDS = 60  # reading all but the vectors takes a few at most
 BLOCK = 8192  # rows that are converted at a time
 SIMILARITIES: dict[str, Similarity] = {"angular": "cosine", "euclidean": "l2"}
 DATASETS: dict[str, Literal["passages", "queries"]] = {"train": "passages", "test": "queries"}
 File: TypeAlias = Any  # Any: h5py has no types
 
 
+class _Layout(msgspec.Struct):
+    """What a file holds besides vectors, or why it is refused."""
+
+    n_passages: int = 0
+    n_queries: int = 0
+    neighbors: list[list[int]] = []
+    refused: str = ""
+
+
 def read(path: Path) -> Collection:
     """
     The collection of a file: ids and texts are positions, "0", "1" ..., and the nearest neighbours are relevant.
 
-    InputError where h5py is missing, for what is no such file, and for distances that are no inner product of vectors.
+    It is read in a process of its own: the HDF5 library is ended by some damaged files, and must not take this one
+    with it. InputError where h5py is missing, for what is no such file, and for distances that are no inner product of
+    vectors.
     """
-    with _opened(path) as file:
-        similarity(path, file)
-        train, test = (_matrix(path, file, name).shape for name in DATASETS)
-        if train[1] != test[1]:
-            raise InputError(f"{path}: expected test vectors of {train[1]} dimensions as in train, found {test[1]}")
-        neighbors = _neighbors(path, file, train[0], test[0])
+    if importlib.util.find_spec("h5py") is None:
+        raise InputError(f"{path}: expected h5py to read it, found none: pip install 'sparring[hdf5]'")
+    damaged = f"{path}: expected an HDF5 file that can be read, found: "
+    try:
+        call = [sys.executable, "-P", "-m", __name__, str(path)]
+        child = subprocess.run(call, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603  # our own module
+        found = msgspec.json.decode(child.stdout, type=_Layout)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{damaged}nothing after {SECONDS} seconds") from error
+    except msgspec.DecodeError as error:
+        raise InputError(f"{damaged}the library failed on it (exit code {child.returncode})") from error
+    if found.refused:
+        raise InputError(found.refused)
     return Collection(
-        [Passage(str(row), "", str(row)) for row in range(train[0])],
-        [Query(str(row), str(row)) for row in range(test[0])],
-        [Judgment(str(query), str(row), 1) for query, near in enumerate(neighbors) for row in near],
+        [Passage(str(row), "", str(row)) for row in range(found.n_passages)],
+        [Query(str(row), str(row)) for row in range(found.n_queries)],
+        [Judgment(str(query), str(row), 1) for query, near in enumerate(found.neighbors) for row in near],
     )
+
+
+def _layout(path: Path) -> _Layout:
+    """Read in this process."""
+    try:
+        with _opened(path) as file:
+            similarity(path, file)
+            train, test = (_matrix(path, file, name).shape for name in DATASETS)
+            if train[1] != test[1]:
+                raise InputError(f"{path}: expected test vectors of {train[1]} dimensions as in train, found {test[1]}")
+            return _Layout(train[0], test[0], _neighbors(path, file, train[0], test[0]))
+    except InputError as error:
+        return _Layout(refused=str(error))
 
 
 def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32]:
@@ -113,8 +150,10 @@ def _neighbors(path: Path, file: File, n_passages: int, n_queries: int) -> list[
 
 
 def _dataset(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
+    from h5py import Dataset
+
     found = file.get(name)
-    if found is None or not hasattr(found, "dtype"):  # a group has none
+    if not isinstance(found, Dataset) or found.shape is None:  # a group, a type, or nothing in it
         raise InputError(
             f"{path}: expected the layout of ann-benchmarks with a dataset `{name}`, "
             f"found {', '.join(file) or 'nothing'}"
@@ -125,13 +164,15 @@ def _dataset(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[File]:
     """The open file; InputError for whatever goes wrong while it is read."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError(f"{path}: expected h5py to read it, found none: pip install 'sparring[hdf5]'") from error
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # h5py raises them all for damage
         said = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{path}: expected an HDF5 file that can be read, found: {said}") from error
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(_layout(Path(sys.argv[1]))))
