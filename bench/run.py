@@ -62,7 +62,8 @@ class Outcome:
     measurements: tuple[Measurement, ...]
     wall_seconds: float
     measured_seconds: float
-    foretold_seconds: float | None = None  # of the whole run, told before it began; None where it was not
+    foretold_seconds: float | None = None  # of all that came after the rehearsal; None where there was none
+    rehearsed_seconds: float = 0.0
 
     @property
     def measured_share(self) -> float:
@@ -118,7 +119,14 @@ def run(
         runner.run(cells)
         done = [writer.measurements[cell.key] for cell in cells]
     wall_seconds = time.perf_counter() - start
-    return Outcome(folder, tuple(done), wall_seconds, runner.measured_seconds, runner.foretold_seconds)
+    return Outcome(
+        folder,
+        tuple(done),
+        wall_seconds,
+        runner.measured_seconds,
+        runner.foretold_seconds,
+        runner.rehearsed_seconds,
+    )
 
 
 @dataclass
@@ -135,6 +143,7 @@ class Runner:
     left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
     total: int = 0
     foretold_seconds: float | None = None
+    rehearsed_seconds: float = 0.0
 
     def run(self, cells: Sequence[Cell]) -> None:
         of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
@@ -171,7 +180,8 @@ class Runner:
             estimated = estimate([cell for cell in cells if not cell.problem], work, self.child)
             self.progress.foretells(name, estimated.seconds, estimated.untold)
             total += estimated.total
-        self.foretold_seconds = time.perf_counter() - start + total
+        self.foretold_seconds = total
+        self.rehearsed_seconds = time.perf_counter() - start
 
     def finished(self, cell: Cell) -> bool:
         """Whether the folder holds a cell's last word: measured, or refused by design."""
