@@ -147,6 +147,7 @@ def test_export_of_a_set(sparring, tmp_path):
 
     assert (0, "beir/corpus.jsonl\nbeir/queries.jsonl\nbeir/qrels/test.tsv\n") == (ended.returncode, ended.stdout)
     assert "primer: licence Apache-2.0" in ended.stderr
+    assert "--language" not in ended.stderr
 
 
 def test_export_as_json(ring, sparring, tmp_path):
@@ -175,3 +176,13 @@ def test_formats_that_do_not_fit(ring, sparring, tmp_path):
     assert "expected trec or json of a run, found 'beir'" in run.stderr
     assert "expected beir of a passage set, found 'trec'" in passage_set.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_set_in_another_language(tmp_path, sparring):
+    """
+    A BEIR folder has no place for a language, so the command says how to name it.
+    """
+    ended = sparring("export", "primer-ko", "-o", "korean", cwd=tmp_path)
+
+    assert 0 == ended.returncode
+    assert "run it with --language ko" in ended.stderr

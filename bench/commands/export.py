@@ -20,6 +20,7 @@ def export(
 ) -> None:
     """Write a run's hits and qrels, or a passage set, for other tools to score or to search."""
     from bench import corpora
+    from bench.corpora import Columns
     from bench.errors import InputError
     from bench.export import export as export_run
     from bench.export import export_set
@@ -33,6 +34,11 @@ def export(
     if is_set:
         passage_set = corpora.load(what)
         written = export_set(passage_set, output)
+        if passage_set.language != Columns().language:
+            typer.echo(
+                f"{passage_set.name}: a BEIR folder has no language: run it with --language {passage_set.language}",
+                err=True,
+            )
         typer.echo(
             printable(f"{passage_set.name}: licence {passage_set.licence}; who passes it on, keeps to it"), err=True
         )
