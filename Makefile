@@ -3,7 +3,7 @@ BIN := .venv/bin
 # torch first, as pinned: a later package would otherwise pull another build of it
 TORCH := torch==2.13.0
 
-.PHONY: bench test calibrate crossings published format clean
+.PHONY: bench test calibrate crossings fuzz published format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -22,6 +22,9 @@ crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every enc
 
 calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
 	$(BIN)/python -m tests.calibrate
+
+fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
+	$(BIN)/python -m tests.fuzz --minutes 30
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -32,7 +32,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def memory_bytes(self) -> int:
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)\s*", self.memory.upper())
+        match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d+)?)\s*([KMG]I?B)\s*", self.memory.upper())
         if match is None:
             raise InputError(f'limits.memory: expected a size such as "8GB" or "500MiB", found {self.memory!r}')
         return int(float(match[1]) * _UNITS[match[2]])

@@ -66,8 +66,8 @@ VALUES: tuple[object, ...] = (
 def mutant(data: bytes, rng: random.Random, seeds: list[bytes]) -> bytes:
     """A few mutations, one after the other."""
     for _ in range(rng.randint(1, ROUNDS)):
-        data = rng.choice(MUTATIONS)(data, rng, seeds)
-    return data[:LARGEST]
+        data = rng.choice(MUTATIONS)(data, rng, seeds)[:LARGEST]
+    return data
 
 
 def _flip(data: bytes, rng: random.Random, _: list[bytes]) -> bytes:

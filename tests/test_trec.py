@@ -205,7 +205,7 @@ def test_a_compressed_archive_is_the_same():
     [
         ({"CACM-0001.html": PAGE[:-9]}, "cacm.tar/CACM-0001.html: expected a page that ends in </html>, found none"),
         ({"CACM-0001.html": b"<html>\n\xe9</html>"}, "cacm.tar/CACM-0001.html:2: expected UTF-8"),
-        ({"CACM-0001.html": "<![x[</html>"}, "cacm.tar/CACM-0001.html: expected HTML, found: "),
+        ({"CACM-0001.html": f"&#{'9' * 5000};</html>"}, "cacm.tar/CACM-0001.html: expected references such as"),
         ({"a/C-1.html": PAGE, "b/C-1.html": PAGES["CACM-1200.html"]}, "cacm.tar/b/C-1.html: expected one text"),
         ({"../out.html": PAGE}, "cacm.tar: member '../out.html': expected a name below the folder"),
         (archived(PAGES)[:700], "cacm.tar: member 'CACM-0046.html': expected a whole .tar"),

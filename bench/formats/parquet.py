@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -47,7 +48,7 @@ def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[
 
 def _names(content: Content, schema: Any) -> dict[str, Any]:  # Any: pyarrow has no types
     """The file's columns and their types; InputError for two of one name."""
-    repeated = {name for name in schema.names if schema.names.count(name) > 1}
+    repeated = [name for name, times in Counter(schema.names).items() if times > 1]
     if repeated:
         raise InputError(
             f"{content.path}: expected every column once, found again: {', '.join(sorted(repeated))}: rename one"

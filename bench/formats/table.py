@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import reprlib
+from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -135,7 +136,7 @@ def _separated_rows(content: Content, *, tabs: bool) -> Iterator[Row]:
 
 
 def _check_header(header: list[str], place: str) -> None:
-    repeated = {name for name in header if header.count(name) > 1}
+    repeated = [name for name, times in Counter(header).items() if times > 1]
     if repeated:
         raise InputError(f"{place}: expected every column once, found again: {', '.join(sorted(repeated))}")
 

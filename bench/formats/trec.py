@@ -49,7 +49,7 @@ def _topic(place: str, inside: str) -> Query:
     number, title = NUMBER.search(inside), TITLE.search(inside)
     if number is None or title is None:
         raise InputError(f"{place}: expected <num> and <title> in a topic, found {_excerpt(inside)}")
-    return Query(number[1], _one_line(place, title[1]))
+    return Query(number[1], plain(place, title[1]))
 
 
 def _documents(content: Content) -> Iterator[tuple[str, str, str]]:
@@ -60,7 +60,7 @@ def _documents(content: Content) -> Iterator[tuple[str, str, str]]:
             raise InputError(
                 f"{place}: expected <DOCNO>id</DOCNO> at the start of a document, found {_excerpt(inside)}"
             )
-        yield place, name[1].strip(), _one_line(place, TAG.sub(" ", inside[name.end() :]))
+        yield place, name[1].strip(), plain(place, inside[name.end() :])
 
 
 def _elements(content: Content, tag: str) -> Iterator[tuple[str, str]]:
@@ -88,10 +88,10 @@ def _elements(content: Content, tag: str) -> Iterator[tuple[str, str]]:
         position = end + len(closing)
 
 
-def _one_line(place: str, words: str) -> str:
-    """Text as one line, character references resolved: its breaks are the width of a page."""
+def plain(place: str, marked: str) -> str:
+    """Text as one line, without tags and with references resolved: its breaks are the width of a page."""
     try:
-        return " ".join(html.unescape(words).split())
+        return " ".join(html.unescape(TAG.sub(" ", marked)).split())
     except ValueError as error:  # a reference of thousands of digits
         raise InputError(f"{place}: expected references such as &#233;, found: {error}: the file is damaged") from error
 
