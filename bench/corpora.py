@@ -130,6 +130,7 @@ def _check_counts(passage_set: PassageSet, expected: Counts) -> None:
 
 def _from_folder(path: Path, columns: Columns) -> PassageSet:
     _only(path, columns, "qrels", "language")
+    beir.check_folder(path)
     judgments = beir.qrels_file(path) if columns.qrels is None else Path(columns.qrels)
     collection = beir.read(
         _plain_or_gz(path / "corpus.jsonl"),
@@ -144,7 +145,8 @@ def _from_table(path: Path, columns: Columns) -> PassageSet:
     if columns.queries is None:
         raise InputError(
             f"{path}: expected a file of queries beside a table of passages, found none named: "
-            f"name one with --queries (a table with a column of text, or a .txt with one query a line)"
+            f"name one with --queries (a table with a column of text, or a .txt with one query a line); "
+            f"where there is no such option, name a run folder made from it"
         )
     judgments = None if columns.qrels is None else read(Path(columns.qrels))
     return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns)

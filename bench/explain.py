@@ -65,10 +65,22 @@ def find(run: Run, wanted: str) -> Measurement:
         raise InputError(
             f"run {run.folder}: expected one cell, found {len(found)} of {wanted!r}: name one of {several}"
         )
-    near = get_close_matches(wanted, [m.retriever for m in run.measurements], n=1, cutoff=0.3)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = _nearest(wanted, list(dict.fromkeys(m.retriever for m in run.measurements)))
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     known = ", ".join(map(repr, named)) or "none yet"
     raise InputError(f"run {run.folder}: expected one of its cells ({known}), found {wanted!r}.{hint}")
+
+
+def _nearest(wanted: str, retrievers: Sequence[str]) -> list[str]:
+    """Those that begin with what was typed (but its set), else those that hold it, else the one most like it."""
+    plain = "".join(wanted.rpartition(": ")[2].split()).casefold()
+    places = {one: "".join(one.split()).casefold().find(plain) for one in retrievers} if plain else {}
+    begin = [one for one, place in places.items() if place == 0]
+    return (
+        begin
+        or [one for one, place in places.items() if place > 0]
+        or get_close_matches(wanted, retrievers, n=1, cutoff=0.3)
+    )
 
 
 def explain(run: Run, m: Measurement) -> Explanation:
@@ -78,6 +90,7 @@ def explain(run: Run, m: Measurement) -> Explanation:
         "result": list(_result(m)),
         "conditions": list(_conditions(run, m)),
         "hashes": list(_hashes(run, m)),
+        "facts": [Part(name, str(fact)) for name, fact in m.facts.items() if fact is not None],
         "quality": list(_quality(m)),
         "time": list(_time(run, m)),
         "bytes": list(_bytes(m)),
@@ -101,10 +114,11 @@ def again(run: Run, m: Measurement) -> tuple[str, str | None]:
     plugins = [word for plugin in run.record.plugins for word in ("--plugin", plugin.rpartition(" sha256:")[0])]
     columns = [] if corpora.has_card(source) else _columns(run)
     options = {name: getattr(one, name) for name in (*OPTIONS.values(), "limits")}
+    into = ["-o", f"results/again-{m.cell[:8]}"]  # a cell each: a folder holds one suite
     if one == msgspec.structs.replace(plain, **options):
         words = [m.retriever, "--passages", source, *_options(one, plain)]
-        return shlex.join(["sparring", "run", *words, *columns, *plugins, "-o", "results/again"]), None
-    return shlex.join(["sparring", "run", AGAIN, *plugins, "-o", "results/again"]), toml(one)
+        return shlex.join(["sparring", "run", *words, *columns, *plugins, *into]), None
+    return shlex.join(["sparring", "run", AGAIN, *plugins, *into]), toml(one)
 
 
 def _options(one: Suite, plain: Suite) -> list[str]:
@@ -150,8 +164,9 @@ def _toml(value: object) -> str:
 def _result(m: Measurement) -> Iterator[Part]:
     yield Part("status", m.status, m.reason)
     yield from (Part("printed", line) for line in m.output)
-    yield Part("resolved", m.resolved, "every option that was left to the passage set filled in")
-    if m.origin is not None:
+    if m.origin is None:
+        yield Part("resolved", m.resolved, "every option that was left to the passage set filled in")
+    else:
         yield Part("imported", m.origin, "scored here, not measured here")
 
 
@@ -161,14 +176,15 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Part]:
         yield Part("rounds", str(m.rounds), f"seed {m.seed}")
         yield Part("threads", str(m.threads), f"to ask and serve{encoding}")
         yield Part("limits", f"{m.limit_seconds:g} s, {m.limit_memory_bytes:,} bytes a stage", m.limited_by)
-    yield Part("depth", str(m.depth), f"hits kept a query; timed at k = {m.k}")
+    timed = "" if m.origin is not None else f"; timed at k = {m.k}"
+    yield Part("depth", str(m.depth), f"hits kept a query{timed}")
     yield Part(
         "searched", f"{m.n_passages:,} passages, {m.n_queries:,} queries", f"{m.n_merged:,} equal passages merged"
     )
-    machine = run.environment
-    yield Part(
-        "machine", f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB", machine.platform
-    )
+    if m.origin is None:
+        machine = run.environment
+        known = f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB"
+        yield Part("machine", known, machine.platform)
     yield Part("made", run.record.made, shlex.join(run.record.command))
 
 

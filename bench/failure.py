@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import signal
+import sys
+import traceback
+from pathlib import Path
 
 from bench.record import Stage, StageResult, Status
 
@@ -13,21 +16,45 @@ _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "bad_alloc", "can't a
 
 
 def raised(stage: Stage, error: Exception) -> StageResult:
-    """The result of a stage that an exception ended."""
+    """The result of a stage that an exception ended; the reason also says where in a stranger's adapter it was."""
     from retrievers.contract import Unsupported
 
     if isinstance(error, Unsupported):
         return StageResult(stage=stage, status="unsupported", reason=_writable(str(error)) or "Unsupported")
-    said = reason(error)
+    said, place = reason(error), "" if isinstance(error, MemoryError) else _place(error)  # which takes some memory
     no_memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     status: Status = "out-of-memory" if no_memory or tells_of_memory(said) else "failed"
-    return StageResult(stage=stage, status=status, reason=said)
+    return StageResult(stage=stage, status=status, reason=f"{said} ({_writable(place)})" if place else said)
 
 
 def reason(error: BaseException) -> str:
     """An exception in words, never none: its type, and what it says."""
     said, name = _writable(str(error)), type(error).__name__
     return f"{name}: {said}" if said else name
+
+
+def _place(error: BaseException) -> str:
+    """
+    `mine.py:12 in search`: the last line of an adapter's own code that an exception went through.
+
+    Empty where it went through none: what the harness refuses, and what our adapters do, has words of its own.
+    """
+    from retrievers.plugin import MODULE
+    from retrievers.registry import installed
+
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames:
+        return ""
+    # A plug-in's helpers lie beside its file, an installed adapter's in its package.
+    files = [module.__file__ for name, module in list(sys.modules.items()) if name.startswith(MODULE)]
+    folders = {Path(file).parent for file in files if file}
+    packages = {entry.target.partition(":")[0].partition(".")[0] for entry in installed().entries.values()}
+    packages.discard("retrievers")
+    for frame, line in reversed(frames):
+        path, package = Path(frame.f_code.co_filename), str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if path.parent in folders or package in packages:
+            return f"{path.name}:{line} in {frame.f_code.co_name}"
+    return ""
 
 
 def _writable(text: str) -> str:

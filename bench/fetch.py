@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.error import URLError
 from urllib.parse import quote, urlsplit
 
 from bench import cards
@@ -53,6 +54,14 @@ class _Wanted(NamedTuple):
     places: list[Path]  # data folders where it may be at hand
 
 
+class _Missing(NamedTuple):
+    """A file that no place gave."""
+
+    wanted: _Wanted
+    reasons: dict[str, str]  # place -> why not
+    answered: bool  # whether anybody could be asked
+
+
 class _PiecedError(DownloadError):
     """The wrong content, put together from several requests: asked for in one, it may be right."""
 
@@ -77,29 +86,52 @@ def fetch(
     told = progress or Silent()
     target = to.expanduser().absolute() if to is not None else cache_folder() / "data"
     mirror = None if origin is None else _mirror(origin)
-    wanted = [each for name in dict.fromkeys(names) for each in _wanted(name, None if to is None else target)]
-    complete = all(_at_hand(each, target) for each in wanted)
-    fetcher = _Fetcher(target, patience, told)
-    found, failures, licences = {}, [], set()
+    wanted = {name: _wanted(name, None if to is None else target) for name in names}
+    complete = all(_at_hand(each, target) for files in wanted.values() for each in files)
+    fetcher = _Fetcher(target, mirror, patience, told)
+    found: dict[str, Path] = {}
+    missing: list[_Missing] = []
     with contextlib.nullcontext() if complete else _locked(target, told):
-        for each in wanted:
-            path = _at_hand(each, target)  # again, under the lock: another fetch may have brought it
-            if path is not None:
-                told.says(f"at hand: {path}")
-            else:
-                if each.name not in licences:
-                    told.says(f"{each.name}: {each.card.title}; licence: {each.card.licence}")
-                    licences.add(each.name)
-                try:
-                    path = fetcher.get(each, _sources(each, mirror, elsewhere=to is not None))
-                except DownloadError as error:
-                    failures.append(str(error))
-                    continue
-            found[each.file.path] = path
+        for name, files in wanted.items():
+            had = {each.file.path: _at_hand(each, target) for each in files}  # again: another fetch may have ended
+            card = files[0].card
+            told.says(f"{name}: at hand" if all(had.values()) else f"{name}: {card.title}; licence: {card.licence}")
+            for each in files:
+                path = had[each.file.path] or fetcher.get(each, _sources(each, mirror, elsewhere=to is not None))
+                if isinstance(path, _Missing):
+                    missing.append(path)
+                else:
+                    found[each.file.path] = path
         fetcher.tidy()
-    if failures:
-        raise InputError("\n".join(dict.fromkeys(failures)))
+    if missing:
+        raise InputError("\n".join(_told(missing, target)))
     return found
+
+
+def _told(missing: Sequence[_Missing], target: Path) -> Iterator[str]:
+    """What is to be said of files that could not be had: those that the same places did not give, together."""
+    alike: dict[tuple[str, ...], list[_Missing]] = {}
+    for each in missing:
+        key = tuple(f"  {place}: {why}" for place, why in each.reasons.items()) or (each.wanted.name,)
+        alike.setdefault(key, []).append(each)
+    for reasons, group in alike.items():
+        by_name: dict[str, list[str]] = {}
+        for each in group:
+            by_name.setdefault(each.wanted.name, []).append(each.wanted.file.path)
+        who = "; ".join(f"{name}: {', '.join(paths)}" for name, paths in by_name.items())
+        one = len(group) == 1
+        it, its = ("it", "its") if one else ("them", "their")
+        if group[0].reasons:
+            in_vain = f"found {it} in none" if group[0].answered else "none of which could be asked"
+            yield "\n".join([f"{who}: expected {it} in one of these places, {in_vain}", *reasons])
+        else:
+            yield f"{who}: expected a URL in its card, found none"
+        makers = "; ".join(dict.fromkeys(f"{e.wanted.card.citation} Licence: {e.wanted.card.licence}" for e in group))
+        put = f"put it to {target / group[0].wanted.file.path}" if one else f"put them, by these paths, into {target}"
+        yield (
+            f"get {it} from {its} makers ({makers}) and {put}, or name a folder that has {it}: "
+            f"sparring fetch {' '.join(by_name)} --from FOLDER"
+        )
 
 
 def _wanted(name: str, folder: Path | None) -> list[_Wanted]:
@@ -163,6 +195,8 @@ def _sources(wanted: _Wanted, mirror: str | Path | None, *, elsewhere: bool) -> 
     file = wanted.file
     there = [file.path, f"{file.path}.gz"]
     saved = dict.fromkeys(urlsplit(url).path.rpartition("/")[2] for url in file.urls)
+    if file.member is None:
+        saved |= {f"{name}.gz": None for name in saved}
     sources = []
     if elsewhere and (path := cards.search(file.path, cards.folders())) is not None:
         sources.append(_Source(path, None))
@@ -181,30 +215,43 @@ def _sources(wanted: _Wanted, mirror: str | Path | None, *, elsewhere: bool) -> 
 class _Fetcher:
     """Brings files into one data folder. It keeps the archives that it downloaded, since several files lie in one."""
 
-    def __init__(self, target: Path, patience: Patience, progress: Progress) -> None:
+    def __init__(self, target: Path, mirror: str | Path | None, patience: Patience, progress: Progress) -> None:
         self._target = target
+        self._mirror = mirror
         self._patience = patience
         self._progress = progress
         self._archives: dict[str, Path | DownloadError] = {}
 
-    def get(self, wanted: _Wanted, sources: Sequence[_Source]) -> Path:
-        """The file from the first place that has it; DownloadError says why not from each, and what to do."""
-        reasons = []
+    def get(self, wanted: _Wanted, sources: Sequence[_Source]) -> Path | _Missing:
+        """
+        The file from the first place that has it, or why not from each.
+
+        Why those before it did not is said; of a mirror it is not, whose names for one file are tried in turn.
+        """
+        reasons: dict[str, str] = {}
+        answered = False
         for source in sources:
             try:
-                with contextlib.suppress(_PiecedError):
-                    return self._from(source, wanted)
-                return self._from(source, wanted)  # anew, in one piece
+                path = self._tried(source, wanted)
             except DownloadError as error:
-                reasons.append(f"  {source}: {error}")
-                self._progress.says(reasons[-1].strip())
-        file, card = wanted.file, wanted.card
-        why = "\n".join(["expected it in one of these places, found it in none", *reasons])
-        raise DownloadError(
-            f"{wanted.name}: {file.path}: {why if sources else 'expected a URL in its card, found none'}\n"
-            f"get it from its makers ({card.citation} Licence: {card.licence}) and put it to "
-            f"{self._target / file.path}, or name a folder that has it: sparring fetch {wanted.name} --from FOLDER"
-        )
+                offline = isinstance(error.__cause__, URLError)
+                answered = answered or not offline
+                if offline and isinstance(self._mirror, str):
+                    reasons[self._mirror] = str(error)
+                    break
+                # An archive that can not be had is one reason for all of its members.
+                place = source.place if error in self._archives.values() else source
+                reasons[str(place)] = str(error)
+                continue
+            for place, why in {} if isinstance(self._mirror, str) else reasons.items():
+                self._progress.says(f"{place}: {why}")
+            return path
+        return _Missing(wanted, reasons, answered)
+
+    def _tried(self, source: _Source, wanted: _Wanted) -> Path:
+        with contextlib.suppress(_PiecedError):
+            return self._from(source, wanted)
+        return self._from(source, wanted)  # anew, in one piece
 
     def tidy(self) -> None:
         """Delete the archives: what was wanted of them was taken."""

@@ -86,6 +86,12 @@ def kept_set(run: store.Run) -> tuple[PassageSet, int]:
     return msgspec.structs.replace(passage_set, passage_ids=passage_set.passage_ids[:n]), text_bytes
 
 
+def kept_measures(run: store.Run) -> tuple[str, ...]:
+    """The measures of a run that need no texts, since it keeps none; the usual ones where it has no such."""
+    named = msgspec.convert(run.record.suite.get("measures", []), list[str])
+    return tuple(name for name in named if quality.parse(name)[0] != quality.ANSWER) or MEASURES
+
+
 def import_runs(
     runs: Sequence[OutsideRun],
     passage_set: PassageSet,
@@ -102,9 +108,10 @@ def import_runs(
     can name them; they count for nothing else. The same runs into the same folder change nothing.
 
     Raises InputError, before anything is written: two runs of one name, ids that fit nowhere, a score that 32 bits can
-    not hold, more than MOST_HITS, a folder that holds anything else.
+    not hold, more than MOST_HITS, a measure of answers that the set has not, a folder that holds anything else.
     """
     names = [run.name for run in runs]
+    _refuse_answers(measures, passage_set)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"import: expected a name of its own for every run, found {twice!r} twice: use --name")
@@ -230,6 +237,20 @@ def _deepest(run: OutsideRun) -> int:
 
 def _some(ids: Sequence[str] | Mapping[str, object]) -> str:
     return ", ".join(list(ids)[:2]) + (", ..." if len(ids) > 2 else "")
+
+
+def _refuse_answers(measures: Sequence[str], passage_set: PassageSet) -> None:
+    """InputError for a measure that reads texts which the set has not."""
+    wanted = next((name for name in measures if quality.parse(name)[0] == quality.ANSWER), None)
+    if wanted is not None and passage_set.answers is None:
+        found, remedy = (
+            ("one that has no answers", "leave the measure out")
+            if passage_set.passages
+            else ("it as a run keeps it, without texts", "name the set itself with --passages")
+        )
+        raise InputError(
+            f"import: {wanted}: expected {passage_set.name!r} with texts and answers, found {found}: {remedy}"
+        )
 
 
 def _refuse_other_files(folder: Path, runs: Sequence[OutsideRun]) -> None:

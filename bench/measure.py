@@ -97,6 +97,8 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     storage_weight, storage_flags = _footprint(results.serves, results.build, "storage" if encoder else "engine")
     encoder_weight, encoder_flags = _footprint(results.asks, encoding, "encoder")
     facts = _facts(results)
+    times = _times(results, folder, len(passage_set.queries), suite)
+    timed = times["single"] is not None or times["joint"] is not None
     return Measurement(
         cell=cell.key,
         suite=suite.name,
@@ -131,7 +133,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         **quality_fields(cell.key, hits, suite, passage_set, folder),
         overlap_with_exact=None,
         overlap_with_baseline=None,
-        **_times(results, folder, len(passage_set.queries), suite),
+        **times,
         encode_seconds=encoding.build_seconds if encoding else None,
         build_seconds=build.build_seconds if build else None,
         load_seconds=_median([result.load_seconds for result in results.serves]) if results.build else None,
@@ -146,7 +148,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*storage_flags, *encoder_flags, *_flags(facts, results)),
+        flags=(*storage_flags, *encoder_flags, *_flags(facts, results, timed=timed)),
         files=_files(results),
     )
 
@@ -276,7 +278,8 @@ def _facts(results: CellResults) -> dict[str, Fact]:
     return facts
 
 
-def _flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
+def _flags(facts: dict[str, Fact], results: CellResults, *, timed: bool) -> list[str]:
+    """What there is to say against the numbers of a cell. timed: whether it has a latency."""
     flags = []
     for result in (results.encode, results.build, *results.asks, *results.serves, *results.joints):
         told = result.facts if result is not None else {}
@@ -290,17 +293,35 @@ def _flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
     if results.cell.given and results.failure is None:
         flags.append(MADE_ELSEWHERE)
+        flags += _given_flags(facts, results)
     if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
         flags.append("built and served in one process: resident memory includes what building left")
-    if len(results.serves) < ROUNDS and results.failure is None:
+    if timed and len(results.serves) < ROUNDS and results.failure is None:
         flags.append(f"{len(results.serves)} of the {ROUNDS} rounds that a latency needs")
+    return flags
+
+
+def _given_flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
+    """What there is to say against vectors that were made elsewhere."""
+    flags = []
+    others = facts.get("queries_with_another_vector")
+    if isinstance(others, int) and others > 0:
+        flags.append(f"queries with the text of an earlier one, whose vector was taken for their own: {others:,}")
+    unit = facts.get("unit_length")
+    dense = results.encode is not None and results.encode.nonzeros is None
+    # Of a set of vectors without text it is known what the inner products stand for: its own are made for that.
+    if dense and isinstance(unit, float) and unit < 1 and results.cell.passage_set.vectors is None:
+        share = 100 * (1 - unit)
+        flags.append(f"{share:.3g}% of passages are not of unit length: scores are inner products, no cosines")
     return flags
 
 
 def _files(results: CellResults) -> dict[str, str]:
     files: dict[str, str] = {}
     if results.failure is None:
-        files |= {"hits": f"hits/{results.cell.key}.npz", "quality": f"quality/{results.cell.key}.npz"}
+        files["hits"] = f"hits/{results.cell.key}.npz"
+        if results.cell.passage_set.qrels is not None:
+            files["quality"] = f"quality/{results.cell.key}.npz"
     for name, rounds in (("ask", results.asks), ("serve", results.serves), ("joint", results.joints)):
         for number, result in enumerate(rounds):
             if result.samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 import tempfile
 import unicodedata
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 
@@ -45,6 +46,22 @@ ROWS = {
 def package_of(name: str) -> str:
     """The distribution of the class of that name: `sparring-shared-words` of SharedWords."""
     return f"sparring-{HUMP.sub('-', name).lower()}"
+
+
+def origin() -> str | None:
+    """
+    What `pip install` takes to get the Sparring that runs here, where it came from no package index; else None.
+
+    From PEP 610's record of where a distribution was installed from: a folder, an archive or a repository.
+    """
+    from urllib.parse import unquote
+
+    recorded = metadata.distribution("sparring").read_text("direct_url.json")
+    found: dict[str, Any] = json.loads(recorded or "{}")  # Any: JSON
+    if "vcs_info" in found:
+        return f"{found['vcs_info']['vcs']}+{found['url']}@{found['vcs_info']['commit_id']}"
+    url: str | None = found.get("url")
+    return unquote(url.removeprefix("file://")) if url is not None and url.startswith("file://") else url
 
 
 def create(kind: Kind, name: str, folder: Path, registry: Registry) -> None:

@@ -21,8 +21,8 @@ from typing import Protocol
 import msgspec
 import psutil
 
-from bench import child, environment, matrices, store
-from bench.cells import Cell, baseline, make_cells
+from bench import child, corpora, environment, matrices, store
+from bench.cells import Cell, baseline, make_cells, matrix_key
 from bench.corpora import Columns, PassageSet
 from bench.estimate import FEWEST_PASSAGES, estimate
 from bench.measure import Agreement, CellResults, measurement
@@ -219,7 +219,7 @@ class Runner:
         return [cell for cell in cells if cell.key not in self.failed]
 
     def encode(self, task: Task, output: Output) -> StageResult | None:
-        """Find the matrix in the cache, or make it and put it there."""
+        """Find the matrix in the cache, or make it and put it there; never one of other files than its key tells."""
         known = matrices.find(output.final)
         if known is not None:
             self.count(task)
@@ -227,11 +227,29 @@ class Runner:
         shutil.rmtree(output.part, ignore_errors=True)
         output.part.mkdir(parents=True)
         result = self.attempt(task)
+        changed = self.changed(task.cells[0]) if result.status == "ok" else ""
+        if changed:
+            result = msgspec.structs.replace(result, status="failed", reason=changed)
+            self.fail(task, result)
         if result.status == "ok":
             result = matrices.publish(*output, result)
             self.writer.finished(task.key, result)
         shutil.rmtree(output.part, ignore_errors=True)
         return result if result.status == "ok" else None
+
+    def changed(self, cell: Cell) -> str:
+        """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
+        passage_set, own = cell.passage_set, cell.passage_set.vectors
+        try:
+            same = matrix_key(cell.retriever.encoder, passage_set, self.suite, self.registry) == cell.matrix_key
+            same = same and (own is None or corpora.load(own).sha256 == passage_set.sha256)
+            found = "" if same else "they had changed"
+        except Exception as error:  # a file is gone, or an adapter raises anything
+            found = str(error) or type(error).__name__
+        return found and (
+            f"{cell.encoder}: expected {own or 'its files and code'} to be read as the run found them when it began, "
+            f"found afterwards: {found}; run it again"
+        )
 
     def do(self, task: Task) -> None:
         """Run a task that the journal does not hold, or whose folder is gone."""
@@ -261,10 +279,14 @@ class Runner:
         if result.status == "ok":
             self.measured_seconds += result.measured_seconds
         else:
-            self.progress.says(f"{task.subject}: {result.status}: {(result.reason.splitlines() or [''])[0]}")
-            for cell in task.cells:
-                self.failed.setdefault(cell.key, result)
+            self.fail(task, result)
         return result
+
+    def fail(self, task: Task, result: StageResult) -> None:
+        """Say that a task ended badly, and remember it for its cells."""
+        self.progress.says(f"{task.subject}: {result.status}: {(result.reason.splitlines() or [''])[0]}")
+        for cell in task.cells:
+            self.failed.setdefault(cell.key, result)
 
     def child(self, task: Task) -> StageResult:
         """Run the task's child, with the threads that its stage is declared to have."""

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from bench import corpora, matrices
 from bench.corpora import Columns, PassageSet
 from bench.errors import InputError
-from bench.record import Measurement
+from bench.record import Measurement, Status
 from bench.store import Run, read_hits, read_set
 from bench.suite import Suite
 from retrievers.contract import Lexical, Persistent, VectorRetriever
@@ -48,9 +48,10 @@ class Found(NamedTuple):
     """What one retriever found."""
 
     retriever: str
+    status: Status
     hits: list[Hit]
     gold_ranks: dict[str, int | None]  # relevant passage -> its rank among the hits that were kept, None: not there
-    said: str  # why there are no matched words, where there might be; else empty
+    said: str  # why it has no hits, where it did not end well, or no matched words, where it might; else empty
 
 
 class Shown(NamedTuple):
@@ -67,7 +68,7 @@ class Shown(NamedTuple):
 
 def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = None, k: int = 5) -> Shown:
     """
-    One query, by its id, with the top k of every retriever that ran on its set.
+    One query, by its id, with the top k of every retriever of its set; of one that did not end well its status.
 
     passage_set: which of the run's, where several have the query. Texts are read where the collection lies: a run keeps
     none. Raises InputError for a query or a set that the run has not, with the nearest.
@@ -77,7 +78,7 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
     qrels = (kept.qrels or {}).get(kept.query_ids[position], {})
     places = {passage: row for row, passage in enumerate(kept.passage_ids)}
     gold = {passage: (grade, _text(texts, places.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
-    cells = [m for m in run.measurements if m.passage_set == kept.name and m.status == "ok"]
+    cells = [m for m in run.measurements if m.passage_set == kept.name]
     return Shown(
         passage_set=kept.name,
         query=kept.query_ids[position],
@@ -133,6 +134,8 @@ def _text(texts: PassageSet | None, row: int) -> str:
 def _found(
     run: Run, m: Measurement, query: int, k: int, kept: PassageSet, texts: PassageSet | None, registry: Registry
 ) -> Found:
+    if m.status != "ok":
+        return Found(m.retriever, m.status, [], {}, m.reason)
     hits = read_hits(run.folder, m.cell)
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})
@@ -150,7 +153,8 @@ def _found(
         for rank, row in enumerate(rows[:k], start=1)
     ]
     ranks = {name: rank for rank, name in enumerate(ids, start=1)}
-    return Found(m.retriever, shown, {name: ranks.get(name) for name, grade in qrels.items() if grade > 0}, said)
+    gold_ranks = {name: ranks.get(name) for name, grade in qrels.items() if grade > 0}
+    return Found(m.retriever, m.status, shown, gold_ranks, said)
 
 
 @dataclass(frozen=True)

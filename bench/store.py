@@ -19,7 +19,7 @@ import fcntl
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
     "measurements.jsonl",
     "lock",
 )
+LIBRARY = "libraries."  # how a library is named among the differences of two environments
 
 
 class FinishedStage(msgspec.Struct, frozen=True):
@@ -242,11 +243,22 @@ def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> 
     changed.pop("dirty", None)  # the code's own hash says whether what runs has changed
     changed.pop("commit", None)
     if changed:
-        named = "; ".join(f"{name} was {was!r}, is {now!r}" for name, (was, now) in changed.items())
         raise InputError(
-            f"run folder {folder} was begun in another environment ({named}); choose another folder with -o"
+            f"run folder {folder} was begun in another environment ({_named(changed)}): numbers of both in one "
+            f"table would mislead; begin another folder with -o"
         )
     return old
+
+
+def _named(changed: Mapping[str, tuple[object, object]]) -> str:
+    """What of an environment has changed, in words where its value is a hash."""
+    libraries = any(name.startswith(LIBRARY) for name in changed)
+    hashes = {"code_sha256": "Sparring's own code has changed"}
+    hashes["installed_sha256"] = "" if libraries else "the installed packages have changed"
+    said = [
+        hashes.get(name, f"{name.removeprefix(LIBRARY)} was {was}, is {now}") for name, (was, now) in changed.items()
+    ]
+    return "; ".join(filter(None, said))
 
 
 def _changed(old: RunRecord, new: RunRecord) -> list[str]:

@@ -9,41 +9,31 @@ from __future__ import annotations
 
 import ast
 import difflib
-import hashlib
-import importlib.util
 import inspect
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from retrievers import plugin
 from retrievers.analysers import Analyser
 from retrievers.contract import Encoder, Retriever, Storage, VectorRetriever, options_of, spell
+from retrievers.plugin import ANYTHING, PROTOCOLS
+from retrievers.plugin import Group as Group
+from retrievers.plugin import PluginError as PluginError
 
-Group = Literal["analysers", "encoders", "storages", "retrievers"]
 GROUPS: tuple[Group, ...] = ("encoders", "storages", "retrievers", "analysers")
-# In the order in which a class of a plug-in file is tried: an analyser is whatever is called, so it comes last.
-PROTOCOLS: dict[Group, type] = {
-    "encoders": Encoder,
-    "storages": Storage,
-    "retrievers": Retriever,
-    "analysers": Analyser,
-}
 # A text that lacks its quotes: what a model or a file may be called, and no literal in other letters.
 WORD = re.compile(r"(?!(?i:true|false|none|null|nan|inf)(?![\w./~:-]))(?:[^\W\d]|[./~])[\w./~:-]*")
-BARE = re.compile(r"[(=]\s*([^\s()=,\"']+)\s*[,)]")
+# A text in quotes, or (groups) an option that may be one without: what stands before it, and itself.
+OPTION = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|([(=,\[]\s*)([^\s()=,"'\[\]]+)(?=\s*[,)\]])""")
 
 
 class SpellingError(ValueError):
     """A spelling that names nothing, or is no spelling."""
-
-
-class PluginError(RuntimeError):
-    """An adapter that was found and can not be used."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +49,10 @@ class Entry:
         """Import the class; PluginError tells who, what was found, and what to do."""
         module_name, _, class_name = self.target.rpartition(":")
         try:
-            module = _file_module(Path(module_name)) if module_name.endswith(".py") else import_module(module_name)
+            from_file = module_name.endswith(".py")
+            module = plugin.module_of(Path(module_name)) if from_file else import_module(module_name)
             adapter: type = getattr(module, class_name)
-        except Exception as error:
+        except ANYTHING as error:
             raise PluginError(
                 f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be loaded:\n"
                 f"{type(error).__name__}: {error}"
@@ -70,19 +61,12 @@ class Entry:
         return adapter
 
     def source_sha256(self) -> str:
-        """sha256 of the code of an adapter: of its file, or of every Python file of its top-level package."""
-        module_name, _, _ = self.target.rpartition(":")
-        files = [Path(module_name)]
-        if not module_name.endswith(".py"):
-            spec = importlib.util.find_spec(module_name.partition(".")[0])
-            files = [Path(spec.origin)] if spec is not None and spec.origin else []
-            if spec is not None and spec.submodule_search_locations:
-                files = [p for folder in spec.submodule_search_locations for p in sorted(Path(folder).rglob("*.py"))]
-        return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+        """sha256 of the code of an adapter: of its top-level package, or of its file and what lies beside it."""
+        return plugin.source_sha256(self.target)
 
     def _check(self, adapter: type) -> None:
         """It is a class that prints as its own name, and its methods take what the harness will hand them."""
-        problem = self._misnamed(adapter) or _unmet(adapter, PROTOCOLS[self.group])
+        problem = self._misnamed(adapter) or plugin.unmet(adapter, PROTOCOLS[self.group])
         if problem:
             raise PluginError(
                 f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be used:\n{problem}\n"
@@ -101,43 +85,12 @@ class Entry:
         return ""
 
 
-def _unmet(adapter: type, protocol: type) -> str:
-    """What of a protocol a class lacks or takes otherwise, as a sentence; empty where it meets the protocol."""
-    for method, expected in inspect.getmembers(protocol, inspect.isfunction):
-        if method.startswith("_") and method != "__call__":
-            continue
-        wanted = [p for p in inspect.signature(expected).parameters if p != "self"]
-        # Not getattr alone: every class can be called, which says nothing of what it makes.
-        if not any(method in vars(base) for base in adapter.__mro__):
-            return f"it has no {method}, {method}({', '.join(wanted)}) was expected"
-        signature = inspect.signature(getattr(adapter, method))
-        try:
-            signature.bind(None, *wanted)
-        except TypeError:
-            return f"{method}{signature} was expected to be {method}({', '.join(wanted)})"
-    return ""
-
-
-def _file_module(path: Path) -> Any:  # Any: a module made from a file has no static type
-    """The module of a plug-in file, imported once."""
-    name = f"sparring_plugin_{path.stem}"
-    known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(path):
-        return known
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise PluginError(f"plug-in file {path}: expected a Python file, found none")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @dataclass
 class Registry:
     """The names that are known, by group."""
 
     entries: dict[tuple[Group, str], Entry] = field(default_factory=dict)
+    misses: dict[str, str] = field(default_factory=dict)  # class of a plug-in file -> what it lacks to be an adapter
 
     def add(self, entry: Entry) -> None:
         """Register one; two packages that claim one name are an error that names both."""
@@ -150,21 +103,29 @@ class Registry:
         self.entries[entry.group, entry.name] = entry
 
     def add_file(self, path: Path) -> None:
-        """Register the classes of a plug-in file that meet a protocol, under their own names; others are left."""
+        """
+        Register the classes of a plug-in file that meet a protocol, under their own names; others are left.
+
+        PluginError for a file that can not be loaded, or has no such class.
+        """
         path = path.resolve()
-        try:
-            module = _file_module(path)
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(f"plug-in file {path} can not be loaded:\n{type(error).__name__}: {error}") from error
-        for name, adapter in inspect.getmembers(module, inspect.isclass):
-            if (adapter.__module__, adapter.__name__) != (module.__name__, name):  # imported, or a second name
-                continue
-            group = next((group for group, protocol in PROTOCOLS.items() if issubclass(adapter, protocol)), None)
-            # What takes more than a text is no analyser gone wrong: a file may hold other things that are called.
-            if group is not None and not (group == "analysers" and _unmet(adapter, Analyser)):
-                self.add(Entry(group, name, f"{path}:{name}", str(path)))
+        classes = plugin.classes_of(path)
+        groups = {name: group for name, adapter in classes.items() if (group := plugin.group_of(adapter)) is not None}
+        misses = {
+            name: f"{path.name} has a class {name}, but {missed}"
+            for name, adapter in classes.items()
+            if name not in groups and (missed := plugin.near_miss(adapter))
+        }
+        if not groups:
+            others = f"only {', '.join(classes)}" if classes else "no class of its own: what it imports does not count"
+            raise PluginError(
+                f"plug-in file {path} holds no adapter: expected a class with fit and encode (an encoder), build and "
+                f"search (a storage), index and search (a retriever), or __call__ (an analyser), found: "
+                f"{'; '.join(misses.values()) or others}\nsee retrievers/README.md, 'The contract'"
+            )
+        for name, group in groups.items():
+            self.add(Entry(group, name, f"{path}:{name}", str(path)))
+        self.misses |= misses
 
     def names(self, group: Group) -> list[str]:
         return sorted(name for known, name in self.entries if known == group)
@@ -179,9 +140,8 @@ class Registry:
             hint = f" Did you mean {near[0]}?" if near else ""
             if elsewhere:
                 hint = f" {name} is a name of the {elsewhere[0]}."
-            raise SpellingError(
-                f"unknown {group[:-1]} {name!r}: expected one of {', '.join(known) or 'none registered'}.{hint}"
-            )
+            expected = self.misses.get(name) or f"expected one of {', '.join(known) or 'none registered'}.{hint}"
+            raise SpellingError(f"unknown {group[:-1]} {name!r}: {expected}")
         return entry.load()
 
 
@@ -212,16 +172,26 @@ def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides
         place = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise SpellingError(
             f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
-            + (_in_quotes(text, bare[1], registry) if (bare := BARE.search(text)) else "")
+            + _in_quotes(text, registry)
         ) from error
 
 
-def _in_quotes(text: str, word: str, registry: Registry) -> str:
-    """What to do about a text without quotes, which a shell may have taken; empty where `word` is meant otherwise."""
-    if not WORD.fullmatch(word) or any(word == name for _, name in registry.entries):
+def _in_quotes(text: str, registry: Registry) -> str:
+    """What to do about texts without quotes, which a shell may have taken; empty where there are none."""
+
+    def quoted(found: re.Match[str]) -> str:
+        before, word = found.groups()
+        return f'{before}"{word}"' if word and _is_bare(word, registry) else found[0]
+
+    spelled = OPTION.sub(quoted, text)
+    if spelled == text:
         return ""
-    spelled = re.sub(rf"([(=,\[]\s*){re.escape(word)}(?=\s*[,)\]])", rf'\1"{word}"', text, count=1)
     return f". Did you mean {spelled}? A text stands in double quotes; put single quotes round the whole"
+
+
+def _is_bare(word: str, registry: Registry) -> bool:
+    """Whether a word may be a text that lacks its quotes, and is not meant otherwise."""
+    return WORD.fullmatch(word) is not None and not any(word == name for _, name in registry.entries)
 
 
 def _mistyped(signature: inspect.Signature, options: Sequence[object], named: Mapping[str, object]) -> str:
@@ -263,9 +233,8 @@ class _Reader:
             everywhere = sorted({n for g, n in self.registry.entries if g in groups})
             near = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
-            raise SpellingError(
-                f"in {self.text!r}: unknown name {name!r}: expected one of {', '.join(everywhere)}.{hint}"
-            )
+            expected = self.registry.misses.get(name) or f"expected one of {', '.join(everywhere)}.{hint}"
+            raise SpellingError(f"in {self.text!r}: unknown name {name!r}: {expected}")
         adapter = self.registry.load(group or groups[0], name)
         return self._call(adapter, node)
 
@@ -288,8 +257,9 @@ class _Reader:
             return adapter(*options, **named)
         except (TypeError, ValueError) as error:
             said = _mistyped(inspect.signature(adapter), options, named) or str(error)
+            said = said.removeprefix(f"{adapter.__name__}: ")  # many begin with their own name
             raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {said}") from error
-        except Exception as error:
+        except ANYTHING as error:
             raise PluginError(f"{adapter.__name__} can not be made:\n{type(error).__name__}: {error}") from error
 
     def option(self, node: ast.expr) -> Any:  # Any: see parse
@@ -305,7 +275,7 @@ class _Reader:
             value = ...
         if value is not None and not isinstance(value, bool | int | float | str):
             found = ast.get_source_segment(self.text, node) or ast.unparse(node)
-            found += _in_quotes(self.text, found, self.registry)
+            found += _in_quotes(self.text, self.registry) if _is_bare(found, self.registry) else ""
             raise self._error(node, "a number, a text in quotes, True, False, None or a call", found)
         if isinstance(value, float) and not math.isfinite(value):  # inf would not parse back
             raise self._error(node, "a finite number", ast.unparse(node))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+import io
 
-from bench.report.agreement import least_agreed
+import msgspec
+import numpy as np
+import pytest
+from rich.console import Console
+from test_table import measurement, run_of
+from tiny import tiny_set
+
+from bench.report.agreement import disagreements, least_agreed
 from retrievers.contract import Hits
 
 
@@ -47,3 +54,24 @@ def test_agreement_is_the_mean_over_all_pairs():
     found = least_agreed([hits([1]), hits([1]), hits([2])])
 
     assert [(0, round(1 / 3, 6))] == [(query, round(share, 6)) for query, share in found]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ([2, 1], "tiny: all find the same passages in every top 10"),
+        ([2, 1, 3], "tiny: no top 10 goes against another: where one is shorter, the other has all of it"),
+    ],
+)
+def test_where_none_disagrees_what_is_said_is_true(monkeypatch, other, said):
+    """
+    Lists of the same passages are told from those of which one holds all of the other and more.
+    """
+    known = {"one": hits([1, 2]), "other": hits(other)}
+    monkeypatch.setattr("bench.report.agreement.read_hits", lambda _, cell: known[cell])
+    run = run_of(*(measurement(cell=cell, passage_set="tiny", quality=None) for cell in known))
+    out = io.StringIO()
+
+    disagreements(run, [msgspec.structs.replace(tiny_set(5, 1), qrels=None)], Console(file=out, width=120))
+
+    assert [said] == out.getvalue().split("\n")[1:-1]

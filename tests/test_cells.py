@@ -85,6 +85,27 @@ class TestIdentity:
         assert before.matrix_key != after.matrix_key
         assert before.identity != after.identity
 
+    @pytest.mark.parametrize("place", ["beside.py", "package/__init__.py", "package/deeper/part.py"])
+    def test_a_helper_of_a_plugin_file_that_changed_is_another_cell(self, tmp_path, place):
+        """
+        What lies beside a plug-in file, alone or in a package, may be imported by it: where it changes, what was made
+        before is not taken again.
+        """
+        plugin, helper = tmp_path / "code" / "shout.py", tmp_path / "code" / place
+        for path in (plugin, tmp_path / "code" / "package" / "__init__.py", helper):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("scale = 1\n")
+        plugin.write_text("class Shout:\n    def fit(self, passages): ...\n    def encode(self, texts, role): ...\n")
+        cells = suite("Shout() @ Flat()")
+        (before,) = make_cells(cells, [tiny_set()], registry(plugin))
+
+        helper.write_text("scale = 2\n")
+        (after,) = make_cells(cells, [tiny_set()], registry(plugin))
+
+        assert before.key == after.key
+        assert before.identity != after.identity
+        assert before.matrix_key != after.matrix_key
+
     def test_a_cell_without_its_model_is_still_a_pair(self, tmp_path):
         """
         Where the model is missing the record still names encoder and storage.

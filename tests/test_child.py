@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,21 @@ from bench import child, failure, matrices, worker
 from bench.record import StageResult
 from bench.stages import Job
 from retrievers.contract import Unsupported
+from retrievers.registry import parse
+
+
+def said(result: StageResult) -> str:
+    """The reason without the place in the plug-in where it was raised."""
+    return re.sub(r" \(known\.py:\d+ in \w+\)$", "", result.reason)
+
+
+def broken(call: Callable[[], object]) -> str:
+    """The reason of a stage that a call ended; none where it ended well."""
+    try:
+        call()
+    except Exception as error:
+        return failure.raised("build", error).reason
+    return ""
 
 
 class OutOfMemoryError(RuntimeError):
@@ -115,6 +132,24 @@ class TestRaised:
         """
         assert reason == failure.raised("build", error).reason
 
+    def test_where_a_strangers_adapter_broke(self, tmp_path):
+        """
+        The reason ends with the last line of the adapter's own code, or of a helper beside it, that an exception went
+        through, however deep in a library it was raised; what the harness or our own adapters refuse has none.
+        """
+        (tmp_path / "beside_mine.py").write_text("def look(word):\n    return {}[word]\n")
+        (tmp_path / "mine.py").write_text(
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport numpy as np\nfrom beside_mine import look\n"
+            "class Mine:\n"
+            "    def index(self, passages):\n        np.concatenate([])\n"
+            "    def search(self, queries, k):\n        look(queries[0])\n"
+        )
+        mine = parse("Mine()", registry(tmp_path / "mine.py"))
+
+        assert "KeyError: 'x' (beside_mine.py:2 in look)" == broken(lambda: mine.search(["x"], 1))
+        assert broken(lambda: mine.index([])).endswith(" (mine.py:6 in index)")
+        assert broken(lambda: parse("Flat()", registry()).search(np.ones((1, 3)), 1)).endswith("load(folder) first")
+
     def test_a_result_that_can_not_be_written(self):
         """
         What a record can not hold, or could not be read from again, is a failure that says so.
@@ -144,7 +179,7 @@ class TestEnds:
         """
         result = ring.do("build", f'Fails("{how}")')
 
-        assert (status, reason) == (result.status, result.reason)
+        assert (status, reason) == (result.status, said(result))
 
     def test_numbers_of_numpy_are_numbers(self, ring):
         """
@@ -240,7 +275,7 @@ class TestEnds:
 
         result = ring.do("build", storage)
 
-        assert (status, reason) == (result.status, result.reason.removeprefix("build "))
+        assert (status, reason) == (result.status, said(result).removeprefix("build "))
 
 
 class TestDoors:
@@ -274,7 +309,7 @@ class TestDoors:
             storage_folder=str(ring.folder / "out"),
         )
 
-        assert ("failed", "RuntimeError: broken on purpose") == (result.status, result.reason)
+        assert ("failed", "RuntimeError: broken on purpose") == (result.status, said(result))
         assert ["close"] * made + ["open"] * made == sorted(path.read_text().split())
 
 

@@ -8,19 +8,25 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import pytest
 from conftest import KNOWN, PASSAGES, write_set
+from typer.main import get_command
+from typer.testing import CliRunner
 
-from bench import cli
+from bench import cli, corpora
 from bench.commands import read_run
-from bench.commands.run import _dated
+from bench.commands.run import _dated, _doubts
+from bench.corpora import Columns
 from bench.errors import InputError
+from bench.suite import Suite
 
 # Other programs rely on these keys (design, section 8).
 KEYS = [
@@ -151,6 +157,25 @@ sys.stderr.write(" ".join(sorted(heavy & set(sys.modules))))
     assert 6 == ended.stdout.count("Usage: ")
 
 
+def test_help_is_whole():
+    """
+    In 80 columns no command's line is cut, and `run --help` names every default that a suite has.
+    """
+    usual = Suite(name="usual", passages=(), cells=())
+    values = {name: str(getattr(usual, name)) for name in ("rounds", "threads", "seed")}
+    values |= {"queries": f"{usual.queries} are timed", "mode": " and ".join(usual.modes)}
+    values |= {"seconds": f"{usual.limits.seconds:g}", "memory": usual.limits.memory}
+
+    listed = CliRunner().invoke(cli.app, ["--help"], terminal_width=78).stdout  # what the command leaves of 80
+    told = {option.name: option.show_default for option in get_command(cli.app).commands["run"].params}
+
+    _, _, lines = listed.partition("Commands:\n")
+    assert len(get_command(cli.app).commands) == len(lines.splitlines())
+    assert [] == [line for line in lines.splitlines() if line.endswith("...")]
+    assert {name: f"{value}, or the suite's" for name, value in values.items()} == {name: told[name] for name in values}
+    assert (Columns().text, Columns().language) == (told["text"], told["language"])
+
+
 # A run
 
 
@@ -257,8 +282,10 @@ def test_a_failed_cell(sparring, zoo, tmp_path):
 
     (row,) = table_of(sparring, "out", cwd=tmp_path)
     assert 3 == ended.returncode
-    assert "failed: RuntimeError: broken on purpose" in ended.stderr
-    assert ("failed", "RuntimeError: broken on purpose") == (row["status"], row["reason"])
+    assert "failed: RuntimeError: broken on purpose (known.py:" in ended.stderr
+    assert "why it failed: sparring explain out 'Constant() @ Raises()'" == ended.stderr.splitlines()[-1]
+    assert "failed" == row["status"]
+    assert re.fullmatch(r"RuntimeError: broken on purpose \(known\.py:\d+ in build\)", row["reason"])
     assert [None] * len(MEASURES) == [row[measure] for measure in MEASURES]
 
 
@@ -404,7 +431,7 @@ def huge_grade(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (missing, ["queries.jsonl", "No such file"]),
+        (missing, ["zoo: expected a BEIR folder", "found a folder without queries.jsonl: name"]),
         (truncated, ["corpus.jsonl.gz", "truncated or damaged"]),
         (broken_line, ["corpus.jsonl:3:", "expected a JSON object", '\'{"_id": "p3,']),
         (duplicate, ["corpus.jsonl:3", "'p1'"]),
@@ -639,6 +666,52 @@ def test_a_broken_plugin_file(sparring, zoo, tmp_path):
 
     assert "broken.py can not be loaded: ModuleNotFoundError" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plugin_file_that_ends_the_process(sparring, zoo, tmp_path):
+    """
+    A plug-in file that calls sys.exit(0) is an error of the file, never a command that did nothing and ended well.
+    """
+    (tmp_path / "exit.py").write_text("import sys\nsys.exit(0)\n")
+
+    for command in (("check", "Mine()"), ("run", "BM25() @ CSR()", "--passages", zoo, "-o", "out")):
+        message = said(sparring(*command, "--plugin", "exit.py", cwd=tmp_path))
+
+        assert "exit.py can not be loaded: SystemExit: 0" in message
+
+
+def test_a_plugin_file_that_prints(ring, sparring, tmp_path):
+    """
+    What a plug-in file prints goes to stderr: JSON for other programs stays JSON.
+    """
+    (tmp_path / "talks.py").write_text(
+        "print('hello')\nclass Talks:\n    def __call__(self, text):\n        return text.split()\n"
+    )
+
+    for command in (("retrievers",), ("table", ring.out)):
+        ended = sparring(*command, "--json", "--plugin", "talks.py", cwd=tmp_path)
+
+        assert (0, "hello\n") == (ended.returncode, ended.stderr)
+        assert json.loads(ended.stdout)
+
+
+def test_passages_in_other_letters(tmp_path):
+    """
+    Passages of one's own that are not written in the letters of their language are told; a card's are not.
+    """
+    (tmp_path / "docs.csv").write_text("text\n고양이가 앉았다\n", encoding="utf-8")
+    (tmp_path / "asked.txt").write_text("고양이\n", encoding="utf-8")
+    path, queries = str(tmp_path / "docs.csv"), str(tmp_path / "asked.txt")
+    english, korean, primer = (
+        corpora.load(path, columns=corpora.Columns(queries=queries)),
+        corpora.load(path, columns=corpora.Columns(queries=queries, language="ko")),
+        msgspec.structs.replace(corpora.load("primer-ko"), language="en"),
+    )
+
+    found = list(_doubts([path, path, "primer-ko"], [english, korean, primer]))
+
+    told = "docs: most letters are Hangul (Korean), and the language is 'en': name it with --language"
+    assert [told] == [line for line in found if "letters" in line]
 
 
 def test_no_run(sparring, tmp_path):

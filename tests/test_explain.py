@@ -9,6 +9,7 @@ import shlex
 import msgspec
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from tiny import KNOWN, registry, suite, tiny_set
 
@@ -76,10 +77,17 @@ class TestFind:
         What names no cell, or several, is refused with what there is.
         """
         run = store.read(primer_run / "run")
+        flat = msgspec.structs.replace(run.measurements[0], retriever="BM25() @ Flat()", cell="1")
         twice = [*run.measurements, msgspec.structs.replace(run.measurements[0], passage_set="other", cell="0")]
 
         with pytest.raises(InputError, match=r"found 'BM25\(\) @ CRS\(\)'\. Did you mean 'BM25\(\) @ CSR\(\)'"):
             find(run, "BM25() @ CRS()")
+        with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)'\?$"):
+            find(run, "bm25()")
+        with pytest.raises(InputError, match=r"Did you mean 'Constant\(\) @ Exact\(\)'\?$"):
+            find(run, "primer: Exact()")
+        with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)' or 'BM25\(\) @ Flat\(\)'\?$"):
+            find(store.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
         with pytest.raises(InputError, match=r"expected one cell, found 2.*'primer: .*'other: "):
             find(store.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
         with pytest.raises(InputError, match="expected one of its cells"):
@@ -119,7 +127,7 @@ class TestAgain:
 
         assert text is None
         expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --seconds 90 --memory 4GB"
-        assert f"{expected} -o results/again" == command
+        assert f"{expected} -o results/again-{run.measurements[0].cell[:8]}" == command
 
     def test_columns_of_own_files(self, primer_run, tmp_path):
         """
@@ -138,7 +146,7 @@ class TestAgain:
 
         assert text is None
         options = "--text body --queries 'my questions.csv' --language ko"
-        assert f"sparring run 'BM25() @ CSR()' --passages {table} {options} -o results/again" == command
+        assert f"sparring run 'BM25() @ CSR()' --passages {table} {options} -o results/again-{cell.cell[:8]}" == command
 
     def test_an_imported_cell(self, primer_run):
         """
@@ -174,6 +182,44 @@ class TestExplain:
         quality = {part.name: part.value for part in sections["quality"]}
         assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
         assert ["2 of the 3 rounds that a latency needs"] == [part.value for part in sections["flags"]]
+
+    def test_an_imported_cell(self, primer_run):
+        """
+        Of hits that were found elsewhere no machine, no option and no timing is told: nothing of it was theirs.
+        """
+        run = store.read(primer_run / "run")
+        cell = msgspec.structs.replace(run.measurements[0], origin="trec run theirs sha256:00")
+
+        sections = explain(run, cell).sections
+
+        assert ["status", "imported"] == [part.name for part in sections["result"]]
+        assert ["depth", "searched", "made"] == [part.name for part in sections["conditions"]]
+        assert "hits kept a query" == sections["conditions"][0].source
+
+    def test_a_set_without_judgments(self, tmp_path):
+        """
+        Every file that is named is there: without judgments none of quality is.
+        """
+        unjudged = tiny_set(judged=False)
+        runs.run(suite("Constant() @ Exact()"), [unjudged], tmp_path / "run", registry(), plugins=[KNOWN])
+        run = store.read(tmp_path / "run")
+
+        hashes = explain(run, run.measurements[0]).sections["hashes"]
+
+        assert "quality" not in [part.name for part in hashes]
+        assert "gone" not in [part.value for part in hashes]
+
+    def test_what_the_adapters_told_of_themselves(self, primer_run):
+        """
+        Every fact that an encoder or a storage told is there, those that it does not know left out.
+        """
+        run = store.read(primer_run / "run")
+        cell = msgspec.structs.replace(find(run, "BM25() @ CSR()"), facts={"dims": 3, "metric": "l2", "cut": None})
+
+        sections = explain(run, cell).sections
+
+        assert [("dims", "3", ""), ("metric", "l2", "")] == sections["facts"]
+        assert "facts" not in explain(run, msgspec.structs.replace(cell, facts={})).sections
 
     def test_a_failed_cell(self, primer_run):
         """
@@ -267,10 +313,45 @@ class TestShow:
 
         text = printed(print_query, shown)
 
+        assert all(len(line) <= 120 for line in text.splitlines())
         assert "*  1  lighthouse-03  12.47" in text
         assert "horn 3.58 + fog 3.22" in text
         place = shown.found[1].gold_ranks["lighthouse-03"]
         assert f"* lighthouse-03 {'not found' if place is None else f'at {place}'}" in text
+
+    @pytest.mark.parametrize("width", [80, 120])
+    @pytest.mark.parametrize("text", ["word " * 100, "가나다 " * 100])
+    def test_a_hit_is_one_line(self, width, text):
+        """
+        A passage's text, and the words that matched, take what room there is on one line, wide letters too.
+        """
+        matches = [show.Match(f"word{number}", 2.0, 1.0) for number in range(20)]
+        hit = show.Hit(rank=1, passage="p1", score=3.5, grade=1, text=text, matches=matches)
+        found = show.Found("BM25() @ CSR()", "ok", [hit], {"p1": 1}, "")
+        shown = show.Shown("tiny", "q1", "", "", {"p1": (1, text)}, [found], "")
+        out = io.StringIO()
+
+        print_query(shown, Console(file=out, width=width))
+
+        lines = out.getvalue().splitlines()
+        (line,) = [line for line in lines if line.startswith("*  1  p1  3.5")]
+        assert cell_len(line) in (width - 1, width)  # before the ellipsis a wide letter may leave a cell
+        assert all(cell_len(line) <= width for line in lines)
+        assert lines[-1].endswith(" more")
+
+    def test_what_failed_is_named(self, tmp_path):
+        """
+        A retriever that did not end well stands among the others, with its status and the reason.
+        """
+        chosen = suite("Constant() @ Exact()", "Constant() @ Raises()")
+        runs.run(chosen, [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+
+        shown = show.show(store.read(tmp_path / "run"), "q3", registry(), k=1)
+
+        assert ["ok", "failed"] == [one.status for one in shown.found]
+        text = printed(print_query, shown)
+        assert "Constant() @ Raises()\n  failed: RuntimeError: broken on purpose" in text
+        assert "found nothing" not in text
 
     def test_as_json(self, primer_run):
         """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import tiny_set
+from tiny import run as run_cells
+from tiny import suite, tiny_set
 
 from bench import corpora, export, imports, store
 from bench.corpora import PassageSet
@@ -163,6 +165,19 @@ def test_export_as_json(ring, sparring, tmp_path):
     for row, run in zip(table, runs, strict=True):
         scores = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut_10"}).evaluate(run)
         assert row["nDCG@10"] == pytest.approx(sum(each["ndcg_cut_10"] for each in scores.values()) / len(qrels))
+
+
+def test_what_failed_is_not_exported(cache, tmp_path, sparring):
+    """
+    A retriever that did not end well has no file, which is said.
+    """
+    run_cells(suite("Constant() @ Exact()", "Constant() @ Raises()"), tmp_path / "run")
+
+    ended = sparring("export", "run", "-o", "files", cwd=tmp_path)
+
+    assert 0 == ended.returncode
+    assert "not exported: tiny: Constant() @ Raises() (failed)\n" == ended.stderr
+    assert ["qrels.txt", "Constant-Exact.run"] == [Path(line).name for line in ended.stdout.splitlines()]
 
 
 def test_formats_that_do_not_fit(ring, sparring, tmp_path):

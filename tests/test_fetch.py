@@ -159,7 +159,7 @@ def test_who_asks(tmp_path, server):
 
 def test_at_hand(tmp_path, server, data):
     """
-    What is at hand is said and left: nobody is asked for it.
+    What is at hand is said, once a set, and left: nobody is asked for it.
     """
     card = write_card(tmp_path, {"urls": [server.on("/a.txt", well(CONTENT))]})
     (data / "set").mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_at_hand(tmp_path, server, data):
     path = get(card, told)
 
     assert data / "set/a.txt.gz" == path
-    assert [f"at hand: {path}"] == told.lines
+    assert [f"{card}: at hand"] == told.lines
     assert [] == server.asked
 
 
@@ -604,10 +604,28 @@ def test_archives_that_are_refused(tmp_path, server, data, body, reason):
 
     message = refused(write_card(tmp_path, {"member": "set/a", "urls": [url]}))
 
-    assert f"{url} (set/a): " in message
+    assert f"  {url}: " in message or f"  {url} (set/a): " in message
     assert reason in message
     assert [] == left(data)
     assert [] == list(tmp_path.rglob("evil"))
+
+
+def test_an_archive_that_is_not_there_is_told_once(tmp_path, server):
+    """
+    Where an archive can not be had, its URL and the reason are said once, whatever is wanted of it, at the end alone.
+    """
+    with serving() as gone:
+        url = f"{gone.url}/a.zip"
+    files = [{"path": f"set/{name}.txt", "member": f"set/{name}", "urls": [url]} for name in "abc"]
+    card, told = write_card(tmp_path, *files), Told()
+
+    message = refused(card, progress=told)
+
+    first, reason, _ = message.splitlines()
+    them = "expected them in one of these places, none of which could be asked"
+    assert f"{card}: set/a.txt, set/b.txt, set/c.txt: {them}" == first
+    assert f"  {url}: [Errno 111] Connection refused" == reason
+    assert [f"{card}: A test; licence: CC0"] == told.lines
 
 
 def test_archive_goes_on(tmp_path, server, data):
@@ -675,6 +693,18 @@ def test_from_a_browsers_folder(tmp_path, data):
     assert ["a.toml", "b.zip", "plain.txt"] == sorted(p.name for p in tmp_path.iterdir() if p.is_file())
 
 
+def test_from_a_browsers_folder_gzipped(tmp_path, data):
+    """
+    With --from, a file that was saved from its URL and gzipped is found too.
+    """
+    card = write_card(tmp_path, {"urls": ["https://example.org/x/plain.txt"]})
+    (tmp_path / "plain.txt.gz").write_bytes(gzip.compress(CONTENT))
+
+    path = get(card, origin=str(tmp_path))
+
+    assert data / "set/a.txt.gz" == path
+
+
 def test_wrong_in_the_folder(tmp_path, data):
     """
     A wrong file in the folder of --from is refused and left as it is.
@@ -700,6 +730,31 @@ def test_from_a_mirror(tmp_path, server):
 
     assert CONTENT == gzip.decompress(path.read_bytes())
     assert ["/mirror/set/a%20b.txt", "/mirror/set/a%20b.txt.gz"] == [asked.path for asked in server.asked]
+
+
+def test_a_mirror_is_asked_for_each_name_in_silence(tmp_path, server):
+    """
+    Names that a mirror does not have are no news where it has another of the same file.
+    """
+    server.on("/mirror/set/a.txt.gz", well(gzip.compress(CONTENT)))
+    card, told = write_card(tmp_path, {}), Told()
+
+    get(card, told, origin=f"{server.url}/mirror")
+
+    assert [f"{card}: A test; licence: CC0"] == told.lines
+
+
+def test_a_mirror_that_nobody_answers_is_told_once(tmp_path):
+    """
+    Where nobody can be connected to at the mirror, it is told once, by its own address, and no other name is tried.
+    """
+    with serving() as gone:
+        mirror = f"{gone.url}/mirror"
+    files = [{"path": f"set/{name}.txt", "urls": ["https://example.org/a.txt"]} for name in "ab"]
+
+    message = refused(write_card(tmp_path, *files), origin=mirror)
+
+    assert [f"  {mirror}: [Errno 111] Connection refused"] == message.splitlines()[1:-1]
 
 
 @pytest.mark.parametrize(
@@ -797,7 +852,7 @@ def test_two_at_once(tmp_path, server, data):
     first.join(10)
 
     assert CONTENT == path.read_bytes()
-    assert [f"waiting for another fetch into {data}", f"at hand: {path}"] == second.lines
+    assert [f"waiting for another fetch into {data}", f"{card}: at hand"] == second.lines
     assert 1 == len(server.asked)
 
 

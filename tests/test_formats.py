@@ -193,13 +193,16 @@ def test_broken_passages(tmp_path, corpus, words):
 
 def test_missing_file(tmp_path):
     """
-    A missing file is refused by its path.
+    A missing file is refused by its path; a folder without those of a BEIR folder as what it was taken for.
     """
     (tmp_path / "pets").mkdir()
 
-    message = refusal(str(tmp_path / "pets"))
+    folder = refusal(str(tmp_path / "pets"))
+    judgments = refusal(beir_folder(tmp_path / "zoo"), Columns(qrels=str(tmp_path / "nowhere.tsv")))
 
-    assert f"{tmp_path / 'pets' / 'corpus.jsonl'}: expected a file that can be read" in message
+    assert f"{tmp_path / 'pets'}: expected a BEIR folder with corpus.jsonl and queries.jsonl" in folder
+    assert "found a folder without corpus.jsonl and queries.jsonl: name such a folder, or one file" in folder
+    assert f"{tmp_path / 'nowhere.tsv'}: expected a file that can be read" in judgments
 
 
 def test_no_queries(tmp_path):
@@ -232,12 +235,35 @@ def test_qrels_shapes(tmp_path, name, content):
     assert [("q1", "d 1", 1), ("q2", "d2", -1)] == found
 
 
+def test_qrels_as_a_dictionary(tmp_path):
+    """
+    Qrels may be a dictionary in JSON, as `sparring export --format json` writes it; each pair stands there once, and
+    its grade is an integer.
+    """
+    good = written(tmp_path / "qrels.json", '{"q1": {"d 1": 1}, "q2": {"d2": -1, "d3": 10000}}')
+    bad = {
+        '{"q1": {"d1": 1.5}}': "qrels.json: query 'q1': expected a grade that is an integer, found '1.5'",
+        '{"q1": {"d1": 1, "d1": 2}}': "qrels.json, query 'q1': expected each passage once, found 'd1' again",
+        '[["q1", "d1", 1]]': "qrels.json: expected a JSON object",
+        "{}": "qrels.json: expected at least one judgment",
+    }
+
+    assert [("q1", "d 1", 1), ("q2", "d2", -1), ("q2", "d3", 10000)] == qrels.read(files.read(Path(good)))
+    for content, words in bad.items():
+        with pytest.raises(InputError) as refused:
+            qrels.read(files.read(Path(written(tmp_path / "qrels.json", content))))
+        assert words in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("q1\td1\t1\nq1\td2\n", ["q.tsv:2", "expected query id, passage id and grade", "['q1', 'd2']"]),
         ("q1\td1\t1\nq1\t\t1\n", ["q.tsv:2", "['q1', '', '1']"]),
-        ("q1\td1\thigh\n", ["q.tsv:1", "expected a grade that is an integer, found 'high'"]),
+        (
+            "q1\td1\thigh\n",
+            ["q.tsv:1", "a grade that is an integer, found 'high': a line of qrels is query id, passage id and grade"],
+        ),
         ("q1\td1\t1.0\n", ["q.tsv:1", "found '1.0'"]),
         ("q1\td1\t10000\nq1\td2\t10001\n", ["q.tsv:2", "expected a grade of at most 10000, found 10001"]),
         ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", ["q.tsv:2", "found 'score'"]),
@@ -364,6 +390,20 @@ def test_table(tmp_path, name, content):
     assert ("docs", "de") == (found.name, found.language)
 
 
+def test_null_is_an_empty_text(tmp_path):
+    """
+    Null as a text is an empty one, as the empty cell of a CSV is; as an id it is refused.
+    """
+    table = written(tmp_path / "docs.jsonl", '{"key": 7, "text": null}\n{"key": 8, "text": "cats"}\n')
+    queries = written(tmp_path / "q.jsonl", '{"text": null}\n{"text": "who purrs"}\n')
+    nameless = written(tmp_path / "nameless.jsonl", '{"key": null, "text": "cats"}\n')
+
+    found = corpora.load(table, columns=Columns(id="key", queries=queries))
+
+    assert (("", "cats"), ("", "who purrs")) == (found.passages, found.queries)
+    assert "expected text in the column 'key', found None" in refusal(nameless, Columns(id="key", queries=queries))
+
+
 def test_tsv_quotation_marks(tmp_path):
     """
     In a TSV a quotation mark is a character like any other.
@@ -412,12 +452,13 @@ def test_query_columns(tmp_path):
 
 def test_table_without_queries(tmp_path):
     """
-    A table without queries is refused with the option that names them.
+    A table without queries is refused with the option that names them, and with what to name where there is none.
     """
     message = refusal(written(tmp_path / "docs.csv", "text\ncats\n"))
 
     assert "docs.csv: expected a file of queries" in message
-    assert "--queries" in message
+    assert "name one with --queries" in message
+    assert "where there is no such option, name a run folder made from it" in message
 
 
 @pytest.mark.parametrize(
@@ -547,7 +588,8 @@ def test_unknown_table(tmp_path):
     passages = refusal(written(tmp_path / "docs.pdf", "x"))
     queries = refusal(written(tmp_path / "docs.csv", "text\nx\n"), Columns(queries=written(tmp_path / "q.xls", "x")))
 
-    assert "docs.pdf: expected a BEIR folder, a SQuAD-style .json, a table (.csv, .tsv, .jsonl, .parquet) or vectors (.hdf5)" in passages
+    known = "a BEIR folder, a SQuAD-style .json, a table (.csv, .tsv, .jsonl, .parquet) or vectors (.hdf5)"
+    assert f"docs.pdf: expected {known}" in passages
     assert "q.xls: expected a table that ends in .csv, .tsv, .jsonl" in queries
 
 

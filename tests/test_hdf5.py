@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from tiny import registry, run, suite
 
 from bench import corpora
+from bench import run as runs
 from bench.cells import make_cells
 from bench.corpora import Columns
 from bench.errors import InputError
 from bench.formats import hdf5
+from bench.run import Silent
+from retrievers.storages.flat import Flat
 
 h5py = pytest.importorskip("h5py", reason="the extra hdf5 is not installed")
 
@@ -107,13 +110,31 @@ class TestReading:
 
     def test_euclidean_vectors_have_one_more_dimension(self, tmp_path):
         """
-        Passages [x, -|x|^2/2] and queries [q, 1].
+        Passages [x, -|x|^2/2] and queries [q, 1], both seen from the mean of `train`.
         """
         path = tmp_path / "line.hdf5"
         write(path)
 
-        assert [[1, 0, -0.5], [2, 0, -2], [0, 3, -4.5]] == hdf5.vectors(path, "passage").tolist()
-        assert [[3, 0.5, 1], [0, 1, 1]] == hdf5.vectors(path, "query").tolist()
+        assert [[0, -1, -0.5], [1, -1, -1], [-1, 2, -2.5]] == hdf5.vectors(path, "passage").tolist()
+        assert [[2, -0.5, 1], [-1, 0, 1]] == hdf5.vectors(path, "query").tolist()
+
+    @pytest.mark.parametrize(("distance", "mean"), [("euclidean", 1000), ("euclidean", 1e5), ("angular", 1)])
+    def test_far_from_the_origin(self, tmp_path, monkeypatch, distance, mean):
+        """
+        Vectors whose squares take all of float32's digits are told apart: exact search finds all true neighbours.
+        """
+        monkeypatch.setattr(hdf5, "BLOCK", 64)
+        random = np.random.default_rng(5)
+        train, test = ((mean + random.normal(size=(n, 8))).astype(np.float32) for n in (500, 50))
+        path = tmp_path / "far.hdf5"
+        write(path, distance, train, test)
+        storage = Flat()
+
+        storage.build(hdf5.vectors(path, "passage"))
+        hits = storage.search(hdf5.vectors(path, "query"), 10)
+
+        expected = nearest(distance, train, test)[:, :10]
+        assert [{*row} for row in expected.tolist()] == [{*row} for row in hits.rows.tolist()]
 
     @settings(deadline=None, max_examples=25)
     @given(
@@ -255,6 +276,28 @@ class TestRun:
             assert ("ok", 1.0, 0) == (cell.status, cell.quality["R@10"], cell.text_bytes)
             assert (40, 6 + (distance == "euclidean")) == cell.shape
             assert 0.1 == pytest.approx(cell.quality["R@1"])
+            assert [] == [flag for flag in cell.flags if "unit length" in flag]  # the set says what they stand for
+
+    def test_a_file_that_changes_during_the_run(self, tmp_path, cache):
+        """
+        Vectors that were read after the file had changed are kept by no name: the cell fails and says why.
+        """
+        path = tmp_path / "line.hdf5"
+        passage_set = corpora.load(write(path))
+        whole = path.read_bytes()
+
+        class Changing(Silent):
+            def starts(self, *told):
+                write(path, train=TRAIN[::-1])
+
+        cells = suite("Vectors() @ Flat()", passages="line")
+        (failed,) = runs.run(cells, [passage_set], tmp_path / "one", registry(), progress=Changing()).measurements
+        path.write_bytes(whole)
+        found = run(cells, tmp_path / "two", passage_set, plugins=())["Vectors() @ Flat()"]
+
+        assert "failed" == failed.status
+        assert f"Vectors(): expected {path} to be read as the run found " in failed.reason
+        assert ("ok", False) == (found.status, found.reused_matrix)
 
     def test_text_is_refused(self, tmp_path, cache):
         """

@@ -235,6 +235,35 @@ def test_without_judgments(tmp_path):
     assert (None, None, {"hits": f"hits/{found.cell}.npz"}) == (found.quality, found.n_judged, found.files)
 
 
+def test_measures_of_answers_need_texts(tmp_path):
+    """
+    A measure that reads answers is refused where the set has none, or is as a run keeps it; no folder is made.
+    """
+    imported({"q0": {"p0": 1.0}}, tiny_set(5, 2), tmp_path / "run")
+    kept, _ = imports.kept_set(store.read(tmp_path / "run"))
+
+    for passage_set, words in (
+        (kept, "without texts: name the set itself with --passages"),
+        (tiny_set(5, 2), "no ans"),
+    ):
+        with pytest.raises(InputError, match=f"import: Answer@10: expected 'tiny' with texts and answers, .*{words}"):
+            imported({"q0": {"p0": 1.0}}, passage_set, tmp_path / "other", measures=["R@1", "Answer@10"])
+
+    assert not (tmp_path / "other").exists()
+
+
+def test_measures_of_a_run(tmp_path):
+    """
+    What a run was measured by measures an import beside it, but for answers, whose texts it does not keep.
+    """
+    imported({"q0": {"p0": 1.0}}, tiny_set(5, 2), tmp_path / "run", measures=["R@1000", "nDCG@5"])
+    run = store.read(tmp_path / "run")
+    answers = msgspec.structs.replace(run.record, suite=run.record.suite | {"measures": ["R@5", "Answer@10"]})
+
+    assert ("R@1000", "nDCG@5") == imports.kept_measures(run)
+    assert ("R@5",) == imports.kept_measures(store.Run(run.folder, answers, run.environment, run.measurements))
+
+
 def test_importing_again(tmp_path):
     """
     The same file into the same folder changes nothing; another file, another name and another set are refused.
@@ -501,12 +530,27 @@ def test_import_of_a_set_by_its_files(both, ring, sparring):
     assert store.read(folder / "kept").measurements == store.read(folder / "loaded").measurements
 
 
+def test_import_by_the_measures_of_a_run(both, ring, sparring):
+    """
+    Beside a run, what is imported is measured as the run is, unless measures are named.
+    """
+    folder, _ = both
+    file = next(folder.glob("trec/zoo/BM25*.run"))
+    sparring("import", file, "--passages", ring.out, "--measure", "R@3", "--measure", "RR@5", "-o", "few", cwd=folder)
+
+    ended = sparring("import", file, "--passages", "few", "-o", "as-few", cwd=folder)
+
+    assert 0 == ended.returncode
+    assert ["R@3", "RR@5"] == [name for m in store.read(folder / "as-few").measurements for name in m.quality]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--name", "a", "--name", "b"], "--name is given once for each file"),
         (["--language", "de"], "--language: expected only with a set's files, found the run"),
         (["--measure", "recall"], "unknown measure 'recall'"),
+        (["--measure", "Answer@10"], "name the set itself with --passages"),
     ],
 )
 def test_import_refuses(both, ring, sparring, arguments, message):

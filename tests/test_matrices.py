@@ -21,6 +21,37 @@ from bench.cells import make_cells
 from bench.errors import InputError
 from bench.record import StageResult
 
+TOUCHING = '''
+from pathlib import Path
+
+import numpy as np
+
+from retrievers.contract import Spelled
+
+
+class Touching(Spelled):
+    """An encoder whose model is a number in a file, and which changes what it is made of once that was read."""
+
+    def __init__(self, model: str, then: str = "") -> None:
+        self.model, self.then = model, then
+
+    def fingerprint(self):
+        return Path(self.model).read_text()
+
+    def fit(self, passages): ...
+
+    def encode(self, texts, role):
+        vectors = np.full((len(texts), 1), float(self.fingerprint()), np.float32)
+        last = role == "query" and len(texts) > 1  # not the one query that warms it up
+        if last and self.then == "other":
+            Path(self.model).write_text("4")
+        if last and self.then == "gone":
+            Path(self.model).unlink()
+        if last and self.then == "code":
+            Path(__file__).write_text(Path(__file__).read_text() + "# changed")
+        return vectors
+'''
+
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
@@ -255,6 +286,31 @@ class TestReuse:
         assert not second.reused_matrix
         assert whole == file.read_bytes()
         assert first.quality == second.quality
+
+    @pytest.mark.parametrize(
+        ("then", "found"), [("other", "they had changed"), ("code", "they had changed"), ("gone", "No such file")]
+    )
+    def test_what_changes_while_it_is_read_is_not_kept(self, tmp_path, cache, then, found):
+        """
+        A model, or a plug-in's code, that is another after encoding than when the run began fails the cells of that
+        encoder and no others; of what was read the cache keeps nothing.
+        """
+        model, plugin = tmp_path / "model.txt", tmp_path / "touching.py"
+        model.write_text("3")
+        plugin.write_text(TOUCHING)
+        touching, steady = (f'Touching("{model}", then="{what}") @ Exact()' for what in (then, ""))
+
+        failed = run(suite(touching, "Constant() @ Exact()"), tmp_path / "one", plugins=[KNOWN, plugin])
+        kept = {path.name for path in (cache / "matrices").iterdir()}
+        model.write_text("3")
+        plugin.write_text(TOUCHING)
+        (sound,) = run(suite(steady), tmp_path / "two", plugins=[KNOWN, plugin]).values()
+
+        assert ["failed", "ok"] == [cell.status for cell in failed.values()]
+        assert "expected its files and code to be read as the run found them when it began" in failed[touching].reason
+        assert found in failed[touching].reason
+        assert {failed["Constant() @ Exact()"].matrix_key} == kept
+        assert "ok" == sound.status
 
     def test_changed_plugin_code_is_encoded_anew(self, tmp_path):
         """

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bench import new
+from bench.cli import app
 from bench.errors import InputError
 from bench.new import LONGEST, Kind, create, package_of
 from retrievers.registry import Entry, Registry
@@ -148,10 +151,55 @@ def test_command(sparring, tmp_path):
         "cd sparring-trigrams && pip install -e '.[test]'",
         "pytest && sparring check 'Trigrams()'",
         "sparring run suite.toml",
-    ] == first.stdout.splitlines()
+    ] == first.stdout.splitlines()[:3]
     assert second.stdout.startswith("cd 'my own/folder' && pip install")
     assert (tmp_path / "sparring-trigrams" / "src" / "sparring_trigrams" / "__init__.py").is_file()
     assert (tmp_path / "my own" / "folder" / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (None, None),
+        ('{"url": "file:///home/me/my%20code", "dir_info": {"editable": true}}', "/home/me/my code"),
+        (
+            '{"url": "file:///tmp/sparring-0.1.0-py3-none-any.whl", "archive_info": {}}',
+            "/tmp/sparring-0.1.0-py3-none-any.whl",
+        ),
+        (
+            '{"url": "https://example.org/sparring-0.1.0.tar.gz", "archive_info": {}}',
+            "https://example.org/sparring-0.1.0.tar.gz",
+        ),
+        (
+            '{"url": "https://example.org/sparring", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
+            "git+https://example.org/sparring@abc",
+        ),
+    ],
+)
+def test_where_sparring_came_from(recorded, expected, monkeypatch):
+    """
+    Where Sparring came from no package index, what `pip install` takes to get it elsewhere is told.
+    """
+
+    class Recorded:
+        def read_text(self, name: str) -> str | None:
+            return recorded if name == "direct_url.json" else None
+
+    monkeypatch.setattr(new.metadata, "distribution", lambda name: Recorded())
+
+    assert expected == new.origin()
+
+
+def test_steps_that_get_sparring(monkeypatch, tmp_path):
+    """
+    The printed steps end with how to get Sparring into another environment, where no index has it.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(new, "origin", lambda: "/home/me/my code")
+
+    printed = CliRunner().invoke(app, ["new", "encoder", "Trigrams"]).stdout.splitlines()
+
+    assert "# where sparring is not installed yet, first: pip install '/home/me/my code'" == printed[-1]
 
 
 def test_command_refuses(sparring, tmp_path):

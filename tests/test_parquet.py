@@ -56,6 +56,17 @@ def test_parquet(tmp_path, pets):
     assert {"a": {"7": 1}, "b": {"9": 2}} == found.qrels
 
 
+def test_null_is_an_empty_text(tmp_path, pets):
+    """
+    Null as the text of a passage is an empty one, as the empty cell of a CSV is.
+    """
+    (tmp_path / "docs.parquet").write_bytes(packed(DOCS | {"body": ["purr", None]}))
+
+    found = corpora.load(str(tmp_path / "docs.parquet"), columns=pets)
+
+    assert ("Cats purr", "") == found.passages
+
+
 @pytest.mark.parametrize("kind", [pyarrow.large_string(), pyarrow.string_view(), "dictionary"])
 def test_kinds_of_text(kind):
     """
@@ -112,9 +123,12 @@ def test_only_what_is_asked_for_is_read():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"text": "weight"}, ["docs.parquet: row 1: expected text in the column 'weight', found", "double"]),
+        (
+            {"text": "weight"},
+            ["docs.parquet: row 1: expected text in the column 'weight', found a column of double"],
+        ),
         ({"text": "key"}, ["docs.parquet: row 1: expected text in the column 'key', found 7"]),
-        ({"text": "head"}, ["docs.parquet: row 2: expected text in the column 'head', found None"]),
+        ({"id": "head"}, ["docs.parquet: row 2: expected text in the column 'head', found None"]),
         ({"text": "bdoy"}, ["docs.parquet: expected a column 'bdoy', found key, head, body, weight", "--text"]),
         ({"title": "hed"}, ["docs.parquet: expected a column 'hed', found key, head, body, weight", "--title"]),
         ({"id": "weight"}, ["docs.parquet: row 1: expected text in the column 'weight'", "double"]),

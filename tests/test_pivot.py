@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.console import Console
-from test_table import failed, measurement, run_of
+from test_table import failed, latency, measurement, run_of
 
 from bench.errors import InputError
 from bench.record import Footprint, Measurement
@@ -105,6 +105,65 @@ def test_runs_are_told_apart():
 
     assert ["before", "after"] == [line[0].text for line in grid.lines]
     assert "run" == grid.columns[0].head
+
+
+def test_runs_meet_on_the_set():
+    """
+    Cells of several runs that have none alike share the line of their set, which names its runs; others do not.
+    """
+    ours = run_of(cell("de", "A()", "CSR()", 0.5), cell("ko", "A()", "CSR()", 0.5), name="ours")
+    theirs = run_of(
+        measurement(passage_set="de", retriever="theirs", quality={"nDCG@10": 0.25}),
+        cell("ko", "A()", "CSR()", 0.75),
+        name="theirs",
+    )
+
+    grid = pivoted([ours, theirs], Pivot("retriever"))
+
+    assert [
+        ["ours, theirs", "de", "en", "495", ".500", ".250"],
+        ["ours", "ko", "en", "495", ".500", "-"],
+        ["theirs", "ko", "en", "495", ".750", "-"],
+    ] == texts(grid)
+
+
+def test_one_name_with_two_contents_does_not_meet():
+    """
+    Sets of one name and other contents have a line each.
+    """
+    ours = run_of(cell("de", "A()", "CSR()", 0.5), name="ours")
+    theirs = run_of(cell("de", "B()", "CSR()", 0.5, passage_set_sha256="11"), name="theirs")
+
+    grid = pivoted([ours, theirs], Pivot("retriever"))
+
+    assert ["ours", "theirs"] == [line[0].text for line in grid.lines]
+
+
+def test_times_of_different_hardware_do_not_meet():
+    """
+    Times of two machines are never on one line, where the best of them would be marked; other figures are.
+    """
+    runs = [
+        run_of(cell("de", f"{n}()", "CSR()", 0.5, single=latency(1.0)), name=n, cpu=cpu)
+        for n, cpu in (("A", "this"), ("B", "that"))
+    ]
+
+    times, quality = (pivoted(runs, Pivot("encoder", name)) for name in ("single_p50_ms", "nDCG@10"))
+
+    assert [["A", "1.00", "-"], ["B", "-", "1.00"]] == [[line[0], *line[4:]] for line in texts(times)]
+    assert ["A, B"] == [line[0] for line in texts(quality)]
+
+
+def test_a_set_without_judgments_says_so():
+    """
+    A line of dashes is explained where nobody has judged the set; bytes need no judgments.
+    """
+    unknown = {"quality": None, "n_judged": None, "n_unanswered": None}
+    run = run_of(measurement(**unknown), measurement(passage_set="judged", passage_set_sha256="11"), failed())
+
+    notes = [pivoted([run], Pivot("retriever", name)).notes for name in ("nDCG@10", "ledger_bytes")]
+
+    assert [("primer: no judgments, so no quality",), ()] == notes
 
 
 def test_an_unknown_measure_is_refused():

@@ -214,7 +214,7 @@ def test_any_text(text):
 class Typed(Bag):
     def __init__(self, size=1, mode="plain", low=False):
         if size < 0 or low + mode:
-            raise ValueError("size was expected to be positive")
+            raise ValueError("Typed: size was expected to be positive")
 
 
 def quoted(argument: str) -> list[str]:
@@ -248,6 +248,10 @@ def quoted(argument: str) -> list[str]:
         ("Model(all-MiniLM-L6) @ Rows()", ["column 7", "found all-MiniLM-L6.", *quoted('"all-MiniLM-L6"')]),
         ("Model(BAAI/bge-v1.5) @ Rows()", ["syntax error", *quoted('"BAAI/bge-v1.5"')]),
         ("Model( ./model ) @ Rows()", ["syntax error", *quoted(' "./model" ')]),
+        ("Model(p.npy, dims=q.npy) @ Rows()", ["found p.npy.", *quoted('"p.npy", dims="q.npy"')]),
+        ("Model(./p.npy, dims=q.npy) @ Rows()", ["syntax error", *quoted('"./p.npy", dims="q.npy"')]),
+        ('Model("a, b, c", dims=d) @ Rows()', ["found d.", *quoted('"a, b, c", dims="d"')]),
+        ("Typed(size=-1)", ["in 'Typed(size=-1)': Typed: size was expected to be positive"]),
     ],
 )
 def test_no_spelling(text, words):
@@ -507,12 +511,21 @@ def test_plugin_file(tmp_path):
         ("import no_such_module\n", "can not be loaded:\nModuleNotFoundError"),
         ("def broken(:\n", "can not be loaded:\nSyntaxError"),
         ("raise RuntimeError('not today')\n", "can not be loaded:\nRuntimeError: not today"),
+        ("import sys\nsys.exit(0)\n", "can not be loaded:\nSystemExit: 0"),
+        ("x = 1\n", "holds no adapter: expected a class with fit and encode .*, found: no class of its own"),
+        ("class Cat:\n    def purr(self): ...\n", "holds no adapter: .*, found: only Cat\n"),
+        ("from retrievers.encoders.lexical import BM25\n", "found: no class of its own: what it imports does not count"),
+        (
+            "class Mine:\n    def index(self, passages): ...\n    def serach(self, queries, k): ...\n",
+            r"found: broken.py has a class Mine, but it has no search\(queries, k\)\n",
+        ),
         (None, "expected a Python file, found none"),
     ],
 )
 def test_broken_plugin_file(tmp_path, content, words):
     """
-    A plug-in file that can not be loaded is a PluginError that names the file and the cause.
+    A plug-in file that can not be loaded, ends the process, or holds no adapter is a PluginError that names the file
+    and the cause.
     """
     path = tmp_path / "broken.py"
     if content is not None:
@@ -522,6 +535,64 @@ def test_broken_plugin_file(tmp_path, content, words):
         toys().add_file(path)
 
     assert str(path) in str(caught.value)
+
+
+def test_a_broken_plugin_file_stays_broken(tmp_path):
+    """
+    What is left of a file that broke half-way is not taken for the file when it is asked for again.
+    """
+    path = tmp_path / "half.py"
+    path.write_text(f"{PLUGIN}\nraise RuntimeError('not today')\n")
+    known = toys()
+
+    for _ in range(2):
+        with pytest.raises(PluginError, match="not today"):
+            known.add_file(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("def index(self, passages): ...\n def serach(self, queries, k): ...", "it has no search(queries, k)"),
+        ("def search(self, queries, k): ...", "it has no build(vectors) or index(passages)"),
+        ("def encode(self, texts, role): ...", "it has no fit(passages)"),
+        ("def __call__(self, text, n): ...", "__call__(self, text, n) was expected to be __call__(text)"),
+    ],
+)
+@pytest.mark.parametrize("spelling", ["Mine()", "Mine() @ Rows()"])
+def test_a_class_that_nearly_is_an_adapter(tmp_path, spelling, body, said):
+    """
+    A class of a plug-in file that lacks a method is named with what it lacks, when it is asked for, and no other
+    adapter proposed.
+    """
+    path = tmp_path / "shout.py"
+    path.write_text(f"{PLUGIN}\nclass Mine:\n {body}\n")
+    known = toys()
+    known.add_file(path)
+
+    with pytest.raises(SpellingError) as caught:
+        parse(spelling, known)
+
+    assert str(caught.value).endswith(f"'Mine': shout.py has a class Mine, but {said}")
+
+
+def test_an_adapter_that_ends_the_process(tmp_path):
+    """
+    An adapter whose constructor, or whose package, would end the process breaks its own row instead; Ctrl-C does not.
+    """
+    (tmp_path / "ends.py").write_text(f"{PLUGIN}\nclass Ends(Shout):\n    def __init__(self): raise SystemExit(0)\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "stopped.py").write_text("raise KeyboardInterrupt\n")
+    known = toys()
+    known.add_file(tmp_path / "ends.py")
+    exits = Entry("encoders", "Exits", f"{tmp_path / 'exits.py'}:Exits", "theirs")
+
+    with pytest.raises(PluginError, match="Ends can not be made:\nSystemExit: 0"):
+        parse("Ends()", known)
+    with pytest.raises(PluginError, match="'theirs' can not be loaded:\nSystemExit: 0"):
+        exits.load()
+    with pytest.raises(KeyboardInterrupt):
+        known.add_file(tmp_path / "stopped.py")
 
 
 def test_two_files_of_one_name(tmp_path):

@@ -37,6 +37,17 @@ def own_cgroups() -> list[Path]:
 
 
 class TestMeasurements:
+    @pytest.mark.parametrize(
+        ("mode", "flags"), [("batch", ()), ("single", ("1 of the 3 rounds that a latency needs",))]
+    )
+    def test_rounds_that_a_latency_needs(self, tmp_path, mode, flags):
+        """
+        Too few rounds are told of a cell that has a latency, and of no other.
+        """
+        found = run(suite("Constant() @ Exact()", modes=(mode,)), tmp_path / "run")
+
+        assert flags == found["Constant() @ Exact()"].flags
+
     def test_a_cell_of_known_cost(self, tmp_path):
         """
         Each stage's time is its own: encoding 2 ms a query, searching 3 ms, both together 5 ms.

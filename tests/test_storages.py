@@ -22,9 +22,10 @@ from retrievers.contract import (
     options_of,
     search_options,
 )
+from retrievers.encoders.biencoder import l2_augmented
 from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.storages.csr import CSR
-from retrievers.storages.faiss import Faiss
+from retrievers.storages.faiss import Faiss, _one_thread
 from retrievers.storages.flat import Flat, dense_rows
 
 INF = float("inf")
@@ -516,3 +517,128 @@ class TestFaiss:
         storage.prepare()
 
         assert {"vectors": 0} == storage.ledger()
+
+
+class TestL2:
+    """Passages [x, -|x|^2/2] and queries [q, 1]: their inner product orders by distance."""
+
+    points = dense([0, 0], [3, 4], [1, 0], [0, -2], [-1, 1])
+
+    @pytest.mark.parametrize("factory", ["HNSW32", "IVF16,Flat", "SQ8", "PQ4x4", "PCA8,SQfp16", "SQ8,RFlat"])
+    def test_the_index_that_faiss_makes_of_distances(self, factory):
+        """
+        On clustered vectors any factory finds what FAISS finds by L2 in the vectors themselves, a graph nearly all of
+        it, and the scores are the inner products.
+        """
+        import faiss
+
+        random = np.random.default_rng(3)
+        centres = random.normal(size=(30, 16)) * 5
+        points, queries = ((centres[random.integers(0, 30, n)] + random.normal(size=(n, 16))) for n in (3000, 50))
+        points, queries = points.astype(np.float32), queries.astype(np.float32)
+        passages = l2_augmented(points, "passage")
+        own = faiss.index_factory(16, factory, faiss.METRIC_L2)
+        with _one_thread(True):  # with more, the links of a graph differ from build to build
+            own.train(points)
+            own.add(points)
+        storage, exact = Faiss(factory), Flat()
+
+        storage.build(passages)
+        exact.build(passages)
+        hits, best = (each.search(l2_augmented(queries, "query"), 10) for each in (storage, exact))
+
+        expected = own.search(queries, 10)[1]
+        assert expected.tolist() == hits.rows.tolist()
+        if factory == "HNSW32":
+            found = [len({*one} & {*other}) for one, other in zip(hits.rows, best.rows, strict=True)]
+            assert np.mean(found) > 9.8
+            products = np.einsum("qkd,qd->qk", passages[hits.rows], l2_augmented(queries, "query"))
+            np.testing.assert_allclose(products, hits.scores, rtol=1e-4, atol=1e-3)
+
+    @given(collection=collections(), weight=st.sampled_from([0.5, 1, 2]))
+    @settings(deadline=None, max_examples=60)
+    def test_scores_are_those_of_flat(self, collection, weight):
+        """
+        Searched one by one, by distance or not, the scores are those of brute force by inner product.
+        """
+        _, _, points, queries, k = collection
+        passages = l2_augmented(points, "passage")
+        asked = l2_augmented(queries, "query") * np.float32(weight)
+        storage, exact = Faiss("Flat,RFlat"), Flat()
+        storage.build(passages)
+        exact.build(passages)
+
+        found, expected = storage.search(asked, k), exact.search(asked, k)
+
+        assert expected.scores.tolist() == found.scores.tolist()
+        assert k < len(points) or expected.rows.tolist() == found.rows.tolist()  # of ties at the cut FAISS takes any
+
+    def test_saved_and_loaded(self, tmp_path):
+        """
+        What an index compares by is a fact of it, and is kept with it.
+        """
+        storage, loaded = Faiss("HNSW4"), Faiss("HNSW4")
+        before = storage.describe()
+        storage.build(l2_augmented(self.points, "passage"))
+        storage.save(tmp_path)
+
+        loaded.load(tmp_path)
+
+        assert [None, "l2", "l2"] == [facts["metric"] for facts in (before, storage.describe(), loaded.describe())]
+        hits = loaded.search(dense([3, 3, 1]), 5)
+        assert [[1, 2, 0, 4, 3]] == hits.rows.tolist()
+        assert [[8.5, 2.5, 0, -1, -8]] == hits.scores.tolist()
+        storage.build(self.points)
+        assert "inner product" == storage.describe()["metric"]
+
+    @pytest.mark.parametrize(
+        ("factory", "vectors"),
+        [
+            ("Flat", l2_augmented(points, "passage")),
+            ("HNSW4", csr_array(l2_augmented(points, "passage"))),
+            ("HNSW4", l2_augmented(points, "query")),
+            ("HNSW4", np.vstack([l2_augmented(points, "passage"), dense([1, 0, -0.49])])),
+            ("HNSW4", np.zeros((5, 3), np.float32)),
+            ("HNSW4", l2_augmented(points, "passage")[:0]),
+        ],
+        ids=["exact", "sparse", "queries", "one row of another form", "zeros", "none"],
+    )
+    def test_what_does_not_stand_for_l2(self, factory, vectors):
+        """
+        Exact search, sparse vectors, one row of another form, nothing but zeros: the inner product, as of any vectors.
+        """
+        storage = Faiss(factory)
+
+        storage.build(vectors)
+
+        assert ("inner product", 3) == (storage.describe()["metric"], storage.index.d)
+
+    @pytest.mark.parametrize("dims", [3, 300, 3000])
+    def test_rounding(self, dims, monkeypatch):
+        """
+        What float32 rounds of |x|^2/2 is no other form, in a later block of rows neither.
+        """
+        monkeypatch.setattr("retrievers.storages.faiss.ROWS", 7)
+        random = np.random.default_rng(dims)
+        vectors = (random.normal(size=(20, dims)) * 10.0 ** random.integers(-3, 4, (20, 1))).astype(np.float32)
+        storage = Faiss("SQfp16")
+
+        storage.build(l2_augmented(vectors, "passage"))
+        assert "l2" == storage.describe()["metric"]
+        changed = l2_augmented(vectors, "passage")
+        changed[-1, -1] *= 1.01
+        storage.build(changed)
+
+        assert "inner product" == storage.describe()["metric"]
+
+    def test_other_queries(self):
+        """
+        A query that does not end as [q, 1] does has no distance that it could be compared by, and is refused.
+        """
+        storage = Faiss("HNSW4")
+        storage.build(l2_augmented(self.points, "passage"))
+
+        with pytest.raises(ValueError, match=r"which stand for L2: expected queries \[q, 1\], found -1.0 in the place"):
+            storage.search(dense([1, 1, 1], [1, 1, -1]), 2)
+        with pytest.raises(ValueError, match=r"holds vectors of 3 dimensions: expected .*, found \(1, 2\)"):
+            storage.search(dense([1, 1]), 2)

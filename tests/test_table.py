@@ -503,6 +503,21 @@ def test_only_what_is_shown_is_explained():
     assert "MB" not in drawn(run_of(measurement()))
 
 
+def test_bold_is_explained_where_it_shows(monkeypatch):
+    """
+    What is bold is explained in a terminal that has bold type, not in text that is piped.
+    """
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run = run_of(measurement(), measurement(retriever="TfIdf() @ CSR()", quality={"nDCG@10": 0.75}))
+    file = io.StringIO()
+    terminal = Console(width=100, file=file, force_terminal=True, color_system="standard", legacy_windows=False)
+
+    table.terminal([run], terminal)
+
+    assert "Bold: best of its column." in file.getvalue()
+    assert "Bold" not in drawn(run)
+
+
 def test_a_narrow_terminal_explains_what_it_shows():
     """
     Columns that a terminal has no room for are named, and not explained.

@@ -17,8 +17,10 @@ from scipy import sparse
 from tiny import registry, run, suite
 
 from bench import corpora, store
+from bench import run as runs
 from bench.cells import make_cells
 from bench.measure import MADE_ELSEWHERE
+from bench.run import Silent
 from retrievers.analysers import default_analyser
 from retrievers.conformance import checks
 from retrievers.contract import Accountable, Aligned, Persistent, spell
@@ -254,11 +256,15 @@ class TestFiles:
         np.savez(folder / "arrays.npz", a=PASSAGES)
         (folder / "folder.npy").mkdir()
 
-        for name in (*contents, "arrays.npz", "folder.npy", "missing.npy", "missing.npz"):
+        np.save(folder / "objects.npy", PASSAGES.astype(object), allow_pickle=True)
+        anew = dict.fromkeys((*contents, "folder.npy", "missing.npy", "missing.npz"), "write it anew")
+        dense = "found: arrays of numpy.savez (a): write dense vectors with numpy.save, to a .npy"
+
+        for name, remedy in (anew | {"arrays.npz": dense, "objects.npy": 'write it with .astype("float32")'}).items():
             said = refusal(passages=name)
 
             assert said.startswith(f"{name}: expected vectors as "), said
-            assert said.endswith("write it anew"), said
+            assert said.endswith(remedy), said
 
     @settings(deadline=None, max_examples=60)
     @given(place=st.integers(0, 2000), value=st.integers(0, 255), kind=st.sampled_from([".npy", ".npz"]))
@@ -516,6 +522,53 @@ class TestRun:
         assert "none.npy: expected a file of vectors" in failed[MISSING]
         assert "bad.npy: expected finite numbers" in failed[BAD]
         assert "with vectors of its own" in failed["Vectors() @ Flat()"]
+
+    def test_a_file_that_changes_during_the_run(self, twins, tmp_path):
+        """
+        Vectors that may have been read after their file had changed are kept by no name: the cell fails and says why,
+        and with the first file again its own numbers are found.
+        """
+        passages, queries = Path("some-p.npy"), Path("some-q.npy")
+        np.save(passages, EYE[[0, 3, 1, 2]])
+        np.save(queries, EYE[[3, 0, 1, 2]])
+        whole = queries.read_bytes()
+
+        class Changing(Silent):
+            def starts(self, *told):
+                np.save(queries, EYE)
+
+        spelled = f'Vectors(passages="{passages}", queries="{queries}")'
+        cells = suite(f"{spelled} @ Flat()")
+        (failed,) = runs.run(cells, [twins], tmp_path / "one", registry(), progress=Changing()).measurements
+        queries.write_bytes(whole)
+        (sound,) = run(cells, tmp_path / "two", twins, registry(), plugins=()).values()
+
+        assert "failed" == failed.status
+        assert failed.reason.startswith(f"{spelled}: expected its files and code to be read as the run found them")
+        assert ("ok", False, 1.0) == (sound.status, sound.reused_matrix, sound.quality["R@1"])
+
+    def test_what_the_vectors_are_is_flagged(self, tmp_path, cache, monkeypatch):
+        """
+        Dense passages of other than unit length, and queries that had a vector of their own which was not taken, are
+        told beside the numbers; of sparse vectors no length is expected.
+        """
+        monkeypatch.chdir(tmp_path)
+        asked = {"q1": "what purrs", "q2": "what purrs", "q3": "what sings"}
+        passage_set = corpora.load(str(write_set(tmp_path / "twice", TWINS, asked, dict.fromkeys(asked, "p1"))))
+        for name, matrix in (("unit", EYE), ("long", EYE * [[1], [1], [2], [1]]), ("asked", EYE[:3])):
+            np.save(f"{name}.npy", matrix.astype(np.float32))
+            sparse.save_npz(f"{name}.npz", sparse.csr_array(matrix.astype(np.float32)))
+        spelled = [
+            f'Vectors(passages="{name}{kind}", queries="asked{kind}") @ Flat()'
+            for name, kind in (("long", ".npy"), ("unit", ".npy"), ("long", ".npz"))
+        ]
+
+        found = run(suite(*spelled, passages="twice"), tmp_path / "run", passage_set, registry(), plugins=())
+
+        other = "queries with the text of an earlier one, whose vector was taken for their own: 1"
+        length = "33.3% of passages are not of unit length: scores are inner products, no cosines"
+        flags = [{other, length} & {*found[spelling].flags} for spelling in spelled]
+        assert [{other, length}, {other}, {other}] == flags
 
     def test_the_matrix_is_known_by_the_rows(self, twins, tmp_path):
         """

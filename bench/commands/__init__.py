@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it: `sparring --help` reads eve
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,7 @@ def registry_with(plugins: list[Path] | None) -> Registry:
     from retrievers.registry import installed
 
     registry = installed()
-    for path in plugins or []:
-        registry.add_file(path)
+    with contextlib.redirect_stdout(sys.stderr):  # what a plug-in prints is none of the answer
+        for path in plugins or []:
+            registry.add_file(path)
     return registry

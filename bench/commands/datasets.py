@@ -8,7 +8,7 @@ from bench.commands import Json, echo_json
 
 
 def datasets(as_json: Json = False) -> None:
-    """List the passage sets that have a card, and whether their files are at hand."""
+    """List passage sets, and whether their files are at hand."""
     from rich.console import Console
 
     from bench import cards

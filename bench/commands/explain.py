@@ -15,7 +15,11 @@ def explain(
     cell: Annotated[str, typer.Argument(help="A retriever as the table spells it, or 'SET: RETRIEVER'.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Tell how the numbers of a cell came about: the command that makes it again, hashes, samples, flags."""
+    """
+    Tell how the numbers of a cell came about.
+
+    The command that makes it again, conditions, hashes, samples and flags.
+    """
     from bench import explain as explaining
     from bench.report.explanation import print_explanation
 

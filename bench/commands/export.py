@@ -18,7 +18,11 @@ def export(
         typer.Option("--format", help="Of a run: trec (as a rule) or json. Of a passage set: beir."),
     ] = None,
 ) -> None:
-    """Write a run's hits and qrels, or a passage set, for other tools to score or to search."""
+    """
+    Write a run, or a passage set, for other tools.
+
+    A run's hits and qrels are theirs to score; a passage set, as a BEIR folder, to search.
+    """
     from bench import corpora
     from bench.corpora import Columns
     from bench.errors import InputError
@@ -43,6 +47,10 @@ def export(
             printable(f"{passage_set.name}: licence {passage_set.licence}; who passes it on, keeps to it"), err=True
         )
     else:
-        written = export_run(read_run(path), output, "json" if form == "json" else "trec")
+        run = read_run(path)
+        written = export_run(run, output, "json" if form == "json" else "trec")
+        for m in run.measurements:
+            if m.status != "ok":
+                typer.echo(printable(f"not exported: {m.passage_set}: {m.retriever} ({m.status})"), err=True)
     for file in written:
         typer.echo(printable(str(file)))

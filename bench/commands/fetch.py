@@ -20,7 +20,11 @@ def fetch(
         Path | None, typer.Option("--to", metavar="FOLDER", help="A folder to fill, complete in itself, not the cache.")
     ] = None,
 ) -> None:
-    """Bring the files of passage sets to hand, verified by the hashes of their cards; goes on from where it stopped."""
+    """
+    Bring the files of passage sets to hand, verified.
+
+    Each has the hash of its card, or is not kept. What was stopped goes on when the same command is given again.
+    """
     from rich.console import Console
 
     from bench.fetch import fetch as fetch_files

@@ -24,12 +24,17 @@ def import_(
         list[str] | None, typer.Option("--name", help="What to call the retriever: one for each file, in their order.")
     ] = None,
     measure: Annotated[
-        list[str] | None, typer.Option("--measure", help="A measure, nDCG@10; repeatable. Else the usual five.")
+        list[str] | None,
+        typer.Option("--measure", help="A measure, nDCG@10; repeatable. Else the run's of --passages, or the usual."),
     ] = None,
     qrels: Annotated[Path | None, typer.Option(help="Of a BEIR folder: the file of judgments.")] = None,
     language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
 ) -> None:
-    """Score runs made elsewhere and keep them as a run folder, to stand beside ours in every table."""
+    """
+    Score runs made elsewhere, to stand beside ours.
+
+    They are kept as a run folder like any other, for every table.
+    """
     from bench import corpora, imports, store
     from bench.errors import InputError
     from bench.report import table as tables
@@ -42,13 +47,16 @@ def import_(
     if (Path(passages) / store.RUN).is_file():
         if given:
             raise InputError(f"--{', --'.join(given)}: expected only with a set's files, found the run {passages}")
-        passage_set, size = imports.kept_set(store.read(Path(passages)))
+        searched = store.read(Path(passages))
+        passage_set, size = imports.kept_set(searched)
+        usual = imports.kept_measures(searched)
     else:
         passage_set = corpora.load(passages, columns=corpora.Columns(**given) if given else None)
         size = corpora.text_bytes(passage_set)
+        usual = imports.MEASURES
     names: list[str | None] = [*name] if name else [None] * len(files)
     runs = [imports.read(path, called) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
-    imports.import_runs(runs, passage_set, size, output, measures=measure or imports.MEASURES, command=command)
+    imports.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
     tables.terminal([store.read(output)], standard_output())
     typer.echo(f"records in {printable(str(output))}", err=True)

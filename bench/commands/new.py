@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bench.new import Kind, create, package_of
+from bench import new as package
+from bench.new import Kind
 
 
 def new(
@@ -18,11 +19,18 @@ def new(
         Path | None, typer.Option("-o", "--output", help="The folder to make; default: sparring-<name> here.")
     ] = None,
 ) -> None:
-    """Make a package for an adapter of one's own: it works, is typed and tested, and is there to be changed."""
+    """
+    Make a package for an adapter of one's own.
+
+    It works, is typed and tested, and is there to be changed.
+    """
     from retrievers.registry import installed
 
-    folder = output or Path(package_of(name))
-    create(kind, name, folder, installed())
+    folder = output or Path(package.package_of(name))
+    package.create(kind, name, folder, installed())
     typer.echo(f"cd {shlex.quote(str(folder))} && pip install -e '.[test]'")
     typer.echo(f"pytest && sparring check '{name}()'")
     typer.echo("sparring run suite.toml")
+    source = package.origin()
+    if source is not None:
+        typer.echo(f"# where sparring is not installed yet, first: pip install {shlex.quote(source)}")

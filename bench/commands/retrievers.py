@@ -6,7 +6,11 @@ from bench.commands import Json, Plugin, echo_json, registry_with
 
 
 def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
-    """List the encoders, storages, retrievers and analysers that can be spelled, with their options."""
+    """
+    List all adapters that can be spelled, with their options.
+
+    Encoders, storages, retrievers and analysers.
+    """
     from rich.console import Console
 
     from bench.report.lists import adapters, print_adapters

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,10 @@ from bench.commands import CELL_FAILED, INTERRUPTED, OK, Plugin, registry_with, 
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
+    from bench.passage_set import PassageSet
     from bench.suite import Suite
+
+OF_SUITE = "or the suite's"
 
 
 def run(
@@ -32,38 +36,67 @@ def run(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The run folder; the same suite resumes.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The run folder; the same suite resumes.",
+            show_default="results/ and date, time and suite",
+        ),
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' text.")] = None,
-    title: Annotated[str | None, typer.Option(help="Of a table: the column of the passages' titles.")] = None,
-    identifier: Annotated[str | None, typer.Option("--id", help="Of a table: the column of the passages' ids.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Of a table: the column of the passages' text.", show_default="text")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Of a table: the column of the passages' titles.", show_default="none")
+    ] = None,
+    identifier: Annotated[
+        str | None,
+        typer.Option("--id", help="Of a table: the column of the passages' ids.", show_default="row numbers from 1"),
+    ] = None,
     queries: Annotated[
         list[str] | None,
         typer.Option(
-            "--queries", help="Of a table: the file of queries. A number: how many queries are timed at most."
+            "--queries",
+            help="Of a table: the file of queries. A number: how many queries are timed at most.",
+            show_default=f"500 are timed, {OF_SUITE}",
         ),
     ] = None,
     query_text: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")] = None,
     query_id: Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of asking and serving.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of samples and order.")] = None,
-    mode: Annotated[list[str] | None, typer.Option(help="single, batch, joint; repeatable.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.001, help="Limit of time of one stage.")] = None,
-    memory: Annotated[str | None, typer.Option(help='Limit of memory of one stage, "8GB".')] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of one's own passages (ISO 639-1).", show_default="en")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"3, {OF_SUITE}")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of asking and serving.", show_default=f"1, {OF_SUITE}")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(help="single, batch, joint; repeatable.", show_default=f"single and batch, {OF_SUITE}"),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"600, {OF_SUITE}"),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")
+    ] = None,
     plugin: Plugin = None,
 ) -> None:
-    """Run a suite, or retrievers on passage sets, and print the table."""
+    """Run a suite, or retrievers on passage sets; print the table."""
     from rich.console import Console
 
     from bench import cache, corpora, store, suite
+    from bench.record import UNTRIED
     from bench.report import table as tables
     from bench.report.agreement import disagreements
     from bench.report.plain import printable
     from bench.report.progress import shown
-    from retrievers.analysers import unstemmed
 
     numbers, file = _numbers(queries or [])
     changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
@@ -80,13 +113,8 @@ def run(
     with shown(Console(stderr=True)) as progress:
         from bench.run import run as run_suite
 
-        for passage_set in sets:
-            if passage_set.unknown_judgments:
-                said = "judgments that name a passage or query that is not there"
-                progress.says(f"{passage_set.name}: {said}: {passage_set.unknown_judgments:,}")
-            if passage_set.vectors is None and unstemmed(passage_set.language):
-                said = f"no stemmer for {passage_set.language!r}: words are not stemmed"
-                progress.says(f"{passage_set.name}: {said}")
+        for doubt in _doubts(chosen.passages, sets):
+            progress.says(doubt)
         try:
             outcome = run_suite(
                 chosen,
@@ -112,7 +140,31 @@ def run(
     if outcome.foretold_seconds is not None:
         after = outcome.wall_seconds - outcome.rehearsed_seconds
         typer.echo(f"foretold {outcome.foretold_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
+    if outcome.failed:
+        first = next(m for m in outcome.measurements if m.status not in ("ok", *UNTRIED))
+        cell = f"{first.passage_set}: {first.retriever}" if len(sets) > 1 else first.retriever
+        typer.echo(f"why it failed: sparring explain {printable(shlex.join([str(folder), cell]))}", err=True)
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
+
+
+def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
+    """What a reader should know of passage sets before their numbers, a line each; names: as they were asked for."""
+    from bench import corpora
+    from bench.letters import unsuited
+    from retrievers.analysers import unstemmed
+
+    for name, found in zip(names, sets, strict=True):
+        if found.unknown_judgments:
+            said = "judgments that name a passage or query that is not there"
+            yield f"{found.name}: {said}: {found.unknown_judgments:,}"
+        if found.vectors is not None:
+            continue
+        if unstemmed(found.language):
+            yield f"{found.name}: no stemmer for {found.language!r}: words are not stemmed"
+        letters = None if corpora.has_card(name) else unsuited(found.passages, found.language)
+        if letters is not None:
+            said = f"most letters are {letters}, and the language is {found.language!r}"
+            yield f"{found.name}: {said}: name it with --language"
 
 
 def _suite(what: list[str], passages: list[str]) -> Suite:

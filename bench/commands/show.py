@@ -18,7 +18,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     plugin: Plugin = None,
 ) -> None:
-    """Show one query: what is relevant, what each retriever found, and the words that matched, with their weights."""
+    """
+    Show one query: what each retriever found, and why.
+
+    What is relevant is marked; below a hit of a sparse retriever stand the words that matched, with their weights.
+    """
     from bench import show as showing
     from bench.report.query import print_query
 

@@ -10,6 +10,8 @@ from bench.errors import InputError
 from bench.formats import Collection, Passage, Query, qrels, unique
 from bench.formats.files import Content, json_lines
 
+FILES = ("corpus.jsonl", "queries.jsonl")
+
 
 class _PassageLine(msgspec.Struct):
     id: str | int = msgspec.field(name="_id")
@@ -48,6 +50,16 @@ def read(passages: Content, queries: Content, judgments: Content | None) -> Coll
         None if judgments is None else qrels.read(judgments),
         answers=answers or None,
     )
+
+
+def check_folder(folder: Path) -> None:
+    """InputError for a folder that lacks passages or queries."""
+    lacking = [name for name in FILES if not any((folder / f"{name}{end}").is_file() for end in ("", ".gz"))]
+    if lacking:
+        raise InputError(
+            f"{folder}: expected a BEIR folder with {' and '.join(FILES)} (.gz may follow), found a folder without "
+            f"{' and '.join(lacking)}: name such a folder, or one file (a table, a SQuAD-style .json, an .hdf5)"
+        )
 
 
 def qrels_file(folder: Path, split: str = "test") -> Path | None:

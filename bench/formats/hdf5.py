@@ -90,7 +90,9 @@ def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32
     """
     The vectors of one side, such that their inner product orders as the file's distance does, (n, dims) float32.
 
-    "angular": unit vectors; "euclidean": one more dimension (`retrievers.encoders.biencoder.l2_augmented`).
+    "angular": unit vectors; "euclidean": the mean of `train` is subtracted from both sides, which leaves distances as
+    they are, and one more dimension added (`retrievers.encoders.biencoder.l2_augmented`). Far from the origin float32
+    could not tell their inner products apart.
     """
     import numpy as np
 
@@ -99,11 +101,23 @@ def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32
     with _opened(path) as file:
         found, kind = _matrix(path, file, "train" if role == "passage" else "test"), similarity(path, file)
         n, dims = found.shape
+        origin = _mean(_matrix(path, file, "train")) if kind == "l2" else np.zeros(dims)
         made = np.empty((n, dims + (kind == "l2")), np.float32)
         for start in range(0, n, BLOCK):  # so that no other copy is ever held whole
             block = slice(start, start + BLOCK)
-            made[block] = shaped(found[block].astype(np.float32), role, kind, None)
+            made[block] = shaped((found[block] - origin).astype(np.float32), role, kind, None)
     return made
+
+
+def _mean(matrix: Any) -> NDArray[np.float64]:  # Any: an h5py dataset
+    """Of all rows, (dims,)."""
+    import numpy as np
+
+    n, dims = map(int, matrix.shape)
+    total = np.zeros(dims)
+    for start in range(0, n, BLOCK):
+        total += matrix[start : start + BLOCK].sum(axis=0, dtype=np.float64)
+    return total / n
 
 
 def similarity(path: Path, file: File) -> Similarity:

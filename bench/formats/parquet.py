@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.errors import InputError
 from bench.formats.files import Content
@@ -13,12 +13,21 @@ SUFFIX = ".parquet"
 BATCH = 4096  # rows that are Python objects at one time
 
 
+class Unread(NamedTuple):
+    """Stands for a cell of a column that is not read."""
+
+    type: str
+
+    def __repr__(self) -> str:
+        return f"a column of {self.type}"
+
+
 def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[str, object]]]:
     """
     Every row with its place, `path: row number`, from 1.
 
     A row has every column of the file as a key, so that a message can name them; its cell is a string, an integer or
-    None in a column of `wanted`. One of another type is not read, and its cell is that type, which is no text.
+    None in a column of `wanted`. One of another type is not read, and its cell is `Unread`, which is no text.
 
     Raises InputError without pyarrow, for a damaged file and for two columns of one name.
     """
@@ -34,11 +43,12 @@ def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[
         file = ParquetFile(pyarrow.BufferReader(content.data), pre_buffer=False, page_checksum_verification=True)
         names = _names(content, file.schema_arrow)
         readable = [name for name, kind in names.items() if name in wanted and _is_plain(kind)]
+        unread: dict[str, object] = {name: Unread(str(kind)) for name, kind in names.items()}
         for batch in file.iter_batches(BATCH, columns=readable, use_threads=False):
             columns = {name: batch.column(name).to_pylist() for name in readable}
             for row in range(batch.num_rows):
                 number += 1
-                yield f"{content.path}: row {number}", names | {name: cells[row] for name, cells in columns.items()}
+                yield f"{content.path}: row {number}", unread | {name: cells[row] for name, cells in columns.items()}
     except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is not UTF-8
         raise InputError(
             f"{content.path}: expected a whole Parquet file, found a damaged one, or no Parquet, after {number} rows "

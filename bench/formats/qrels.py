@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from bench.errors import InputError
-from bench.formats import Judgment, parquet
+from bench.formats import Judgment, parquet, run_json
 from bench.formats.files import Content, kind, lines
 from bench.quality import HIGHEST_GRADE
 
 HEADERS = {"query-id", "query_id", "qid", "query"}
 COLUMNS = (("query-id", "query_id", "qid"), ("corpus-id", "corpus_id", "docid"), ("score", "relevance", "grade"))
+SHAPE = "a line of qrels is query id, passage id and grade, separated by tabs (by commas in a .csv)"
 INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -21,13 +22,14 @@ def read(content: Content) -> list[Judgment]:
 
     A line is `query passage grade` (BEIR, with or without its header) or `query 0 passage grade` (TREC), separated by
     tabs where there is one, else by white space; by commas in a .csv. A .parquet has BEIR's columns `query-id`,
-    `corpus-id` and `score`, or one of their other names in COLUMNS.
+    `corpus-id` and `score`, or one of their other names in COLUMNS. A .json is {query id: {passage id: grade}}.
 
     Raises InputError for a line of another shape, for a grade that is no integer or higher than can be measured, for
     one pair with two grades, and where there is no judgment.
     """
     grades: dict[tuple[str, str], int] = {}
-    for place, fields in _columns(content) if kind(content.path) == parquet.SUFFIX else _separated(content):
+    readers = {parquet.SUFFIX: _columns, ".json": _dictionary}
+    for place, fields in readers.get(kind(content.path), _separated)(content):
         judgment = _judgment(fields, place)
         pair = judgment.query, judgment.passage
         if grades.setdefault(pair, judgment.grade) != judgment.grade:
@@ -67,14 +69,21 @@ def _columns(content: Content) -> Iterator[tuple[str, list[str]]]:
         yield place, [str(value).strip() for value in values]
 
 
+def _dictionary(content: Content) -> Iterator[tuple[str, list[str]]]:
+    """Query, passage and grade of every pair of a dictionary, as ranx and pytrec_eval have it."""
+    for query, grades in run_json.parse(content).items():
+        for passage, grade in grades.items():
+            yield f"{content.path}: query {query!r}", [query, passage, f"{grade:.9g}"]  # 1.5 is refused as any line's
+
+
 def _judgment(fields: list[str], place: str) -> Judgment:
     if len(fields) == 4:
         del fields[1]  # TREC's iteration, which no one uses
     if len(fields) != 3 or not all(fields):
-        raise InputError(f"{place}: expected query id, passage id and grade, found {fields}: separate them by tabs")
+        raise InputError(f"{place}: expected query id, passage id and grade, found {fields}: {SHAPE}")
     query, passage, grade = fields
     if not INTEGER.fullmatch(grade):
-        raise InputError(f"{place}: expected a grade that is an integer, found {grade!r}")
+        raise InputError(f"{place}: expected a grade that is an integer, found {grade!r}: {SHAPE}")
     if int(grade) > HIGHEST_GRADE:
         raise InputError(f"{place}: expected a grade of at most {HIGHEST_GRADE}, found {grade}: use a shorter scale")
     return Judgment(query, passage, int(grade))

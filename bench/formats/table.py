@@ -162,6 +162,7 @@ def _cell(row: Row, column: str, field: str = "", *, words: bool = False) -> str
     """
     One cell as text: a string, or with `words` unset (ids, titles, labels) also an integer.
 
+    With `words` (the text of a passage or a query) null is an empty text, as an empty cell of a CSV is.
     field: of `Columns`, that names the column; needed where the column may not be there.
     """
     if column not in row.cells:
@@ -171,4 +172,6 @@ def _cell(row: Row, column: str, field: str = "", *, words: bool = False) -> str
         return value
     if isinstance(value, int) and not isinstance(value, bool) and not words:
         return str(value)
+    if value is None and words:
+        return ""
     raise InputError(f"{row.place}: expected text in the column {column!r}, found {reprlib.repr(value)}")

@@ -32,11 +32,14 @@ def disagreements(run: Run, passage_sets: Sequence[PassageSet], console: Console
             continue
         hits = [read_hits(run.folder, cell.cell) for cell in cells]
         least = least_agreed(hits)
+        same = all(bool((quality.overlap(*pair, K) == 1).all()) for pair in combinations(hits, 2))
         said = (
             f"queries most disagreed on (share of the shorter top {K} that the other has too, mean of all pairs; "
             f"first hits of {', '.join(cell.retriever for cell in cells)})"
             if least
-            else f"all agree on every top {K}"
+            else f"all find the same passages in every top {K}"
+            if same
+            else f"no top {K} goes against another: where one is shorter, the other has all of it"
         )
         console.print(Text(f"\n{printable(passage_set.name)}: {printable(said)}"), soft_wrap=True)
         for query, share in least:

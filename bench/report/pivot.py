@@ -25,7 +25,6 @@ class Pivot(NamedTuple):
 class _Line(NamedTuple):
     """What the cells of one line share."""
 
-    run: str
     passage_set: str
     sha256: str
     language: str
@@ -33,22 +32,22 @@ class _Line(NamedTuple):
     rest: str  # the part that does not stand across: the storage of an encoder, the encoder of a storage
 
 
+_Lines: TypeAlias = dict[tuple[str, _Line], dict[str, Measurement]]  # names of runs, and what they share -> by head
+
+
 def pivoted(runs: Sequence[Run], pivot: Pivot) -> Grid:
     """
     The table: one line a passage set, the best of each line marked.
 
-    Where the cells of a set differ in the part that does not stand across, each has its line. An engine stands across
-    by its own name. InputError for a measure that the runs do not have.
+    Where the cells of a set differ in the part that does not stand across, each has its line; runs have one of their
+    own where they have the same cell, or their times are not to be compared. An engine stands across by its own name.
+    InputError for a measure that the runs do not have.
     """
     found = [(name, m) for name, run in zip(flat.names(runs), runs, strict=True) for m in run.measurements]
     field = _field(runs, pivot.measure)
-    lines: dict[_Line, dict[str, Measurement]] = {}
-    for name, m in found:
-        across, rest = _parts(m, pivot.axis)
-        key = _Line(name, m.passage_set, m.passage_set_sha256, m.language, m.n_queries, rest)
-        lines.setdefault(key, {})[across] = m
+    lines = _lines(found, pivot.axis, apart=field.time and bool(flat.hardware(runs)))
     heads = list(dict.fromkeys(_parts(m, pivot.axis)[0] for _, m in found))
-    rests = list(dict.fromkeys(line.rest for line in lines if line.rest))
+    rests = list(dict.fromkeys(line.rest for _, line in lines if line.rest))
     ceilings = any((m.ceilings or {}).get(field.key) is not None for _, m in found)
     columns = [
         *([Column("run", right=False)] if len(runs) > 1 else []),
@@ -60,10 +59,10 @@ def pivoted(runs: Sequence[Run], pivot: Pivot) -> Grid:
         *(Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)),
     ]
     body = []
-    for line, cells in lines.items():
+    for (name, line), cells in lines.items():
         named = [Cell(line.passage_set), Cell(line.language), Cell(f"{line.n_queries:,}")]
         if len(runs) > 1:
-            named.insert(0, Cell(line.run))
+            named.insert(0, Cell(name))
         if len(rests) > 1:
             named.append(Cell(line.rest))
         if ceilings:
@@ -71,7 +70,33 @@ def pivoted(runs: Sequence[Run], pivot: Pivot) -> Grid:
             named.append(Cell(share(known[0]) if known else MISSING))
         body.append((*named, *_values([cells.get(head) for head in heads], field)))
     storage = f", {rests[0]}" if len(rests) == 1 else ""
-    return Grid(f"{field.key} by {pivot.axis}{storage}", tuple(columns), tuple(body), goes_on=True, best_of="line")
+    title = f"{field.key} by {pivot.axis}{storage}"
+    notes = tuple(_unjudged(found)) if field.key in flat.measures(runs) else ()
+    return Grid(title, tuple(columns), tuple(body), notes, goes_on=True, best_of="line")
+
+
+def _lines(found: Sequence[tuple[str, Measurement]], axis: Axis, *, apart: bool) -> _Lines:
+    """The lines by their runs. apart: no line has cells of two runs."""
+    groups: dict[_Line, dict[str, dict[str, Measurement]]] = {}  # -> run -> what stands across
+    for name, m in found:
+        across, rest = _parts(m, axis)
+        line = _Line(m.passage_set, m.passage_set_sha256, m.language, m.n_queries, rest)
+        groups.setdefault(line, {}).setdefault(name, {})[across] = m
+    lines: _Lines = {}
+    for line, by_run in groups.items():
+        together = {across: m for cells in by_run.values() for across, m in cells.items()}
+        if apart or len(together) < sum(map(len, by_run.values())):
+            lines |= {(name, line): cells for name, cells in by_run.items()}
+        else:
+            lines[", ".join(by_run), line] = together
+    return lines
+
+
+def _unjudged(found: Sequence[tuple[str, Measurement]]) -> list[str]:
+    """Why a line of quality has no number: a note for each set that nobody has judged."""
+    judged = {m.passage_set_sha256: m.n_judged is not None for _, m in found if m.status == "ok"}
+    names = {m.passage_set: None for _, m in found if judged.get(m.passage_set_sha256) is False}
+    return [f"{name}: no judgments, so no quality" for name in names]
 
 
 def _parts(m: Measurement, axis: Axis) -> tuple[str, str]:

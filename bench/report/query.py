@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from bench.report.plain import printable
-from bench.show import Found, Hit, Shown
+from bench.show import Found, Hit, Match, Shown
 
-EXCERPT = 100  # characters of a passage
-MATCHES = 8  # words of a hit
+MATCHES = 8  # words of a hit, at most
+INDENT = " " * 8  # of the words below a hit
 
 
 def print_query(shown: Shown, console: Console) -> None:
-    """The query, its relevant passages, and what each retriever put first; a star marks a relevant one."""
+    """
+    The query, its relevant passages, and what each retriever put first; a star marks a relevant one.
+
+    A passage is one line, as wide as the console, and so are the words that matched.
+    """
     label = f" ({shown.label})" if shown.label else ""
     console.print(Text(printable(f"{shown.passage_set}: {shown.query}{label}"), "bold"), soft_wrap=True)
     if shown.text:
@@ -24,29 +30,49 @@ def print_query(shown: Shown, console: Console) -> None:
         console.print(Text("\nrelevant", "bold"))
     for passage, (grade, text) in shown.gold.items():
         graded = f" (grade {grade})" if grade != 1 else ""
-        console.print(Text(f"* {printable(passage)}{graded}  {_excerpt(text)}"), soft_wrap=True)
+        _print_passage(f"* {passage}{graded}  ", text, console)
     for found in shown.found:
         console.print(Text(f"\n{printable(found.retriever)}", "bold"), soft_wrap=True)
-        if not found.hits:
-            console.print(Text("  found nothing"))
-        for hit in found.hits:
-            _print_hit(hit, console)
-        if missed := _missed(found):
-            console.print(Text(f"  {missed}", "dim"), soft_wrap=True)
-        if found.said:
-            console.print(Text(f"  {printable(found.said)}", "yellow"), soft_wrap=True)
+        _print_found(found, console)
+
+
+def _print_found(found: Found, console: Console) -> None:
+    if found.status != "ok":
+        console.print(Text(printable(f"  {found.status}: {found.said}"), "red"), soft_wrap=True)
+        return
+    if not found.hits:
+        console.print(Text("  found nothing"))
+    for hit in found.hits:
+        _print_hit(hit, console)
+    if missed := _missed(found):
+        console.print(Text(f"  {missed}", "dim"), soft_wrap=True)
+    if found.said:
+        console.print(Text(f"  {printable(found.said)}", "yellow"), soft_wrap=True)
 
 
 def _print_hit(hit: Hit, console: Console) -> None:
     star = "*" if hit.grade is not None and hit.grade > 0 else " "
-    line = Text(f"{star} {hit.rank:>2}  {printable(hit.passage)}  {hit.score:.4g}  ")
-    line.append(_excerpt(hit.text), "dim")
-    console.print(line, soft_wrap=True)
-    if hit.matches is not None:
-        named = [f"{printable(match.term)} {match.score:.3g}" for match in hit.matches[:MATCHES]]
-        more = len(hit.matches) - MATCHES
-        named += [f"and {more} more"] if more > 0 else []
-        console.print(Text(f"        {' + '.join(named)}", "cyan"), soft_wrap=True)
+    _print_passage(f"{star} {hit.rank:>2}  {hit.passage}  {hit.score:.4g}  ", hit.text, console, "dim")
+    if hit.matches:
+        console.print(Text(INDENT + _words(hit.matches, console.width - len(INDENT)), "cyan"), soft_wrap=True)
+
+
+def _print_passage(named: str, text: str, console: Console, style: str = "") -> None:
+    """What names a passage, whole, and as much of its text as there is room for."""
+    line, excerpt = Text(printable(named)), Text(printable(text), style)
+    excerpt.truncate(max(0, console.width - line.cell_len), overflow="ellipsis")
+    console.print(line.append_text(excerpt), soft_wrap=True)
+
+
+def _words(matches: Sequence[Match], room: int) -> str:
+    """As many of the heaviest words as there is room for, one at least, and how many more there are."""
+    named = [f"{printable(match.term)} {match.score:.3g}" for match in matches]
+    for shown in range(min(len(named), MATCHES), 0, -1):
+        more = len(named) - shown
+        line = " + ".join([*named[:shown], *([f"and {more} more"] if more else [])])
+        if Text(line).cell_len <= room:
+            break
+    return line
 
 
 def _missed(found: Found) -> str:
@@ -55,8 +81,3 @@ def _missed(found: Found) -> str:
     return ", ".join(
         f"* {printable(name)} {'not found' if rank is None else f'at {rank}'}" for name, rank in below.items()
     )
-
-
-def _excerpt(text: str) -> str:
-    plain = printable(text)
-    return plain if len(plain) <= EXCERPT else plain[: EXCERPT - 3] + "..."

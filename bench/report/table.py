@@ -39,8 +39,8 @@ def _made(runs: Sequence[Run], by_label: bool, pivot: Pivot | None) -> list[Grid
 # Under the tables
 
 
-def _legend(shown: Sequence[Grid]) -> str:
-    """What the columns and marks of these tables mean; empty where they have none to explain."""
+def _legend(shown: Sequence[Grid], *, bold: bool) -> str:
+    """What the columns and marks of these tables mean; empty where they have none to explain. bold: bold type shows."""
     heads = {column.head for grid in shown for column in grid.columns}
     cells = [cell for grid in shown for line in grid.lines for cell in line]
     times = [name for name in ("p50", "p95") if f"{name} ms" in heads]
@@ -51,15 +51,15 @@ def _legend(shown: Sequence[Grid]) -> str:
     said = [f"{', '.join(times)}: service time of one query, text to ids."] if times else []
     said += [f"MB = 10^6 bytes; {', '.join(sizes)}."] if sizes else []
     marked = dict.fromkeys(grid.best_of for grid in shown for line in grid.lines for cell in line if cell.style == BEST)
-    said += [f"Bold: best of its {' or '.join(marked)}."] if marked else []
+    said += [f"Bold: best of its {' or '.join(marked)}."] if marked and bold else []
     said += ["-: not measured."] if any(cell.text == MISSING for cell in cells) else []
     said += [UNRESOLVED] if any(cell.text == "<1" for cell in cells) else []
     return " ".join(said)
 
 
-def _closing(runs: Sequence[Run], shown: Sequence[Grid], *, by_label: bool) -> Iterator[str]:
+def _closing(runs: Sequence[Run], shown: Sequence[Grid], *, by_label: bool, bold: bool) -> Iterator[str]:
     """The lines under all tables; shown: the tables with the columns that there was room for."""
-    if not by_label and (explained := _legend(shown)):
+    if not by_label and (explained := _legend(shown, bold=bold)):
         yield explained
     for name, run in zip(flat.names(runs), runs, strict=True):
         yield (f"{name}: " if len(runs) > 1 else "") + flat.conditions(run)
@@ -85,7 +85,7 @@ def terminal(runs: Sequence[Run], console: Console, *, by_label: bool = False, p
         for note in grid.notes:
             console.print(Text(printable(note), "dim"))
         console.print()
-    for line in _closing(runs, shown, by_label=by_label):
+    for line in _closing(runs, shown, by_label=by_label, bold=console.color_system is not None):
         console.print(Text(printable(line), "dim"))
 
 
@@ -180,7 +180,7 @@ def markdown(runs: Sequence[Run], *, by_label: bool = False, pivot: Pivot | None
             blocks.append("\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body)))
         if grid.notes:
             blocks.append("\n".join(f"- {_escaped(note)}" for note in grid.notes))
-    blocks += [_escaped(line) for line in _closing(runs, drawn, by_label=by_label)]
+    blocks += [_escaped(line) for line in _closing(runs, drawn, by_label=by_label, bold=True)]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -39,7 +39,9 @@ def l2_augmented(vectors: NDArray[np.float32], role: Role) -> NDArray[np.float32
     """
     One more column, (n, dims + 1): passages [x, -|x|²/2], queries [q, 1].
 
-    The inner product is q·x - |x|²/2 = (|q|² - |q - x|²) / 2: for one query, the order of falling distance.
+    The inner product is q·x - |x|²/2 = (|q|² - |q - x|²) / 2: for one query, the order of falling distance. float32
+    tells the distances apart where the origin is no farther than some tens of times the vectors' spread, as it is of
+    what models give; other vectors are to be moved there first, both sides alike.
     """
     last = -np.square(vectors).sum(axis=1) / 2 if role == "passage" else np.ones(len(vectors))
     return np.column_stack([vectors, last.astype(np.float32)])

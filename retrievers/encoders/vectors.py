@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,7 +211,8 @@ def opened(path: Path) -> tuple[Matrix, str]:
         raise
     except Exception as error:  # numpy, scipy and zipfile have each their own for what is damaged
         said = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ValueError(f"{path}: expected vectors as {written} writes them, found: {said}: write it anew") from error
+        remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in str(said)), "write it anew")
+        raise ValueError(f"{path}: expected vectors as {written} writes them, found: {said}: {remedy}") from error
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         raise ValueError(f"{path}: expected vectors of shape (n, dims), found {matrix.shape}: one row a text")
     if dtype.kind != "f" or dtype.itemsize > WIDEST:
@@ -226,6 +228,10 @@ def _mapped(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: whatever is in 
 
 def _sparse(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: the same
     with path.open("rb") as file:  # load_npz leaves a damaged file open
+        names = [name.removesuffix(".npy") for name in ZipFile(file).namelist()]
+        if "format" not in names:
+            raise ValueError(f"arrays of numpy.savez ({', '.join(names)})")
+        file.seek(0)
         matrix = csr_array(load_npz(file))
     dtype = matrix.dtype
     matrix.check_format(full_check=True)  # a place outside the matrix would be read from other memory
@@ -236,6 +242,11 @@ def _sparse(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: the same
     return matrix, dtype
 
 
+# What a message has in it -> what to do; "write it anew" for any other.
+_REMEDIES = {
+    "Python objects": 'write it with .astype("float32")',
+    "numpy.savez": "write dense vectors with numpy.save, to a .npy",
+}
 _KINDS = {".npy": (_mapped, "numpy.save"), ".npz": (_sparse, "scipy.sparse.save_npz")}
 
 

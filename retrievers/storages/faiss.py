@@ -1,4 +1,4 @@
-"""FAISS (Douze et al. 2024, "The Faiss library"): any of its indexes that compares by inner product."""
+"""FAISS (Douze et al. 2024, "The Faiss library"): any of its indexes that compares by inner product or distance."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.contract import Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
 from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
 
 INDEX_FILE = "index.faiss"
 KNOBS = ("efConstruction", "efSearch", "nprobe")  # options that FAISS's ParameterSpace sets by the same names
 LINK_BYTES = 4  # of one edge of a graph
+ROWS = 1024  # looked at in one go for the form of L2
+NEAR = 1e-5  # relative: a last column so near to -|x|²/2 orders as the distance does
+
+Metric = Literal["inner product", "l2"]
 
 
 @dataclass(repr=False)
@@ -32,6 +36,10 @@ class Faiss(Spelled):
     does not know for inner product, raise ValueError at `build`; too few vectors to train on raise Unsupported.
 
     Only "Flat" alone is exact: FAISS cuts ties where it likes, so as many as tie are fetched, and cut by position.
+    Passages [x, -|x|²/2] stand for L2: their inner product with [q, 1] orders by distance to q. That is no likeness of
+    two passages, by which a graph, lists and codes are made. So where every passage has that form, all factories but
+    "Flat" index x by L2, and give the scores back as inner products: q·x - |x|²/2 = (|q|² - |q - x|²) / 2.
+
     Training uses the vectors themselves and FAISS's own fixed seeds. A graph is built by one thread: with more, FAISS
     adds vectors in no fixed order, and their links may differ from build to build.
     """
@@ -43,6 +51,7 @@ class Faiss(Spelled):
     search_options: ClassVar[tuple[str, ...]] = ("efSearch", "nprobe")
     index: Any = field(init=False, default=None, compare=False)  # Any: FAISS has no types
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
+    l2: bool = field(init=False, default=False, compare=False)  # whether the index has [x, -|x|²/2] as x, by distance
 
     def __post_init__(self) -> None:
         for name in KNOBS:
@@ -63,19 +72,24 @@ class Faiss(Spelled):
         index.search(toy, 1)
 
     def build(self, vectors: Vectors) -> None:
-        index = self._new(vectors.shape[1])
+        sparse = isinstance(vectors, csr_array)
+        l2 = not self.exact and not sparse and _stands_for_l2(vectors)
+        if l2:
+            vectors = np.ascontiguousarray(vectors[:, :-1])
+        index = self._new(vectors.shape[1], "l2" if l2 else "inner product")
         with _one_thread("HNSW" in self.factory or "NSG" in self.factory):
             self._fill(index, vectors)
-        self.index, self.sparse = index, isinstance(vectors, csr_array)
+        self.index, self.sparse, self.l2 = index, sparse, l2
 
-    def _new(self, dims: int) -> Any:  # Any: see index
+    def _new(self, dims: int, metric: Metric) -> Any:  # Any: see index
         """An empty index with this adapter's options."""
         faiss = _faiss()
         try:
-            index = faiss.index_factory(dims, self.factory, faiss.METRIC_INNER_PRODUCT)
+            known = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
+            index = faiss.index_factory(dims, self.factory, known)
         except RuntimeError as error:
             raise ValueError(
-                f"{self!r}: expected a factory that FAISS knows for inner product and {dims} dimensions, such as "
+                f"{self!r}: expected a factory that FAISS knows for {metric} and {dims} dimensions, such as "
                 f'"Flat", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {_reason(error)}'
             ) from error
         self._set_knobs(index)
@@ -114,7 +128,7 @@ class Faiss(Spelled):
         """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
         if self.index is None:
             raise unbuilt(self)
-        check_dims(self, queries, self.index.d)
+        check_dims(self, queries, self.index.d + self.l2)
         if k == 0 or self.index.ntotal == 0:
             return no_hits(queries.shape[0], k)
         block = block_length(self.index.ntotal, self.index.d)
@@ -137,13 +151,28 @@ class Faiss(Spelled):
 
     def _ranked(self, queries: NDArray[np.float32], depth: int) -> Hits:
         """What FAISS finds, in our order; by the sparse rule without scores of 0 and less."""
+        if self.l2:
+            return ordered(self._nearest(queries, depth))
         scores, rows = self.index.search(queries, depth)
         return ordered(Hits(np.where(scores > 0, rows, -1) if self.sparse else rows, scores))
+
+    def _nearest(self, queries: NDArray[np.float32], depth: int) -> Hits:
+        """By distance, for queries [q, c], c > 0: q·x - c|x|²/2 = c (|q/c|² - |q/c - x|²) / 2."""
+        scale = queries[:, -1:]
+        if not (scale > 0).all():
+            raise ValueError(
+                f"{self!r} holds passages [x, -|x|²/2], which stand for L2: expected queries [q, 1], found "
+                f"{scale[~(scale > 0)][0]} in the place of 1; passages and queries must come from one encoder"
+            )
+        points = queries[:, :-1] / scale
+        distances, rows = self.index.search(points, depth)
+        lengths = np.square(points, dtype=np.float64).sum(axis=1, keepdims=True)
+        return Hits(rows, (scale * (lengths - distances) / 2).astype(np.float32))
 
     def save(self, folder: Path) -> None:
         if self.index is None:
             raise unbuilt(self)
-        write_facts(folder, factory=self.factory, sparse=self.sparse)
+        write_facts(folder, factory=self.factory, sparse=self.sparse, l2=self.l2)
         _faiss().write_index(self.index, str(folder / INDEX_FILE))
 
     def load(self, folder: Path) -> None:
@@ -154,7 +183,8 @@ class Faiss(Spelled):
                 f"{folder} was expected to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
                 f"load it into an adapter with that factory, or build anew"
             )
-        self.index, self.sparse = _faiss().read_index(str(folder / INDEX_FILE)), facts["sparse"]
+        self.index = _faiss().read_index(str(folder / INDEX_FILE))
+        self.sparse, self.l2 = facts["sparse"], facts["l2"]
         self._set_knobs(self.index)
 
     def ledger(self) -> dict[str, int]:
@@ -167,6 +197,11 @@ class Faiss(Spelled):
         parts = dict(_components(self.index))
         return parts if self.exact else {**parts, "rest": _written_bytes(self.index) - sum(parts.values())}
 
+    def describe(self) -> dict[str, Fact]:
+        """What the index compares by; None before there is one."""
+        metric: Metric = "l2" if self.l2 else "inner product"
+        return {"metric": None if self.index is None else metric}
+
     def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:  # noqa: ARG002  # zeros are held too
         """
         The vectors before any compression, and the links of an HNSW graph: an index of codes takes less once built,
@@ -176,6 +211,16 @@ class Faiss(Spelled):
         # On the lowest level, where nearly all of them are; the others, an offset and a level come to four links more.
         links = 2 * int(graph[1]) + 4 if graph else 0
         return n * (dims * np.dtype(np.float32).itemsize + links * LINK_BYTES)
+
+
+def _stands_for_l2(vectors: NDArray[np.float32]) -> bool:
+    """Whether every row is [x, -|x|²/2], and not all of them zeros. Of other vectors the first rows tell."""
+    for start in range(0, len(vectors), ROWS):
+        block = vectors[start : start + ROWS]
+        halves = np.square(block[:, :-1], dtype=np.float64).sum(axis=1) / 2
+        if not np.allclose(block[:, -1], -halves, rtol=NEAR, atol=0):
+            return False
+    return bool(vectors[:, -1:].any())
 
 
 def _components(index: Any) -> Counter[str]:  # Any: see Faiss.index
