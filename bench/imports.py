@@ -202,7 +202,7 @@ def _place(run: OutsideRun, passage_set: PassageSet, rows: Mapping[str, int], de
     strangers = len(run.scores.keys() - set(passage_set.query_ids))
     if not known:
         raise InputError(
-            f"{run.origin}: expected queries and passages of {passage_set.name!r}, found none of them: queries there "
+            f"{run.name}: expected queries and passages of {passage_set.name!r}, found none of them: queries there "
             f"are {_some(run.scores)}, here {_some(passage_set.query_ids)}; passages there are "
             f"{_some(next(filter(None, run.scores.values())))}, here {_some(passage_set.passage_ids)}"
         )
@@ -224,7 +224,7 @@ def _ranking(run: OutsideRun, query: str) -> list[tuple[str, float]]:
     if not np.isfinite(rounded).all():
         passage = list(scores)[int(np.isinf(rounded).argmax())]
         raise InputError(
-            f"{run.origin}: expected scores that a 32-bit float holds, as trec_eval keeps them, found "
+            f"{run.name}: expected scores that a 32-bit float holds, as trec_eval keeps them, found "
             f"{scores[passage]} for query {query!r}, passage {passage!r}: scale the scores"
         )
     # Code points sort as their UTF-8 bytes do, which is what trec_eval compares.

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections import Counter
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from bench.commands import CELL_FAILED, OK, Json, Plugin, echo_json, registry_with
+from bench.commands import CELL_FAILED, OK, Json, Plugin, echo_json
+
+UNPROVEN = ("failed", "could not be tried", "not run")
 
 
 def check(
     spellings: Annotated[list[str], typer.Argument(help="Encoders, storages, retrievers or analysers, as spelled.")],
     plugin: Plugin = None,
+    seconds: Annotated[float, typer.Option(min=1, max=1e6, help="Time for all checks of one adapter.")] = 600,
     as_json: Json = False,
 ) -> None:
-    """Hold adapters to the contract: one line a check, exit code 3 where one failed."""
-    from bench.report.plain import printable
-    from retrievers.conformance import checks
-    from retrievers.registry import parse
+    """
+    Hold adapters to the contract, one line a check.
 
-    registry = registry_with(plugin)
-    every = {spelling: checks(partial(parse, spelling, registry)) for spelling in spellings}
+    Exit code 3 where one failed, or nothing could be tried.
+    """
+    from dataclasses import asdict
+
+    from bench.report.plain import printable
+    from retrievers.conformance.apart import Apart
+
     rows = []
-    for spelling, found in every.items():
-        if not as_json:
-            typer.echo(printable(spelling))
-        width = max(len(one.name) for one in found)
-        ended: Counter[str] = Counter()
-        for one in found:
-            with contextlib.redirect_stdout(sys.stderr):  # what an adapter prints is none of the answer
-                outcome = one.outcome()
-            ended[outcome.status] += 1
-            row = {"adapter": spelling, "check": one.name, "rule": one.sentence}
-            rows.append(row | {"status": outcome.status, "found": outcome.found})
+    with Apart(list(dict.fromkeys(spellings)), plugin or [], seconds) as apart:
+        for spelling, rules in apart.rules.items():
             if not as_json:
-                line = f"  {one.name:<{width}}  {outcome.status:<14}  {outcome.found}"
-                typer.echo(printable(" ".join(line.splitlines())).rstrip())
-        if not as_json:
-            typer.echo(f"  {', '.join(f'{count} {status}' for status, count in ended.items())}\n")
+                typer.echo(printable(spelling))
+            width = max(map(len, rules))
+            ended: Counter[str] = Counter()
+            for row in apart.rows(spelling):
+                rows.append(row)
+                ended[row.status] += 1
+                if not as_json:
+                    line = f"  {row.check:<{width}}  {row.status:<14}  {row.found}"
+                    typer.echo(printable(" ".join(line.splitlines())).rstrip())
+            if not as_json:
+                if "could not be tried" in ended:
+                    typer.echo("  could not be tried: not proven")
+                typer.echo(f"  {', '.join(f'{count} {status}' for status, count in ended.items())}\n")
     if as_json:
-        echo_json(rows)
-    raise typer.Exit(CELL_FAILED if any(row["status"] == "failed" for row in rows) else OK)
+        echo_json([asdict(row) for row in rows])
+    raise typer.Exit(CELL_FAILED if any(row.status in UNPROVEN for row in rows) else OK)

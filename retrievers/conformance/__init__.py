@@ -10,32 +10,34 @@ The same from a shell: `sparring check 'MyStorage(bits=8)' --plugin mine.py`. Mo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retrievers.conformance.analysing import ANALYSER
-from retrievers.conformance.anyone import LEARNING, SPELLED, claims_well_formed
+from retrievers.conformance.anyone import LEARNING, SPELLED, claims_well_formed, learns
 from retrievers.conformance.encoding import ENCODER
-from retrievers.conformance.finding import FOUND, TEXT, holds_or_refuses
+from retrievers.conformance.finding import ALONE, FOUND, TEXT, holds_or_refuses
 from retrievers.conformance.hits import same_hits
 from retrievers.conformance.keeping import KEPT, same_in_another_process, silent
 from retrievers.conformance.searching import FEW, HITS
-from retrievers.conformance.subject import Broken, Kind, NotApplicable, Rule, Subject
+from retrievers.conformance.subject import Broken, Kind, NotApplicable, Rule, Subject, Untried
 
-__all__ = ["Check", "ConformanceError", "Outcome", "checks", "same_hits"]
+__all__ = ["Check", "ConformanceError", "Outcome", "UntriedError", "checks", "same_hits"]
 
-Status = Literal["passed", "failed", "not applicable", "reported", "exempt"]
+Status = Literal["passed", "failed", "not applicable", "reported", "exempt", "could not be tried"]
 
 RULES: dict[Kind, tuple[Rule, ...]] = {
-    "encoder": (*SPELLED, *ENCODER, *LEARNING, *KEPT),
-    "storage": (*SPELLED, claims_well_formed, holds_or_refuses, *HITS, *FEW, *FOUND, *LEARNING, *KEPT),
-    "retriever": (*SPELLED, claims_well_formed, *HITS, *FEW, *FOUND, *TEXT, *LEARNING, *KEPT),
+    "encoder": (*SPELLED, learns, *ENCODER, *LEARNING, *KEPT),
+    "storage": (*SPELLED, learns, claims_well_formed, holds_or_refuses, *HITS, *FEW, *FOUND, *LEARNING, *KEPT),
+    "retriever": (*SPELLED, learns, claims_well_formed, *HITS, *FEW, *FOUND, *TEXT, *ALONE, *LEARNING, *KEPT),
     "analyser": (*SPELLED, *ANALYSER, same_in_another_process, silent),
 }
 # Of a pair what its parts do not show by themselves.
-PAIR: tuple[Rule, ...] = (*SPELLED, *HITS, *FOUND, *TEXT, *LEARNING)
+PAIR: tuple[Rule, ...] = (*SPELLED, learns, *HITS, *FOUND, *TEXT, *LEARNING)
 REPORTS = ("normal-forms", "overlap")  # rules that tell rather than judge
+# Rules without which nothing else can be held: no class is exempt from them.
+WITHOUT_EXEMPTION = ("learns", "hits-types", "hits-shape", "vectors-type", "vectors-shape", "list-of-str")
 
 
 class ConformanceError(AssertionError):
@@ -46,9 +48,13 @@ class ConformanceError(AssertionError):
         self.said = said
 
 
+class UntriedError(ConformanceError):
+    """An adapter took nothing that it was handed: it breaks no rule, and keeps none."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """How a check ended, and what was found: the reason why not applicable or exempt, the fault, or a figure."""
+    """How a check ended, and what was found: the reason of what was not held to it, the fault, or a figure."""
 
     status: Status
     found: str = ""
@@ -62,6 +68,7 @@ class Check:
     sentence: str  # the rule
     subject: Subject = field(repr=False)
     rule: Rule = field(repr=False)
+    exemption: str | None = None  # why the class is exempt from it
 
     def __str__(self) -> str:
         return self.name
@@ -71,42 +78,44 @@ class Check:
         ConformanceError where the adapter breaks the rule. What it is not able to do at all is no fault.
 
         A class may name in `conformance_exemptions` rules that it can not keep, with the reason, which is then shown.
+        UntriedError, of the rule `learns` alone, where the adapter takes nothing: then it is not proven.
         """
         try:
             return self._held()
         except ConformanceError:
-            exempt = getattr(self.subject.type, "conformance_exemptions", {}).get(self._rule_name)
-            if exempt is None:
+            if self.exemption is None:
                 raise
-            return Outcome("exempt", exempt)
+            return Outcome("exempt", self.exemption)
 
     def _held(self) -> Outcome:
         try:
             found = self.rule(self.subject)
         except NotApplicable as reason:
             return Outcome("not applicable", str(reason))
+        except Untried as reason:
+            raise UntriedError(self, str(reason)) from reason
         except Broken as error:
             raise ConformanceError(self, str(error)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = f"an answer was expected, found {type(error).__name__}: {error}"
             raise ConformanceError(self, said) from error
-        return Outcome("reported" if self._rule_name in REPORTS else "passed", found or "")
-
-    @property
-    def _rule_name(self) -> str:
-        return self.name.rpartition(": ")[2]
+        return Outcome("reported" if _named(self.rule) in REPORTS else "passed", found or "")
 
     def outcome(self) -> Outcome:
         """The same, with a broken rule as an outcome."""
         try:
             return self()
+        except UntriedError as error:
+            return Outcome("could not be tried", error.said)
         except ConformanceError as error:
             return Outcome("failed", error.said)
 
 
 def checks(make: Callable[[], Any]) -> list[Check]:  # Any: an adapter of any kind
     """
-    The checks of the adapter that `make` makes anew at every call; ValueError where that is none.
+    The checks of the adapter that `make` makes anew at every call.
+
+    ValueError where that is none, and where its class is exempt from what is no rule, or from a rule that none is.
 
     A pair `encoder @ storage` has the checks of its parts, whose names begin with "encoder: " and "storage: ", and
     those of the two together.
@@ -126,7 +135,36 @@ def _part(make: Callable[[], Any], name: str) -> Any:  # Any: see checks
 
 
 def _checks(subject: Subject, rules: tuple[Rule, ...], prefix: str = "") -> list[Check]:
+    exemptions = _exemptions(subject)
     return [
-        Check(prefix + rule.__name__.replace("_", "-"), (rule.__doc__ or "").strip().split("\n")[0], subject, rule)
-        for rule in rules
+        Check(prefix + _named(rule), _sentence(rule), subject, rule, exemptions.get(_named(rule))) for rule in rules
     ]
+
+
+def _named(rule: Rule) -> str:
+    return rule.__name__.replace("_", "-")
+
+
+def _sentence(rule: Rule) -> str:
+    return (rule.__doc__ or "").strip().split("\n")[0]
+
+
+def _exemptions(subject: Subject) -> dict[str, str]:
+    """Rule -> reason, as the adapter's class has them."""
+    who = f"{subject.type.__name__}.conformance_exemptions"
+    claimed = getattr(subject.type, "conformance_exemptions", {})
+    if not isinstance(claimed, Mapping):
+        raise ValueError(f"{who}: a dict of rules to reasons was expected, found {claimed!r}: give each its reason")
+    exemptions = dict(claimed.items())
+    known = [_named(rule) for rule in RULES[subject.kind] if _named(rule) not in WITHOUT_EXEMPTION]
+    for rule, reason in exemptions.items():
+        if rule in WITHOUT_EXEMPTION:
+            raise ValueError(
+                f"{who}: no {rule!r} was expected, found it: nothing else can be held without it, so that no class is "
+                f"exempt from {', '.join(WITHOUT_EXEMPTION)}"
+            )
+        if rule not in known:
+            raise ValueError(f"{who}: rules out of {', '.join(known)} were expected, found {rule!r}")
+        if not isinstance(reason, str) or not reason.strip():
+            raise ValueError(f"{who}: the reason for {rule!r} was expected, a text, found {reason!r}")
+    return exemptions

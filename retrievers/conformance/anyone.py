@@ -9,7 +9,17 @@ from scipy.sparse import csr_array
 
 from retrievers.conformance.material import Material
 from retrievers.conformance.process import registry_of
-from retrievers.conformance.subject import CLOSE, Answers, Broken, NotApplicable, Rule, Subject, difference
+from retrievers.conformance.subject import (
+    CLOSE,
+    Answers,
+    Broken,
+    NotApplicable,
+    Rule,
+    Subject,
+    Untried,
+    count,
+    difference,
+)
 from retrievers.contract import is_exact, options_of, search_options, spell
 from retrievers.registry import parse
 
@@ -63,6 +73,14 @@ def claims_well_formed(subject: Subject) -> str | None:
         if hasattr(adapter, "exact") and is_exact(adapter) is None:
             raise Broken("exact as True or False", repr(adapter.exact), "say one, or leave it out")
         return f"exact: {is_exact(adapter)}; search options: {', '.join(search_options(adapter)) or 'none'}"
+
+
+def learns(subject: Subject) -> str | None:
+    """Some of what it is handed it takes: texts or vectors. What refuses all of it is not proven."""
+    try:
+        return ", ".join(material.name for material in subject.materials)
+    except NotApplicable as reason:
+        raise Untried(f"{reason}: check it with options that suit fewer passages") from reason
 
 
 def deterministic(subject: Subject) -> str | None:
@@ -126,14 +144,26 @@ def _locked(given: Any) -> Any:  # Any: texts or vectors
 
 
 def learns_anew(subject: Subject) -> str | None:
-    """What it learns the second time replaces the first."""
+    """What it learns the second time replaces the first, also what it was asked in between."""
     for material in subject.materials:
+        expected = subject.said(material)
         with subject.fresh() as adapter:
-            subject.learn(adapter, material.passages()[::-1])
+            subject.learn(adapter, _others(material.passages()))
+            between = subject.answers(adapter, material)
+            rows = between.get("rows")
+            if rows is not None and (rows >= 0).any() and not difference(expected, between):
+                remedy = "answer from what was learned last, and keep no answer"
+                raise Broken(f"other rows for other passages ({material.name})", "the same", remedy)
             subject.learn(adapter, material.passages())
             found = subject.answers(adapter, material)
             same_as_anew(subject, found, material, "taught twice", "begin from nothing in fit, build or index")
     return None
+
+
+def _others(passages: Any) -> Any:  # Any: texts or vectors
+    """As many, in other places and numbers: every second one twice, backwards."""
+    places = [place // 2 * 2 for place in reversed(range(count(passages)))]
+    return [passages[place] for place in places] if isinstance(passages, list) else passages[places]
 
 
 def first(subject: Subject) -> Material:

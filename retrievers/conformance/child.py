@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
     try:
         for place, name in enumerate(job["materials"]):
             _answer(job, folder, place, MATERIALS[name], result)
-    except Exception as error:  # an adapter may raise anything; the parent tells it
+    except (Exception, SystemExit) as error:  # an adapter may raise anything; the parent tells it
         result["broken"] = f"{type(error).__name__}: {error}"
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return 0

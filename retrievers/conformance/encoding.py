@@ -15,6 +15,7 @@ from retrievers.contract import Role
 
 TEXTS_OF: dict[Role, tuple[str, ...]] = {"passage": PASSAGES, "query": QUERIES}
 ALONE = 3  # every third text is encoded alone: models take their time
+SHORT, TIMES = 3, 340  # the shortest queries over and over, past 1,000 texts: more than a batch of any encoder
 
 
 def vectors_type(subject: Subject) -> str | None:
@@ -35,7 +36,7 @@ def vectors_type(subject: Subject) -> str | None:
 
 def vectors_shape(subject: Subject) -> str | None:
     """There is one row a text, and none for no text."""
-    with subject.taught(TEXTS) as adapter:
+    with subject.taught(subject.materials[0]) as adapter:
         for role, texts in TEXTS_OF.items():
             for n in (len(texts), 1, 0):
                 shape = np.shape(adapter.encode(list(texts[:n]), role))
@@ -54,7 +55,7 @@ def roles_share_dims(subject: Subject) -> str | None:
 
 def finite(subject: Subject) -> str | None:
     """No number is NaN or infinite, also of the empty text."""
-    with subject.taught(TEXTS) as adapter:
+    with subject.taught(subject.materials[0]) as adapter:
         for role, ours in TEXTS_OF.items():
             for texts in (list(ours),) if subject.is_aligned else (list(ours), ["", " "]):
                 vectors = adapter.encode(texts, role)
@@ -67,7 +68,7 @@ def finite(subject: Subject) -> str | None:
 def unseen_text(subject: Subject) -> str | None:
     """The empty text, unknown words and scripts are encoded, in both roles."""
     subject.require_any_text()
-    with subject.taught(TEXTS) as adapter:
+    with subject.taught(subject.materials[0]) as adapter:
         for role in TEXTS_OF:
             shape = np.shape(adapter.encode(list(UNKNOWN), role))
             if shape[0] != len(UNKNOWN):
@@ -76,8 +77,10 @@ def unseen_text(subject: Subject) -> str | None:
 
 
 def batch_mates(subject: Subject) -> str | None:
-    """A text has the same vector alone, among others, and in another order; 1e-5 of the largest number may differ."""
-    with subject.taught(TEXTS) as adapter:
+    """
+    A text has the same vector alone, among others, 1,000 also, and in another order; 1e-5 of the largest may differ.
+    """
+    with subject.taught(subject.materials[0]) as adapter:
         for role, texts in TEXTS_OF.items():
             together = dense(adapter.encode(list(texts), role))
             singles = [dense(adapter.encode([text], role)) for text in texts[::ALONE]]
@@ -85,10 +88,12 @@ def batch_mates(subject: Subject) -> str | None:
                 raise NotApplicable("a text alone has no row, see vectors-shape")
             alone = np.concatenate(singles)
             backwards = dense(adapter.encode(list(texts[::-1]), role))[::-1]
-            for how, expected, found in (
-                ("alone", together[::ALONE], alone),
-                ("in another order", together, backwards),
-            ):
+            compared = [("alone", together[::ALONE], alone), ("in another order", together, backwards)]
+            if role == "query":
+                short = sorted(range(len(texts)), key=lambda place: len(texts[place]))[:SHORT]
+                many = dense(adapter.encode([texts[place] for place in short] * TIMES, role))
+                compared.append((f"among {SHORT * TIMES}", np.tile(together[short], (TIMES, 1)), many))
+            for how, expected, found in compared:
                 differs = difference({"vectors": expected}, {"vectors": found}, CLOSE)
                 if differs:
                     raise Broken(f"the same vectors {how} (role {role})", differs, "let texts not mix")
@@ -119,14 +124,14 @@ def normal_forms(subject: Subject) -> str | None:
     """Whether text that is composed otherwise (NFC, NFD) has the same vector is reported."""
     subject.require_any_text()
     composed, decomposed = ([unicodedata.normalize(form, q) for q in TEXTS.queries()] for form in ("NFC", "NFD"))
-    with subject.taught(TEXTS) as adapter:
+    with subject.taught(subject.materials[0]) as adapter:
         one, two = (dense(adapter.encode(texts, "query")) for texts in (composed, decomposed))
     differ = int((~np.isclose(one, two, rtol=0, atol=CLOSE)).any(axis=1).sum())
     return f"{differ} of {len(composed)} queries have another vector when decomposed (NFD)"
 
 
 def _vectors(subject: Subject) -> dict[Role, Any]:  # Any: what an encoder gave back
-    with subject.taught(TEXTS) as adapter:
+    with subject.taught(subject.materials[0]) as adapter:
         passages = adapter.encode(TEXTS.passages(), "passage")
         return {"passage": passages, "query": adapter.encode(TEXTS.queries(), "query")}
 

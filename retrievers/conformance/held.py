@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 PLAIN = (
     *(str, bytes, bytearray, int, float, complex, range, array, type(None), np.generic, np.dtype),
@@ -19,16 +20,25 @@ MOST_OBJECTS = 2_000_000  # a walk through more would take longer than it tells
 class Held(NamedTuple):
     """Bytes."""
 
-    arrays: int  # of what tells its own `nbytes`, each memory once
-    everything: int  # with Python's own objects
+    arrays: int  # of what tells its own `nbytes`, no address twice
+    everything: int  # with Python's own objects, and all of an array of which a view is held
     opaque: bool  # whether something was met that tells nothing of what it holds
+
+
+class Memory(NamedTuple):
+    """Where numbers lie: addresses from `start` to before `end`; of a view with gaps, `nbytes` of them."""
+
+    start: int
+    end: int
+    nbytes: int
 
 
 def held_bytes(adapter: object) -> Held:
     """What the attributes of an adapter lead to. Classes, functions and modules are not entered."""
-    arrays, objects, opaque = 0, 0, False
+    elsewhere, objects, opaque = 0, 0, False
     met: set[int] = set()
-    memories: set[tuple[int, int]] = set()
+    views: set[Memory] = set()
+    owners: set[Memory] = set()
     rest: list[Any] = [adapter]  # Any: whatever an adapter holds
     while rest and len(met) < MOST_OBJECTS:
         found = rest.pop()
@@ -37,10 +47,12 @@ def held_bytes(adapter: object) -> Held:
         met.add(id(found))
         nbytes = _nbytes(found)
         if nbytes is not None:
-            memory = (_address(found), nbytes)
-            if memory not in memories:
-                memories.add(memory)
-                arrays += nbytes
+            memory, owner = _memory(found, nbytes), _memory(_owner(found), nbytes)
+            if memory is None or owner is None:
+                elsewhere += nbytes
+            elif nbytes:
+                views.add(memory)
+                owners.add(owner)
             continue
         objects += sys.getsizeof(found, 0)
         if isinstance(found, PLAIN):
@@ -48,7 +60,24 @@ def held_bytes(adapter: object) -> Held:
         inside = _inside(found)
         opaque |= inside is None
         rest += inside or []
-    return Held(arrays, objects + arrays, opaque or bool(rest))
+    arrays, owned = addressed(views), addressed(owners)
+    return Held(arrays + elsewhere, objects + max(arrays, owned) + elsewhere, opaque or bool(rest))
+
+
+def addressed(memories: set[Memory]) -> int:
+    """Bytes at different addresses, at least: of views with gaps that overlap others only the largest is counted."""
+    total, reached, whole, gaps = 0, 0, 0, 0  # of the stretch of overlapping memories at hand: its end, its bytes
+    for start, end, nbytes in sorted(memories):
+        if start >= reached:
+            total, whole, gaps = total + max(whole, gaps), 0, 0
+            covered = start
+        if nbytes >= end - start:
+            whole += max(0, end - max(start, covered))
+            covered = max(covered, end)
+        else:
+            gaps = max(gaps, nbytes)
+        reached = max(reached, end)
+    return total + max(whole, gaps)
 
 
 def _nbytes(found: Any) -> int | None:  # Any: see held_bytes
@@ -58,12 +87,19 @@ def _nbytes(found: Any) -> int | None:  # Any: see held_bytes
     return int(nbytes) if isinstance(nbytes, int | np.integer) else None
 
 
-def _address(found: Any) -> int:  # Any: see held_bytes
-    """Where its numbers begin, so that two views of the same are one."""
+def _memory(found: Any, nbytes: int) -> Memory | None:  # Any: see held_bytes
+    """Where its numbers lie; None where it does not tell."""
     if isinstance(found, np.ndarray):
-        return int(found.__array_interface__["data"][0])
+        return Memory(*byte_bounds(found), found.nbytes)
     pointer = getattr(found, "data_ptr", None)  # of a torch tensor
-    return int(pointer()) if callable(pointer) else id(found)
+    return Memory(start := int(pointer()), start + nbytes, nbytes) if callable(pointer) else None
+
+
+def _owner(found: Any) -> Any:  # Any: see held_bytes
+    """The array whose memory a view shows; the array itself where it is none."""
+    while isinstance(found, np.ndarray) and isinstance(found.base, np.ndarray):
+        found = found.base
+    return found
 
 
 def _inside(found: Any) -> list[Any] | None:  # Any: see held_bytes

@@ -67,7 +67,26 @@ QUERIES = (
 TWIN_QUERY = 0  # asks for the twins
 UNKNOWN = ("", " ", "qzxv wkjy", "🦭🦭", "?!")  # queries that share no word with any passage
 
-N, DIMS, TOPICS, N_QUERIES = 320, 384, 16, 40
+# A crowd: more passages than a block of most adapters. No two share all three words that tell them apart.
+SEASONS = ("spring", "summer", "autumn", "winter")  # each in a quarter of the crowd
+OWNERS = (
+    *("heron", "badger", "falcon", "otter", "donkey", "tiger", "camel", "monkey", "pigeon", "salmon", "beaver"),
+    *("rabbit", "teacher", "farmer", "sailor", "painter", "doctor", "miller", "hunter", "weaver", "lawyer"),
+    *("barber", "printer", "butcher", "gardener"),
+)
+OWNED = (
+    *("lantern", "kettle", "violin", "ladder", "blanket", "hammer", "mirror", "basket", "trumpet", "compass", "saddle"),
+    *("anchor", "candle", "pencil", "wheel", "bottle", "carpet", "needle", "shovel", "pillow"),
+)
+CROWD_PASSAGES = tuple(
+    f"In {SEASONS[(i + j) % len(SEASONS)]} the {owner} keeps a {owned}."
+    for i, owner in enumerate(OWNERS)
+    for j, owned in enumerate(OWNED)
+)
+ASKED = 12  # every twelfth of the crowd asks for itself, where asking for all takes too long
+CROWD_QUERIES = (*CROWD_PASSAGES[::ASKED], CROWD_PASSAGES[-1], *SEASONS)
+
+N, DIMS, TOPICS, N_QUERIES = 520, 384, 16, 40
 DENSE_DIMS = 96  # divisible by what product quantisers like to divide by
 SMALLEST = 1 / 8
 
@@ -127,9 +146,11 @@ def _with_twins(numbers: NDArray[Any]) -> NDArray[Any]:  # Any: floats
 
 
 TEXTS = Material("texts", _texts(PASSAGES), _texts(QUERIES), None)
+MORE_TEXTS = Material("more texts", _texts((*PASSAGES, *CROWD_PASSAGES)), _texts(QUERIES), None)  # for who needs many
+CROWD = Material("a crowd of texts", _texts(CROWD_PASSAGES), _texts(CROWD_QUERIES), None)
 VECTORS = (
     Material("sparse vectors", _sparse(False, False), _sparse(False, True), True),
     Material("sparse vectors with negative numbers", _sparse(True, False), _sparse(True, True), True),
     Material("dense vectors", _dense(False), _dense(True), False),
 )
-MATERIALS = {material.name: material for material in (TEXTS, *VECTORS)}
+MATERIALS = {material.name: material for material in (TEXTS, MORE_TEXTS, *VECTORS)}

@@ -119,7 +119,7 @@ def _seen(subject: Subject, scratch: Path) -> Seen:
                 timeout=SECONDS,
                 check=False,
             ).returncode
-            broken = f"exit code {code}" if code else ""
+            broken = "" if (scratch / "result.json").is_file() else f"exit code {code}"
         except subprocess.TimeoutExpired:
             broken = f"no end within {SECONDS} s"
     last_lines = said.read_text("utf-8", "replace").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from retrievers.analysers import Analyser
 from retrievers.conformance.hits import dense
-from retrievers.conformance.material import PASSAGES, QUERIES, TEXTS, UNKNOWN, VECTORS, Material
+from retrievers.conformance.material import (
+    CROWD_QUERIES,
+    MORE_TEXTS,
+    PASSAGES,
+    QUERIES,
+    TEXTS,
+    UNKNOWN,
+    VECTORS,
+    Material,
+)
 from retrievers.contract import (
     Aligned,
     Closeable,
@@ -44,6 +53,14 @@ class NotApplicable(Exception):  # noqa: N818  # a state of a check, not a mista
     """Raised by a rule that has nothing to hold the adapter to; the message is the reason."""
 
 
+class Refused(NotApplicable):
+    """Raised where an adapter says, by Unsupported, that it can not learn what it is handed."""
+
+
+class Untried(Exception):  # noqa: N818  # a state of a check too, but one that proves nothing
+    """Raised where an adapter takes nothing that it can be tried on; the message is the reason."""
+
+
 class Broken(Exception):  # noqa: N818  # becomes a ConformanceError, which knows who
     """Raised by a rule: what was expected, what was found, what to do."""
 
@@ -69,7 +86,11 @@ class Subject:
         self.make = make
         self._taught: dict[str, Any] = {}  # material -> adapter
         self._said: dict[str, Answers] = {}
-        adapter = make()
+        self._refusals: dict[str, Exception | None] = {}
+        try:
+            adapter = make()
+        except SystemExit as error:
+            raise ValueError(f"an adapter was expected, found SystemExit: {error}: let no constructor exit") from error
         try:
             self.kind: Kind = kind_of(adapter)
             self.type: type = type(adapter)
@@ -122,40 +143,44 @@ class Subject:
         return self._said[material.name]
 
     def learn(self, adapter: Any, passages: Any) -> None:  # Any: see make; texts or vectors
+        """Refused where the adapter raises Unsupported."""
         encoder = adapter.encoder if self.is_pair else adapter
         if isinstance(encoder, Aligned):
             _align(encoder, passages)
-        if self.kind == "encoder":
-            adapter.fit(passages)
-        elif self.kind == "storage":
-            adapter.build(passages)
-        elif self.kind == "retriever":
-            adapter.index(passages)
+        try:
+            if self.kind == "encoder":
+                adapter.fit(passages)
+            elif self.kind == "storage":
+                adapter.build(passages)
+            elif self.kind == "retriever":
+                adapter.index(passages)
+        except Unsupported as error:
+            raise Refused(f"unsupported: {error}") from error
 
-    @cached_property
-    def refused(self) -> dict[str, Exception]:
-        """The materials that it does not take, by name, and what it raised."""
-        refused: dict[str, Exception] = {}
-        for material in VECTORS if self.kind == "storage" else [TEXTS] if self.is_pair else []:
+    def refusal(self, material: Material) -> Exception | None:
+        """What is raised where it is handed a material that it does not take; None for one that it takes."""
+        if material.name not in self._refusals:
+            self._refusals[material.name] = None
             try:
                 with self.taught(material) as adapter:
-                    adapter.search(material.queries(), 1)
-            except Unsupported as error:
-                refused[material.name] = error
-            except Exception as error:  # an adapter may raise anything; of a pair every rule will say it
-                if not self.is_pair:
-                    refused[material.name] = error
-        return refused
+                    if self.kind == "storage" or self.is_pair:
+                        adapter.search(material.queries(), 1)
+            except (Refused, Unsupported) as error:
+                self._refusals[material.name] = error
+            except Exception as error:  # an adapter may raise anything; of one that takes text every rule will say it
+                self._refusals[material.name] = error if self.kind == "storage" else None
+        return self._refusals[material.name]
 
     @property
     def materials(self) -> list[Material]:
-        """What it can be tried on; NotApplicable where there is nothing."""
-        offered = VECTORS if self.kind == "storage" else (TEXTS,)
-        held = [material for material in offered if material.name not in self.refused]
-        if not held:
-            reasons = "; ".join(dict.fromkeys(str(error) for error in self.refused.values()))
+        """What it can be tried on: vectors of each kind that it holds, or one of texts. NotApplicable for nothing."""
+        offered = VECTORS if self.kind == "storage" else (TEXTS, MORE_TEXTS)
+        held = (material for material in offered if self.refusal(material) is None)
+        found = list(held if self.kind == "storage" else islice(held, 1))
+        if not found:
+            reasons = "; ".join(dict.fromkeys(str(self.refusal(material)) for material in offered))
             raise NotApplicable(f"it holds nothing that it was handed: {reasons}")
-        return held
+        return found
 
     def require_any_text(self) -> None:
         """NotApplicable where it can be asked of given texts alone."""
@@ -199,8 +224,9 @@ def spelled(adapter: object) -> str:
 
 
 def _align(encoder: Aligned, passages: Sequence[str]) -> None:
-    """Give it vectors for its texts. NotApplicable where it has its own, for other texts."""
-    roles: tuple[tuple[Role, Sequence[str]], ...] = (("passage", passages), ("query", QUERIES))
+    """Give it vectors for its texts. Refused where it has its own, for other texts."""
+    queries = (*QUERIES, *CROWD_QUERIES)
+    roles: tuple[tuple[Role, Sequence[str]], ...] = (("passage", passages), ("query", queries))
     for role, texts in roles:
         known = sorted(set(texts))
         own = np.random.default_rng(7).integers(1, 9, (len(known), ALIGNED_DIMS)).astype(np.float32)
@@ -208,7 +234,7 @@ def _align(encoder: Aligned, passages: Sequence[str]) -> None:
         try:
             encoder.align(role, texts, range(len(texts)), len(texts), vectors)
         except ValueError as error:
-            raise NotApplicable(f"it encodes given texts alone, and none that are at hand: {error}") from error
+            raise Refused(f"it encodes given texts alone, and none that are at hand: {error}") from error
 
 
 def _close(adapter: object) -> None:
@@ -235,7 +261,8 @@ def _again(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Where a row stands that stood before in its line."""
     again = np.zeros(rows.shape, bool)
     for line, found in enumerate(rows.tolist()):
-        again[line] = [row in found[:rank] for rank, row in enumerate(found)]
+        first = {row: rank for rank, row in reversed(list(enumerate(found)))}
+        again[line] = [first[row] < rank for rank, row in enumerate(found)]
     return again
 
 

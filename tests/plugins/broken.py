@@ -1,11 +1,13 @@
 """
 Adapters that each break the contract in one way, for the conformance checks to catch: a plug-in file.
 
-`Right`, `RightEncoder`, `RightEngine` and `RightAnalyser` keep it; every other class says what it does wrong.
+Those named Right keep it; every other class says what it does wrong.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -15,9 +17,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrievers.contract import Hits, Role, Spelled, Unsupported, Vectors, no_hits, top_k
+from retrievers.contract import Hits, Role, Spelled, Unsupported, Vectors, no_hits, ordered, top_k
 
 WIDTH = 64
+MANY = 400  # passages that some can not count to
 
 
 class Right(Spelled):
@@ -59,6 +62,15 @@ class RightBoth(Right):
     def load(self, folder: Path) -> None:
         with np.load(folder / "vectors.npz") as arrays:
             self.vectors, self.sparse = arrays["vectors"], bool(arrays["sparse"])
+
+
+class RightViews(Right):
+    """Keeps one array, and views of it block by block."""
+
+    def build(self, vectors):
+        super().build(vectors)
+        self.blocks = [self.vectors[start : start + 64] for start in range(0, len(vectors), 64)]
+        self.columns = self.vectors[:, ::2]
 
 
 # Storages: what they hand back
@@ -167,7 +179,33 @@ class BadRefusal(Right):
         super().build(vectors)
 
 
+class First64(Right):
+    """Answers the first 64 queries of a batch."""
+
+    def search(self, queries, k):
+        hits = no_hits(len(queries), k)
+        hits.rows[:64], hits.scores[:64] = super().search(queries[:64], k)
+        return hits
+
+
 # Storages: state
+
+
+class Stale(Right):
+    """Keeps its answers when it is built anew."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[bytes, int], Hits] = {}
+
+    def search(self, queries, k):
+        asked = queries.tobytes(), k
+        if asked not in self._answers:
+            self._answers[asked] = super().search(queries, k)
+        return Hits(*(part.copy() for part in self._answers[asked]))
+
+    def ledger(self):
+        kept = sum(part.nbytes for hits in self._answers.values() for part in hits)
+        return {"vectors": self.vectors.nbytes, "answers": kept}
 
 
 class SpoilsQueries(Right):
@@ -288,14 +326,34 @@ class NotExact(Right):
 
 
 class Guesses(Right):
-    """Approximate, and finds the first passages for every query."""
+    """Approximate, and finds the same passages for every query."""
 
     exact = False
 
     def search(self, queries, k):
         hits = no_hits(len(queries), k)
-        found = min(k, len(self.vectors))
-        hits.rows[:, :found], hits.scores[:, :found] = np.arange(found), 1
+        found, first = min(k, len(self.vectors)), int(np.abs(self.vectors).sum())
+        hits.rows[:, :found] = np.sort((first + np.arange(found)) % max(1, len(self.vectors)))
+        hits.scores[:, :found] = 1
+        return hits
+
+
+class Displaces(Right):
+    """Rows that are one too high where there are many."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        if len(self.vectors) > MANY:
+            rows = np.where(rows < 0, -1, (rows + 1) % len(self.vectors))
+        return ordered(Hits(rows, scores))
+
+
+class Shallow(RightBoth):
+    """Never more than 20 hits."""
+
+    def search(self, queries, k):
+        hits = super().search(queries, k)
+        hits.rows[:, 20:], hits.scores[:, 20:] = -1, -np.inf
         return hits
 
 
@@ -342,6 +400,14 @@ class RightEncoder(Spelled):
         return counts
 
 
+class RightWithMany(RightEncoder):
+    """Needs more passages than a few, and says so."""
+
+    def fit(self, passages):
+        if len(passages) < WIDTH:
+            raise Unsupported(f"{WIDTH} passages were expected, found {len(passages)}")
+
+
 class StoresZeros(RightEncoder):
     """A csr_array that holds every zero."""
 
@@ -382,6 +448,15 @@ class BatchMates(RightEncoder):
         return self._counts(texts) / np.float32(max(map(len, texts), default=0) or 1)
 
 
+class FirstTexts(RightEncoder):
+    """Encodes the first 64 texts of a batch."""
+
+    def encode(self, texts, role):
+        counts = self._counts(texts)
+        counts[64:] = 0
+        return counts
+
+
 class FlattensOne(RightEncoder):
     """A single text without its row."""
 
@@ -403,6 +478,13 @@ class Sorts(RightEncoder):
     def fit(self, passages):
         if isinstance(passages, list):
             passages.sort()
+
+
+class NeedsMore(RightEncoder):
+    """Needs more passages than there ever are here, and says so: nothing can be held against it, nor for it."""
+
+    def fit(self, passages):
+        raise Unsupported(f"1,000,000 passages were expected, found {len(passages)}")
 
 
 # Engines
@@ -437,6 +519,77 @@ class SkipsEmpty(RightEngine):
 
     def index(self, passages):
         super().index([passage for passage in passages if passage.strip()])
+
+
+class HalfOfThem(RightEngine):
+    """Indexes every second passage."""
+
+    def index(self, passages):
+        super().index([passage if row % 2 else "" for row, passage in enumerate(passages)])
+
+
+class Reverses(RightEngine):
+    """Counts rows from the end where there are many passages."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        if len(self.passages) > MANY:
+            rows = np.where(rows < 0, -1, len(self.passages) - 1 - rows)
+        return ordered(Hits(rows, scores))
+
+
+class Twenty(RightEngine):
+    """Never more than 20 hits."""
+
+    def search(self, queries, k):
+        hits = super().search(queries, k)
+        hits.rows[:, 20:], hits.scores[:, 20:] = -1, -np.inf
+        return hits
+
+
+class FirstQueries(RightEngine):
+    """Answers the first 64 queries of a batch."""
+
+    def search(self, queries, k):
+        hits = no_hits(len(queries), k)
+        hits.rows[:64], hits.scores[:64] = super().search(queries[:64], k)
+        return hits
+
+
+class Recalls(RightEngine):
+    """Keeps its answers, for whoever is made later too."""
+
+    ANSWERS: ClassVar[dict[tuple[str, int], Hits]] = {}
+
+    def search(self, queries, k):
+        hits = super().search(queries, k)
+        for row, query in enumerate(queries):
+            known = self.ANSWERS.setdefault((query, k), Hits(hits.rows[row].copy(), hits.scores[row].copy()))
+            hits.rows[row], hits.scores[row] = known
+        return hits
+
+
+class Quits(RightEngine):
+    """Leaves Python at k = 0, as if all were well."""
+
+    def search(self, queries, k):
+        return super().search(queries, k) if k else sys.exit(0)
+
+
+class Dies(RightEngine):
+    """The same, without a word."""
+
+    def search(self, queries, k):
+        return super().search(queries, k) if k else os._exit(0)
+
+
+class Hangs(RightEngine):
+    """Never comes back at k = 0."""
+
+    def search(self, queries, k):
+        while not k:
+            time.sleep(1)
+        return super().search(queries, k)
 
 
 # Analysers
