@@ -9,17 +9,18 @@ import pytest
 from scipy.sparse import csr_array
 
 from retrievers.analysers import CharNGrams, Whitespace, Words
-from retrievers.conformance import ConformanceError, checks
+from retrievers.conformance import ConformanceError, UntriedError, checks
+from retrievers.conformance.apart import Apart
 from retrievers.conformance.held import held_bytes
 from retrievers.conformance.hits import brute_force
-from retrievers.conformance.material import VECTORS
+from retrievers.conformance.material import CROWD_PASSAGES, SEASONS, VECTORS
 from retrievers.contract import Spelled
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.encoders.vectors import Vectors
 from retrievers.engines.rank_bm25 import RankBM25
 from retrievers.morphemes import Morphemes
-from retrievers.registry import installed
+from retrievers.registry import PluginError, installed
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat
@@ -270,6 +271,85 @@ class TestChecks:
 
         assert ("exempt", "its library knows no empty answer") == (outcome.status, outcome.found)
 
+    @pytest.mark.parametrize(
+        ("claimed", "expected"),
+        [
+            (["k-zero"], "a dict of rules to reasons was expected, found ['k-zero']"),
+            ({"k-zeor": "a slip"}, "rules out of options-kept, .*were expected, found 'k-zeor'"),
+            ({"finite": "of encoders alone"}, "were expected, found 'finite'"),
+            ({"hits-types": "it gives a number"}, "no class is exempt from .*hits-types"),
+            ({"learns": "it need not"}, "no class is exempt from learns"),
+            ({"k-zero": " "}, "the reason for 'k-zero' was expected"),
+            ({"k-zero": True}, "the reason for 'k-zero' was expected, a text, found True"),
+        ],
+    )
+    def test_what_is_no_exemption_is_refused(self, claimed, expected):
+        """
+        ValueError, naming the class, for exemptions that are no dict of rules to reasons, and from rules that none is.
+        """
+
+        class Claims(broken.RightEngine):
+            conformance_exemptions = claimed
+
+        with pytest.raises(ValueError, match=rf"Claims\.conformance_exemptions: .*{expected}".replace("['", r"\['")):
+            checks(Claims)
+
+    def test_an_exemption_is_what_the_dict_holds(self):
+        """
+        A dict that answers for every rule exempts from those that it lists alone.
+        """
+
+        class Anything(dict):
+            def get(self, key, default=None):
+                return "because"
+
+        class Claims(broken.NeedsSome):
+            conformance_exemptions = Anything()
+
+        assert "failed" == named(Claims, "k-zero").outcome().status
+
+    def test_leaving_python_is_a_broken_rule(self):
+        """
+        An adapter that calls sys.exit, even with 0, ends no process: it breaks the rule that was held.
+        """
+        check = named(broken.Quits, "k-zero")
+
+        with pytest.raises(ConformanceError, match="found SystemExit: 0"):
+            check()
+
+    def test_a_constructor_that_leaves_python_is_refused(self):
+        """
+        ValueError where an adapter calls sys.exit while it is made.
+        """
+
+        class Leaves(broken.RightEngine):
+            def __init__(self):
+                raise SystemExit(0)
+
+        with pytest.raises(ValueError, match="an adapter was expected, found SystemExit: 0"):
+            checks(Leaves)
+
+    def test_too_few_passages_are_no_fault(self):
+        """
+        One that refuses a few passages by Unsupported is tried on more.
+        """
+        outcome = named(broken.RightWithMany, "learns")()
+
+        assert ("passed", "more texts") == (outcome.status, outcome.found)
+
+    @pytest.mark.parametrize("make", [broken.NeedsMore, lambda: Faiss("IVF1024,PQ8")], ids=["encoder", "storage"])
+    def test_what_takes_nothing_is_not_proven(self, make):
+        """
+        One that refuses by Unsupported all there is breaks no rule, is held to none, and does not pass.
+        """
+        found = {check.name: check.outcome() for check in checks(make)}
+
+        assert {"could not be tried", "not applicable", "passed"} == {outcome.status for outcome in found.values()}
+        assert "unsupported: " in found["learns"].found
+        assert found["deterministic"].found.startswith("it holds nothing that it was handed: unsupported: ")
+        with pytest.raises(UntriedError, match="unsupported: "):
+            named(make, "learns")()
+
     def test_a_class_inside_a_function_is_checked_here_alone(self):
         """
         A class that another process can not import is held to all other rules.
@@ -326,6 +406,15 @@ class TestMaterial:
         assert ((hits.scores[:, 9] == hits.scores[:, 10]) & (hits.rows[:, 10] >= 0)).any()
         assert np.array_equal((whole[1] @ whole[0].T).astype(np.float64), whole[1].astype(np.float64) @ whole[0].T)
 
+    def test_a_crowd(self):
+        """
+        500 texts, no two of the same words; each season is in more of them than the 100 hits that are asked for.
+        """
+        words = [frozenset(passage.strip(".").lower().split()) for passage in CROWD_PASSAGES]
+
+        assert 500 == len(set(words))
+        assert [125] * len(SEASONS) == [sum(season in found for found in words) for season in SEASONS]
+
     def test_a_material_is_made_anew(self):
         """
         Every call gives arrays of its own, with the same numbers.
@@ -368,6 +457,42 @@ class TestHeld:
         assert 400 + matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes == held.arrays
         assert held.everything > held.arrays
 
+    def test_views_are_no_memory_of_their_own(self):
+        """
+        An array and views of it, side by side, overlapping or with gaps, hold the array's bytes.
+        """
+
+        class Holder:
+            def __init__(self):
+                self.array = np.zeros((100, 8), np.float32)
+                self.blocks = [self.array[:60], self.array[40:], self.array[:, ::2], self.array.T]
+
+        assert 3200 == held_bytes(Holder()).arrays
+
+    def test_views_alone(self):
+        """
+        Without their array, views count for what they show: blocks their union, columns theirs, repeats one number.
+        """
+        array = np.zeros((100, 8), np.float32)
+
+        class Holder:
+            def __init__(self, *views):
+                self.views = views
+
+        held = [
+            held_bytes(Holder(*views)).arrays
+            for views in (
+                (array[:10], array[5:20]),
+                (array[:, ::2],),
+                (array[:, ::2], array[:, 1::2]),
+                (np.broadcast_to(np.zeros(1, np.float32), (1000,)),),
+                (array[:0],),
+            )
+        ]
+
+        assert [640, 1600, 1600, 4, 0] == held
+        assert held_bytes(Holder(array[:10])).everything >= array.nbytes
+
     def test_what_can_not_be_looked_into_is_told(self):
         """
         An object without attributes of Python's, such as one of a C library, makes the whole opaque.
@@ -391,6 +516,50 @@ class TestHeld:
                 self.array, self.me = np.zeros(10, np.uint8), self
 
         assert 10 == held_bytes(Slotted()).arrays
+
+
+class TestApart:
+    @pytest.mark.parametrize(
+        ("name", "seconds", "expected"),
+        [
+            ("Dies", 60, "the process ended (exit code 0)"),
+            ("Hangs", 5, "none after 5 s"),
+        ],
+    )
+    def test_what_ends_a_process_is_a_broken_rule(self, name, seconds, expected):
+        """
+        An adapter that ends its process, or never comes back, fails the check that was held; no later one is run.
+        """
+        with Apart([f"{name}()", "Tuples()"], [BROKEN], seconds) as apart:
+            rows, after = list(apart.rows(f"{name}()")), list(apart.rows("Tuples()"))
+
+        place = [row.check for row in rows].index("k-zero")
+        assert f"an answer was expected, found {expected}" in rows[place].found
+        assert {"passed", "not applicable"} == {row.status for row in rows[:place]}
+        assert ["failed"] + ["not run"] * (len(rows) - place - 1) == [row.status for row in rows[place:]]
+        assert list(apart.rules[f"{name}()"]) == [row.check for row in rows]
+        assert ["list-of-str"] == [row.check for row in after if row.status == "failed"]
+
+    @pytest.mark.parametrize(
+        ("plugin", "expected"),
+        [
+            ("import os\nos._exit(0)", "found the process ended (exit code 0)"),
+            ("import sys\nsys.exit(0)", "SystemExit: 0"),
+            ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "found the process ended (SIGKILL)"),
+            ("import time\ntime.sleep(600)", "found nothing after 2 s"),
+        ],
+        ids=["dies", "quits", "is ended", "hangs"],
+    )
+    def test_what_can_not_be_made_is_refused(self, tmp_path, plugin, expected):
+        """
+        PluginError where a plug-in can not be had at all, whatever it did to the process.
+        """
+        (tmp_path / "plugin.py").write_text(plugin)
+
+        with pytest.raises(PluginError) as raised:
+            Apart(["Words()"], [tmp_path / "plugin.py"], 2 if "sleep" in plugin else 60)
+
+        assert expected in str(raised.value)
 
 
 class TestCommand:
@@ -417,6 +586,19 @@ class TestCommand:
         assert {"adapter", "check", "rule", "status", "found"} == set(rows[0])
         assert ["silent"] == [row["check"] for row in rows if row["status"] == "failed"]
         assert {"Loud()", "Whitespace()"} == {row["adapter"] for row in rows}
+
+    def test_what_could_not_be_tried(self, sparring, tmp_path):
+        """
+        Exit code 3, and a line that says so, where nothing could be tried; the process's own end does not end it.
+        """
+        finished = sparring("check", "NeedsMore()", "Dies()", "--plugin", BROKEN, cwd=tmp_path)
+
+        assert 3 == finished.returncode, finished.stderr
+        lines = finished.stdout.splitlines()
+        assert "  could not be tried: not proven" in lines
+        assert ["k-zero", "failed"] in [line.split()[:2] for line in lines]
+        assert "1 failed, " in lines[-2]
+        assert " not run" in lines[-2]
 
     @pytest.mark.parametrize("spelling", ["Wrds()", "Words(", "BM25(k1=-1)"])
     def test_bad_input(self, sparring, tmp_path, spelling):

@@ -38,7 +38,7 @@ def check(
             for row in apart.rows(spelling):
                 rows.append(row)
                 ended[row.status] += 1
-                if not as_json:
+                if not as_json and row.status != "not run":
                     line = f"  {row.check:<{width}}  {row.status:<14}  {row.found}"
                     typer.echo(printable(" ".join(line.splitlines())).rstrip())
             if not as_json:

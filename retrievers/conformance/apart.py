@@ -66,20 +66,23 @@ class Apart:
             self._begun = spelling
             list(self._made(1))
         deadline = time.monotonic() + self._seconds
-        ended = ""
+        last = ""
         for name, rule in self.rules[spelling].items():
-            told = None if ended else self._child.told(deadline)
+            told = None if last else self._child.told(deadline)
             if told is not None:
                 yield Row(spelling, name, rule, told["status"], told["found"])
-            elif ended:
-                yield Row(spelling, name, rule, "not run", f"{ended} before it")
+            elif last:
+                yield Row(spelling, name, rule, "not run", f"{last} was the last")
             else:
-                ended, remedy = self._child.how_it_ended(), "raise an exception, and never exit"
-                if not ended:
-                    ended = f"no answer after {self._seconds:g} s for all checks together"
-                    remedy = "mend what does not come back, or allow more time by --seconds"
-                yield Row(spelling, name, rule, "failed", f"an answer was expected, found {ended}: {remedy}")
-        self._child.leave()
+                last = name
+                found, remedy = self._child.how_it_ended(), "raise an exception, and never exit"
+                if not found:
+                    found = f"none after {self._seconds:g} s for all checks together"
+                    remedy = "mend what does not come back, or allow more time (of the command: --seconds)"
+                self._child.end()
+                yield Row(spelling, name, rule, "failed", f"an answer was expected, found {found}: {remedy}")
+        if not last:
+            self._child.leave()
 
     def _made(self, n: int) -> Iterator[dict[str, str]]:
         """The rules of n adapters as they are made."""
@@ -139,7 +142,7 @@ class _Child:
         self.end()
 
     def end(self) -> None:
-        """With all it started."""
+        """With all it started; nothing the second time."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -227,8 +227,8 @@ def batch_equals_single(subject: Subject) -> str | None:
         alone = Hits(*(np.tile(np.concatenate(part), (times, 1)) for part in zip(*singles, strict=True)))
         differs = same_hits(alone, together)
         if differs:
-            found = f"among {n * times} others in {differs[0]} ({material.name})"
-            raise Broken("the hits it has alone", found, "let queries not mix")
+            expected = f"the same hits alone and among {n * times} queries ({material.name})"
+            raise Broken(expected, differs[0], "let queries not mix")
     return None
 
 
