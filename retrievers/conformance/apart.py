@@ -43,7 +43,7 @@ class Apart:
         self._plugins = [str(path) for path in plugins]
         self._seconds = seconds
         self._folder = tempfile.TemporaryDirectory(prefix="sparring-check-")
-        self._child = _Child(Path(self._folder.name), spellings, self._plugins, seconds)
+        self._child = _Child(Path(self._folder.name), spellings, self._plugins)
         self._begun = next(iter(spellings))
         try:
             self.rules: dict[str, dict[str, str]] = dict(zip(spellings, self._made(len(spellings)), strict=True))
@@ -62,7 +62,7 @@ class Apart:
         """Each check of a spelling as it ends."""
         if spelling != self._begun:
             self._child.end()
-            self._child = _Child(Path(self._folder.name), [spelling], self._plugins, self._seconds)
+            self._child = _Child(Path(self._folder.name), [spelling], self._plugins)
             self._begun = spelling
             list(self._made(1))
         deadline = time.monotonic() + self._seconds
@@ -100,8 +100,8 @@ class Apart:
 class _Child:
     """A process that tells lines of JSON in a file: its standard output is the adapter's, and goes to our errors."""
 
-    def __init__(self, folder: Path, spellings: Sequence[str], plugins: Sequence[str], seconds: float) -> None:
-        job = {"spellings": list(spellings), "plugins": plugins, "seconds": seconds}
+    def __init__(self, folder: Path, spellings: Sequence[str], plugins: Sequence[str]) -> None:
+        job = {"spellings": list(spellings), "plugins": plugins, "parent": os.getpid()}
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         (folder / "told").write_bytes(b"")
         self._lines = (folder / "told").open(encoding="utf-8")

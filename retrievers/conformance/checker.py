@@ -7,8 +7,9 @@ checked; then how each check of the first one ended.
 
 from __future__ import annotations
 
+import ctypes
 import json
-import math
+import os
 import signal
 import sys
 from functools import partial
@@ -18,13 +19,13 @@ from typing import TextIO
 from retrievers.conformance import checks
 from retrievers.registry import PluginError, installed, parse
 
-GRACE_SECONDS = 10  # after which it ends by itself: whoever started it is no longer there to do so
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def main(folder: Path) -> int:
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    _die_with(job["parent"])
     with (folder / "told").open("w", encoding="utf-8") as told:
-        _limit(job["seconds"])
         try:
             registry = installed()
             for path in job["plugins"]:
@@ -36,7 +37,6 @@ def main(folder: Path) -> int:
             return 0
         for one in every:
             _tell(told, {"rules": {check.name: check.sentence for check in one}})
-        _limit(job["seconds"])
         for check in every[0]:
             outcome = check.outcome()
             found = outcome.found.encode("utf-8", "backslashreplace").decode()  # halves of characters are no text
@@ -44,9 +44,12 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _limit(seconds: float) -> None:
-    """Begin the time anew, after which the kernel ends this process, whatever an adapter is doing in it."""
-    signal.alarm(math.ceil(seconds) + GRACE_SECONDS)
+def _die_with(parent: int) -> None:
+    """An adapter that never comes back does not outlive the one that would end it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that was set
+        os._exit(1)
 
 
 def _tell(told: TextIO, line: dict[str, object]) -> None:
