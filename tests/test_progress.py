@@ -177,4 +177,4 @@ def test_full_agreement_is_said(monkeypatch):
     """
     text = disagreement(monkeypatch, [[0, 1], [0, 1]], [[1, 0], [0, 1]])
 
-    assert "\ntiny: all agree on every top 10\n" == text
+    assert "\ntiny: all find the same passages in every top 10\n" == text
