@@ -51,10 +51,11 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Callable[[Task], StageR
         if cell.encoder is not None:
             if cell.encoder not in rehearsed:
                 sample.mkdir(parents=True)
-                rehearsed[cell.encoder] = _sound(attempt(work.rehearsal(cell, sample, of_encoder=True)))
+                result = _sound(attempt(work.rehearsal(cell, sample, of_encoder=True)))
+                rehearsed[cell.encoder] = result
+                if result is not None:  # once: a matrix in the cache is read whole to see that it is sound
+                    seconds[cell.encoder] = _encoder_seconds(result, cell, work)
             encoder = rehearsed[cell.encoder]
-            if encoder is not None:
-                seconds[cell.encoder] = _encoder_seconds(encoder, cell, work)
             if encoder is not None and _over_budget(encoder, cell, work):
                 continue
         if cell.encoder is None or encoder is not None:
@@ -89,7 +90,7 @@ def _encoder_seconds(result: StageResult, cell: Cell, work: Work) -> float:
     start, facts = _startup(result), result.facts
     encode = start + foretold(facts, "make", n) + n_queries * foretold(facts, "every", n)
     known = cell.matrix_key is not None and matrices.find(matrices.place(cell.matrix_key)) is not None
-    ask = start + smallest(facts, "make") + _rounds(result, work)
+    ask = 0.0 if cell.given else start + smallest(facts, "make") + _rounds(result, work)
     return (0.0 if known else encode) + work.suite.rounds * ask
 
 

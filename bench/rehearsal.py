@@ -160,7 +160,7 @@ def foretold_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | Non
     if not dims:
         return None
     last, columns = dims[-1]
-    if len(dims) > 1 and size > last and dims[-2][1] > 0:
+    if len(dims) > 1 and size > last and min(columns, dims[-2][1]) > 0:
         before, fewer = dims[-2]
         columns *= (size / last) ** (math.log(columns / fewer) / math.log(last / before))
     return math.ceil(columns), math.ceil(nonzeros[-1][1] * size / nonzeros[-1][0]) if nonzeros else None

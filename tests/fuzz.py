@@ -177,6 +177,9 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.child:
         child(chosen.child, chosen.seed, chosen.minutes * 60, chosen.findings)
+    unknown = set(chosen.reader or ()) - readers().keys()
+    if unknown:
+        parser.error(f"--reader: expected one of {', '.join(sorted(readers()))}, found {', '.join(sorted(unknown))}")
     findings = (chosen.findings or Path(tempfile.mkdtemp(prefix="fuzz-"))).absolute()
     findings.mkdir(parents=True, exist_ok=True)
     names = chosen.reader or list(readers())
