@@ -81,7 +81,7 @@ def _over_budget(encoder: StageResult, cell: Cell, work: Work) -> bool:
     if shape is None or not isinstance(cell.server, Predictable):
         return False
     with contextlib.suppress(Exception):  # an adapter may raise anything: the run will say it
-        return cell.server.predict_bytes(n, *shape) > work.suite.limits.memory_bytes
+        return sum(cell.server.predict_ledger(n, *shape).values()) > work.suite.limits.memory_bytes
     return False
 
 

@@ -42,7 +42,7 @@ class CellResults:
     asks: tuple[StageResult, ...]
     serves: tuple[StageResult, ...]
     joints: tuple[StageResult, ...]
-    predicted_bytes: int | None
+    predicted_ledger: dict[str, int] | None
 
 
 class Agreement:
@@ -143,7 +143,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         serve_memory=_typical([result.serve_memory for result in results.serves]),
         encode_memory=encoding.build_memory if encoding else None,
         ask_memory=_typical([result.serve_memory for result in results.asks]),
-        predicted_bytes=results.predicted_bytes,
+        predicted_ledger=results.predicted_ledger,
         split=all(result.split for result in (*results.serves, *results.asks)),
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,

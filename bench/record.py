@@ -6,6 +6,7 @@ of each version stays in tests/):
 
 measurement/1, stage/1, environment/1, run/1    the first
 measurement/2    `origin` and `ceilings`: hits found elsewhere, and what a measure could reach at best
+measurement/3    `n_distractors`; `predicted_ledger`, by component, for `predicted_bytes`
 run/2            `command` and `columns`: how the passage sets were named and read
 """
 
@@ -122,7 +123,7 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/2",
+    tag="measurement/3",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
@@ -152,6 +153,7 @@ class Measurement(
     limited_by: str
     # what was searched
     n_passages: int
+    n_distractors: int = 0  # of them made up, to see how bytes and time grow: quality is not told then
     n_queries: int
     n_judged: int | None
     n_unanswered: int | None
@@ -186,7 +188,7 @@ class Measurement(
     serve_memory: Memory | None
     encode_memory: Memory | None = None  # of fitting and encoding all passages
     ask_memory: Memory | None = None  # of the encoder while it answers
-    predicted_bytes: int | None
+    predicted_ledger: dict[str, int] | None = None  # the storage's, foretold from the size of its matrix alone
     split: bool
     # provenance
     reused_matrix: bool
@@ -194,6 +196,10 @@ class Measurement(
     facts: dict[str, Fact]
     flags: tuple[str, ...]
     files: dict[str, str]  # what -> path in the run folder
+
+    @property
+    def predicted_bytes(self) -> int | None:
+        return None if self.predicted_ledger is None else sum(self.predicted_ledger.values())
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/2"):
@@ -217,7 +223,18 @@ def _first_run(content: Content) -> Content:
     return content | {"schema": "run/2", "command": [], "columns": None}
 
 
-UPGRADES: Mapping[str, Callable[[Content], Content]] = {"measurement/1": _first_measurement, "run/1": _first_run}
+def _second_measurement(content: Content) -> Content:
+    kept = {name: value for name, value in content.items() if name != "predicted_bytes"}
+    foretold = content["predicted_bytes"]
+    ledger = None if foretold is None else {"foretold": foretold}
+    return kept | {"schema": "measurement/3", "n_distractors": 0, "predicted_ledger": ledger}
+
+
+UPGRADES: Mapping[str, Callable[[Content], Content]] = {
+    "measurement/1": _first_measurement,
+    "measurement/2": _second_measurement,
+    "run/1": _first_run,
+}
 
 
 def decode(content: bytes, kind: type[Record]) -> Record:

@@ -25,6 +25,7 @@ from bench import child, corpora, environment, matrices, store
 from bench.cells import Cell, baseline, make_cells, matrix_key
 from bench.corpora import Columns, PassageSet
 from bench.estimate import FEWEST_PASSAGES, estimate
+from bench.guard import check_ledger
 from bench.measure import Agreement, CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.store import read_hits
@@ -315,33 +316,34 @@ class Runner:
             number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
         )
 
-    def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> int | None:
-        """Bytes the storage will take, where it can tell; over the limit the cell is refused before it takes them."""
+    def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
+        """A storage's ledger, where it can foretell it; over the limit the cell is refused before it takes any."""
         result = encoded.get(cell.encoder or "")
         if result is None or result.shape is None or not isinstance(cell.server, Predictable):
             return None
         try:
-            predicted = cell.server.predict_bytes(*result.shape, result.nonzeros)
+            ledger = check_ledger(cell.server.predict_ledger(*result.shape, result.nonzeros))
         except Exception as error:  # an adapter may raise anything, and breaks its own row alone
-            reason = f"predict_bytes: {type(error).__name__}: {error}"
+            reason = f"predict_ledger: {type(error).__name__}: {error}"
             self.failed[cell.key] = StageResult(stage="build", status="failed", reason=reason)
             return None
         # What is free at the moment is no limit: the same run would be refused today and not tomorrow.
         limit = min(self.suite.limits.memory_bytes, psutil.virtual_memory().total)
+        predicted = sum(ledger.values())
         if predicted > limit:
             self.failed[cell.key] = StageResult(
                 stage="build",
                 status="over-budget",
                 reason=f"{spell(cell.server)} would take {predicted:,} bytes, the limit is {limit:,}",
             )
-        return predicted
+        return ledger
 
     def conclude(
         self,
         cells: Sequence[Cell],
         work: Work,
         encoded: dict[str, StageResult],
-        predicted: dict[str, int | None],
+        predicted: dict[str, dict[str, int] | None],
     ) -> None:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
         agreement = Agreement(self.alive(cells), self.suite, self.writer.folder)
@@ -356,7 +358,7 @@ class Runner:
                     asks=self.rounds(work.ask_key, cell),
                     serves=self.rounds(work.serve_key, cell),
                     joints=self.rounds(work.joint_key, cell),
-                    predicted_bytes=predicted.get(cell.key),
+                    predicted_ledger=predicted.get(cell.key),
                 ),
                 self.suite,
                 self.writer.folder,

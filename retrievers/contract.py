@@ -143,15 +143,25 @@ class Lexical(Protocol):
 
 @runtime_checkable
 class Predictable(Protocol):
-    """A storage that can tell its bytes before it takes them, from n passages, dims, and non-zeros (None: dense)."""
+    """
+    A storage that can tell its ledger before it takes the bytes, from n passages, dims, and non-zeros (None: dense).
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int: ...
+    What is told is held to the ledger, component by component. Where the bytes depend on more than these three (gaps of
+    a compressed list, lists of unequal length), it is an estimate, and the storage says so: `deterministic = False`.
+    """
+
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]: ...
 
 
 def is_exact(adapter: object) -> bool | None:
     """Whether the adapter claims the very hits of brute force (its attribute `exact`); None where it does not say."""
     exact = getattr(adapter, "exact", None)
     return exact if isinstance(exact, bool) else None
+
+
+def is_deterministic(adapter: object) -> bool:
+    """Whether its bytes are what it foretells (its attribute `deterministic`; True where it has none)."""
+    return getattr(adapter, "deterministic", True) is not False
 
 
 def search_options(adapter: object) -> tuple[str, ...]:

@@ -44,13 +44,13 @@ class TestBroken:
 
     def test_a_storage_that_can_not_foretell_its_size_breaks_its_own_row(self, tmp_path):
         """
-        What predict_bytes raises is that cell's failure.
+        What predict_ledger raises is that cell's failure.
         """
         cells = suite("TfIdf() @ Unpredictable()", "TfIdf() @ First()")
 
         found = run(cells, tmp_path / "run", plugins=[MODELS])
 
-        assert ("failed", "predict_bytes: RuntimeError: no idea") == (
+        assert ("failed", "predict_ledger: RuntimeError: no idea") == (
             found["TfIdf() @ Unpredictable()"].status,
             found["TfIdf() @ Unpredictable()"].reason,
         )

@@ -107,8 +107,8 @@ class Refuses:
 class Huge(Refuses):
     "A storage that foretells more bytes than there are."
 
-    def predict_bytes(self, n, dims, nonzeros):
-        return 10**18
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"vectors": 10**18}
 """
 
 

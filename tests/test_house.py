@@ -75,7 +75,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.run": (
         *RUNS,
         *("bench.matrices", "bench.worker", "bench.child", "bench.cells", "bench.tasks", "bench.measure", "retrievers"),
-        "bench.estimate",
+        *("bench.estimate", "bench.guard"),
     ),
     "bench.export": (*RUNS, "retrievers.contract"),
     "bench.imports": (*RUNS, "bench.measure", "retrievers.contract"),

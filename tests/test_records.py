@@ -56,6 +56,8 @@ def test_old_files_are_read(name):
     for content in whole(name):
         record = decode(content, kind)
         again = json.loads(msgspec.json.encode(record))
+        if isinstance(record, Measurement):  # from version 3 on it is kept by component
+            again["predicted_bytes"] = record.predicted_bytes
 
         assert (json.loads(content) | {"schema": kind.__struct_config__.tag}).items() <= again.items()
         assert record == msgspec.json.decode(msgspec.json.encode(record), type=kind)

@@ -69,10 +69,10 @@ class CSR(Spelled):
             return dict.fromkeys(PARTS, 0)
         return {name: getattr(self.matrix, part).nbytes for name, part in PARTS.items()}
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
         stored = n * dims if nonzeros is None else nonzeros
         index = index_type(n, dims, stored).itemsize
-        return stored * (np.dtype(np.float32).itemsize + index) + (n + 1) * index
+        return {"values": stored * np.dtype(np.float32).itemsize, "indices": stored * index, "offsets": (n + 1) * index}
 
 
 def sparse_rows(vectors: Vectors) -> csr_array:

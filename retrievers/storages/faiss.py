@@ -202,7 +202,7 @@ class Faiss(Spelled):
         metric: Metric = "l2" if self.l2 else "inner product"
         return {"metric": None if self.index is None else metric}
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:  # noqa: ARG002  # zeros are held too
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:  # noqa: ARG002  # zeros are held too
         """
         The vectors before any compression, and the links of an HNSW graph: an index of codes takes less once built,
         but is trained on them.
@@ -210,7 +210,8 @@ class Faiss(Spelled):
         graph = re.search(r"(?:^|,)HNSW(\d+)", self.factory)
         # On the lowest level, where nearly all of them are; the others, an offset and a level come to four links more.
         links = 2 * int(graph[1]) + 4 if graph else 0
-        return n * (dims * np.dtype(np.float32).itemsize + links * LINK_BYTES)
+        foretold = {"vectors": n * dims * np.dtype(np.float32).itemsize, "graph": n * links * LINK_BYTES}
+        return {name: nbytes for name, nbytes in foretold.items() if nbytes or name == "vectors"}
 
 
 def _stands_for_l2(vectors: NDArray[np.float32]) -> bool:

@@ -60,8 +60,8 @@ class Flat(Spelled):
     def ledger(self) -> dict[str, int]:
         return {"vectors": 0 if self.vectors is None else self.vectors.nbytes}
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:  # noqa: ARG002  # zeros are held too
-        return n * dims * np.dtype(np.float32).itemsize
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:  # noqa: ARG002  # zeros are held too
+        return {"vectors": n * dims * np.dtype(np.float32).itemsize}
 
 
 # What the storages share.

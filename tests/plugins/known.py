@@ -277,8 +277,8 @@ class Spawns(Storage):
 class Huge(Storage):
     """Foretells more bytes than any machine has."""
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:
-        return 10**15
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
+        return {"vectors": 10**15}
 
 
 class Refuses(Storage):

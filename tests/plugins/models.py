@@ -47,7 +47,7 @@ class First(Spelled):
 class Unpredictable(First):
     """Breaks when it is asked for its size."""
 
-    def predict_bytes(self, n: int, dims: int, nonzeros: int | None) -> int:
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
         raise RuntimeError("no idea")
 
 
