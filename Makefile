@@ -3,7 +3,7 @@ BIN := .venv/bin
 # torch first, as pinned: a later package would otherwise pull another build of it
 TORCH := torch==2.13.0
 
-.PHONY: bench test calibrate crossings fuzz published format clean
+.PHONY: bench bench-kernels test calibrate crossings fuzz published format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -20,8 +20,14 @@ published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every encoder on every set at hand
 	$(BIN)/python -m tests.crossings
 
+bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in paired rounds
+	mkdir -p .benchmarks
+	$(BIN)/pytest tests/bench_kernels.py --benchmark-only --benchmark-json=.benchmarks/kernels.json
+	$(BIN)/python -m tests.bench_kernels .benchmarks/kernels.json
+
 calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
 	$(BIN)/python -m tests.calibrate
+	$(BIN)/python -m tests.mapped
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30

@@ -15,6 +15,7 @@ import psutil
 from bench.record import Environment
 
 LIBRARIES = (
+    "bm25s",
     "faiss-cpu",
     "ir-measures",
     "numba",
@@ -29,6 +30,7 @@ LIBRARIES = (
     "sparring",
     "tokenizers",
     "torch",
+    "usearch",
     "transformers",
 )
 HARDWARE = ("cpu", "cores", "memory_bytes", "accelerator")  # latency is not compared where one of these differs

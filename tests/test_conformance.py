@@ -21,9 +21,13 @@ from retrievers.encoders.vectors import Vectors
 from retrievers.engines.rank_bm25 import RankBM25
 from retrievers.morphemes import Morphemes
 from retrievers.registry import PluginError, installed
+from retrievers.storages.coo import COO
+from retrievers.storages.csc import CSC
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat
+from retrievers.storages.packed import Packed
+from retrievers.storages.usearch import Usearch
 from tests.conftest import ROOT
 from tests.plugins import broken
 
@@ -38,12 +42,26 @@ BUILT_IN = {
         lambda: BM25(k1=1.2, b=0.75, variant="robertson"),
         lambda: BM25(variant="atire", analyser=Words("de")),
         lambda: BiEncoder(MINILM),
+        COO,
+        lambda: COO(dtype="float16", mmap=True),
         CSR,
+        lambda: CSR(dtype="uint8"),
+        CSC,
+        lambda: CSC(dtype="float16"),
+        lambda: CSC(dtype="uint8", mmap=True),
+        Packed,
+        lambda: Packed(mmap=True),
         Flat,
+        lambda: Flat(mmap=True),
         lambda: Faiss("Flat"),
         lambda: Faiss("HNSW32", efSearch=64),
         lambda: Faiss("SQ8"),
+        lambda: Faiss("SQ4", oversampling=4),
+        lambda: Faiss("RaBitQ", oversampling=4),
         lambda: Faiss("IVF8,Flat", nprobe=2),
+        Usearch,
+        lambda: Usearch(dtype="i8", mmap=True),
+        lambda: Usearch(dtype="b1", oversampling=4),
         RankBM25,
         lambda: RankBM25(variant="plus"),
         Vectors,
@@ -96,6 +114,9 @@ CAUGHT: dict[type, set[str]] = {
     broken.HereOnly: {"same-in-another-process"},
     broken.Boasts: {"ledger-adds-up"},
     broken.Swells: {"ledger-adds-up"},
+    broken.SwellsInside: {"ledger-adds-up"},
+    broken.Foresees: {"ledger-foretold"},
+    broken.ForeseesOthers: {"ledger-foretold"},
     broken.Loud: {"silent"},
     broken.Crowd: {"threads-respected"},
     broken.Slams: {"closes-twice"},
@@ -123,7 +144,7 @@ APART = (broken.Dies, broken.Hangs)  # would take these tests with them
 ELSEWHERE = {"same-in-another-process", "silent", "threads-respected"}  # need another process
 RIGHT = (
     *(broken.Right, broken.RightBoth, broken.RightViews, broken.RightEncoder, broken.RightWithMany),
-    *(broken.RightEngine, broken.RightAnalyser),
+    *(broken.RightEngine, broken.RightAnalyser, broken.RightForesees, broken.RightGuess),
 )
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from retrievers.conformance.anyone import first, same, same_as_anew
 from retrievers.conformance.held import held_bytes
-from retrievers.conformance.material import Material
+from retrievers.conformance.material import SMALLEST, Material
 from retrievers.conformance.process import THREADS, seen
 from retrievers.conformance.subject import Answers, Broken, NotApplicable, Rule, Subject, spelled
-from retrievers.contract import Accountable, Closeable, Persistent
+from retrievers.contract import Accountable, Closeable, Persistent, Predictable, is_deterministic
 
 TOLERANCE = 0.02  # of a ledger's sum: small objects round the arrays
 SLACK_BYTES = 4096  # the same, of very small ones
+FIELDS_BYTES = 256  # of a component: the fields round a few arrays, less than the smallest array of a material
 
 
 def saves_and_loads(subject: Subject) -> str | None:
@@ -122,7 +124,7 @@ def ledger_adds_up(subject: Subject) -> str | None:
 
     Arrays: every numpy or scipy array (and whatever tells its `nbytes`) reachable from its attributes. Held: those and
     Python's own objects, or what it saves if that is more. Where it holds something that nobody can look into, such as
-    a C++ index, there is no upper bound; what it saves is reported beside the sum.
+    a C++ index, what it saves is reported beside the sum, and bounds it if its bytes are said to follow from a formula.
     """
     said = []
     for material in subject.materials:
@@ -144,11 +146,54 @@ def ledger_adds_up(subject: Subject) -> str | None:
                 adapter.save(Path(made))
                 saved = sum(path.stat().st_size for path in Path(made).rglob("*") if path.is_file())
             most = max(held.everything, saved)
-            if total > most * (1 + TOLERANCE) + SLACK_BYTES and not held.opaque:
+            by_formula = isinstance(adapter, Predictable) and is_deterministic(adapter) and bool(saved)
+            if total > most * (1 + TOLERANCE) + SLACK_BYTES and (by_formula or not held.opaque):
                 expected = f"at most the {most:,} bytes that it holds or saves ({material.name})"
                 raise Broken(expected, f"{total:,}", "count what is there")
             said.append(f"{total:,} ({held.arrays:,} in arrays, {saved:,} saved)")
     return f"bytes: {'; '.join(said)}"
+
+
+def ledger_foretold(subject: Subject) -> str | None:
+    """
+    A storage foretells its ledger from the size of the vectors alone, component by component, within 2 %.
+
+    Of one that says `deterministic = False` it is reported how near it comes. Dense vectors have no zeros here, as
+    embeddings have none: how many a sparse format could leave out is not among the three numbers.
+    """
+    said = []
+    for material in subject.materials:
+        vectors = _without_zeros(material.passages())
+        with subject.fresh() as untaught, subject.fresh() as adapter:
+            if (
+                subject.kind != "storage"
+                or not isinstance(untaught, Predictable)
+                or not isinstance(adapter, Accountable)
+            ):
+                raise NotApplicable("it foretells no ledger")
+            subject.learn(adapter, vectors)
+            nonzeros = None if isinstance(vectors, np.ndarray) else int(vectors.nnz)
+            n, dims = vectors.shape
+            foretold, ledger = untaught.predict_ledger(n, dims, nonzeros), adapter.ledger()
+            if is_deterministic(untaught):
+                _hold_to_ledger(foretold, ledger, material)
+            said.append(f"{sum(foretold.values()):,} for {sum(ledger.values()):,}")
+    return f"bytes: {'; '.join(said)}"
+
+
+def _without_zeros(vectors: Any) -> Any:  # Any: vectors, or texts, which are left as they are
+    return np.where(vectors == 0, np.float32(SMALLEST), vectors) if isinstance(vectors, np.ndarray) else vectors
+
+
+def _hold_to_ledger(foretold: dict[str, int], ledger: dict[str, int], material: Material) -> None:
+    if foretold.keys() != ledger.keys():
+        expected = f"the components of the ledger, {', '.join(ledger)} ({material.name})"
+        raise Broken(expected, ", ".join(foretold) or "none", "give both the same names")
+    pairs = {name: (foretold[name], ledger[name]) for name in ledger}
+    for name, (told, found) in (pairs | {"the sum": (sum(foretold.values()), sum(ledger.values()))}).items():
+        if abs(told - found) > TOLERANCE * found + FIELDS_BYTES:
+            expected = f"{name} foretold within {TOLERANCE:.0%} of its {found:,} bytes ({material.name})"
+            raise Broken(expected, f"{told:,}", "correct predict_ledger, or say deterministic = False")
 
 
 def closes_twice(subject: Subject) -> str | None:
@@ -168,6 +213,7 @@ KEPT: tuple[Rule, ...] = (
     failed_load_harmless,
     same_in_another_process,
     ledger_adds_up,
+    ledger_foretold,
     silent,
     threads_respected,
     closes_twice,

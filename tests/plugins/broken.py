@@ -7,6 +7,7 @@ Those named Right keep it; every other class says what it does wrong.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -285,6 +286,50 @@ class Swells(Right):
 
     def ledger(self):
         return {"vectors": self.vectors.nbytes * 2}
+
+
+class Foresees(Right):
+    """Foretells half of its ledger."""
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"vectors": n * dims * 2}
+
+
+class ForeseesOthers(Right):
+    """Foretells its ledger under another name."""
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"numbers": n * dims * 4}
+
+
+class SwellsInside(Right):
+    """Holds something that nobody can look into, and has and foretells a ledger of twice what it saves."""
+
+    def build(self, vectors):
+        super().build(vectors)
+        self.inside = re.compile("nothing that tells its bytes")
+
+    def ledger(self):
+        return {"vectors": self.vectors.nbytes * 2}
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"vectors": n * dims * 8}
+
+
+class RightGuess(Right):
+    """Foretells its ledger badly, and says that it is an estimate."""
+
+    deterministic = False
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"numbers": n * dims * 2}
+
+
+class RightForesees(RightBoth):
+    """Foretells its ledger."""
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"vectors": n * dims * 4}
 
 
 class Loud(Right):

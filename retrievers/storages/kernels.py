@@ -1,0 +1,185 @@
+"""
+The exact top k, compiled where numba is installed (extra `fast`): of scores, over inverted lists, over rows.
+
+`compiled.py` holds the loops. Here is what calls them, and the threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrievers.contract import Hits, no_hits
+from retrievers.storages.impacts import Dtype
+
+Offsets: TypeAlias = Callable[
+    [int, int], NDArray[np.int64]
+]  # first, last -> where rows first to last - 1 begin, and end
+FLOOR = {True: np.float32(0), False: np.float32(-np.inf)}  # hits of sparse vectors, of dense ones, score above
+
+
+class Postings(NamedTuple):
+    """Some inverted lists: list i is rows[starts[i] : ends[i]], ascending, none twice, and values at those places."""
+
+    rows: NDArray[Any]  # Any: unsigned integers
+    values: NDArray[Any]  # Any: float32, float16 or uint8
+    starts: NDArray[np.int64]  # (lists,)
+    ends: NDArray[np.int64]  # (lists,)
+
+
+@functools.cache
+def available() -> bool:
+    """Whether numba can be imported; tried once."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@functools.cache
+def threads() -> int:
+    """As many as numba is told to use by the environment (NUMBA_NUM_THREADS)."""
+    if not available():
+        return 1
+    import numba
+
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
+def in_parts(search: Callable[[int, int], Hits], n_queries: int, block: int, k: int) -> Hits:
+    """The hits of queries first to before last by search(first, last), at most `block` at once, in threads()."""
+    size = max(1, min(block, -(-n_queries // threads())))
+    parts = [(first, min(first + size, n_queries)) for first in range(0, n_queries, size)]
+    if len(parts) == 1:
+        return search(*parts[0])
+    if not parts:
+        return no_hits(0, k)
+    if threads() == 1:
+        found = [search(*part) for part in parts]
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(threads()) as pool:
+            found = list(pool.map(lambda part: search(*part), parts))
+    return Hits(np.concatenate([hits.rows for hits in found]), np.concatenate([hits.scores for hits in found]))
+
+
+def select(scores: NDArray[np.float32], k: int, floor: float) -> Hits:
+    """
+    The k best of each row of scores (n_queries, n) that are above the floor: what `contract.top_k` gives.
+
+    floor: 0 for the sparse rule, -inf for dense vectors.
+    """
+    from retrievers.storages import compiled
+
+    if k == 0:
+        return no_hits(len(scores), k)
+    hits = _empty(len(scores), k)
+    compiled.select(_frozen(scores), np.float32(floor), hits.scores, hits.rows)
+    return hits
+
+
+def best_of_lists(
+    postings: Postings, weights: NDArray[np.float32], splits: NDArray[np.int64], k: int, n: int, sparse: bool
+) -> Hits:
+    """
+    The top k of n passages for queries whose term i has list i of postings and weights[i].
+
+    splits: (n_queries + 1,) where the terms of each query begin.
+    """
+    from retrievers.storages import compiled
+
+    if k == 0:
+        return no_hits(len(splits) - 1, k)
+    rows, values, starts, ends = postings
+    hits = _empty(len(splits) - 1, k)
+    compiled.best_of_lists(rows, _bits(values), starts, ends, weights, splits, n, FLOOR[sparse], hits.scores, hits.rows)
+    return hits
+
+
+def best_of_rows(
+    offsets: Offsets,
+    indices: NDArray[Any],  # Any: unsigned integers
+    values: NDArray[Any],  # Any: float32, float16 or uint8
+    asked: NDArray[np.float32],
+    k: int,
+    n: int,
+    sparse: bool,
+) -> Hits:
+    """The top k of n rows for the queries that are the columns of asked, (dims, n_queries)."""
+    from retrievers.storages import compiled
+
+    n_queries = asked.shape[1]
+    if k == 0:
+        return no_hits(n_queries, k)
+    hits, sizes = _empty(n_queries, k), np.zeros(n_queries, np.int64)
+    step = max(compiled.RANGE // n_queries, 1)
+    found = np.zeros((n_queries, min(step, n)), np.float32)
+    any_asked = asked.any(axis=1)
+    for base in range(0, n, step):
+        compiled.add_rows(
+            indices,
+            _bits(values),
+            offsets(base, min(base + step, n)),
+            asked,
+            any_asked,
+            base,
+            FLOOR[sparse],
+            found,
+            hits.scores,
+            hits.rows,
+            sizes,
+        )
+    compiled.settle_all(hits.scores, hits.rows, sizes)
+    return hits
+
+
+def offsets_of(rows: NDArray[Any], first: int, last: int) -> NDArray[np.int64]:  # Any: unsigned integers
+    """Where each row from first to before last begins in ascending rows (nnz,), and where the last one ends."""
+    start = int(np.searchsorted(rows, rows.dtype.type(first)))  # of the same type, or numpy would copy the rows
+    if available():
+        from retrievers.storages import compiled
+
+        offsets = np.empty(last - first + 1, np.int64)
+        compiled.offsets_of(rows, start, first, offsets)
+        return offsets
+    wanted = np.arange(first, last, dtype=rows.dtype)
+    end = int(np.searchsorted(rows, rows.dtype.type(last - 1), side="right"))
+    return start + np.append(np.searchsorted(rows[start:end], wanted), end - start)
+
+
+def prepare(dtype: Dtype, *, lists: bool) -> None:
+    """Compile what searches values of a dtype will call, over lists or over rows, or load it compiled."""
+    if not available():
+        return
+    for index in (np.uint8, np.uint16, np.uint32):
+        positions, values = _frozen(np.zeros(1, index)), _frozen(np.ones(1, dtype))
+        one, none = np.ones(1, np.int64), np.zeros(1, np.int64)
+        if lists:
+            best_of_lists(
+                Postings(positions, values, none, one), one.astype(np.float32), np.append(none, one), 1, 1, True
+            )
+        else:
+            offsets = functools.partial(offsets_of, positions)
+            best_of_rows(offsets, positions, values, np.ones((1, 1), np.float32), 1, 1, True)
+
+
+def _empty(n_queries: int, k: int) -> Hits:
+    return Hits(np.empty((n_queries, k), np.int64), np.empty((n_queries, k), np.float32))
+
+
+def _bits(values: NDArray[Any]) -> NDArray[Any]:  # Any: float32, float16 or uint8
+    """Values as numba takes them: it has no float16 on a processor, so that its bits are handed."""
+    return values.view(np.uint16) if values.dtype == np.float16 else values
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:  # Any: any dtype
+    """Read-only, without gaps: so one compiled search serves arrays that may be written to and such that may not."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,240 @@
+"""The compiled top k, held to the plain one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from retrievers.contract import top_k
+from retrievers.storages import kernels
+from retrievers.storages.coo import COO
+from retrievers.storages.csc import CSC
+from retrievers.storages.csr import CSR
+from retrievers.storages.kernels import Postings, in_parts, offsets_of, select
+
+compiled = pytest.importorskip("retrievers.storages.compiled", reason="the extra `fast` is not installed")
+INF = float("inf")
+
+
+@st.composite
+def scores(draw):
+    """Scores with many ties, longer than a block of the compiled scan and not a multiple of it; and a k."""
+    n_queries, n = draw(st.integers(0, 3)), draw(st.sampled_from([0, 1, 63, 64, 65, 200, 300]))
+    levels = draw(st.sampled_from([2, 5, 1000]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return random.integers(-levels, levels + 1, (n_queries, n)).astype(np.float32), draw(
+        st.sampled_from([0, 1, 2, 10, n, n + 5])
+    )
+
+
+class TestSelect:
+    @given(given=scores(), positive=st.booleans())
+    @settings(deadline=None, max_examples=150)
+    def test_is_top_k(self, given, positive):
+        """
+        It keeps the very hits that contract.top_k keeps, in the same order.
+        """
+        found, k = given
+
+        hits = select(found, k, 0 if positive else -INF)
+
+        expected = top_k(found, k, positive=positive)
+        assert expected.rows.tolist() == hits.rows.tolist()
+        assert expected.scores.tolist() == hits.scores.tolist()
+        assert (np.int64, np.float32) == (hits.rows.dtype, hits.scores.dtype)
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_many_in_order(self, order):
+        """
+        Scores that rise all the way, or fall, are kept right: every one displaces another, or none does.
+        """
+        found = np.arange(1, 1001, dtype=np.float32)[np.newaxis, ::order]
+
+        hits = select(found, 3, 0)
+
+        assert [[1000, 999, 998]] == hits.scores.tolist()
+        assert [[999, 998, 997] if order == 1 else [0, 1, 2]] == hits.rows.tolist()
+
+    def test_arrays_of_any_kind(self):
+        """
+        Scores that are read-only, or lie apart in memory, are taken, and left as they were.
+        """
+        found = np.array([[1, 9, 3, 9], [0, 9, 0, 9]], np.float32)[:, ::2]
+        found.setflags(write=False)
+
+        hits = select(found, 1, 0)
+
+        assert [[1], [-1]] == hits.rows.tolist()
+        assert [[1, 3], [0, 0]] == found.tolist()
+
+
+class TestValues:
+    def test_every_half(self):
+        """
+        Every finite float16, the smallest too, is read as the float32 that it stands for.
+        """
+        halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+        halves = halves[np.isfinite(halves)]
+        n = len(halves)
+        one = np.ones(n, np.float32)
+        everyone = Postings(kernels._frozen(np.arange(n, dtype=np.uint16)), kernels._frozen(halves), *_ends(n))
+
+        hits = kernels.best_of_lists(everyone, one[:1], np.array([0, 1]), n, n, False)
+
+        found = np.empty(n, np.float32)
+        found[hits.rows[0]] = hits.scores[0]
+        assert np.array_equal(halves.astype(np.float32), found)
+
+
+class TestLists:
+    def test_ranges(self, monkeypatch):
+        """
+        Passages of several ranges, lists that end in any of them, and terms that come twice: the sums of numpy.
+        """
+        random = np.random.default_rng(3)
+        n, terms = 200_000, 40
+        lists = [np.sort(random.choice(n, size, replace=False)) for size in random.integers(0, 30_000, terms)]
+        lengths = np.array([len(one) for one in lists])
+        ends = np.cumsum(lengths)
+        rows = np.concatenate(lists).astype(np.uint32)
+        values = random.integers(1, 9, len(rows)).astype(np.uint8)
+        columns, weights = random.integers(0, terms, 25), random.integers(-2, 4, 25).astype(np.float32)
+        splits = np.array([0, 1, 1, 12, 25])
+        postings = Postings(kernels._frozen(rows), kernels._frozen(values), (ends - lengths)[columns], ends[columns])
+
+        hits = kernels.best_of_lists(postings, weights, splits, 50, n, True)
+
+        expected = np.zeros((4, n), np.float32)
+        for query in range(4):
+            for term in range(splits[query], splits[query + 1]):
+                part = slice(postings.starts[term], postings.ends[term])
+                expected[query, rows[part]] += weights[term] * values[part]
+        best = top_k(expected, 50, positive=True)
+        assert best.rows.tolist() == hits.rows.tolist()
+        assert best.scores.tolist() == hits.scores.tolist()
+
+
+class TestOffsets:
+    @given(rows=st.lists(st.integers(0, 9), max_size=20), first=st.integers(0, 9), compiled=st.booleans())
+    @settings(deadline=None, max_examples=60)
+    def test_rows_without_any(self, rows, first, compiled):
+        """
+        The rows that ascending numbers stand for begin where they do; an empty one begins where it ends.
+        """
+        ascending = kernels._frozen(np.array(sorted(rows), np.uint8))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernels, "available", lambda: compiled)
+
+            offsets = offsets_of(ascending, first, 10)
+
+        assert [sum(row < start for row in rows) for start in range(first, 11)] == offsets.tolist()
+
+
+class TestParts:
+    @pytest.mark.parametrize("threads", [1, 2, 3])
+    @pytest.mark.parametrize("n_queries", [0, 1, 5, 8])
+    def test_every_query_once(self, threads, n_queries, monkeypatch):
+        """
+        Queries are cut into blocks, and among threads; the answers come in their order.
+        """
+        monkeypatch.setattr(kernels, "threads", lambda: threads)
+        scores = np.arange(n_queries, dtype=np.float32)[:, np.newaxis]
+
+        hits = in_parts(lambda first, last: top_k(scores[first:last], 2, positive=False), n_queries, 3, 2)
+
+        assert [[0, -1]] * n_queries == hits.rows.tolist()
+        assert list(range(n_queries)) == hits.scores[:, 0].tolist()
+
+    def test_one_thread_starts_none(self, monkeypatch):
+        """
+        Where the environment allows one thread, the caller's own is the one.
+        """
+        import threading
+
+        monkeypatch.setattr(kernels, "threads", lambda: 1)
+        seen = set()
+
+        def search(first, last):
+            seen.add(threading.get_ident())
+            return top_k(np.ones((last - first, 1), np.float32), 1, positive=False)
+
+        in_parts(search, 9, 2, 1)
+
+        assert {threading.get_ident()} == seen
+
+
+SEARCH = """
+import numpy as np
+from scipy.sparse import csr_array
+from retrievers.storages.csc import CSC
+storage = CSC()
+storage.build(csr_array(np.array([[0, 2], [3, 1]], np.float32)))
+print(storage.search(np.array([[0, 1]], np.float32), 2).rows.tolist())
+"""
+
+
+class TestNumba:
+    def test_no_folder_to_keep_code_in(self, tmp_path):
+        """
+        Where what is compiled can not be kept, it is compiled anew, and works.
+        """
+        (tmp_path / "file").write_text("not a folder")
+        script = f"import numba.core.caching as c; c.CacheImpl._locator_classes = []\n{SEARCH}"
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file" / "below"), "NUMBA_NUM_THREADS": "1"}
+
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+
+        assert ("[[0, 1]]\n", "") == (done.stdout, done.stderr)
+
+    @pytest.mark.parametrize("n", [5, 300, 70_000])
+    @pytest.mark.parametrize("dtype", ["float32", "uint8"])
+    @pytest.mark.parametrize("new", [COO, CSR, CSC])
+    def test_prepared(self, new, dtype, n):
+        """
+        Once prepared, and knowing nothing of its passages yet, a storage compiles nothing more when it is searched.
+        """
+        storage = new(dtype=dtype)
+        storage.prepare()
+        before = code()
+
+        storage.build(csr_array(np.ones((n, 2), np.float32)))
+        hits = storage.search(csr_array(np.ones((2, 2), np.float32)), 3)
+
+        assert [[0, 1, 2]] * 2 == hits.rows.tolist()
+        assert before == code()
+
+    def test_without_numba(self):
+        """
+        Without numba the same is found, by numpy and scipy alone; preparing has nothing to do.
+        """
+        script = f"import sys; sys.modules['numba'] = None\n{SEARCH}storage.prepare()\n"
+
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+        assert ("[[0, 1]]\n", "") == (done.stdout, done.stderr)
+
+    def test_import_is_late(self):
+        """
+        Importing a storage imports no numba.
+        """
+        script = "import sys, retrievers.storages.csc, retrievers.storages.csr; print('numba' in sys.modules)"
+
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+        assert "False\n" == done.stdout
+
+
+def code():
+    """How much is compiled, by function."""
+    return {name: len(found.signatures) for name, found in vars(compiled).items() if hasattr(found, "signatures")}
+
+
+def _ends(n):
+    return np.zeros(1, np.int64), np.full(1, n, np.int64)
