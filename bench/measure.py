@@ -122,7 +122,8 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         limit_seconds=suite.limits.seconds,
         limit_memory_bytes=suite.limits.memory_bytes,
         limited_by=(first or build or encode or _NOTHING).limited_by,
-        n_passages=len(passage_set.passages),
+        n_passages=len(passage_set.passages) + suite.distractors,
+        n_distractors=suite.distractors,
         n_queries=len(passage_set.queries),
         n_merged=len(passage_set.merged),
         unknown_judgments=passage_set.unknown_judgments,
@@ -148,8 +149,8 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*storage_flags, *encoder_flags, *_flags(facts, results, timed=timed)),
-        files=_files(results),
+        flags=(*_grown_flags(facts, suite), *storage_flags, *encoder_flags, *_flags(facts, results, timed=timed)),
+        files=_files(results, suite),
     )
 
 
@@ -173,7 +174,7 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
         return fields
     fields["tie_rate"] = quality.tie_rate(hits, suite.k)
     qrels = passage_set.qrels
-    if qrels is None:
+    if qrels is None or suite.distractors:  # a made-up passage has no judgment, and may well hold an answer
         return fields
     answers = passage_set.answers
     texts = None if answers is None else quality.Texts(passage_set.passages, answers)
@@ -243,7 +244,9 @@ def _footprint(
     ledger = rounds[0].ledger if rounds else made.ledger if made else None
     resident = _typical([result.load_memory for result in rounds])
     flags = []
-    if ledger is not None and resident is not None:
+    # Of mapped files only the pages that were touched are resident, and the kernel may take them back.
+    mapped = bool(rounds) and rounds[0].facts.get("memory_mapped") == 1
+    if ledger is not None and resident is not None and not mapped:
         known = sum(ledger.values())
         if resident.resident < known - max(memory.RESOLUTION, LEDGER_TOLERANCE * known):
             flags.append(
@@ -316,11 +319,21 @@ def _given_flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
     return flags
 
 
-def _files(results: CellResults) -> dict[str, str]:
+def _grown_flags(facts: dict[str, Fact], suite: Suite) -> list[str]:
+    """What a set that was grown by made-up passages can not tell."""
+    if not suite.distractors:
+        return []
+    flags = [f"grown by {suite.distractors:,} made-up passages: bytes and time only"]
+    if facts.get("made_up") == "vectors":
+        flags.append("made-up vectors are real ones, moved: encoding took the real passages alone")
+    return flags
+
+
+def _files(results: CellResults, suite: Suite) -> dict[str, str]:
     files: dict[str, str] = {}
     if results.failure is None:
         files["hits"] = f"hits/{results.cell.key}.npz"
-        if results.cell.passage_set.qrels is not None:
+        if results.cell.passage_set.qrels is not None and not suite.distractors:
             files["quality"] = f"quality/{results.cell.key}.npz"
     for name, rounds in (("ask", results.asks), ("serve", results.serves), ("joint", results.joints)):
         for number, result in enumerate(rounds):
