@@ -270,15 +270,17 @@ def top_k(scores: NDArray[np.float32], k: int, *, positive: bool) -> Hits:
     if cut == 0:
         return hits
     for query, row in enumerate(scores):
-        # Sparse scores are mostly zero: a partition of the few that are hits is many times quicker than one of all.
-        candidates = np.flatnonzero(row > 0) if positive else np.arange(n)
-        values = row[candidates]
+        candidates: NDArray[np.int64] | None = None  # None: every passage
+        values = row
+        if positive:  # sparse scores are mostly zero: a partition of the few that are hits is many times quicker
+            candidates = np.flatnonzero(row > 0)
+            values = row[candidates]
         if len(values) > cut:
             # Everything that ties with the kth stays: a partition alone would keep an arbitrary one of them.
-            keep = values >= np.partition(values, len(values) - cut)[len(values) - cut]
-            candidates, values = candidates[keep], values[keep]
+            keep = np.flatnonzero(values >= np.partition(values, len(values) - cut)[len(values) - cut])
+            candidates, values = keep if candidates is None else candidates[keep], values[keep]
         best = np.argsort(-values, kind="stable")[:cut]
-        hits.rows[query, : len(best)] = candidates[best]
+        hits.rows[query, : len(best)] = best if candidates is None else candidates[best]
         hits.scores[query, : len(best)] = values[best]
     return hits
 

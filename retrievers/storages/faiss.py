@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.storages import faiss_ledger
 from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
 
 INDEX_FILE = "index.faiss"
-KNOBS = ("efConstruction", "efSearch", "nprobe")  # options that FAISS's ParameterSpace sets by the same names
-LINK_BYTES = 4  # of one edge of a graph
+SEARCH_KNOBS = ("efSearch", "nprobe", "qb")
+KNOBS = ("efConstruction", *SEARCH_KNOBS)  # options by FAISS's names
+MOST_QUERY_BITS = 8  # of a dimension
+RESCORED = re.compile(r",(RFlat|Refine\(.*\))$")  # at the end of a factory that keeps finer vectors to rank by
 ROWS = 1024  # looked at in one go for the form of L2
 NEAR = 1e-5  # relative: a last column so near to -|x|²/2 orders as the distance does
 
@@ -32,8 +35,15 @@ class Faiss(Spelled):
     A FAISS index by the name that its index_factory knows: "Flat", "HNSW32", "IVF64,Flat", "SQ8", "PQ48" ...
 
     efConstruction, efSearch: how many candidates HNSW keeps while building, while searching (FAISS's defaults: 40, 16).
-    nprobe: how many lists of an IVF are searched (1). An option that the index does not have, and a factory that FAISS
-    does not know for inner product, raise ValueError at `build`; too few vectors to train on raise Unsupported.
+    nprobe: how many lists of an IVF are searched (1). qb: to how many bits a dimension the query is rounded that RaBitQ
+    (one bit a dimension of the passages; Gao and Long 2024) compares with its codes (4); 0 leaves the query float32. An
+    option that the index does not have, and a factory that FAISS does not know, raise ValueError at `build`; a factory
+    that does not suit the dimensions, and too few vectors to train on, raise Unsupported.
+
+    oversampling: rescoring. oversampling * k candidates, rounded up, are found by the codes and ordered by their inner
+    products in float32, with vectors that are kept beside (`rescoring` in the ledger): "SQ8" becomes FAISS's
+    "SQ8,RFlat". A factory written so keeps them in any case, and cells of it that differ in oversampling alone share
+    one build.
 
     Only "Flat" alone is exact: FAISS cuts ties where it likes, so as many as tie are fetched, and cut by position.
     Passages [x, -|x|²/2] stand for L2: their inner product with [q, 1] orders by distance to q. That is no likeness of
@@ -48,20 +58,39 @@ class Faiss(Spelled):
     efConstruction: int | None = None  # noqa: N815  # FAISS's names, as they are known
     efSearch: int | None = None  # noqa: N815  # the same
     nprobe: int | None = None
-    search_options: ClassVar[tuple[str, ...]] = ("efSearch", "nprobe")
+    qb: int | None = None
+    oversampling: float | None = None
     index: Any = field(init=False, default=None, compare=False)  # Any: FAISS has no types
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     l2: bool = field(init=False, default=False, compare=False)  # whether the index has [x, -|x|²/2] as x, by distance
 
     def __post_init__(self) -> None:
-        for name in KNOBS:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"Faiss: {name} was expected to be at least 1, found {value}")
+        for name in (*KNOBS, "oversampling"):
+            value, least = getattr(self, name), 0 if name == "qb" else 1
+            if value is not None and not value >= least:
+                raise ValueError(f"Faiss: {name} was expected to be at least {least}, found {value}")
+        if self.qb is not None and self.qb > MOST_QUERY_BITS:
+            raise ValueError(f"Faiss: qb was expected to be at most {MOST_QUERY_BITS}, found {self.qb}")
 
     @property
     def exact(self) -> bool:
-        return self.factory == "Flat"
+        return self.whole_factory == "Flat"
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the bytes follow from passages and dimensions: those of a graph, which draws its levels, do not."""
+        return faiss_ledger.is_deterministic(self.whole_factory)
+
+    @property
+    def search_options(self) -> tuple[str, ...]:
+        """oversampling acts at search time where the factory itself says that vectors are kept for it."""
+        return (*SEARCH_KNOBS, "oversampling") if RESCORED.search(self.factory) else SEARCH_KNOBS
+
+    @property
+    def whole_factory(self) -> str:
+        """The factory with its rescoring: what FAISS is asked for."""
+        kept = self.oversampling is None or RESCORED.search(self.factory)
+        return self.factory if kept else f"{self.factory},RFlat"
 
     def prepare(self) -> None:
         """Import FAISS and search one toy vector, so that its libraries and threads are there."""
@@ -86,23 +115,27 @@ class Faiss(Spelled):
         faiss = _faiss()
         try:
             known = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
-            index = faiss.index_factory(dims, self.factory, known)
+            index = faiss.index_factory(dims, self.whole_factory, known)
         except RuntimeError as error:
-            raise ValueError(
-                f"{self!r}: expected a factory that FAISS knows for {metric} and {dims} dimensions, such as "
-                f'"Flat", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {_reason(error)}'
+            if "could not parse" in str(error):
+                raise ValueError(
+                    f"{self!r}: expected a factory that FAISS knows, such as "
+                    f'"Flat", "SQ8", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {_reason(error)}'
+                ) from error
+            raise Unsupported(
+                f"{self!r} can not be made for vectors of {dims} dimensions compared by {metric}: take a factory whose "
+                f"parts divide the dimensions and that knows {metric}; FAISS says: {_reason(error)}"
             ) from error
         self._set_knobs(index)
         return index
 
     def _set_knobs(self, index: Any) -> None:  # Any: see index
-        space = _faiss().ParameterSpace()
         for name in KNOBS:
             value = getattr(self, name)
             if value is None:
                 continue
             try:
-                space.set_index_parameter(index, name, value)
+                _set(index, name, value)
             except RuntimeError as error:
                 raise ValueError(
                     f"{self!r}: expected an option that the index {self.factory!r} has, found {name}: leave it out; "
@@ -137,8 +170,9 @@ class Faiss(Spelled):
     def _best(self, queries: NDArray[np.float32], k: int) -> Hits:
         """The top k of a block of queries, (n_queries, dims)."""
         depth = min(k, self.index.ntotal)
-        found = self._ranked(queries, min(depth + 1, self.index.ntotal) if self.exact else depth)
-        if found.rows.shape[1] > depth:  # the one beyond the cut tells whether a tie was cut
+        wanted = depth + 1 if self.exact else math.ceil(depth * (self.oversampling or 1))
+        found = self._ranked(queries, min(wanted, self.index.ntotal))
+        if self.exact and found.rows.shape[1] > depth:  # the one beyond the cut tells whether a tie was cut
             tied = (found.rows[:, depth] >= 0) & (found.scores[:, depth] == found.scores[:, depth - 1])
             if tied.any():
                 everything = self._ranked(queries[tied], self.index.ntotal)
@@ -172,46 +206,49 @@ class Faiss(Spelled):
     def save(self, folder: Path) -> None:
         if self.index is None:
             raise unbuilt(self)
-        write_facts(folder, factory=self.factory, sparse=self.sparse, l2=self.l2)
+        write_facts(folder, factory=self.whole_factory, sparse=self.sparse, l2=self.l2)
         _faiss().write_index(self.index, str(folder / INDEX_FILE))
 
     def load(self, folder: Path) -> None:
         """The search options are this adapter's own. ValueError where the folder holds the index of another factory."""
         facts = read_facts(folder)
-        if facts["factory"] != self.factory:
+        if facts["factory"] != self.whole_factory:
             raise ValueError(
                 f"{folder} was expected to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
                 f"load it into an adapter with that factory, or build anew"
             )
         self.index = _faiss().read_index(str(folder / INDEX_FILE))
         self.sparse, self.l2 = facts["sparse"], facts["l2"]
-        self._set_knobs(self.index)
+        _search_as(self._new(self.index.d, "l2" if self.l2 else "inner product"), self.index)
 
     def ledger(self) -> dict[str, int]:
         """
-        Vectors (or their codes), ids, centroids, graph; `rest` is what else FAISS would write to a file: tables of
-        quantisers, transforms, fields. "Flat" is its vectors alone. Spare room of growing lists is not counted.
+        Vectors (or their codes), ids, centroids, graph, rescoring; `rest` is what else FAISS would write to a file:
+        tables of quantisers, transforms, fields. "Flat" is its vectors alone. Spare room of lists is not counted.
         """
         if self.index is None:
             return {"vectors": 0}
-        parts = dict(_components(self.index))
-        return parts if self.exact else {**parts, "rest": _written_bytes(self.index) - sum(parts.values())}
+        parts = faiss_ledger.ledger(self.index)
+        return {"vectors": parts["vectors"]} if self.exact else parts
 
     def describe(self) -> dict[str, Fact]:
         """What the index compares by; None before there is one."""
         metric: Metric = "l2" if self.l2 else "inner product"
         return {"metric": None if self.index is None else metric}
 
-    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:  # noqa: ARG002  # zeros are held too
+    def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
         """
-        The vectors before any compression, and the links of an HNSW graph: an index of codes takes less once built,
-        but is trained on them.
+        As `ledger`, from an empty index: nothing is trained, and nothing of the size of the passages made. The levels
+        of a graph are expected ones. Raises what `build` raises of a factory.
         """
-        graph = re.search(r"(?:^|,)HNSW(\d+)", self.factory)
-        # On the lowest level, where nearly all of them are; the others, an offset and a level come to four links more.
-        links = 2 * int(graph[1]) + 4 if graph else 0
-        foretold = {"vectors": n * dims * np.dtype(np.float32).itemsize, "graph": n * links * LINK_BYTES}
-        return {name: nbytes for name, nbytes in foretold.items() if nbytes or name == "vectors"}
+        try:
+            index = self._new(dims, "inner product")
+        except Unsupported:
+            if nonzeros is not None or dims < 2:
+                raise
+            index = self._new(dims - 1, "l2")  # vectors that stand for L2 are held without their last dimension
+        parts = faiss_ledger.predicted(index, n)
+        return {"vectors": parts["vectors"]} if self.exact else parts
 
 
 def _stands_for_l2(vectors: NDArray[np.float32]) -> bool:
@@ -224,32 +261,36 @@ def _stands_for_l2(vectors: NDArray[np.float32]) -> bool:
     return bool(vectors[:, -1:].any())
 
 
-def _components(index: Any) -> Counter[str]:  # Any: see Faiss.index
-    """The bytes of what an index holds one a vector, one a list or one a link; those of its parts summed."""
+def _set(index: Any, name: str, value: int) -> None:  # Any: see Faiss.index
+    """Set an option of an index; RuntimeError where it has none of that name."""
+    found_by = _found_by(index)
+    if name != "qb":
+        _faiss().ParameterSpace().set_index_parameter(found_by, name, value)
+        return
+    if not hasattr(found_by, "qb"):
+        raise RuntimeError("its codes are not those of RaBitQ")
+    if value == 0 and "FastScan" in type(found_by).__name__:
+        raise RuntimeError("its scan rounds queries: from 1")
+    found_by.qb = value
+
+
+def _search_as(model: Any, index: Any) -> None:  # Any: see Faiss.index
+    """Set the search options of an index to those of a new one of the same factory: a saved index may hold others."""
+    model, found_by = _found_by(model), _found_by(index)
+    for name in ("nprobe", "qb"):
+        if hasattr(model, name):
+            setattr(found_by, name, getattr(model, name))
+    if hasattr(model, "hnsw"):
+        found_by.hnsw.efSearch = model.hnsw.efSearch
+
+
+def _found_by(index: Any) -> Any:  # Any: see Faiss.index
+    """The index inside that finds the candidates, without transforms before it and rescoring after it."""
     faiss = _faiss()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
-        return _components(index.index)
-    if isinstance(index, faiss.IndexRefine):  # codes to find by, and finer vectors to rank by
-        return _components(index.base_index) + _components(index.refine_index)
-    if isinstance(index, faiss.IndexHNSW):
-        graph = index.hnsw
-        links = graph.neighbors.size() * LINK_BYTES + graph.offsets.size() * 8 + graph.levels.size() * 4
-        return _components(index.storage) + Counter(graph=links)
-    if isinstance(index, faiss.IndexIVF):
-        centroids = sum(_components(index.quantizer).values())
-        return Counter(vectors=index.ntotal * index.code_size, ids=index.ntotal * 8, centroids=centroids)
-    if isinstance(index, faiss.IndexFlatCodes):
-        return Counter(vectors=index.ntotal * index.code_size)
-    return Counter()
-
-
-def _written_bytes(index: Any) -> int:  # Any: see Faiss.index
-    """The bytes FAISS would write of an index, counted as they go by."""
-    faiss = _faiss()
-    lengths: list[int] = []
-    faiss.write_index(index, faiss.PyCallbackIOWriter(lambda data: lengths.append(len(data))))
-    return sum(lengths)
+        return _found_by(index.index)
+    return _found_by(index.base_index) if isinstance(index, faiss.IndexRefine) else index
 
 
 @contextmanager
