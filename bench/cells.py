@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from retrievers.contract import (
     Aligned,
     Encoder,
     Fingerprinted,
+    Lexical,
     Retriever,
     Role,
     Storage,
@@ -29,6 +32,8 @@ from retrievers.contract import (
     spell,
 )
 from retrievers.registry import Registry, SpellingError, parse, resolved
+
+MAKES_UP = Path(__file__).with_name("distractors.py")  # the code that decides what is made up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,14 @@ class Cell:
     def given(self) -> bool:
         """Whether its vectors were made elsewhere, so that there is no encoding to measure."""
         return isinstance(self.retriever, VectorRetriever) and isinstance(self.retriever.encoder, Aligned)
+
+    @property
+    def counts_words(self) -> bool:
+        """Whether its encoder can be given made-up texts by the million: it names its terms, and carries no model."""
+        encoder: Any = (
+            self.retriever.encoder if isinstance(self.retriever, VectorRetriever) else None
+        )  # Any: an adapter
+        return isinstance(encoder, Lexical) and not isinstance(encoder, Fingerprinted)
 
     @property
     def exact(self) -> bool | None:
@@ -162,6 +175,8 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
         suite.encode_threads or environment.cores(),
         _alignment(encoder, passage_set),
     ]
+    if suite.distractors:  # what they are made from is in the parts above
+        parts += [suite.distractors, suite.seed, hashlib.sha256(MAKES_UP.read_bytes()).hexdigest()]
     return digest(parts)[:32]
 
 

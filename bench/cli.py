@@ -15,6 +15,7 @@ from bench.commands.export import export
 from bench.commands.fetch import fetch
 from bench.commands.import_ import import_
 from bench.commands.new import new
+from bench.commands.plan import plan
 from bench.commands.retrievers import retrievers
 from bench.commands.run import run
 from bench.commands.show import show
@@ -46,7 +47,7 @@ def _options(
 ) -> None: ...
 
 
-for command in (run, table, show, explain, datasets, fetch, retrievers, check, new, export):
+for command in (run, plan, table, show, explain, datasets, fetch, retrievers, check, new, export):
     app.command()(command)
 app.command("import")(import_)
 

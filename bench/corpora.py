@@ -15,9 +15,9 @@ from bench.errors import InputError
 from bench.formats import Collection, beir, cacm, hdf5, medquad, pubmedqa, smart, squad, table, trec
 from bench.formats.files import Content, kind, read
 from bench.formats.table import Columns
-from bench.passage_set import Origin, PassageSet, assemble, text_bytes
+from bench.passage_set import Origin, PassageSet, assemble, id_of, text_bytes
 
-__all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "load", "name_of", "names", "text_bytes"]
+__all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "id_of", "load", "name_of", "names", "text_bytes"]
 
 NO_LANGUAGE = "zxx"  # ISO 639-3 for what holds none
 # Readers of a card's format: of one file that holds all; of passages, queries and, maybe, qrels in files of their own.

@@ -1,101 +1,235 @@
 """
-How long a run will take, told before it begins: every part is rehearsed on a share of its passages, in processes like
-those of the run, and what each child of the run will do is reckoned from that.
+What a run will take, told before it begins: every part is rehearsed on a share of its passages, in processes like
+those of the run, and what each child of the run will do is reckoned from that; a ledger is foretold by its storage.
 """
 
 from __future__ import annotations
 
-import contextlib
-import math
 import shutil
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from math import ceil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import psutil
 
 from bench import matrices
 from bench.cells import Cell
+from bench.guard import check_ledger
 from bench.latency import SECONDS_A_ROUND, WARM_UP_QUERIES
-from bench.record import StageResult
-from bench.rehearsal import foretold, foretold_shape, smallest
+from bench.record import Fact, StageResult, Status
+from bench.rehearsal import foretold, foretold_shape, largest, smallest
+from bench.suite import Suite
 from bench.tasks import Task, Work
-from retrievers.contract import Persistent, Predictable
+from retrievers.contract import Lexical, Persistent, Predictable, spell
 
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to foretell
+COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
+
+Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
+# In the cache before; counted on all passages; told by a model of fixed dims; or grown from a share of the passages.
+Source: TypeAlias = Literal["cached", "counted", "foretold"]
+
+
+class Shape(NamedTuple):
+    """The size of an encoder's matrix of passages, and how it is known."""
+
+    dims: int
+    nonzeros: int | None  # None: dense
+    source: Source
+
+
+class Prediction(NamedTuple):
+    """The ledger that a storage foretells, and whether it is refused for it. None: it foretells none."""
+
+    ledger: dict[str, int] | None = None
+    status: Status = "ok"
+    reason: str = ""
+
+
+class Encoding(NamedTuple):
+    """What is foretold of an encoder."""
+
+    seconds: float  # to encode all passages and queries, unless that is in the cache, and to be asked
+    peak_bytes: int | None  # of fitting and encoding, above what was resident before
+    shape: Shape | None
+
+
+class Serving(NamedTuple):
+    """What is foretold of what serves a cell: building (once for all that share a build) and serving."""
+
+    prediction: Prediction
+    seconds: float | None = None  # None: its rehearsal failed, or it is refused
+    peak_bytes: int | None = None  # of building, above what was resident before: its vectors are
+    ledger_bytes: int | None = None  # grown from a share: of one that can not foretell its ledger
+    status: Status = "ok"  # of its rehearsal, or its encoder's
+    reason: str = ""
 
 
 class Estimate(NamedTuple):
-    """Foretold seconds of the cells of one passage set, by what takes them."""
+    """What is foretold of the cells of one passage set."""
 
-    seconds: dict[str, float]  # encoder or retriever -> seconds of all its children
-    untold: tuple[str, ...]  # retrievers whose rehearsal failed
+    encodings: dict[str, Encoding]  # by the encoder's spelling
+    servings: dict[str, Serving]  # by the cell's
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Encoder or retriever -> seconds of all its children."""
+        known = {name: encoding.seconds for name, encoding in self.encodings.items()}
+        return known | {name: each.seconds for name, each in self.servings.items() if each.seconds is not None}
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Retrievers whose rehearsal failed."""
+        return tuple(name for name, serving in self.servings.items() if serving.status != "ok")
 
     @property
     def total(self) -> float:
         return sum(self.seconds.values())
 
 
-def estimate(cells: Sequence[Cell], work: Work, attempt: Callable[[Task], StageResult]) -> Estimate:
+def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt | None = None) -> Estimate:
     """
     Rehearse the parts of some cells of one passage set and add up what the run's children will take.
 
-    attempt: runs one child. A part whose rehearsal fails is left out, and named; one that the run will refuse for its
-    predicted bytes takes no time.
+    A part whose rehearsal fails is left out, and named; one that the run will refuse for its predicted bytes takes no
+    time. fill: encodes all passages into the cache, for lexical encoders that do it in COUNTED_SECONDS; without it the
+    size of their matrix is grown from a share.
     """
-    seconds: dict[str, float] = {}
-    untold: list[str] = []
     folder = work.folder / "rehearsal"
-    places = {encoder: folder / str(number) for number, encoder in enumerate({cell.encoder: None for cell in cells})}
-    rehearsed: dict[str, StageResult | None] = {}
+    encodings: dict[str, Encoding] = {}
+    servings: dict[str, Serving] = {}
+    rehearsed: dict[str, StageResult] = {}
+    samples: dict[str, Path] = {}
     built: set[str] = set()
     for cell in cells:
-        sample, encoder, server = places[cell.encoder], None, None
-        if cell.encoder is not None:
-            if cell.encoder not in rehearsed:
-                sample.mkdir(parents=True)
-                result = _sound(attempt(work.rehearsal(cell, sample, of_encoder=True)))
-                rehearsed[cell.encoder] = result
-                if result is not None:  # once: a matrix in the cache is read whole to see that it is sound
-                    seconds[cell.encoder] = _encoder_seconds(result, cell, work)
-            encoder = rehearsed[cell.encoder]
-            if encoder is not None and _over_budget(encoder, cell, work):
+        name, encoder = cell.encoder, None
+        if name is not None and name not in rehearsed:
+            samples[name] = folder / str(len(samples))
+            samples[name].mkdir(parents=True)
+            rehearsed[name] = attempt(work.rehearsal(cell, samples[name], of_encoder=True))
+            if rehearsed[name].status == "ok":
+                alike = [other for other in cells if other.encoder == name]
+                encodings[name], matrix = _encoding(rehearsed[name], alike, work, fill)
+                samples[name] = matrix or samples[name]
+        if name is not None:
+            encoder = rehearsed[name]
+            if encoder.status != "ok":
+                servings[cell.spelling] = Serving(Prediction(), status=encoder.status, reason=encoder.reason)
                 continue
-        if cell.encoder is None or encoder is not None:
-            server = _sound(attempt(work.rehearsal(cell, sample, of_encoder=False)))
-        if server is None:
-            untold.append(cell.spelling)
+        shape = encodings[name].shape if name is not None else None
+        told = Prediction() if shape is None else predict(cell.server, work.n_passages, shape, work.suite)
+        if told.status != "ok":
+            servings[cell.spelling] = Serving(told)
             continue
+        server = attempt(work.rehearsal(cell, samples.get(name or "", folder), of_encoder=False))
         builds = cell.build_spelling not in built
-        seconds[cell.spelling] = _server_seconds(server, encoder, cell, work, builds=builds)
-        built.add(cell.build_spelling)
+        servings[cell.spelling] = _serving(server, encoder, told, shape, cell, work, builds=builds)
+        if server.status == "ok":
+            built.add(cell.build_spelling)
     shutil.rmtree(folder, ignore_errors=True)
-    return Estimate(seconds, tuple(untold))
+    return Estimate(encodings, servings)
 
 
-def _sound(result: StageResult) -> StageResult | None:
-    return result if result.status == "ok" else None
+def predict(server: Any, n: int, shape: Shape, suite: Suite) -> Prediction:  # Any: a storage, or an engine
+    """
+    A storage's ledger before it takes the bytes; over the suite's limit of memory, or the machine's, it is refused.
+
+    n: passages. What is free at the moment is no limit: the same run would be refused today and not tomorrow.
+    """
+    if not isinstance(server, Predictable):
+        return Prediction()
+    try:
+        ledger = check_ledger(server.predict_ledger(n, shape.dims, shape.nonzeros))
+    except Exception as error:  # an adapter may raise anything, and breaks its own row alone
+        return Prediction(None, "failed", f"predict_ledger: {type(error).__name__}: {error}")
+    limit, predicted = min(suite.limits.memory_bytes, psutil.virtual_memory().total), sum(ledger.values())
+    if predicted > limit:
+        reason = f"{spell(server)} would take {predicted:,} bytes, the limit is {limit:,}"
+        return Prediction(ledger, "over-budget", reason)
+    return Prediction(ledger)
 
 
-def _over_budget(encoder: StageResult, cell: Cell, work: Work) -> bool:
-    """Whether the storage would take more than the run's limit, as far as it can tell beforehand."""
-    n = len(work.passage_set.passages)
-    shape = foretold_shape(encoder.facts, n)
-    if shape is None or not isinstance(cell.server, Predictable):
-        return False
-    with contextlib.suppress(Exception):  # an adapter may raise anything: the run will say it
-        return sum(cell.server.predict_ledger(n, *shape).values()) > work.suite.limits.memory_bytes
-    return False
+def _encoded(cell: Cell, work: Work) -> int:
+    """Passages that the encoder of a cell encodes: the vectors of made-up ones need no encoding, their texts do."""
+    return work.n_passages if cell.counts_words else len(work.passage_set.passages)
 
 
-def _encoder_seconds(result: StageResult, cell: Cell, work: Work) -> float:
-    n, n_queries = len(work.passage_set.passages), len(work.passage_set.queries)
+def _encoding(
+    result: StageResult, cells: Sequence[Cell], work: Work, fill: Attempt | None
+) -> tuple[Encoding, Path | None]:
+    """What is foretold of the encoder of some cells, and the folder of its matrix, where that is in the cache now."""
+    n, cell = work.n_passages, cells[0]
+    matrix = None if cell.matrix_key is None else matrices.place(cell.matrix_key)
+    # Once: a matrix in the cache is read whole to see that it is sound.
+    known = None if matrix is None else matrices.find(matrix)
+    peak = _bytes(result.facts, "peak", _encoded(cell, work))
+    source: Source = "cached"
+    if known is None and fill is not None and largest(result.facts) < n and _countable(result, cell, n):
+        encoded, source = fill(work.encode(cells)), "counted"
+        known = encoded if encoded.status == "ok" else None
+    if known is not None and known.shape is not None:
+        shape: Shape | None = Shape(known.shape[1], known.nonzeros, source)
+        if known.build_memory is not None and known.build_memory.peak_above_start is not None:
+            peak = known.build_memory.peak_above_start
+    else:
+        shape = _shape(result.facts, n)
+    return Encoding(_encoder_seconds(result, cell, work, known is not None), peak, shape), matrix if known else None
+
+
+def _countable(result: StageResult, cell: Cell, n: int) -> bool:
+    return isinstance(cell.retriever.encoder, Lexical) and foretold(result.facts, "make", n) <= COUNTED_SECONDS
+
+
+def _shape(facts: dict[str, Fact], n: int) -> Shape | None:
+    """Counted, where the rehearsal went through all passages, or the vectors are dense and of the same dims always."""
+    found = foretold_shape(facts, n)
+    if found is None:
+        return None
+    dims, nonzeros = found
+    same = nonzeros is None and len({value for name, value in facts.items() if name.startswith("dims ")}) == 1
+    return Shape(dims, nonzeros, "counted" if same or largest(facts) == n else "foretold")
+
+
+def _serving(
+    result: StageResult,
+    encoder: StageResult | None,
+    told: Prediction,
+    shape: Shape | None,
+    cell: Cell,
+    work: Work,
+    *,
+    builds: bool,
+) -> Serving:
+    if result.status != "ok":
+        return Serving(told, status=result.status, reason=result.reason)
+    n = work.n_passages
+    peak = _bytes(result.facts, "peak", n)
+    rehearsed = foretold_shape(result.facts, n)
+    if peak is not None and told.ledger and shape is not None and rehearsed not in (None, shape[:2]):
+        # It was rehearsed with fewer columns than there will be: what it takes grows with its ledger.
+        smaller = predict(cell.server, n, Shape(*rehearsed, "foretold"), work.suite).ledger
+        peak = round(peak * sum(told.ledger.values()) / max(sum((smaller or told.ledger).values()), 1))
+    seconds = _server_seconds(result, encoder, cell, work, builds=builds)
+    return Serving(told, seconds, peak, _bytes(result.facts, "ledger", n))
+
+
+def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:
+    """Bytes at a size, no less than at any that was tried: the first step pays for what is set up only once."""
+    tried = [value for name, value in facts.items() if name.startswith(f"{what} ") and isinstance(value, int | float)]
+    return ceil(max(foretold(facts, what, n), *tried)) if tried else None
+
+
+def _encoder_seconds(result: StageResult, cell: Cell, work: Work, known: bool) -> float:
+    n, n_queries = work.n_passages, len(work.passage_set.queries)
     start, facts = _startup(result), result.facts
-    encode = start + foretold(facts, "make", n) + n_queries * foretold(facts, "every", n)
-    known = cell.matrix_key is not None and matrices.find(matrices.place(cell.matrix_key)) is not None
+    encode = start + foretold(facts, "make", _encoded(cell, work)) + n_queries * foretold(facts, "every", n)
     ask = 0.0 if cell.given else start + smallest(facts, "make") + _rounds(result, work)
     return (0.0 if known else encode) + work.suite.rounds * ask
 
 
 def _server_seconds(result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool) -> float:
-    n, n_queries = len(work.passage_set.passages), len(work.passage_set.queries)
+    n, n_queries = work.n_passages, len(work.passage_set.queries)
     start, make = _startup(result), foretold(result.facts, "make", n)
     savable = isinstance(cell.server, Persistent)
     serve = start + (0.0 if savable else make) + _rounds(result, work)
@@ -114,7 +248,7 @@ def _startup(result: StageResult) -> float:
 
 def _rounds(result: StageResult, work: Work) -> float:
     """Seconds of the timed loops of one round, and of warming up before them."""
-    n, timed = len(work.passage_set.passages), len(work.common["sample"])
+    n, timed = work.n_passages, len(work.common["sample"])
     one, every = timed * foretold(result.facts, "one", n), timed * foretold(result.facts, "every", n)
     seconds = min(1.0, WARM_UP_QUERIES / max(timed, 1)) * one
     seconds += _passes(one) if "single" in work.suite.modes else 0.0
@@ -123,4 +257,4 @@ def _rounds(result: StageResult, work: Work) -> float:
 
 def _passes(seconds: float) -> float:
     """Whole passes until a round's time has gone by."""
-    return seconds * max(1, math.ceil(SECONDS_A_ROUND / seconds)) if seconds else 0.0
+    return seconds * max(1, ceil(SECONDS_A_ROUND / seconds)) if seconds else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from bench.suite import Cells, Suite
 AGAIN = "again.toml"
 # Option of `sparring run` -> key of a suite; the two limits are told apart.
 OPTIONS = {"--rounds": "rounds", "--threads": "threads", "--seed": "seed", "--queries": "queries", "--mode": "modes"}
+OPTIONS["--distractors"] = "distractors"
 ROUNDS = {"encode": "ask", "search": "serve", "joint": "joint"}  # whose samples a latency is made of -> its stage
 
 
@@ -178,9 +179,9 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Part]:
         yield Part("limits", f"{m.limit_seconds:g} s, {m.limit_memory_bytes:,} bytes a stage", m.limited_by)
     timed = "" if m.origin is not None else f"; timed at k = {m.k}"
     yield Part("depth", str(m.depth), f"hits kept a query{timed}")
-    yield Part(
-        "searched", f"{m.n_passages:,} passages, {m.n_queries:,} queries", f"{m.n_merged:,} equal passages merged"
-    )
+    made_up = f" ({m.n_distractors:,} of them made up)" if m.n_distractors else ""
+    searched = f"{m.n_passages:,} passages{made_up}, {m.n_queries:,} queries"
+    yield Part("searched", searched, f"{m.n_merged:,} equal passages merged")
     if m.origin is None:
         machine = run.environment
         known = f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB"
@@ -269,8 +270,21 @@ def _bytes(m: Measurement) -> Iterator[Part]:
         if memory is not None and memory.peak is not None:
             above = "" if memory.peak_above_start is None else f"; {memory.peak_above_start:,} above the phase's start"
             yield Part(f"peak, {name}", f"{memory.peak:,}", f"whole process{above} ({memory.source})")
-    if m.predicted_bytes is not None:
-        yield Part("predicted", f"{m.predicted_bytes:,}", "before it was allocated")
+    if m.predicted_ledger is not None:
+        weighed = m.storage_weight.ledger if m.storage_weight is not None else None
+        yield Part(
+            "predicted", f"{m.predicted_bytes:,}", f"{_beside(m.predicted_ledger, weighed)}: before it was built"
+        )
+
+
+def _beside(foretold: Mapping[str, int], weighed: Mapping[str, int] | None) -> str:
+    """Each component as it was foretold, and what it came to where that is another number."""
+
+    def one(name: str) -> str:
+        told, found = foretold.get(name, 0), (weighed or foretold).get(name, 0)
+        return f"{name} {told:,}" + ("" if told == found else f" (came to {found:,})")
+
+    return " + ".join(map(one, dict.fromkeys((*foretold, *(weighed or ())))))
 
 
 def _weight(part: str, weight: Footprint) -> Iterator[Part]:

@@ -34,7 +34,15 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
     decrease as 32-bit floats, so every tool sees the order that Sparring measured. A retriever is written as its
     spelling without the signs that a file system minds; the cell's key is added where two would be written alike, and
     where the spelling is long.
+
+    Raises InputError for a run whose passage sets were grown: its hits name made-up passages, and score nothing.
     """
+    grown = max((m.n_distractors for m in run.measurements), default=0)
+    if grown:
+        raise InputError(
+            f"run {run.folder}: expected hits of real passages alone, found a run grown by {grown:,} made-up ones, "
+            f"which have no ids and no judgments: export a run without --distractors"
+        )
     written = []
     homes = _file_names({name: sha256[:16] for name, sha256 in run.record.passage_sets.items()})
     for name, home_name in homes.items():

@@ -299,6 +299,7 @@ def _measurement(
         "limit_memory_bytes": suite.limits.memory_bytes,
         "limited_by": "",
         "n_passages": len(passage_set.passage_ids),
+        "n_distractors": 0,
         "n_queries": len(passage_set.query_ids),
         "n_merged": len(passage_set.merged),
         "unknown_judgments": passage_set.unknown_judgments,

@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,32 @@ def save(folder: Path, name: str, vectors: Vectors) -> None:
     for part in ("data", "indices", "indptr"):
         np.save(folder / f"{name}.{part}.npy", getattr(vectors, part))
     np.save(folder / f"{name}.shape.npy", np.array(vectors.shape, np.int64))
+
+
+def save_blocks(
+    folder: Path, name: str, blocks: Iterable[Vectors], shape: tuple[int, int], nonzeros: int | None
+) -> None:
+    """Write one matrix as `save` does, its rows block by block. nonzeros: of all its rows; None: it is dense."""
+    if nonzeros is None:
+        dense = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float32, shape)
+        row = 0
+        for block in blocks:
+            dense[row : row + block.shape[0]] = block
+            row += block.shape[0]
+        return
+    index = np.int64 if max(nonzeros, *shape) > np.iinfo(np.int32).max else np.int32
+    parts = {"data": (np.float32, nonzeros), "indices": (index, nonzeros), "indptr": (index, shape[0] + 1)}
+    data, indices, indptr = (
+        np.lib.format.open_memmap(folder / f"{name}.{part}.npy", "w+", dtype, (size,))
+        for part, (dtype, size) in parts.items()
+    )
+    row = end = 0
+    for block in map(csr_array, blocks):
+        start, end = end, end + block.nnz
+        data[start:end], indices[start:end] = block.data, block.indices
+        indptr[row + 1 : row + 1 + block.shape[0]] = block.indptr[1:].astype(index) + start
+        row += block.shape[0]
+    np.save(folder / f"{name}.shape.npy", np.array(shape, np.int64))
 
 
 def load(folder: Path, name: str) -> Vectors:

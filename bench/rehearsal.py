@@ -1,5 +1,5 @@
 """
-A rehearsal: one part on a growing share of its passages, so that a run can tell beforehand how long it will take.
+A rehearsal: one part on a growing share of its passages, to tell beforehand how long it will take and what it needs.
 
 What is rehearsed is no measurement and is never recorded. As in `bench.stages`, every import that takes memory stands
 inside a function.
@@ -27,13 +27,14 @@ def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) ->
     """The steps of fitting and encoding, and of encoding queries; also `dims SIZE` and, if sparse, `nonzeros SIZE`."""
     shapes: dict[str, Fact] = {}
 
-    def make(size: int) -> None:
+    def make(size: int) -> Callable[[], object]:
         share = spread(passages, size)
-        encoder.fit(share)
-        vectors = encoder.encode(share, "passage")
-        shapes[f"dims {size}"] = vectors.shape[1]
-        if hasattr(vectors, "nnz"):
-            shapes[f"nonzeros {size}"] = vectors.nnz
+
+        def fit_and_encode() -> None:
+            encoder.fit(share)
+            shapes.update(_shape(encoder.encode(share, "passage"), size))
+
+        return fit_and_encode
 
     facts = _grown(
         len(passages),
@@ -47,64 +48,106 @@ def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) ->
 
 def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:  # Any: same
     """The steps of an engine's indexing and searching."""
+
+    def make(size: int) -> Callable[[], object]:
+        share = spread(passages, size)
+        return lambda: engine.index(share)
+
     return _grown(
         len(passages),
-        lambda size: engine.index(spread(passages, size)),
+        make,
         lambda query: engine.search([queries[query]], k),
         lambda: engine.search(queries, k),
         len(queries),
+        lambda: _ledger_bytes(engine),
     )
 
 
 def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:  # Any: the same
-    """The steps of building and searching; a sample of vectors that is smaller than a step is taken again."""
+    """
+    The steps of building and searching; also `dims SIZE` and, if sparse, `nonzeros SIZE` of what was built.
+
+    matrix: the folder of a matrix, or of a sample of one; where a step takes more than it has, it is taken again.
+    """
     import numpy as np
 
     from bench import adapters, matrices
 
-    sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")
+    sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")[:QUERIES]
     adapters.prepare(storage, queries)
     random = np.random.default_rng(0)
-    n_queries = queries.shape[0]
+    n_queries, n_sample = queries.shape[0], sample.shape[0]
+    shapes: dict[str, Fact] = {}
 
     def make(size: int) -> Callable[[], object]:
-        vectors = sample[np.arange(size) % sample.shape[0]]
-        if isinstance(vectors, np.ndarray):
+        rows = np.arange(size)
+        vectors = sample[rows * n_sample // size if size < n_sample else rows % n_sample]
+        shapes.update(_shape(vectors, size))
+        if isinstance(vectors, np.ndarray) and size > n_sample:
             noise = random.standard_normal(vectors.shape, np.float32)
             vectors = vectors + np.float32(NOISE * vectors.std()) * noise
         return lambda: storage.build(vectors)
 
-    return _grown(
+    facts = _grown(
         n_passages,
         make,
         lambda query: storage.search(queries[query : query + 1], k),
         lambda: storage.search(queries, k),
         n_queries,
+        lambda: _ledger_bytes(storage),
     )
+    return facts | shapes
+
+
+def _shape(vectors: Any, size: int) -> dict[str, Fact]:  # Any: vectors, which an encoder may have got wrong
+    nonzeros = getattr(vectors, "nnz", None)
+    return {f"dims {size}": vectors.shape[1]} | ({} if nonzeros is None else {f"nonzeros {size}": int(nonzeros)})
+
+
+def _ledger_bytes(adapter: object) -> int | None:
+    """What it weighs by its own account; None where it does not tell, or can foretell it."""
+    from bench import adapters
+    from retrievers.contract import Predictable
+
+    ledger = None if isinstance(adapter, Predictable) else adapters.ledger(adapter)
+    return None if ledger is None else sum(ledger.values())
 
 
 def _grown(
     all_passages: int,
-    make: Callable[[int], object],
+    make: Callable[[int], Callable[[], object]],
     one: Callable[[int], object],
     every: Callable[[], object],
     n_queries: int,
+    weigh: Callable[[], int | None] = lambda: None,
 ) -> dict[str, Fact]:
     """
-    Seconds of making and of asking at growing sizes: the facts `make SIZE`, and `one SIZE` and `every SIZE` a query.
+    What making and asking took at growing sizes, as facts: seconds as `make SIZE`, and `one SIZE` and `every SIZE` a
+    query; bytes as `peak SIZE`, above what was resident before it was made, and `ledger SIZE`.
 
-    make: does it for so many passages, or prepares it and gives what does it. one: answers the query of a position
-    below n_queries; every: answers them all.
+    make: prepares so many passages, and gives what is timed. one: answers the query of a position below n_queries;
+    every: answers them all. A size that is refused by Unsupported is gone beyond: a quantiser may need more.
     """
     from bench.latency import timed
+    from bench.memory import Phase
+    from retrievers.contract import Unsupported
 
     facts: dict[str, Fact] = {}
     begin = time.perf_counter()
     size = min(FIRST, all_passages)
     while True:
-        start = time.perf_counter()
         prepared = make(size)
-        facts[f"make {size}"] = timed(prepared)[0] if callable(prepared) else time.perf_counter() - start
+        phase = Phase()
+        try:
+            facts[f"make {size}"] = timed(prepared)[0]
+        except Unsupported:
+            if size == all_passages:
+                raise
+            size = min(2 * size, all_passages)
+            continue
+        for what, nbytes in (("peak", phase.end().peak_above_start), ("ledger", weigh())):
+            if nbytes is not None:
+                facts[f"{what} {size}"] = nbytes
         if n_queries:
             one(0)  # pays for what is set up only once
             singles = [time.perf_counter()]
@@ -138,7 +181,7 @@ def smallest(facts: Mapping[str, Fact], what: str) -> float:
 
 
 def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
-    """Seconds of `what` at a size: on the line through the two largest sizes tried, never below the last of them."""
+    """Seconds or bytes of `what` at a size: on the line through the two largest sizes tried, no less than the last."""
     points = _points(facts, what)
     if not points:
         return 0.0

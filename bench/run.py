@@ -19,19 +19,16 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import psutil
 
 from bench import child, corpora, environment, matrices, store
 from bench.cells import Cell, baseline, make_cells, matrix_key
 from bench.corpora import Columns, PassageSet
-from bench.estimate import FEWEST_PASSAGES, estimate
-from bench.guard import check_ledger
+from bench.estimate import FEWEST_PASSAGES, Attempt, Shape, estimate, predict
 from bench.measure import Agreement, CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.store import read_hits
 from bench.suite import Suite, published
 from bench.tasks import Output, Task, Work, stages
-from retrievers.contract import Predictable, spell
 from retrievers.registry import Registry
 
 
@@ -96,12 +93,7 @@ def run(
     """
     start = time.perf_counter()
     cells = make_cells(suite, passage_sets, registry)
-    spelled = dict.fromkeys((cell.passage_set.name, cell.spelling) for cell in cells)
-    suite = msgspec.structs.replace(
-        suite,
-        baseline=baseline(suite, cells, registry),
-        published=published(suite, [passage_set.name for passage_set in passage_sets], spelled, registry),
-    )
+    suite = settled(suite, passage_sets, cells, registry)
     record = RunRecord(
         suite_sha256=digest(suite),
         suite=msgspec.to_builtins(suite),
@@ -171,7 +163,8 @@ class Runner:
 
     def foretell(self, of_sets: Collection[Sequence[Cell]]) -> None:
         """Tell how long the run will take, where it is worth a rehearsal of its parts."""
-        if sum(len(cells[0].passage_set.passages) for cells in of_sets) < FEWEST_PASSAGES:
+        n_passages = sum(len(cells[0].passage_set.passages) + self.suite.distractors for cells in of_sets)
+        if n_passages < FEWEST_PASSAGES:
             return
         start, total = time.perf_counter(), 0.0
         for cells in of_sets:
@@ -225,32 +218,13 @@ class Runner:
         if known is not None:
             self.count(task)
             return self.writer.stages.get(task.key) or known
-        shutil.rmtree(output.part, ignore_errors=True)
-        output.part.mkdir(parents=True)
-        result = self.attempt(task)
-        changed = self.changed(task.cells[0]) if result.status == "ok" else ""
-        if changed:
-            result = msgspec.structs.replace(result, status="failed", reason=changed)
-            self.fail(task, result)
+        result = fill(task, output, self.suite, self.registry, self.attempt)
         if result.status == "ok":
-            result = matrices.publish(*output, result)
             self.writer.finished(task.key, result)
-        shutil.rmtree(output.part, ignore_errors=True)
-        return result if result.status == "ok" else None
-
-    def changed(self, cell: Cell) -> str:
-        """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
-        passage_set, own = cell.passage_set, cell.passage_set.vectors
-        try:
-            same = matrix_key(cell.retriever.encoder, passage_set, self.suite, self.registry) == cell.matrix_key
-            same = same and (own is None or corpora.load(own).sha256 == passage_set.sha256)
-            found = "" if same else "they had changed"
-        except Exception as error:  # a file is gone, or an adapter raises anything
-            found = str(error) or type(error).__name__
-        return found and (
-            f"{cell.encoder}: expected {own or 'its files and code'} to be read as the run found them when it began, "
-            f"found afterwards: {found}; run it again"
-        )
+            return result
+        if self.alive(task.cells):  # its child ended well, and its files were others than its key tells
+            self.fail(task, result)
+        return None
 
     def do(self, task: Task) -> None:
         """Run a task that the journal does not hold, or whose folder is gone."""
@@ -290,17 +264,7 @@ class Runner:
             self.failed.setdefault(cell.key, result)
 
     def child(self, task: Task) -> StageResult:
-        """Run the task's child, with the threads that its stage is declared to have."""
-        threads = self.suite.threads
-        if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
-            threads = self.suite.encode_threads or environment.cores()
-        return child.run(
-            task.job,
-            Path(task.job.result).parent,
-            threads=threads,
-            seconds=self.suite.limits.seconds,
-            memory_bytes=self.suite.limits.memory_bytes,
-        )
+        return in_child(task, self.suite)
 
     def count(self, task: Task) -> None:
         """One child less to run."""
@@ -319,24 +283,13 @@ class Runner:
     def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
         """A storage's ledger, where it can foretell it; over the limit the cell is refused before it takes any."""
         result = encoded.get(cell.encoder or "")
-        if result is None or result.shape is None or not isinstance(cell.server, Predictable):
+        if result is None or result.shape is None:
             return None
-        try:
-            ledger = check_ledger(cell.server.predict_ledger(*result.shape, result.nonzeros))
-        except Exception as error:  # an adapter may raise anything, and breaks its own row alone
-            reason = f"predict_ledger: {type(error).__name__}: {error}"
-            self.failed[cell.key] = StageResult(stage="build", status="failed", reason=reason)
-            return None
-        # What is free at the moment is no limit: the same run would be refused today and not tomorrow.
-        limit = min(self.suite.limits.memory_bytes, psutil.virtual_memory().total)
-        predicted = sum(ledger.values())
-        if predicted > limit:
-            self.failed[cell.key] = StageResult(
-                stage="build",
-                status="over-budget",
-                reason=f"{spell(cell.server)} would take {predicted:,} bytes, the limit is {limit:,}",
-            )
-        return ledger
+        n, dims = result.shape
+        told = predict(cell.server, n, Shape(dims, result.nonzeros, "cached"), self.suite)
+        if told.status != "ok":
+            self.failed[cell.key] = StageResult(stage="build", status=told.status, reason=told.reason)
+        return told.ledger
 
     def conclude(
         self,
@@ -372,3 +325,60 @@ class Runner:
         """What the journal holds of a stage of a cell, by round."""
         found = (self.writer.stages.get(key(cell, number)) for number in range(self.suite.rounds))
         return tuple(result for result in found if result is not None)
+
+
+# What a plan does too
+
+
+def settled(suite: Suite, passage_sets: Sequence[PassageSet], cells: Sequence[Cell], registry: Registry) -> Suite:
+    """The suite with baseline and published figures as its cells are spelled; InputError where they are none."""
+    spelled = dict.fromkeys((cell.passage_set.name, cell.spelling) for cell in cells)
+    return msgspec.structs.replace(
+        suite,
+        baseline=baseline(suite, cells, registry),
+        published=published(suite, [passage_set.name for passage_set in passage_sets], spelled, registry),
+    )
+
+
+def in_child(task: Task, suite: Suite) -> StageResult:
+    """Run the task's child, with the threads that its stage is declared to have."""
+    threads = suite.threads
+    if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
+        threads = suite.encode_threads or environment.cores()
+    return child.run(
+        task.job,
+        Path(task.job.result).parent,
+        threads=threads,
+        seconds=suite.limits.seconds,
+        memory_bytes=suite.limits.memory_bytes,
+    )
+
+
+def fill(task: Task, output: Output, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:
+    """Make a matrix and put it into the cache; it failed where its files are others by then than its key tells."""
+    part, final = output
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    result = attempt(task)
+    changed = _changed(task.cells[0], suite, registry) if result.status == "ok" else ""
+    if changed:
+        result = msgspec.structs.replace(result, status="failed", reason=changed)
+    if result.status == "ok":
+        result = matrices.publish(part, final, result)
+    shutil.rmtree(part, ignore_errors=True)
+    return result
+
+
+def _changed(cell: Cell, suite: Suite, registry: Registry) -> str:
+    """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
+    passage_set, own = cell.passage_set, cell.passage_set.vectors
+    try:
+        same = matrix_key(cell.retriever.encoder, passage_set, suite, registry) == cell.matrix_key
+        same = same and (own is None or corpora.load(own).sha256 == passage_set.sha256)
+        found = "" if same else "they had changed"
+    except Exception as error:  # a file is gone, or an adapter raises anything
+        found = str(error) or type(error).__name__
+    return found and (
+        f"{cell.encoder}: expected {own or 'its files and code'} to be read as the run found them when it began, "
+        f"found afterwards: {found}; run it again"
+    )

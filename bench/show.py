@@ -140,7 +140,7 @@ def _found(
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})
     words, said = _words(m, registry)
-    ids = [kept.passage_ids[row] for row in rows]
+    ids = [corpora.id_of(kept, row) for row in rows]
     shown = [
         Hit(
             rank=rank,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from bench import adapters
 from bench.record import Stage, StageResult
+
+MadeUp: TypeAlias = Literal["texts", "vectors"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     modes: tuple[str, ...] = ()
     k: int = 10
     depth: int = 100
-    n_passages: int = 0
+    n_passages: int = 0  # made-up ones among them
+    distractors: int = 0  # how many of them are made up; the three after the next decide which
+    made_up: MadeUp = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
+    seed: int = 0
+    language: str = ""
+    passage_set: str = ""  # its sha256
     parent: int = 0  # set, with the two below, by who starts the child
     cgroup: str | None = None  # file to join
     memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
@@ -73,7 +80,7 @@ def encode(job: Job, made: Made) -> StageResult:
     from retrievers.contract import Persistent
 
     encoder = _make(job, job.encoder, made)
-    passages, queries = _texts(job.passages), _texts(job.queries)
+    passages, queries = _fitted(job), _texts(job.queries)
     facts = adapters.prepare(encoder)
     out = Path(_given(job.out))
 
@@ -84,8 +91,12 @@ def encode(job: Job, made: Made) -> StageResult:
     query_seconds, query_vectors = timed(lambda: encoder.encode(queries, "query"))
 
     nonzeros = check_vectors(vectors, len(passages), "passages")
+    shape = (job.n_passages, vectors.shape[1])  # type: ignore[attr-defined]  # checked above
     check_vectors(query_vectors, len(queries), "queries")
-    matrices.save(out, "passages", vectors)
+    if len(passages) == job.n_passages:
+        matrices.save(out, "passages", vectors)
+    else:
+        nonzeros = _grow(job, vectors, out)
     matrices.save(out, "queries", query_vectors)
     disk_bytes = None
     if isinstance(encoder, Persistent):
@@ -99,9 +110,9 @@ def encode(job: Job, made: Made) -> StageResult:
         ledger=adapters.ledger(encoder),
         disk_bytes=disk_bytes,
         build_memory=memory,
-        shape=vectors.shape,  # type: ignore[attr-defined]  # checked above
+        shape=shape,
         nonzeros=nonzeros,
-        facts=adapters.facts(encoder) | facts,
+        facts=adapters.facts(encoder) | facts | ({"made_up": job.made_up} if job.distractors else {}),
     )
 
 
@@ -136,7 +147,7 @@ def ask(job: Job, made: Made) -> StageResult:
     """Load an encoder, weigh it, and time it on one query at a time and on all of them."""
     encoder = _make(job, job.encoder, made)
     sample = _sample(job)
-    passages = [] if job.encoder_folder else _texts(job.passages)
+    passages = [] if job.encoder_folder else _fitted(job)
     facts = adapters.prepare(encoder)
 
     def load() -> None:
@@ -306,9 +317,41 @@ def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: sto
     def load() -> Any:  # Any: see above
         from bench import matrices
 
-        return _texts(job.passages) if job.engine else matrices.load(Path(_given(job.matrix)), "passages")
+        return _grown_texts(job) if job.engine else matrices.load(Path(_given(job.matrix)), "passages")
 
     return adapter, load
+
+
+def _fitted(job: Job) -> list[str]:
+    """What an encoder is fitted to and encodes: the real passages alone where it is given no made-up text."""
+    return _grown_texts(job) if job.made_up == "texts" else _texts(job.passages)
+
+
+def _grown_texts(job: Job) -> list[str]:
+    """The passages, then the made-up ones."""
+    passages = _texts(job.passages)
+    if not job.distractors:
+        return passages
+    from bench import distractors
+
+    return passages + distractors.texts(
+        passages, job.distractors, language=job.language, passage_set=job.passage_set, seed=job.seed
+    )
+
+
+def _grow(job: Job, vectors: Any, out: Path) -> int | None:  # Any: vectors
+    """Save an encoder's vectors, then as many made-up ones as there are made-up passages; all non-zeros, if sparse."""
+    import numpy as np
+
+    from bench import distractors, matrices
+
+    nonzeros = None
+    if not isinstance(vectors, np.ndarray):
+        whole, rest = divmod(job.n_passages, vectors.shape[0])
+        nonzeros = whole * vectors.nnz + int(vectors.indptr[rest])
+    blocks = distractors.grown(vectors, job.distractors, passage_set=job.passage_set, seed=job.seed)
+    matrices.save_blocks(out, "passages", blocks, (job.n_passages, vectors.shape[1]), nonzeros)
+    return nonzeros
 
 
 def _texts(path: str | None) -> list[str]:

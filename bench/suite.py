@@ -20,6 +20,7 @@ from retrievers.registry import parse as parse_spelling
 Mode: TypeAlias = Literal["single", "batch", "joint"]
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # of a suite: it becomes part of a folder's name
 LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
+MOST_DISTRACTORS = 1_000_000_000  # hits are kept as 32-bit positions
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -76,6 +77,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     threads: int = 1
     encode_threads: int | None = None  # None: every core that this process may use
     queries: int = 500  # at most so many are timed, a seeded sample, the same for every cell
+    distractors: int = 0  # made-up passages that every set is grown by: for bytes and time only
     k: int = 10
     depth: int = 100
     modes: tuple[Mode, ...] = ("single", "batch")
@@ -104,6 +106,8 @@ def _check(suite: Suite, where: str) -> Suite:
     for key in ("rounds", "threads", "queries", "k", "depth"):
         if getattr(suite, key) < 1:
             raise refuse(key, "a whole number of at least 1", getattr(suite, key))
+    if not 0 <= suite.distractors <= MOST_DISTRACTORS:
+        raise refuse("distractors", f"a whole number from 0 to {MOST_DISTRACTORS:,}", suite.distractors)
     if suite.depth < suite.k:
         raise refuse("depth", f"at least k = {suite.k}", suite.depth)
     try:

@@ -82,9 +82,18 @@ class Work:
             "modes": self.suite.modes,
             "k": self.suite.k,
             "depth": self.suite.depth,
-            "n_passages": len(self.passage_set.passages),
+            "n_passages": self.n_passages,
+            "distractors": self.suite.distractors,
+            "seed": self.suite.seed,
+            "language": self.passage_set.language,
+            "passage_set": self.passage_set.sha256,
             **self.texts,
         }
+
+    @property
+    def n_passages(self) -> int:
+        """Passages that are searched, made-up ones among them."""
+        return len(self.passage_set.passages) + self.suite.distractors
 
     def remove(self) -> None:
         """Take the scratch folder away, all at once: half a storage must never be found by a run that resumes."""
@@ -196,15 +205,20 @@ class Work:
 
     def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         saved = _matrix(cell) / "encoder"
-        return {"encoder": cell.encoder, "encoder_folder": str(saved) if saved.is_dir() else None}
+        return self._made_up(cell) | {"encoder": cell.encoder, "encoder_folder": str(saved) if saved.is_dir() else None}
 
     def _aligned(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
         if not cell.given:
-            return {"encoder": cell.encoder}
+            return self._made_up(cell) | {"encoder": cell.encoder}
         path = self.folder / "alignment.json"
         store.write_whole(path, msgspec.json.encode(alignment(self.passage_set)))
-        return {"encoder": cell.encoder, "alignment": str(path), "vectors": self.passage_set.vectors}
+        own = {"alignment": str(path), "vectors": self.passage_set.vectors}
+        return self._made_up(cell) | {"encoder": cell.encoder} | own
+
+    def _made_up(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        """What the encoder of a cell is given of made-up passages."""
+        return {"made_up": "texts" if cell.counts_words else "vectors"}
 
     def _built(self, cell: Cell) -> Path:
         return self.folder / self.build_key(cell)

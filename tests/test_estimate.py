@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from rich.console import Console
 from tiny import journal, registry, suite, tiny_set
 
-from bench import rehearsal
+from bench import matrices, rehearsal
 from bench import run as runs
 from bench.cells import make_cells
 from bench.estimate import estimate
@@ -18,6 +19,7 @@ from bench.record import StageResult
 from bench.report.progress import Lines, foretold
 from bench.suite import Limits
 from bench.tasks import Task, Work
+from retrievers.contract import Unsupported
 
 
 @pytest.fixture(autouse=True)
@@ -82,9 +84,8 @@ def test_steps_double_up_to_all(monkeypatch):
     facts = rehearsal.of_engine(part, ["p"] * 200, ["q"] * 3, 10)
 
     assert [64, 128, 200] == part.sizes
-    assert {f"{what} {size}" for what in ("make", "one", "every") for size in (64, 128, 200)} | {"seconds"} == set(
-        facts
-    )
+    steps = {f"{what} {size}" for what in ("make", "peak", "one", "every") for size in (64, 128, 200)}
+    assert steps | {"seconds"} == set(facts)
     assert 200 == rehearsal.largest(facts)
 
 
@@ -98,7 +99,59 @@ def test_steps_end_with_the_time(monkeypatch):
     facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
 
     assert [64] == part.sizes
-    assert {"make 64", "seconds"} == set(facts)
+    assert {"make 64", "peak 64", "seconds"} == set(facts)
+
+
+class Picky(Clock):
+    """A part that needs 100 passages, and weighs 3 bytes each."""
+
+    def index(self, passages):
+        super().index(passages)
+        if len(passages) < 100:
+            raise Unsupported("100 passages were expected")
+
+    def ledger(self):
+        return {"values": 2 * self.sizes[-1], "offsets": self.sizes[-1]}
+
+
+def test_a_share_that_is_too_small_is_gone_beyond(monkeypatch):
+    """
+    Where a part refuses a share by Unsupported, the next one is tried; what refuses all passages is refused.
+    """
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    part = Picky()
+
+    facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
+
+    assert [64, 128] == part.sizes
+    assert 384 == facts["ledger 128"]
+    with pytest.raises(Unsupported):
+        rehearsal.of_engine(Picky(), ["p"] * 90, [], 10)
+
+
+class Filler:
+    """A storage that takes so many bytes a passage while it is built, and keeps none."""
+
+    def build(self, vectors):
+        np.ones(vectors.shape[0] * 100_000, np.uint8).sum()
+
+    def search(self, queries, k):
+        return None
+
+
+def test_the_peak_of_making_is_foretold(monkeypatch, tmp_path):
+    """
+    What a storage takes while it is built grows with the passages: 100 kB each make 20 MB of 200.
+    """
+    matrices.save(tmp_path, "passages", np.ones((200, 2), np.float32))
+    matrices.save(tmp_path, "queries", np.ones((1, 2), np.float32))
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    monkeypatch.setattr(rehearsal, "FIRST", 100)
+
+    facts = rehearsal.of_storage(Filler(), tmp_path, 200, 10)
+
+    assert 10_000_000 == pytest.approx(facts["peak 100"], rel=0.1)
+    assert {"dims 100": 2} == {name: value for name, value in facts.items() if name.startswith(("dims", "nonzeros"))}
 
 
 def test_a_share_is_from_all_over():

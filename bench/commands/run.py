@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from inspect import Signature, signature
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -19,11 +21,26 @@ if TYPE_CHECKING:
     from bench.formats.table import Columns
     from bench.passage_set import PassageSet
     from bench.suite import Suite
+    from retrievers.registry import Registry
 
 OF_SUITE = "or the suite's"
 
 
-def run(
+class Asked(NamedTuple):
+    """What is to be run: what the options of `run`, and of `plan`, come to."""
+
+    suite: Suite
+    sets: list[PassageSet]
+    registry: Registry
+    plugins: list[Path]
+    columns: Columns | None  # how one's own files were read
+
+    def doubts(self) -> list[str]:
+        """What a reader should know of the passage sets before their numbers, a line each."""
+        return list(_doubts(self.suite.passages, self.sets))
+
+
+def asked(
     what: Annotated[
         list[str] | None,
         typer.Argument(help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'."),
@@ -33,15 +50,6 @@ def run(
         typer.Option(
             "--passages",
             help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table, vectors (.hdf5); repeatable.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="The run folder; the same suite resumes.",
-            show_default="results/ and date, time and suite",
         ),
     ] = None,
     text: Annotated[
@@ -75,6 +83,12 @@ def run(
         int | None, typer.Option(min=1, help="Threads of asking and serving.", show_default=f"1, {OF_SUITE}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")] = None,
+    distractors: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Made-up passages to grow every set by: for bytes and time only.", show_default=f"0, {OF_SUITE}"
+        ),
+    ] = None,
     mode: Annotated[
         list[str] | None,
         typer.Option(help="single, batch, joint; repeatable.", show_default=f"single and batch, {OF_SUITE}"),
@@ -87,62 +101,100 @@ def run(
         str | None, typer.Option(help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")
     ] = None,
     plugin: Plugin = None,
+) -> Asked:
+    """Read the suite, its passage sets and plug-ins. Raises InputError, PluginError or a usage error of typer's."""
+    from bench import cache, corpora, suite
+
+    numbers, file = _numbers(queries or [])
+    changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
+    changes["distractors"] = distractors
+    limits = {"seconds": seconds, "memory": memory}
+    chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
+    own = {"text": text, "title": title, "id": identifier, "language": language, "qrels": str(qrels) if qrels else None}
+    queried = {"queries": file, "query_text": query_text, "query_id": query_id}
+    columns = _columns(own | queried, passages or [])
+    registry = registry_with(plugin)
+    sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
+    cache.prepared()
+    return Asked(chosen, sets, registry, plugin or [], columns)
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options of `asked` before its own: it is handed, first, what they come to."""
+    options = signature(asked, eval_str=True).parameters.values()
+    own = list(signature(command, eval_str=True).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def whole(**given: Any) -> None:  # Any: values of options
+        mine = {option.name: given.pop(option.name) for option in own}
+        command(asked(**given), **mine)
+
+    whole.__signature__ = Signature([*options, *own])  # type: ignore[attr-defined]  # where typer looks
+    return whole
+
+
+@asking
+def run(
+    todo: Asked,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The run folder; the same suite resumes.",
+            show_default="results/ and date, time and suite",
+        ),
+    ] = None,
 ) -> None:
     """Run a suite, or retrievers on passage sets; print the table."""
     from rich.console import Console
 
-    from bench import cache, corpora, store, suite
+    from bench import store
     from bench.record import UNTRIED
     from bench.report import table as tables
     from bench.report.agreement import disagreements
     from bench.report.plain import printable
+    from bench.report.plan import bytes_foretold
     from bench.report.progress import shown
 
-    numbers, file = _numbers(queries or [])
-    changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
-    limits = {"seconds": seconds, "memory": memory}
-    chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
-    own = {"text": text, "title": title, "id": identifier, "language": language, "qrels": str(qrels) if qrels else None}
-    asked = {"queries": file, "query_text": query_text, "query_id": query_id}
-    columns = _columns(own | asked, passages or [])
-    registry = registry_with(plugin)
-    sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
-    cache.prepared()
-    folder = output or _dated(chosen.name, datetime.datetime.now())
+    folder = output or _dated(todo.suite.name, datetime.datetime.now())
     console = standard_output()
     with shown(Console(stderr=True)) as progress:
         from bench.run import run as run_suite
 
-        for doubt in _doubts(chosen.passages, sets):
+        for doubt in todo.doubts():
             progress.says(doubt)
         try:
             outcome = run_suite(
-                chosen,
-                sets,
+                todo.suite,
+                todo.sets,
                 folder,
-                registry,
-                plugins=plugin or [],
+                todo.registry,
+                plugins=todo.plugins,
                 progress=progress,
                 command=("sparring", *sys.argv[1:]),
-                columns=columns,
+                columns=todo.columns,
             )
         except KeyboardInterrupt:
             progress.says(f"stopped; the same command with -o {folder} goes on from here")
             raise typer.Exit(INTERRUPTED) from None
     done = [store.read(folder)]
     tables.terminal(done, console)
-    disagreements(done[0], sets, console)
+    disagreements(done[0], todo.sets, console)
     typer.echo(
         f"{outcome.measured_share:.0%} of {outcome.wall_seconds:.0f} s were spent in measured stages; "
         f"records in {printable(str(folder))}",
         err=True,
     )
+    weighed = bytes_foretold(outcome.measurements)
+    if weighed is not None:
+        typer.echo(printable(weighed), err=True)
     if outcome.foretold_seconds is not None:
         after = outcome.wall_seconds - outcome.rehearsed_seconds
         typer.echo(f"foretold {outcome.foretold_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
     if outcome.failed:
         first = next(m for m in outcome.measurements if m.status not in ("ok", *UNTRIED))
-        cell = f"{first.passage_set}: {first.retriever}" if len(sets) > 1 else first.retriever
+        cell = f"{first.passage_set}: {first.retriever}" if len(todo.sets) > 1 else first.retriever
         typer.echo(f"why it failed: sparring explain {printable(shlex.join([str(folder), cell]))}", err=True)
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
 

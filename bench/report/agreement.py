@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench import quality
-from bench.corpora import PassageSet
+from bench.corpora import PassageSet, id_of
 from bench.report.plain import printable
 from bench.store import Run, read_hits
 from retrievers.contract import Hits
@@ -44,7 +44,7 @@ def disagreements(run: Run, passage_sets: Sequence[PassageSet], console: Console
         console.print(Text(f"\n{printable(passage_set.name)}: {printable(said)}"), soft_wrap=True)
         for query, share in least:
             firsts = [int(found.rows[query, 0]) for found in hits]
-            first = " | ".join("-" if row < 0 else passage_set.passage_ids[row] for row in firsts)
+            first = " | ".join("-" if row < 0 else id_of(passage_set, row) for row in firsts)
             text = passage_set.queries[query] if passage_set.queries else ""
             line = printable(f"{passage_set.query_ids[query]}: {text} [{first}]")
             console.print(Text(f"  {share:.2f}  {line}"), soft_wrap=True)

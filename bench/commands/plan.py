@@ -1,0 +1,29 @@
+"""`sparring plan`: what a run would take, before anything of it is allocated."""
+
+from __future__ import annotations
+
+from bench.commands import Json, echo_json, standard_output
+from bench.commands.run import Asked, asking
+
+
+@asking
+def plan(todo: Asked, as_json: Json = False) -> None:
+    """
+    Foretell what a run would take: bytes, peak and time of every cell, and which are over the limits.
+
+    It takes what `run` takes, tries every part on a share of the passages, and measures and records nothing.
+    """
+    from rich.console import Console
+
+    from bench import plan as planning
+    from bench.report.plan import print_plan
+    from bench.report.progress import shown
+
+    with shown(Console(stderr=True)) as progress:
+        for doubt in todo.doubts():
+            progress.says(doubt)
+        planned = planning.plan(todo.suite, todo.sets, todo.registry, progress)
+    if as_json:
+        echo_json([cell for one in planned for cell in one.cells])
+    else:
+        print_plan(planned, standard_output())

@@ -1,0 +1,182 @@
+"""
+Made-up passages: what a passage set is grown by, to see how bytes and time grow with it. They are never relevant.
+
+Text is drawn from the real passages. A length is that of a real passage, a word one of their tokens, each as likely as
+another. Two things beyond that decide how many bytes text takes:
+
+- Text repeats its words more than chance has it (Church and Gale 1995, "Poisson mixtures"). So only a share of a
+  passage's tokens is drawn, such that passages hold as many different words as the real ones do; the rest repeats them.
+- Text that grows brings new words. A token drawn is a new one as often as Good (1953, "The population frequencies of
+  species") expects: real passages hold so many words each that no other passage holds. New words are many and rare:
+  beyond the V known ones the word of rank r has a probability proportional to r^(-1/b), Zipf's law, so that the
+  vocabulary goes on growing as n^b (Heaps 1978), where b is the share of words that one passage alone holds. A new word
+  is the head of one real word and the tail of another.
+
+Where a language sets no spaces, a run of eight characters stands for a word, and none is new: what is new to n-grams of
+characters comes about where runs meet.
+
+Vectors are real ones, moved: the i-th is real vector i mod n, with noise (`grown`).
+
+All is made in blocks, each from a seed of its own: the same set and seed give the same i-th passage, however many are
+asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from retrievers.contract import Vectors
+
+BLOCK = 1_000  # passages made from one seed
+UNSPACED = {"ja", "km", "lo", "my", "th", "zh"}  # languages that set no space between words
+WORDS = re.compile(r"[^\s/-]+[\s/-]*")  # a token: a word, and what parts it from the next
+RUNS = re.compile(r"\w{1,8}\W*")  # a token where there are no spaces
+EDGES = re.compile(r"^\W+|\W+$")  # what is no part of a token's word
+STEEPEST = 0.9  # b at most: at 1 no two new words would be the same
+RAREST = 10.0**12  # the highest rank of a new word
+GOLDEN = 0.61803398875  # a step of this share visits all places, neighbours far apart (Knuth, TAOCP 3, 6.4)
+NOISE = 0.5  # length of what is added to a dense vector, as a share of its own: cosine between both 0.89
+JITTER = 0.1  # deviation of the factor of each number of a sparse vector
+
+
+def texts(passages: Sequence[str], count: int, *, language: str, passage_set: str, seed: int) -> list[str]:
+    """
+    So many made-up passages.
+
+    passages: the real ones. language: ISO 639. passage_set: its sha256. ValueError where nothing is there to draw from.
+    """
+    if count and not passages:
+        raise ValueError("made-up passages are drawn from real ones: expected at least one, found none")
+    source = Source(passages, language)
+    return [text for size, random in _blocks(count, passage_set, seed) for text in source.draw(random)[:size]]
+
+
+class Source:
+    """What made-up passages are drawn from: the tokens and lengths of the real ones, and the two laws above."""
+
+    def __init__(self, passages: Sequence[str], language: str) -> None:
+        unspaced = language in UNSPACED
+        self.glue = "" if unspaced else " "  # the last word of a passage has nothing to part it from the next
+        cut = [(RUNS if unspaced else WORDS).findall(passage + self.glue) for passage in passages]
+        tokens = [token for own in cut for token in own]
+        self.tokens = np.array(tokens, object)  # (n,): every token of the real passages
+        self.lengths = np.array([len(own) for own in cut], np.int64)  # (passages,), in tokens
+        held = [Counter(EDGES.sub("", token).lower() for token in own) for own in cut]
+        times: Counter[str] = Counter()
+        passages_of: Counter[str] = Counter()
+        for own in held:
+            times.update(own)
+            passages_of.update(own.keys())
+        different = passages_of.total()
+        alone = 0 if unspaced else sum(1 for n in passages_of.values() if n == 1)
+        self.vocabulary = len(times)
+        self.b = min(alone / max(self.vocabulary, 1), STEEPEST)
+        self.fresh = _fresh(np.array(list(times.values())), self.lengths, different, alone / max(different, 1))
+        self.new = alone / max(self.fresh * len(tokens), 1.0)
+        self.heads = sorted({word[: len(word) // 2] for word in times})
+        self.tails = sorted({word[len(word) // 2 :] for word in times})
+
+    def draw(self, random: np.random.Generator) -> list[str]:
+        """One block of passages."""
+        lengths = random.choice(self.lengths, BLOCK)
+        ends = np.cumsum(lengths)
+        total = int(ends[-1])
+        if not total:
+            return [""] * BLOCK
+        tokens = self.tokens[random.integers(0, len(self.tokens), total)]
+        new = np.flatnonzero(random.random(total) < self.new)
+        tokens[new] = [self.word(rank) + self.glue for rank in self.ranks(random, len(new))]
+        at = np.arange(total) - np.repeat(ends - lengths, lengths)
+        fresh = np.repeat(np.ceil(self.fresh * lengths).astype(np.int64), lengths)
+        repeated = (random.random(total) * fresh).astype(np.int64)
+        drawn = tokens[np.arange(total) - at + np.where(at < fresh, at, repeated)].tolist()
+        return ["".join(drawn[end - n : end]).rstrip() for n, end in zip(lengths.tolist(), ends.tolist(), strict=True)]
+
+    def ranks(self, random: np.random.Generator, count: int) -> list[int]:
+        """Ranks of new words beyond the V known ones, from 0: P(rank >= r) = (1 + r / V)^(1 - 1/b), inverted."""
+        chance = 1 - random.random(count)  # (0, 1]
+        beyond = self.vocabulary * (chance ** (-self.b / (1 - self.b)) - 1)
+        ranks: list[int] = np.minimum(beyond, RAREST).astype(np.int64).tolist()
+        return ranks
+
+    def word(self, rank: int) -> str:
+        """The new word of a rank."""
+        pairs = len(self.heads) * len(self.tails)
+        head, tail = divmod(rank * _step(pairs) % pairs, len(self.tails))
+        return self.heads[head] + self.tails[tail]
+
+
+def grown(vectors: Vectors, count: int, *, passage_set: str, seed: int) -> Iterator[Vectors]:
+    """
+    The vectors, then so many made-up ones, block by block: real ones in their order, over and over, moved a little.
+
+    Of a dense vector: noise of half its length in a random direction is added, and its own length given back. Of a
+    sparse one: each number is multiplied by one of its own from a normal distribution about 1 (deviation 0.1), cut to
+    0.5 ... 1.5, so that signs and zeros stay. passage_set: its sha256. float32. ValueError where there is none to move.
+    """
+    n = vectors.shape[0]
+    if count and not n:
+        raise ValueError("made-up vectors are real ones that were moved: expected at least one, found none")
+    yield vectors
+    start = 0
+    for size, random in _blocks(count, passage_set, seed):
+        yield _moved(vectors[np.arange(start, start + BLOCK) % n], random)[:size]
+        start += BLOCK
+
+
+def _moved(vectors: Vectors, random: np.random.Generator) -> Vectors:
+    if not isinstance(vectors, np.ndarray):
+        factors = np.clip(random.normal(1, JITTER, vectors.nnz), 0.5, 1.5).astype(np.float32)
+        return csr_array((vectors.data * factors, vectors.indices, vectors.indptr), shape=vectors.shape)
+    noise = random.standard_normal(vectors.shape, np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    moved = vectors + noise * (NOISE * lengths / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-9))
+    moved *= lengths / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return moved.astype(np.float32)
+
+
+def _blocks(count: int, passage_set: str, seed: int) -> Iterator[tuple[int, np.random.Generator]]:
+    """The size and the chance of each block; the last is made whole, too, and cut."""
+    for start in range(0, count, BLOCK):
+        said = hashlib.sha256(f"{passage_set} {seed} {start // BLOCK}".encode()).digest()
+        yield min(BLOCK, count - start), np.random.default_rng(int.from_bytes(said))
+
+
+def _fresh(times: NDArray[np.int64], lengths: NDArray[np.int64], different: int, new: float) -> float:
+    """
+    The share of a passage's tokens to draw, so that passages hold as many different words as the real ones do.
+
+    times: (V,) how often each word stands. lengths: (passages,) in tokens. different: the different words of each
+    passage, summed. new: the share of what is drawn that is new. By bisection: more that is drawn is more different.
+    """
+    often, words = np.unique(times, return_counts=True)
+    size, passages = np.unique(lengths, return_counts=True)
+    missed = np.log1p(-(1 - new) * np.minimum(often / max(times.sum(), 1), 1 - 1e-9))  # ln P(not this word)
+
+    def expected(share: float) -> float:
+        known = -np.expm1(np.outer(share * size, missed)) @ words
+        return float(passages @ (known + new * share * size))
+
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if expected(middle) < different else (low, middle)
+    return high
+
+
+@cache
+def _step(pairs: int) -> int:
+    """About the golden share of a number, without a common factor."""
+    step = max(int(pairs * GOLDEN), 1)
+    while math.gcd(step, pairs) > 1:
+        step += 1
+    return step
