@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bench.record import Environment, Footprint, Latency, Measurement, Memory, RunRecord
-from bench.report import grid, rows, table
+from bench.report import fields, grid, rows, table
 from bench.store import Run
 
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
@@ -45,6 +45,7 @@ def measurement(**changes) -> Measurement:
         "limit_memory_bytes": 8 * 10**9,
         "limited_by": "",
         "n_passages": 150,
+        "n_distractors": 0,
         "n_queries": 495,
         "n_judged": 495,
         "n_unanswered": 0,
@@ -236,10 +237,10 @@ def test_every_field_is_explained():
     results/README.md names every field of a row and every column of a table.
     """
     text = (Path(__file__).parent.parent / "results" / "README.md").read_text()
-    fields = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
-    columns = [field.column.head for field in grid.FIELDS]
+    keys = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
+    columns = [field.column.head for field in fields.FIELDS]
 
-    assert [] == [name for name in (*fields, *columns) if f"`{name}`" not in text]
+    assert [] == [name for name in (*keys, *columns) if f"`{name}`" not in text]
 
 
 # The numbers
@@ -264,7 +265,7 @@ def test_three_significant_digits(value, text):
     """
     Times and sizes have three significant digits, also where rounding reaches the next power of ten.
     """
-    assert text == grid.significant(value)
+    assert text == fields.significant(value)
 
 
 @settings(deadline=None)
@@ -273,7 +274,7 @@ def test_a_number_reads_back(value):
     """
     What is printed is the value to half a unit of its last place.
     """
-    text = grid.significant(value)
+    text = fields.significant(value)
 
     assert (0.0 if text.startswith("<") else float(text.replace(",", ""))) == pytest.approx(
         value, rel=0.00501, abs=5e-5
@@ -384,7 +385,7 @@ def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
         for drawn in grid.grids(runs, **changes)
         for line in drawn.lines
         for column, cell in zip(drawn.columns, line, strict=True)
-        if cell.style == grid.BEST
+        if cell.style == fields.BEST
     ]
 
 

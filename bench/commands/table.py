@@ -31,10 +31,18 @@ def table(
     csv: Annotated[bool, typer.Option("--csv", help="CSV, every field.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
     pivot: Annotated[
-        Across | None, typer.Option("--pivot", help="One table of one measure: passage sets down, these across.")
+        Across | None,
+        typer.Option(
+            "--pivot",
+            help="One table of one measure: passage sets down, these across. storage, without --measure: "
+            "for each encoder, what its storages lose, take and weigh.",
+        ),
     ] = None,
     measure: Annotated[
         str | None, typer.Option("--measure", help="What --pivot shows.", show_default="the suite's primary measure")
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="With --pivot storage: draw it into this file (extra report).")
     ] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", help="A file with adapters: say where it is no longer what ran.")
@@ -54,12 +62,16 @@ def table(
         raise typer.BadParameter("--pivot is for a terminal or --markdown: leave out --labels, --json and --csv")
     if measure is not None and pivot is None:
         raise typer.BadParameter("--measure is what --pivot shows: name what stands across, --pivot retriever")
+    if svg is not None and (pivot is not Across.STORAGE or measure is not None or markdown):
+        raise typer.BadParameter("--svg draws --pivot storage: give it that, and neither --measure nor --markdown")
     across = None if pivot is None else Pivot(pivot.value, measure)
     registry_with(plugin)  # a plug-in that can not be loaded is told before any table
     read = [read_run(folder) for folder in runs]
     for line in changed_plugins(read, plugin or []):
         typer.echo(line, err=True)
-    if as_json:
+    if svg is not None:
+        draw(read, svg)
+    elif as_json:
         typer.echo(tables.as_json(read))
     elif csv:
         typer.echo(tables.csv(read), nl=False)
@@ -71,6 +83,20 @@ def table(
         for each in read if across is None else ():
             names = {m.passage_set for m in each.measurements}
             disagreements(each, [store.read_set(each.folder, name) for name in names], console)
+
+
+def draw(runs: Sequence[Run], path: Path) -> None:
+    """Write the picture of the runs' storages, and say where it is; InputError where it can not be written there."""
+    from bench.errors import InputError
+    from bench.report import picture
+    from bench.report.plain import printable
+
+    drawn = picture.svg(runs)
+    try:
+        path.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--svg: expected a file that can be written, found {path}: {error.strerror}") from error
+    typer.echo(printable(str(path)))
 
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from bench.errors import InputError
 from bench.record import Measurement
 from bench.report import rows as flat
-from bench.report.grid import BEST, FIELDS, MISSING, STATUS_STYLE, Cell, Column, Field, Grid, share
+from bench.report.fields import BEST, FIELDS, MISSING, STATUS_STYLE, Cell, Column, Field, Grid, share
 from bench.store import Run
 
 Axis: TypeAlias = Literal["retriever", "encoder", "storage"]

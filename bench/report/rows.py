@@ -15,6 +15,7 @@ import msgspec
 
 from bench.environment import HARDWARE
 from bench.record import Footprint, Latency, Measurement, Memory
+from bench.report import theory
 from bench.store import Run
 from bench.suite import Published
 
@@ -36,7 +37,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     `ledger_bytes`, `disk_bytes` and `resident_bytes` are the storage's; an engine's are the whole engine's. Resident
     is growth, `..._private_bytes` the part that no other process shares (USS), `..._file_bytes` of that what a file
     backs. Peaks are above the phase's start,
-    `..._process_bytes` the whole process's.
+    `..._process_bytes` the whole process's. `dense_bytes` and `csr_bytes` are what the vectors would weigh by formula.
     """
     quality = m.quality or {}
     single, encode, search, joint = (latency or _NO_LATENCY for latency in (m.single, m.encode, m.search, m.joint))
@@ -81,6 +82,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "overlap_with_exact": m.overlap_with_exact,
         "overlap_with_baseline": m.overlap_with_baseline,
         "single_p99_ms": single.p99,
+        "search_p95_ms": search.p95,
         "single_cold_ms": single.cold,
         "encode_cold_ms": encode.cold,
         "search_cold_ms": search.cold,
@@ -102,9 +104,12 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "bytes_per_passage": ledger / m.n_passages if ledger is not None and m.n_passages else None,
         "dims": m.shape[1] if m.shape else None,
         "nonzeros": m.nonzeros,
-        "density": m.nonzeros / size if m.nonzeros is not None and (size := _size(m.shape)) else None,
+        **_sizes(m.shape, m.nonzeros, ledger),
+        "position_bound_bits": m.facts.get("position_bound_bits"),
+        "value_bound_bits": m.facts.get("value_bound_bits"),
         "passages_cut": m.facts.get("passages_cut"),
         **{f"{measure}_ceiling": value for measure, value in (m.ceilings or {}).items()},
+        "n_distractors": m.n_distractors,
         "n_judged": m.n_judged,
         "n_merged": m.n_merged,
         "unknown_judgments": m.unknown_judgments,
@@ -136,8 +141,20 @@ def _under_resolution(weight: Footprint | None) -> bool | None:
     return None if weight is None or weight.resident is None else weight.under_resolution
 
 
-def _size(shape: tuple[int, int] | None) -> int:
-    return shape[0] * shape[1] if shape else 0
+def _sizes(shape: tuple[int, int] | None, nonzeros: int | None, ledger: int | None) -> Row:
+    """What follows from the shape of the vectors; nonzeros: None of dense ones. All None where nothing was encoded."""
+    n, dims = shape or (0, 0)
+    numbers = n * dims
+    stored = numbers if nonzeros is None else nonzeros  # a dense vector stores its zeros too
+    bits = 8 * ledger / stored if ledger is not None and stored else None
+    return {
+        "density": stored / numbers if numbers else None,
+        "break_even_density": theory.break_even_density(n, dims),
+        "dense_bytes": theory.dense_bytes(n, dims) if shape else None,
+        "csr_bytes": theory.csr_bytes(n, dims, stored) if shape else None,
+        "bits_per_posting": None if nonzeros is None else bits,
+        "bits_per_dimension": bits if nonzeros is None else None,
+    }
 
 
 def rows(runs: Sequence[Run]) -> list[Row]:

@@ -23,17 +23,23 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report import rows as flat
-from bench.report.grid import BEST, HEAD_WIDTH, MISSING, NAME_WIDTH, NEVER, Cell, Column, Grid, grids
+from bench.report.fields import BEST, MISSING, NEVER, Cell, Column, Grid
+from bench.report.grid import grids
 from bench.report.pivot import Pivot, pivoted
 from bench.report.plain import printable
+from bench.report.storages import storage_grids
 from bench.store import Run
 
 _Part = TypeVar("_Part")
+NAME_WIDTH = 32  # of a retriever's name, where the terminal has no room for the whole on one line
+HEAD_WIDTH = 18  # of a head that is a sentence
 UNRESOLVED = "<1: growth below 1 MiB, which the system's page accounts can not tell from noise."
 
 
 def _made(runs: Sequence[Run], by_label: bool, pivot: Pivot | None) -> list[Grid]:
-    return grids(runs, by_label=by_label) if pivot is None else [pivoted(runs, pivot)]
+    if pivot is None:
+        return grids(runs, by_label=by_label)
+    return storage_grids(runs) if pivot == Pivot("storage") else [pivoted(runs, pivot)]
 
 
 # Under the tables
@@ -50,6 +56,7 @@ def _legend(shown: Sequence[Grid], *, bold: bool) -> str:
     sizes += ["encoder is what the encoder adds, resident"] if "encoder MB" in heads else []
     said = [f"{', '.join(times)}: service time of one query, text to ids."] if times else []
     said += [f"MB = 10^6 bytes; {', '.join(sizes)}."] if sizes else []
+    said += dict.fromkeys(line for grid in shown for line in grid.legend)
     marked = dict.fromkeys(grid.best_of for grid in shown for line in grid.lines for cell in line if cell.style == BEST)
     said += [f"Bold: best of its {' or '.join(marked)}."] if marked and bold else []
     said += ["-: not measured."] if any(cell.text == MISSING for cell in cells) else []
@@ -142,7 +149,9 @@ def _apart(column: Column, text: str) -> str:
 def _field(column: Column, cell: Cell, *, split: bool) -> Text:
     shown = printable(cell.text)
     text = Text(_apart(column, broken(shown) if split and column.code else shown), cell.style)
-    return text.append(f"\n  {cell.below}") if cell.below else text
+    for line in wrap(printable(cell.below), NAME_WIDTH):
+        text.append(f"\n  {line}")
+    return text
 
 
 def broken(spelling: str) -> str:
@@ -190,7 +199,7 @@ def _marked(column: Column, cell: Cell) -> str:
         text = f"`{printable(cell.text)}`".replace("|", "\\|")
     elif cell.style == BEST:
         text = f"**{text}**"
-    return f"{text} ({cell.below})" if cell.below else text
+    return f"{text} ({_escaped(cell.below)})" if cell.below else text
 
 
 def _escaped(text: str) -> str:
