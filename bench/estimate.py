@@ -21,7 +21,7 @@ from bench.record import Fact, StageResult, Status
 from bench.rehearsal import foretold, foretold_shape, largest, smallest
 from bench.suite import Suite
 from bench.tasks import Task, Work
-from retrievers.contract import Lexical, Persistent, Predictable, spell
+from retrievers.contract import Lexical, Persistent, Predictable, Unsupported, spell
 
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to foretell
 COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
@@ -141,6 +141,8 @@ def predict(server: Any, n: int, shape: Shape, suite: Suite) -> Prediction:  # A
         return Prediction()
     try:
         ledger = check_ledger(server.predict_ledger(n, shape.dims, shape.nonzeros))
+    except Unsupported as error:
+        return Prediction(None, "unsupported", str(error))
     except Exception as error:  # an adapter may raise anything, and breaks its own row alone
         return Prediction(None, "failed", f"predict_ledger: {type(error).__name__}: {error}")
     limit, predicted = min(suite.limits.memory_bytes, psutil.virtual_memory().total), sum(ledger.values())

@@ -14,12 +14,13 @@ from tiny import journal, registry, suite, tiny_set
 from bench import matrices, rehearsal
 from bench import run as runs
 from bench.cells import make_cells
-from bench.estimate import estimate
+from bench.estimate import Shape, estimate, predict
 from bench.record import StageResult
 from bench.report.progress import Lines, foretold
 from bench.suite import Limits
 from bench.tasks import Task, Work
 from retrievers.contract import Unsupported
+from retrievers.storages.faiss import Faiss
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,16 @@ class Clock:
 
     def search(self, queries, k):
         return None
+
+
+def test_a_storage_that_does_not_suit_the_dimensions_is_unsupported():
+    """
+    What a storage refuses by design when it is asked for its ledger is no failure.
+    """
+    told = predict(Faiss("PQ7"), 10, Shape(384, None, "cached"), suite("TfIdf() @ CSR()"))
+
+    assert ("unsupported", None) == (told.status, told.ledger)
+    assert "PQ7" in told.reason
 
 
 @pytest.mark.parametrize(

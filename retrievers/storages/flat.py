@@ -29,7 +29,7 @@ class Flat(Spelled):
     the system may let go of them at any time. What `build` was handed is held as it is.
     """
 
-    mmap: bool = False
+    mmap: bool = field(default=False, kw_only=True)
     exact: ClassVar[bool] = True
     search_options: ClassVar[tuple[str, ...]] = ("mmap",)
     vectors: NDArray[np.float32] | None = field(init=False, default=None, compare=False)  # (n, dims)
