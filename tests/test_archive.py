@@ -282,6 +282,20 @@ def test_bytes_are_counted_not_believed():
     assert "member 'liar': expected a whole .tar" in refusal(data)
 
 
+def test_a_zip_that_lost_a_member():
+    """
+    A zip whose directory names fewer files than its end tells, or a file as a folder, is refused.
+    """
+    whole = packed("zip", list(FILES.items()))
+    directory = whole.index(b"PK\x01\x02")
+    longer, folder = bytearray(whole), bytearray(whole)
+    longer[directory + 32] = 61 + whole[directory + 32]  # the length of a comment that would cover the next member
+    folder[directory + 46 + len("zoo/otter.tx")] = ord("/")
+
+    for damaged in (longer, folder):
+        assert "expected a whole .tar" in refusal(bytes(damaged), "a.zip")
+
+
 @pytest.mark.parametrize("name", KINDS)
 @settings(deadline=None, max_examples=60)
 @given(st.data())

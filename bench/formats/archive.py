@@ -29,6 +29,8 @@ MOST_RATIO = 200  # text packs 3 to 10 times smaller, many small files in a tar 
 FREE_BYTES = 16 * 2**20  # no bomb below: an honest archive of one line repeated packs as well as a bomb
 IN_MEMORY = 64 * 2**20  # bytes of a .tar.gz that are unpacked in memory, before the disk is taken
 CHUNK = 2**18  # bytes read at a time, so that a bomb is found before it is unpacked
+END_BYTES, LONGEST_COMMENT = 22, 2**16 - 1  # of the last record of a zip, and of the comment that may follow it
+MANY = 2**16 - 1  # members: so many or more, told elsewhere (zip64)
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a bound on what one read gives
 DRIVE = re.compile(r"[A-Za-z]:")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -155,6 +157,9 @@ def _tar_entries(file: IO[bytes], names: _Names) -> Iterator[_Entry]:
 
 def _zip_entries(file: IO[bytes], names: _Names, budget: _Budget) -> Iterator[_Entry]:
     with zipfile.ZipFile(file) as archive:
+        declared, found = _declared(file), len(archive.infolist())
+        if declared not in (found, MANY):  # a damaged length in its directory hides the member that follows
+            raise zipfile.BadZipFile(f"its end says {declared} members, its directory has {found}")
         for header in archive.infolist():
             mode = header.external_attr >> 16  # of a Unix file; other systems leave it 0
             name = names.add(header.orig_filename, folder=header.is_dir())
@@ -164,9 +169,17 @@ def _zip_entries(file: IO[bytes], names: _Names, budget: _Budget) -> Iterator[_E
                 raise names.refusal(name, "a file that is not encrypted", "an encrypted one")
             if header.compress_type not in ZIP_METHODS:
                 raise names.refusal(name, "a file that is stored or deflated", f"method {header.compress_type}")
-            if not header.is_dir():
-                with archive.open(header) as data:
+            with archive.open(header) as data:  # a folder's too: it holds its name in the directory to that before it
+                if not header.is_dir():
                     yield _Entry(name, budget.spent(_guarded(_chunks(data), names.path, name), name))
+
+
+def _declared(file: IO[bytes]) -> int:
+    """How many members the end of a zip says there are (APPNOTE.TXT 4.3.16); MANY where they are too many for it."""
+    file.seek(-min(file.seek(0, io.SEEK_END), END_BYTES + LONGEST_COMMENT), io.SEEK_END)
+    tail = file.read()
+    end = tail.rfind(b"PK\x05\x06")
+    return int.from_bytes(tail[end + 10 : end + 12], "little")
 
 
 def _chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
