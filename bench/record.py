@@ -225,7 +225,7 @@ def _first_run(content: Content) -> Content:
 
 def _second_measurement(content: Content) -> Content:
     kept = {name: value for name, value in content.items() if name != "predicted_bytes"}
-    foretold = content["predicted_bytes"]
+    foretold = content.get("predicted_bytes")
     ledger = None if foretold is None else {"foretold": foretold}
     return kept | {"schema": "measurement/3", "n_distractors": 0, "predicted_ledger": ledger}
 

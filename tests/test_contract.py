@@ -186,7 +186,7 @@ class TestSpelling:
         storage.build(scores([1, 2]))
 
         assert {"name": "a", "weight": 0.5, "part": None} == options_of(Toy("a"))
-        assert {} == options_of(storage)
+        assert {"mmap": False} == options_of(storage)
 
     @pytest.mark.parametrize("pairing", [lambda: CSR() @ CSR(), lambda: Toy("a") @ Toy("b")])
     def test_wrong_side(self, pairing):

@@ -9,9 +9,9 @@ from bench.commands.run import Asked, asking
 @asking
 def plan(todo: Asked, as_json: Json = False) -> None:
     """
-    Foretell what a run would take: bytes, peak and time of every cell, and which are over the limits.
+    Foretell what a run would take: bytes, peak and time.
 
-    It takes what `run` takes, tries every part on a share of the passages, and measures and records nothing.
+    Of every cell, and which are over the limits. It takes what `run` takes, tries every part on a share of the passages, and measures and records nothing.
     """
     from rich.console import Console
 
