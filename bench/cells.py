@@ -33,7 +33,8 @@ from retrievers.contract import (
 )
 from retrievers.registry import Registry, SpellingError, parse, resolved
 
-MAKES_UP = Path(__file__).with_name("distractors.py")  # the code that decides what is made up
+# The code that decides what is made up, who is given which of it, and how it is written.
+MAKES_UP = [Path(__file__).with_name(name) for name in ("distractors.py", "stages.py", "matrices.py")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +63,8 @@ class Cell:
 
     @property
     def counts_words(self) -> bool:
-        """Whether its encoder can be given made-up texts by the million: it names its terms, and carries no model."""
-        encoder: Any = (
-            self.retriever.encoder if isinstance(self.retriever, VectorRetriever) else None
-        )  # Any: an adapter
-        return isinstance(encoder, Lexical) and not isinstance(encoder, Fingerprinted)
+        """Whether its encoder counts words (`counts_words`)."""
+        return isinstance(self.retriever, VectorRetriever) and counts_words(self.retriever.encoder)
 
     @property
     def exact(self) -> bool | None:
@@ -144,7 +142,8 @@ def _key(passage_set: PassageSet, spelling: str, suite: Suite) -> str:
         for name, value in msgspec.to_builtins(suite).items()
         if name not in ("name", "passages", "cells", "published", "baseline")
     }
-    return digest([passage_set.name, passage_set.sha256, spelling, conditions])[:16]
+    language = [passage_set.language] if suite.distractors else []  # decides which text is made up
+    return digest([passage_set.name, passage_set.sha256, spelling, conditions, *language])[:16]
 
 
 def _build_spelling(retriever: Any) -> str:  # Any: a retriever of any kind
@@ -175,9 +174,15 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
         suite.encode_threads or environment.cores(),
         _alignment(encoder, passage_set),
     ]
-    if suite.distractors:  # what they are made from is in the parts above
-        parts += [suite.distractors, suite.seed, hashlib.sha256(MAKES_UP.read_bytes()).hexdigest()]
+    if suite.distractors:  # the texts and the encoder that they are made from are in the parts above
+        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in MAKES_UP]
+        parts += [suite.distractors, suite.seed, passage_set.language, counts_words(encoder), code]
     return digest(parts)[:32]
+
+
+def counts_words(encoder: object) -> bool:
+    """Whether an encoder can be given made-up texts by the million: it names its terms, and carries no model."""
+    return isinstance(encoder, Lexical) and not isinstance(encoder, Fingerprinted)
 
 
 def fingerprints(adapter: object) -> list[str]:

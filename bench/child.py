@@ -187,7 +187,7 @@ def _result(
     memory_bytes: int,
     log: Path,
 ) -> StageResult:
-    over = f"{job.stage} needed more than its limit of {memory_bytes / 1e9:.2f} GB"
+    over = f"{job.stage} needed more than its limit of {memory_bytes:,} bytes"
     if code == 0 and not timed_out and result_file.is_file():
         with contextlib.suppress(msgspec.DecodeError):
             result = msgspec.json.decode(result_file.read_bytes(), type=StageResult)

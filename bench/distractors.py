@@ -15,7 +15,8 @@ another. Two things beyond that decide how many bytes text takes:
 Where a language sets no spaces, a run of eight characters stands for a word, and none is new: what is new to n-grams of
 characters comes about where runs meet.
 
-Vectors are real ones, moved: the i-th is real vector i mod n, with noise (`grown`).
+Vectors are real ones, moved: the i-th is real vector i mod n, with noise (`grown`). Where vectors stand for
+L2 it is their points that are moved.
 
 All is made in blocks, each from a seed of its own: the same set and seed give the same i-th passage, however many are
 asked for.
@@ -27,14 +28,17 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.contract import Vectors
+from retrievers.contract import Vectors, stands_for_l2
+
+Dense: TypeAlias = NDArray[np.float32]  # (n, dims)
 
 BLOCK = 1_000  # passages made from one seed
 UNSPACED = {"ja", "km", "lo", "my", "th", "zh"}  # languages that set no space between words
@@ -121,27 +125,47 @@ def grown(vectors: Vectors, count: int, *, passage_set: str, seed: int) -> Itera
 
     Of a dense vector: noise of half its length in a random direction is added, and its own length given back. Of a
     sparse one: each number is multiplied by one of its own from a normal distribution about 1 (deviation 0.1), cut to
-    0.5 ... 1.5, so that signs and zeros stay. passage_set: its sha256. float32. ValueError where there is none to move.
+    0.5 ... 1.5, so that signs and zeros stay. Of vectors [x, -|x|²/2], which stand for L2, x is moved as a dense vector
+    is, and the last number follows. passage_set: its sha256. float32. ValueError where there is none to move.
     """
     n = vectors.shape[0]
     if count and not n:
         raise ValueError("made-up vectors are real ones that were moved: expected at least one, found none")
     yield vectors
-    start = 0
+    l2, start = stands_for_l2(vectors), 0
     for size, random in _blocks(count, passage_set, seed):
-        yield _moved(vectors[np.arange(start, start + BLOCK) % n], random)[:size]
+        block = vectors[np.arange(start, start + BLOCK) % n]
+        yield (_noisy(block, random, l2=l2) if isinstance(block, np.ndarray) else _jittered(block, random))[:size]
         start += BLOCK
 
 
-def _moved(vectors: Vectors, random: np.random.Generator) -> Vectors:
-    if not isinstance(vectors, np.ndarray):
-        factors = np.clip(random.normal(1, JITTER, vectors.nnz), 0.5, 1.5).astype(np.float32)
-        return csr_array((vectors.data * factors, vectors.indices, vectors.indptr), shape=vectors.shape)
-    noise = random.standard_normal(vectors.shape, np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    moved = vectors + noise * (NOISE * lengths / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-9))
-    moved *= lengths / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return moved.astype(np.float32)
+def moved(vectors: Dense, move: Callable[[Dense], Dense], *, l2: bool) -> Dense:
+    """
+    Dense vectors as `move` makes them of others; l2: they are [x, -|x|²/2], of which x is moved, and the rest follows.
+
+    What is no longer of that form stands for nothing, and a storage that knows the form would hold it otherwise.
+    """
+    if not l2:
+        return move(vectors)
+    points = move(vectors[:, :-1])
+    halves = np.square(points, dtype=np.float64).sum(axis=1) / 2
+    return np.column_stack([points, -halves.astype(np.float32)])
+
+
+def _noisy(vectors: Dense, random: np.random.Generator, *, l2: bool) -> Dense:
+    def move(points: Dense) -> Dense:
+        noise = random.standard_normal(points.shape, np.float32)
+        lengths = np.linalg.norm(points, axis=1, keepdims=True)
+        found = points + noise * (NOISE * lengths / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-9))
+        found *= lengths / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return np.asarray(found, np.float32)
+
+    return moved(vectors, move, l2=l2)
+
+
+def _jittered(vectors: csr_array, random: np.random.Generator) -> csr_array:
+    factors = np.clip(random.normal(1, JITTER, vectors.nnz), 0.5, 1.5).astype(np.float32)
+    return csr_array((vectors.data * factors, vectors.indices, vectors.indptr), shape=vectors.shape)
 
 
 def _blocks(count: int, passage_set: str, seed: int) -> Iterator[tuple[int, np.random.Generator]]:

@@ -30,6 +30,8 @@ Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
 # In the cache before; counted on all passages; told by a model of fixed dims; or grown from a share of the passages.
 Source: TypeAlias = Literal["cached", "counted", "foretold"]
 
+Stages: TypeAlias = list[tuple[float, int]]  # seconds of a child, and how many such there are
+
 
 class Shape(NamedTuple):
     """The size of an encoder's matrix of passages, and how it is known."""
@@ -53,6 +55,8 @@ class Encoding(NamedTuple):
     seconds: float  # to encode all passages and queries, unless that is in the cache, and to be asked
     peak_bytes: int | None  # of fitting and encoding, above what was resident before
     shape: Shape | None
+    longest_seconds: float = 0.0  # of one stage, of those that are still to run
+    encoded: bool = False  # whether the passages are in the cache, so that peak_bytes is of what was
 
 
 class Serving(NamedTuple):
@@ -64,6 +68,7 @@ class Serving(NamedTuple):
     ledger_bytes: int | None = None  # grown from a share: of one that can not foretell its ledger
     status: Status = "ok"  # of its rehearsal, or its encoder's
     reason: str = ""
+    longest_seconds: float = 0.0  # of one stage; the build among them, also where another cell does it
 
 
 class Estimate(NamedTuple):
@@ -145,11 +150,16 @@ def predict(server: Any, n: int, shape: Shape, suite: Suite) -> Prediction:  # A
         return Prediction(None, "unsupported", str(error))
     except Exception as error:  # an adapter may raise anything, and breaks its own row alone
         return Prediction(None, "failed", f"predict_ledger: {type(error).__name__}: {error}")
-    limit, predicted = min(suite.limits.memory_bytes, psutil.virtual_memory().total), sum(ledger.values())
+    limit, predicted = memory_limit(suite), sum(ledger.values())
     if predicted > limit:
         reason = f"{spell(server)} would take {predicted:,} bytes, the limit is {limit:,}"
         return Prediction(ledger, "over-budget", reason)
     return Prediction(ledger)
+
+
+def memory_limit(suite: Suite) -> int:
+    """Bytes that a stage may take: the suite's limit, or all that the machine has."""
+    return min(suite.limits.memory_bytes, psutil.virtual_memory().total)
 
 
 def _encoded(cell: Cell, work: Work) -> int:
@@ -176,7 +186,8 @@ def _encoding(
             peak = known.build_memory.peak_above_start
     else:
         shape = _shape(result.facts, n)
-    return Encoding(_encoder_seconds(result, cell, work, known is not None), peak, shape), matrix if known else None
+    seconds, longest = _total(_encoder_stages(result, cell, work, known is not None))
+    return Encoding(seconds, peak, shape, longest, known is not None), matrix if known else None
 
 
 def _countable(result: StageResult, cell: Cell, n: int) -> bool:
@@ -212,8 +223,8 @@ def _serving(
         # It was rehearsed with fewer columns than there will be: what it takes grows with its ledger.
         smaller = predict(cell.server, n, Shape(*rehearsed, "foretold"), work.suite).ledger
         peak = round(peak * sum(told.ledger.values()) / max(sum((smaller or told.ledger).values()), 1))
-    seconds = _server_seconds(result, encoder, cell, work, builds=builds)
-    return Serving(told, seconds, peak, _bytes(result.facts, "ledger", n))
+    seconds, longest = _total(_server_stages(result, encoder, cell, work, builds=builds))
+    return Serving(told, seconds, peak, _bytes(result.facts, "ledger", n), longest_seconds=longest)
 
 
 def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:
@@ -222,24 +233,30 @@ def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:
     return ceil(max(foretold(facts, what, n), *tried)) if tried else None
 
 
-def _encoder_seconds(result: StageResult, cell: Cell, work: Work, known: bool) -> float:
+def _encoder_stages(result: StageResult, cell: Cell, work: Work, known: bool) -> Stages:
     n, n_queries = work.n_passages, len(work.passage_set.queries)
     start, facts = _startup(result), result.facts
     encode = start + foretold(facts, "make", _encoded(cell, work)) + n_queries * foretold(facts, "every", n)
     ask = 0.0 if cell.given else start + smallest(facts, "make") + _rounds(result, work)
-    return (0.0 if known else encode) + work.suite.rounds * ask
+    return [(0.0 if known else encode, 1), (ask, work.suite.rounds)]
 
 
-def _server_seconds(result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool) -> float:
-    n, n_queries = work.n_passages, len(work.passage_set.queries)
+def _server_stages(result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool) -> Stages:
+    n, rounds = work.n_passages, work.suite.rounds
     start, make = _startup(result), foretold(result.facts, "make", n)
     savable = isinstance(cell.server, Persistent)
     serve = start + (0.0 if savable else make) + _rounds(result, work)
     joint = 0.0
     if "joint" in work.suite.modes and encoder is not None and savable:
         joint = _startup(encoder) + smallest(encoder.facts, "make") + _rounds(encoder, work) + _rounds(result, work)
-    every = n_queries * foretold(result.facts, "every", n)
-    return work.suite.rounds * (serve + joint) + every + (start + make if savable and builds else 0.0)
+    every = len(work.passage_set.queries) * foretold(result.facts, "every", n)  # in the first round
+    build = [(start + make, int(builds))] if savable else []
+    return [*build, (serve + every, 1), (serve, rounds - 1), (joint, rounds)]
+
+
+def _total(stages: Stages) -> tuple[float, float]:
+    """Seconds of all, and of the longest one."""
+    return sum(seconds * number for seconds, number in stages), max(seconds for seconds, _ in stages)
 
 
 def _startup(result: StageResult) -> float:

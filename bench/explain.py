@@ -278,13 +278,20 @@ def _bytes(m: Measurement) -> Iterator[Part]:
 
 
 def _beside(foretold: Mapping[str, int], weighed: Mapping[str, int] | None) -> str:
-    """Each component as it was foretold, and what it came to where that is another number."""
+    """
+    Each component as it was foretold, and what it came to where that is another number.
 
-    def one(name: str) -> str:
-        told, found = foretold.get(name, 0), (weighed or foretold).get(name, 0)
-        return f"{name} {told:,}" + ("" if told == found else f" (came to {found:,})")
+    Of ledgers that name other components, as old records and storages that only guess do, the sums are compared.
+    """
+    if weighed is None:
+        weighed = foretold
+    alike = foretold.keys() == weighed.keys()
 
-    return " + ".join(map(one, dict.fromkeys((*foretold, *(weighed or ())))))
+    def one(name: str, told: int) -> str:
+        return f"{name} {told:,}" + (f" (came to {weighed[name]:,})" if alike and told != weighed[name] else "")
+
+    parts, whole = " + ".join(one(*part) for part in foretold.items()), sum(weighed.values())
+    return parts if alike or whole == sum(foretold.values()) else f"{parts} (came to {whole:,} in all)"
 
 
 def _weight(part: str, weight: Footprint) -> Iterator[Part]:

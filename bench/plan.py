@@ -7,14 +7,14 @@ Nothing is left behind but matrices in the cache, where the run finds them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from bench.cells import Cell, make_cells
 from bench.corpora import PassageSet
-from bench.estimate import Encoding, Estimate, Serving, Source, estimate
+from bench.estimate import Encoding, Estimate, Serving, Source, estimate, memory_limit
 from bench.record import StageResult, Status
 from bench.run import Progress, Silent, fill, in_child, settled
 from bench.suite import Suite
@@ -44,6 +44,7 @@ class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
     # Of its encoder, once for all cells of that on this passage set:
     peak_encode_bytes: int | None
     encoder_seconds: float | None
+    warnings: tuple[str, ...] = ()  # estimates over the limits; they refuse nothing
 
 
 class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,24 +108,24 @@ def plan(
             work = Work(suite, Path(folder), registry, passage_set)
             sound = [cell for cell in of_set if not cell.problem]
             estimated = estimate(sound, work, attempt, into_cache)
-        found.append(_planned(passage_set, of_set, work.n_passages, estimated))
+        found.append(_planned(passage_set, of_set, work.n_passages, estimated, suite))
     return found
 
 
-def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: Estimate) -> PlannedSet:
+def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: Estimate, suite: Suite) -> PlannedSet:
     return PlannedSet(
         passage_set=passage_set.name,
         n_passages=n,
         n_queries=len(passage_set.queries),
         cells=tuple(
-            _cell(cell, n, estimated.servings.get(cell.spelling), estimated.encodings.get(cell.encoder or ""))
+            _cell(cell, n, estimated.servings.get(cell.spelling), estimated.encodings.get(cell.encoder or ""), suite)
             for cell in cells
         ),
         encoder_seconds={name: encoding.seconds for name, encoding in estimated.encodings.items()},
     )
 
 
-def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None) -> PlannedCell:
+def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
     encoder, storage = cell.parts
     status: Status | None = None
     reason = cell.problem
@@ -158,4 +159,20 @@ def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None
         seconds=serving.seconds if serving is not None else None,
         peak_encode_bytes=encoding.peak_bytes if encoding is not None else None,
         encoder_seconds=encoding.seconds if encoding is not None else None,
+        warnings=tuple(over_limits(serving, encoding, suite)) if status is None else (),
     )
+
+
+def over_limits(serving: Serving | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
+    """What of a cell is foretold over the limits of one stage, a line each."""
+    estimates = []
+    if encoding is not None:
+        estimates.append(("encoding: ", None if encoding.encoded else encoding.peak_bytes, encoding.longest_seconds))
+    if serving is not None:
+        estimates.append(("", serving.peak_bytes, serving.longest_seconds))
+    most, longest = memory_limit(suite), suite.limits.seconds
+    for part, nbytes, seconds in estimates:
+        if nbytes is not None and nbytes > most:
+            yield f"{part}peak over the limit: about {nbytes:,} bytes of {most:,}"
+        if seconds > longest:
+            yield f"{part}time over the limit: about {seconds:,.0f} s in one stage of {longest:g}"

@@ -71,21 +71,25 @@ def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str,
     """
     import numpy as np
 
-    from bench import adapters, matrices
+    from bench import adapters, distractors, matrices
+    from retrievers.contract import stands_for_l2
 
     sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")[:QUERIES]
     adapters.prepare(storage, queries)
     random = np.random.default_rng(0)
     n_queries, n_sample = queries.shape[0], sample.shape[0]
     shapes: dict[str, Fact] = {}
+    l2 = stands_for_l2(sample)
+
+    def noisy(points: Any) -> Any:  # Any: dense vectors, whose type would be an import
+        return points + np.float32(NOISE * points.std()) * random.standard_normal(points.shape, np.float32)
 
     def make(size: int) -> Callable[[], object]:
         rows = np.arange(size)
         vectors = sample[rows * n_sample // size if size < n_sample else rows % n_sample]
         shapes.update(_shape(vectors, size))
         if isinstance(vectors, np.ndarray) and size > n_sample:
-            noise = random.standard_normal(vectors.shape, np.float32)
-            vectors = vectors + np.float32(NOISE * vectors.std()) * noise
+            vectors = distractors.moved(vectors, noisy, l2=l2)
         return lambda: storage.build(vectors)
 
     facts = _grown(

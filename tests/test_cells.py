@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from tiny import registry, run, suite, tiny_set
 
+from bench import cells, store
 from bench import run as runs
-from bench import store
 from bench.cells import make_cells
 from bench.errors import InputError
 from retrievers.contract import spell
@@ -189,6 +189,58 @@ class TestLanguage:
 
         assert 'BM25(analyser=Words(language="en")) @ CSR()' == found.resolved
         assert 'Words(language="en")' == found.options["encoder"]["analyser"]
+
+
+class TestMadeUp:
+    """What decides the made-up passages of a grown set is part of the key of its matrices."""
+
+    SPELLING = "BM25(analyser=CharNGrams()) @ CSR()"
+
+    def cell(self, language="en", distractors=10):
+        grown = msgspec.structs.replace(suite(self.SPELLING), distractors=distractors)
+        return make_cells(grown, [msgspec.structs.replace(tiny_set(), language=language)], registry())[0]
+
+    def test_language(self):
+        """
+        A language without spaces has its text cut otherwise: the same set as English and as Japanese is two; of real
+        passages alone an encoder that does not ask for the language makes the same.
+        """
+        grown, real = ([self.cell(language, n) for language in ("en", "ja")] for n in (10, 0))
+
+        assert grown[0].spelling == grown[1].spelling
+        assert [2, 2] == [len({cell.matrix_key for cell in grown}), len({cell.key for cell in grown})]
+        assert [1, 1] == [len({cell.matrix_key for cell in real}), len({cell.key for cell in real})]
+
+    def test_texts_or_vectors(self, monkeypatch):
+        """
+        A matrix of made-up texts is never taken for one of moved vectors.
+        """
+        texts = self.cell()
+
+        monkeypatch.setattr(cells, "counts_words", lambda encoder: False)
+
+        assert texts.matrix_key != self.cell().matrix_key
+
+    def test_code(self, monkeypatch, tmp_path):
+        """
+        The code that makes up, that grows a matrix and that writes it counts, file by file; of a set that is not grown
+        none of it does.
+        """
+        grown, real = self.cell(), self.cell(distractors=0)
+
+        names = [path.name for path in cells.MAKES_UP]
+        changed = tmp_path / "changed.py"
+        changed.write_text("")
+        keys = set()
+        for name in names:
+            others = [changed if path.name == name else path for path in cells.MAKES_UP]
+            with monkeypatch.context() as patch:
+                patch.setattr(cells, "MAKES_UP", others)
+                keys.add(self.cell().matrix_key)
+                assert real.matrix_key == self.cell(distractors=0).matrix_key
+
+        assert ["distractors.py", "stages.py", "matrices.py"] == names
+        assert 4 == len({grown.matrix_key, *keys})
 
 
 def test_equal_sets_of_two_names_are_two_cells(tmp_path):

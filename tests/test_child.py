@@ -261,7 +261,7 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("storage", "status", "reason"),
         [
-            ("Raises()", "out-of-memory", "needed more than its limit of 4.00 GB: RuntimeError: broken on purpose"),
+            ("Raises()", "out-of-memory", "limit of 4,000,000,000 bytes: RuntimeError: broken on purpose"),
             ("Exact()", "ok", ""),
         ],
     )

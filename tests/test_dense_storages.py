@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ class TestFlat:
         """
         if way == "compiled":
             for name, size in {"CACHE_BYTES": 500, "ROWS": 9, "QUERIES": 16}.items():
-                monkeypatch.setattr(f"retrievers.storages.products.{name}", size)
+                monkeypatch.setattr(f"retrievers.storages.kernels.{name}", size)
         monkeypatch.setattr("retrievers.storages.flat.BLOCK_BYTES", 4000)
         queries = VECTORS[-n_queries:]
 
@@ -109,8 +110,8 @@ class TestFlat:
         Of passages that tie the first stay, whichever block they lie in.
         """
         if way == "compiled":
-            monkeypatch.setattr("retrievers.storages.products.ROWS", 4)
-            monkeypatch.setattr("retrievers.storages.products.CACHE_BYTES", 64)
+            monkeypatch.setattr("retrievers.storages.kernels.ROWS", 4)
+            monkeypatch.setattr("retrievers.storages.kernels.CACHE_BYTES", 64)
         passages = np.ones((50, 4), np.float32)
         passages[[17, 30]] = 2
 
@@ -295,6 +296,59 @@ class TestOptions:
         expected = built(plain, VECTORS).search(VECTORS[:50], 10)
         assert expected.rows.tolist() == loaded.search(VECTORS[:50], 10).rows.tolist()
         assert expected.rows.tolist() != saved.search(VECTORS[:50], 10).rows.tolist()
+
+    @pytest.mark.parametrize(
+        "factory",
+        ["Flat", "SQ8", "SQ4,RFlat", "RaBitQ", "PQ4x4", "OPQ4,PQ4x4", "IVF4,SQ8", "HNSW8", "HNSW8,SQ8"],
+    )
+    @pytest.mark.parametrize("l2", [False, True])
+    def test_mapped(self, factory, l2, tmp_path):
+        """
+        Loaded with mmap, the index stays in its file: hits and ledger are the same, and a fact tells it until it is
+        built anew.
+        """
+        passages, queries = (l2_augmented(VECTORS, role) if l2 else VECTORS for role in ("passage", "query"))
+        storage, mapped = built(Faiss(factory, mmap=True), passages), Faiss(factory, mmap=True)
+        storage.save(tmp_path)
+
+        mapped.load(tmp_path)
+
+        expected, hits = storage.search(queries[:20], 9), mapped.search(queries[:20], 9)
+        assert expected.rows.tolist() == hits.rows.tolist()
+        assert expected.scores.tolist() == hits.scores.tolist()
+        assert storage.ledger() == mapped.ledger()
+        assert [None, 1] == [each.describe().get("memory_mapped") for each in (storage, mapped)]
+        assert "memory_mapped" not in built(mapped, passages).describe()
+
+    @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells what is mapped, and is not there")
+    def test_where_it_lies(self, tmp_path):
+        """
+        What says that it is mapped is: while it is held, and no longer.
+        """
+        built(Faiss("SQ8"), VECTORS).save(tmp_path)
+        storage, found = Faiss("SQ8", mmap=True), []
+
+        for do in (lambda: storage.load(tmp_path), lambda: storage.build(VECTORS)):
+            do()
+            found.append(str(tmp_path) in Path("/proc/self/maps").read_text())
+
+        assert [True, False] == found
+
+    def test_mapping_is_of_the_search(self):
+        """
+        mmap acts when a folder is loaded: the cells with it and without share one build.
+        """
+        assert "mmap" in search_options(Faiss("SQ8"))
+        assert "mmap" in search_options(Faiss("SQ8,RFlat"))
+        assert 'Faiss("SQ8", mmap=True)' == spell(Faiss("SQ8", mmap=True))
+
+    @pytest.mark.parametrize("factory", ["PQ4x4fs", "RaBitQfs,RFlat", "IVF4,PQ4x4fs"])
+    def test_not_mapped(self, factory):
+        """
+        FAISS reads the codes of its quick scans, whatever it is told: mmap beside them is refused.
+        """
+        with pytest.raises(ValueError, match=rf"found the factory '{factory}', whose quick scan \(fs\)"):
+            Faiss(factory, mmap=True)
 
     @pytest.mark.parametrize("factory", ["PQ5", "OPQ5,PQ5", "LSH"])
     def test_other_dimensions(self, factory):

@@ -19,6 +19,8 @@ from bench.distractors import Source, grown, texts
 from bench.errors import InputError
 from bench.suite import parse as parse_suite
 from retrievers.analysers import Words
+from retrievers.encoders.biencoder import l2_augmented
+from retrievers.storages.faiss import Faiss
 
 SET = "0" * 64
 CATS = ["the cat sat on the mat", "a dog sat, a dog barks", "the birds sing in the cold morning"]
@@ -178,6 +180,21 @@ class TestVectors:
         What has no direction is given none.
         """
         assert not moved(np.zeros((2, 4), np.float32), 5).any()
+
+    def test_vectors_that_stand_for_l2_go_on_doing_so(self):
+        """
+        Of [x, -|x|²/2] it is x that is moved, and the last number follows: Faiss compares them by distance as before.
+        """
+        points = np.random.default_rng(1).standard_normal((40, 8)).astype(np.float32)
+        real, storage = l2_augmented(points, "passage"), Faiss("SQ8")
+
+        found = moved(real, 1_100)
+
+        storage.build(found)
+        assert "l2" == storage.describe()["metric"]
+        np.testing.assert_array_equal(real, found[:40])
+        np.testing.assert_allclose(-np.square(found[:, :-1]).sum(axis=1) / 2, found[:, -1], rtol=1e-5)
+        np.testing.assert_array_equal(moved(points, 1_100), found[:, :-1])
 
     def test_sparse_vectors_keep_their_columns_and_signs(self):
         """

@@ -183,6 +183,25 @@ class TestExplain:
         assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
         assert ["2 of the 3 rounds that a latency needs"] == [part.value for part in sections["flags"]]
 
+    def test_what_was_foretold_stands_beside_what_it_came_to(self, primer_run):
+        """
+        Component by component where both ledgers name the same; else, as of old records, the sums, where they differ.
+        """
+        run = store.read(primer_run / "run")
+        cell = find(run, "BM25() @ CSR()")
+        ledger = cell.storage_weight.ledger
+        whole = sum(ledger.values())
+        first = next(iter(ledger))
+
+        def told(predicted):
+            parts = explain(run, msgspec.structs.replace(cell, predicted_ledger=predicted)).sections["bytes"]
+            return next(part.source.removesuffix(": before it was built") for part in parts if part.name == "predicted")
+
+        assert "came to" not in told(ledger)
+        assert f"{first} 7 (came to {ledger[first]:,}) + " in told(ledger | {first: 7})
+        assert f"foretold {whole:,}" == told({"foretold": whole})
+        assert f"foretold 7 (came to {whole:,} in all)" == told({"foretold": 7})
+
     def test_an_imported_cell(self, primer_run):
         """
         Of hits that were found elsewhere no machine, no option and no timing is told: nothing of it was theirs.

@@ -17,16 +17,16 @@ from retrievers.storages import kernels
 from retrievers.storages.coo import COO
 from retrievers.storages.csc import CSC
 from retrievers.storages.csr import CSR
-from retrievers.storages.kernels import Postings, in_parts, offsets_of, select
+from retrievers.storages.flat import Flat
+from retrievers.storages.kernels import Postings, frozen, in_parts, offsets_of
 
 compiled = pytest.importorskip("retrievers.storages.compiled", reason="the extra `fast` is not installed")
-INF = float("inf")
 
 
 @st.composite
 def scores(draw):
     """Scores with many ties, longer than a block of the compiled scan and not a multiple of it; and a k."""
-    n_queries, n = draw(st.integers(0, 3)), draw(st.sampled_from([0, 1, 63, 64, 65, 200, 300]))
+    n_queries, n = draw(st.integers(1, 3)), draw(st.sampled_from([0, 1, 63, 64, 65, 200, 300]))
     levels = draw(st.sampled_from([2, 5, 1000]))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     return random.integers(-levels, levels + 1, (n_queries, n)).astype(np.float32), draw(
@@ -34,16 +34,30 @@ def scores(draw):
     )
 
 
-class TestSelect:
-    @given(given=scores(), positive=st.booleans())
+def select(found, k, *, positive):
+    """The best of scores (n_queries, n), as rows of which each query asks for one column."""
+    n_queries, n = found.shape
+    indices, values = np.tile(np.arange(n_queries, dtype=np.uint8), n), found.T.ravel()
+
+    def offsets(first, last):
+        return np.arange(first, last + 1) * n_queries
+
+    asked = np.eye(n_queries, dtype=np.float32)
+    return kernels.best_of_rows(offsets, frozen(indices), frozen(values), asked, k, n, positive)
+
+
+class TestCollect:
+    @given(given=scores(), positive=st.booleans(), rows=st.sampled_from([70, 2**16]))
     @settings(deadline=None, max_examples=150)
-    def test_is_top_k(self, given, positive):
+    def test_is_top_k(self, given, positive, rows):
         """
-        It keeps the very hits that contract.top_k keeps, in the same order.
+        It keeps the very hits that contract.top_k keeps, in the same order, however many rows are looked at together.
         """
         found, k = given
 
-        hits = select(found, k, 0 if positive else -INF)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compiled, "RANGE", rows)
+            hits = select(found, k, positive=positive)
 
         expected = top_k(found, k, positive=positive)
         assert expected.rows.tolist() == hits.rows.tolist()
@@ -57,22 +71,24 @@ class TestSelect:
         """
         found = np.arange(1, 1001, dtype=np.float32)[np.newaxis, ::order]
 
-        hits = select(found, 3, 0)
+        hits = select(found, 3, positive=True)
 
         assert [[1000, 999, 998]] == hits.scores.tolist()
         assert [[999, 998, 997] if order == 1 else [0, 1, 2]] == hits.rows.tolist()
 
     def test_arrays_of_any_kind(self):
         """
-        Scores that are read-only, or lie apart in memory, are taken, and left as they were.
+        Vectors that are read-only, or lie apart in memory, are taken, and left as they were.
         """
-        found = np.array([[1, 9, 3, 9], [0, 9, 0, 9]], np.float32)[:, ::2]
-        found.setflags(write=False)
+        vectors = np.array([[1, 9, 0, 9], [3, 9, 0, 9]], np.float32)[:, ::2]
+        vectors.setflags(write=False)
+        storage = Flat()
 
-        hits = select(found, 1, 0)
+        storage.build(vectors)
+        hits = storage.search(vectors[1:], 1)
 
-        assert [[1], [-1]] == hits.rows.tolist()
-        assert [[1, 3], [0, 0]] == found.tolist()
+        assert [[1]] == hits.rows.tolist()
+        assert [[1, 0], [3, 0]] == vectors.tolist()
 
 
 class TestValues:
@@ -84,7 +100,7 @@ class TestValues:
         halves = halves[np.isfinite(halves)]
         n = len(halves)
         one = np.ones(n, np.float32)
-        everyone = Postings(kernels._frozen(np.arange(n, dtype=np.uint16)), kernels._frozen(halves), *_ends(n))
+        everyone = Postings(frozen(np.arange(n, dtype=np.uint16)), frozen(halves), *_ends(n))
 
         hits = kernels.best_of_lists(everyone, one[:1], np.array([0, 1]), n, n, False)
 
@@ -107,7 +123,7 @@ class TestLists:
         values = random.integers(1, 9, len(rows)).astype(np.uint8)
         columns, weights = random.integers(0, terms, 25), random.integers(-2, 4, 25).astype(np.float32)
         splits = np.array([0, 1, 1, 12, 25])
-        postings = Postings(kernels._frozen(rows), kernels._frozen(values), (ends - lengths)[columns], ends[columns])
+        postings = Postings(frozen(rows), frozen(values), (ends - lengths)[columns], ends[columns])
 
         hits = kernels.best_of_lists(postings, weights, splits, 50, n, True)
 
@@ -128,7 +144,7 @@ class TestOffsets:
         """
         The rows that ascending numbers stand for begin where they do; an empty one begins where it ends.
         """
-        ascending = kernels._frozen(np.array(sorted(rows), np.uint8))
+        ascending = frozen(np.array(sorted(rows), np.uint8))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernels, "available", lambda: compiled)
 

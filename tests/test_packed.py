@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Unsupported, is_deterministic, is_exact, search_options, spell
 from retrievers.storages import bitpacking, kernels, packed
-from retrievers.storages.bitpacking import pack, unpack
+from retrievers.storages.bitpacking import FORMAT, pack, unpack
 from retrievers.storages.csc import CSC
 from retrievers.storages.packed import Packed
 
@@ -121,21 +121,21 @@ def test_ranges_unpack_alike_compiled_and_plain(data):
     Any ranges of packed numbers unpack to those numbers, compiled and plain, bit for bit.
     """
     pytest.importorskip("numba", reason="numba is not installed (extra `fast`)")
-    from retrievers.storages import unpacking
+    from retrievers.storages import compiled
 
     given_numbers = data.draw(numbers().filter(len))
     starts, counts = data.draw(ranges(len(given_numbers)))
     expected = [number for at, count in zip(starts, counts, strict=True) for number in given_numbers[at : at + count]]
     blocks = pack(given_numbers)
 
-    compiled = []
+    found = []
     for start, count in zip(starts, counts, strict=True):
         out = np.empty(count, np.uint32)
-        unpacking.unpack(*blocks, start, out)
-        compiled += out.tolist()
+        compiled.unpack(*blocks, start, out, *FORMAT)
+        found += out.tolist()
 
     assert expected == unpack(blocks, starts, counts).tolist()
-    assert expected == compiled
+    assert expected == found
 
 
 @pytest.mark.parametrize("number", [-1, 2**32])
@@ -226,6 +226,68 @@ def test_a_saved_folder_serves_loaded_and_mapped(tmp_path, mmap):
     assert_same(built.search(queries, 10), loaded.search(queries, 10))
     assert built.ledger() == loaded.ledger()
     assert ({"memory_mapped": 1} if mmap else {}).items() == loaded.describe().items() - built.describe().items()
+
+
+def test_a_folder_of_lists_uncompressed_is_refused(tmp_path):
+    """
+    What CSC saved is no packed file; the message names both.
+    """
+    passages, _ = collection(n=50)
+    plain = CSC(dtype="uint8")
+    plain.build(passages)
+    plain.save(tmp_path)
+
+    with pytest.raises(ValueError, match="expected to be saved by Packed, found CSC: load it"):
+        Packed().load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged", "expected"),
+    [
+        ("gap_widths", lambda array: array[:-1], "gap_widths.npy is damaged"),
+        ("gap_widths", lambda array: array + 33, "gaps.npy is damaged"),
+        ("gap_starts", lambda array: array + 1, "gaps.npy is damaged"),
+        ("gaps", lambda array: array[:-1], "gaps.npy is damaged"),
+        ("length_starts", lambda array: array[1:], "length_widths.npy is damaged"),
+        ("lengths", lambda array: array + 1, "list_starts.npy is damaged: expected what the lengths of lists add up"),
+        ("list_starts", lambda array: array + 1, "list_starts.npy is damaged"),
+        ("list_starts", lambda array: array[1:], "list_starts.npy is damaged: expected a start of every 64th"),
+        ("values", lambda array: array[100:], "gap_widths.npy is damaged"),
+    ],
+)
+def test_damaged_positions_are_refused(name, damaged, expected, tmp_path):
+    """
+    Widths, starts, words and lengths that do not go together are refused when they are loaded, by the name of a file.
+    """
+    passages, _ = collection()
+    storage = Packed()
+    storage.build(passages)
+    storage.save(tmp_path)
+    array = np.load(tmp_path / f"{name}.npy")
+    np.save(tmp_path / f"{name}.npy", damaged(array).astype(array.dtype))
+
+    with pytest.raises(ValueError, match=expected):
+        Packed().load(tmp_path)
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("mmap", [False, True])
+def test_damaged_gaps_are_refused_when_they_are_unpacked(name, mmap, tmp_path):
+    """
+    Gaps that lead beyond the passages, round 32 bits too, are found by the search that unpacks them.
+    """
+    storage, damaged = Packed(), Packed(mmap=mmap)
+    storage.build(csr_array(np.ones((20, 1), np.float32)[np.arange(20) % 2 > 0].repeat(2, 0)))
+    first = csr_array((np.ones(2, np.float32), (np.array([0, 2**17]), np.zeros(2, int))), shape=(2**17 + 1, 1))
+    storage.build(first)
+    storage.save(tmp_path)
+    words = np.load(tmp_path / "gaps.npy")
+    np.save(tmp_path / "gaps.npy", words | np.uint64(2**17 - 1))
+
+    damaged.load(tmp_path)
+
+    with path(name), pytest.raises(ValueError, match=r"below 131,073, found .*: the saved gaps are damaged"):
+        damaged.search(csr_array(np.ones((1, 1), np.float32)), 1)
 
 
 # What it holds

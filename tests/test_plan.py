@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from bench import cli, estimate
 from bench import run as runs
 from bench.errors import InputError
-from bench.estimate import Shape, predict
-from bench.plan import PlannedCell, PlannedSet, plan
+from bench.estimate import Encoding, Prediction, Serving, Shape, predict
+from bench.plan import PlannedCell, PlannedSet, over_limits, plan
 from bench.report.plan import bytes_foretold, print_plan
 from bench.suite import Limits
 from retrievers.contract import Spelled
@@ -180,6 +180,44 @@ class TestPlan:
             plan(suite("BM25() @ CSR()", baseline="TfIdf() @ CSR()"), [tiny_set()], registry())
 
 
+class TestOverLimits:
+    def test_an_estimate_over_a_limit_is_said(self):
+        """
+        Peak and longest stage of a cell and of its encoder are held to the limits of one stage; a cell's seconds are of
+        several stages, and what is in the cache needs no more memory.
+        """
+        chosen = suite("BM25() @ CSR()", limits=Limits(60.0, "1MB"))
+        within = Serving(Prediction(), seconds=600.0, peak_bytes=1_000_000, longest_seconds=60.0)
+        over = Serving(Prediction(), seconds=61.0, peak_bytes=1_000_001, longest_seconds=61.0)
+        encoding = Encoding(600.0, 2_000_000, None, longest_seconds=600.0)
+        cached = Encoding(6.0, 2_000_000, None, longest_seconds=6.0, encoded=True)
+
+        peak, time = over_limits(over, cached, chosen)
+        of_encoder = list(over_limits(within, encoding, chosen))
+
+        assert "peak over the limit: about 1,000,001 bytes of 1,000,000" == peak
+        assert "time over the limit: about 61 s in one stage of 60" == time
+        assert ["encoding: peak over the limit", "encoding: time over the limit"] == [
+            said.partition(": about")[0] for said in of_encoder
+        ]
+        assert [] == list(over_limits(within, None, chosen))
+
+    def test_an_estimate_refuses_nothing(self, monkeypatch):
+        """
+        A cell whose longest stage is foretold over the limit would run all the same, and has the warning.
+        """
+        monkeypatch.setattr(estimate, "SECONDS_A_ROUND", 100.0)
+        timed = suite("BM25() @ CSR()", modes=("single",), limits=Limits(60.0, "4GB"))
+
+        (found,) = plan(timed, [tiny_set()], registry())
+
+        (cell,) = found.cells
+        assert None is cell.status
+        assert ["encoding: time over the limit", "time over the limit"] == [
+            said.partition(": about")[0] for said in cell.warnings
+        ]
+
+
 class TestOverBudget:
     def test_an_absurd_cell_is_refused_and_keeps_what_was_foretold(self, tmp_path, monkeypatch):
         """
@@ -217,6 +255,19 @@ class TestPrinted:
         assert "BM25(): 2,000 dims, 30,000 non-zeros (counted); to encode and be asked: 10 s, peak 3.00 MB" in said
         assert "2 cells, 1 over-budget; ledgers 0.244 MB in all; about 30 s" in said
 
+    def test_a_warning_stands_in_its_line(self, planned):
+        """
+        An estimate over a limit is said below its cell, which is counted among what would run.
+        """
+        first, second = planned.cells
+        warned = msgspec.structs.replace(first, warnings=("peak over the limit: about 9 bytes of 8",))
+
+        lines = printed(msgspec.structs.replace(planned, cells=(warned, second))).splitlines()
+
+        at = next(number for number, line in enumerate(lines) if line.startswith("BM25() @ CSR()"))
+        assert "peak over the limit: about 9 bytes of 8" == lines[at + 1].strip()
+        assert any(line.startswith("2 cells, 1 over-budget, 1 perhaps over the limits;") for line in lines)
+
     def test_an_estimate_is_marked(self, planned):
         """
         What does not follow from the matrix as it will be has a ~ before it.
@@ -237,7 +288,8 @@ class TestPrinted:
 
 def test_a_run_says_how_near_its_predictions_came(tmp_path):
     """
-    After a run: how many ledgers were foretold within 2 %, and which was furthest off; nothing where none was both.
+    After a run: how many ledgers were foretold within 2 %, and which was furthest off, unless all were; nothing where
+    none was both foretold and weighed.
     """
     (right,) = run(suite("BM25() @ CSR()"), tmp_path / "run").values()
     more = {name: 2 * nbytes for name, nbytes in right.predicted_ledger.items()}
@@ -245,7 +297,9 @@ def test_a_run_says_how_near_its_predictions_came(tmp_path):
     nothing = msgspec.structs.replace(right, predicted_ledger=None)
     weighed = right.storage_weight.ledger_bytes
 
-    assert "1 of 1 ledgers were foretold within 2%, all to the byte" == bytes_foretold([right, nothing])
+    near = msgspec.structs.replace(right, predicted_ledger={"values": round(weighed * 1.01)})
+    assert "all ledgers (1) were foretold to the byte" == bytes_foretold([right, nothing])
+    assert "all ledgers (2) were foretold within 2%" == bytes_foretold([right, near])
     assert (
         f"1 of 2 ledgers were foretold within 2%; furthest off: tiny: Other() @ CSR(), foretold {2 * weighed:,} bytes, "
         f"weighed {weighed:,} (+100.0%)" == bytes_foretold([right, wrong])

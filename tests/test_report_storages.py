@@ -188,6 +188,39 @@ def test_best_and_what_reads_like_it_are_marked():
     assert [True, True, False] == best(grid, "R@10 lost")
 
 
+def test_costs_are_compared_at_matched_quality():
+    """
+    The fastest and the smallest are marked among storages that are exact or lose at most .001 of the primary measure.
+    """
+    costs = [({"values": nbytes}, latency(ms, ms)) for ms, nbytes in ((1.0, 1_000_000), (2.0, 2_000_000))]
+    (few, quick), (more, slow) = costs
+    whole = exact("Whole()", ledger={"values": 3_000_000}, search=latency(3.0, 3.0))
+    near = cell("Near()", 0.799, ledger=more, search=slow)
+
+    lossy = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick), near)
+    alone = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick))
+
+    for head in ("ledger MB", "search p50 ms", "times smaller"):
+        assert ([False, False, True], [False, False]) == (best(lossy, head), best(alone, head))
+    assert [True, False, False] == best(lossy, "R@10 lost")
+
+
+def test_without_quality_costs_are_compared_among_exact_storages():
+    """
+    Of made-up passages, where nothing tells what is lost, the smallest is marked among storages that are exact.
+    """
+    sizes = [{"values": nbytes} for nbytes in (3_000_000, 2_000_000, 1_000_000)]
+    made_up = {"n_distractors": 50, "quality": None}
+
+    grid = only(
+        exact("A()", ledger=sizes[0], **made_up),
+        exact("B()", ledger=sizes[1], **made_up),
+        cell("C()", ledger=sizes[2], **made_up),
+    )
+
+    assert [False, True, False] == best(grid, "ledger MB")
+
+
 def test_times_are_those_of_the_search():
     """
     The times are of the search alone: its p50 and p95, and queries a second of all at once.

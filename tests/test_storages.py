@@ -382,9 +382,9 @@ class TestFaiss:
 
     def test_search_options(self):
         """
-        efSearch, nprobe and qb act at search time: cells that differ only there share one build.
+        efSearch, nprobe, qb and mmap act at search time: cells that differ only there share one build.
         """
-        assert ("efSearch", "nprobe", "qb") == search_options(Faiss("Flat"))
+        assert ("efSearch", "nprobe", "qb", "mmap") == search_options(Faiss("Flat"))
 
     def test_loaded_with_other_search_options(self, tmp_path):
         """
@@ -600,7 +600,7 @@ class TestL2:
         """
         What float32 rounds of |x|^2/2 is no other form, in a later block of rows neither.
         """
-        monkeypatch.setattr("retrievers.storages.faiss.ROWS", 7)
+        monkeypatch.setattr("retrievers.contract.L2_ROWS", 7)
         random = np.random.default_rng(dims)
         vectors = (random.normal(size=(20, dims)) * 10.0 ** random.integers(-3, 4, (20, 1))).astype(np.float32)
         storage = Faiss("SQfp16")

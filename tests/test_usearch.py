@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -125,6 +126,36 @@ class TestHits:
 
         np.testing.assert_allclose(hits.scores, [[1.5, 0.75]], rtol=0.01)
 
+    @pytest.mark.parametrize("factors", [(1e-5, 1), (1, 1e-5), (1e-5, 1e-5), (1e5, 1e5), (1e5, 1e-5)], ids=str)
+    @pytest.mark.parametrize(("dtype", "least"), [("f32", 0.99), ("f16", 0.99), ("bf16", 0.97), ("i8", 0.97)])
+    def test_any_length(self, dtype, least, factors):
+        """
+        Short and long vectors are found as well as unit ones, and their scores are inner products.
+        """
+        passages, queries = (
+            factor * vectors for factor, vectors in zip(np.float32(factors), clusters(300), strict=True)
+        )
+        storage = built(passages, dtype=dtype)
+
+        hits = storage.search(queries, 1)
+
+        assert overlap(storage, passages, queries) >= least
+        products = (passages[hits.rows[:, 0]] * queries).sum(axis=1)
+        np.testing.assert_allclose(hits.scores[:, 0], products, rtol=0.03)
+
+    @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
+    def test_powers_of_two(self, dtype):
+        """
+        Floats lose no digit to their scale: vectors times powers of two give the same rows, and scores as much larger.
+        """
+        passages, queries = clusters(300)
+
+        plain = built(passages, dtype=dtype).search(queries, 5)
+        scaled = built(passages * 2**40, dtype=dtype).search(queries / 2**50, 5)
+
+        assert plain.rows.tolist() == scaled.rows.tolist()
+        assert plain.scores.tolist() == (scaled.scores * 2**10).tolist()
+
     def test_signs(self):
         """
         b1 scores are the inner product of the signs, of which 0 has the lower one; dimensions need not fill bytes.
@@ -181,6 +212,23 @@ class TestHits:
         two = storage.search(queries, 5)
 
         assert one.rows.tolist() == two.rows.tolist()
+
+
+def test_beside_faiss():
+    """
+    A process that has used Usearch can go on with Faiss: whichever of the two libraries is used first.
+    """
+    pytest.importorskip("faiss", reason="faiss-cpu is not installed (extra dense)")
+    program = (
+        "import numpy as np; from retrievers.storages import faiss, usearch; vectors = np.eye(16, dtype=np.float32); "
+        "parts = [usearch.Usearch(), faiss.Faiss('SQ8'), faiss.Faiss('HNSW8'), usearch.Usearch(dtype='i8')]; "
+        "[part.build(vectors) for part in parts]; "
+        "print([part.search(vectors[:3], 1).rows.ravel().tolist() for part in parts])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (0, f"{[[0, 1, 2]] * 4}\n") == (ended.returncode, ended.stdout), ended.stderr
 
 
 class TestRefusals:

@@ -11,7 +11,7 @@ def plan(todo: Asked, as_json: Json = False) -> None:
     """
     Foretell what a run would take: bytes, peak and time.
 
-    Of every cell, and which are over the limits. It takes what `run` takes, tries every part on a share of the passages, and measures and records nothing.
+    It takes what `run` takes, tries every part on some passages, names cells over the limits, and records nothing.
     """
     from rich.console import Console
 

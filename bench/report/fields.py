@@ -95,6 +95,7 @@ class Field:
     better: Literal["high", "low"] | None
     time: bool = False  # not compared across hardware
     unresolved: str = ""  # the key that tells whether the value is below what can be told from noise
+    among: str = ""  # the key that tells which rows are compared; empty: all
 
 
 FIELDS = (
@@ -127,6 +128,7 @@ def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bo
             index: (value, text_of(field, row))
             for index, row in enumerate(rows)
             if groups[index] == group and row["status"] == "ok" and isinstance(value := row.get(field.key), int | float)
+            if not field.among or row[field.among]
         }
         texts = {text for _, text in measured.values()}
         if len(texts) > 1:

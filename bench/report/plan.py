@@ -49,6 +49,8 @@ def _table(cells: Sequence[PlannedCell]) -> Table:
         if cell.status is not None:
             said = f"{cell.status}: {shortened(cell.reason or '')}"
             name.append(f"\n  {printable(said)}", STATUS_STYLE.get(cell.status, "red"))
+        for warning in cell.warnings:
+            name.append(f"\n  {printable(warning)}", "yellow")
         table.add_row(name, _ledger(cell), _megabytes(cell.peak_build_bytes), _time(cell.seconds))
     return table
 
@@ -85,14 +87,20 @@ def _total(planned: Sequence[PlannedSet]) -> str:
     for cell in cells:
         if cell.status is not None:
             refused[cell.status] = refused.get(cell.status, 0) + 1
+    warned = sum(bool(cell.warnings) for cell in cells)
     not_run = "".join(f", {count} {status}" for status, count in refused.items())
+    not_run += f", {warned} perhaps over the limits" if warned else ""
     weight = megabytes(sum(one.predicted_bytes for one in planned))
     time = duration(sum(one.seconds for one in planned))
     return f"{len(cells)} cells{not_run}; ledgers {weight} MB in all; about {time}"
 
 
 def bytes_foretold(measurements: Sequence[Measurement]) -> str | None:
-    """How many ledgers were foretold within 2 %, and which was furthest off; None where none was both."""
+    """
+    How many ledgers were foretold within 2 %, and which was furthest off, unless all were.
+
+    None where no ledger was both foretold and weighed.
+    """
     found = [
         (m, m.predicted_bytes, weighed)
         for m in measurements
@@ -104,8 +112,9 @@ def bytes_foretold(measurements: Sequence[Measurement]) -> str | None:
         return None
     off = [(told - weighed) / max(weighed, 1) for _, told, weighed in found]
     within = sum(abs(each) <= TOLERANCE for each in off)
-    m, told, weighed = found[max(range(len(off)), key=lambda i: abs(off[i]))]
-    furthest = f"furthest off: {m.passage_set}: {m.retriever}, foretold {told:,} bytes, weighed {weighed:,}"
-    share = f" ({(told - weighed) / max(weighed, 1):+.1%})" if told != weighed else ""
-    said = f"{within} of {len(found)} ledgers were foretold within {TOLERANCE:.0%}"
-    return f"{said}, all to the byte" if not any(off) else f"{said}; {furthest}{share}"
+    if within == len(found):
+        return f"all ledgers ({within}) were foretold {f'within {TOLERANCE:.0%}' if any(off) else 'to the byte'}"
+    furthest = max(range(len(off)), key=lambda i: abs(off[i]))
+    m, told, weighed = found[furthest]
+    of_it = f"{m.passage_set}: {m.retriever}, foretold {told:,} bytes, weighed {weighed:,} ({off[furthest]:+.1%})"
+    return f"{within} of {len(found)} ledgers were foretold within {TOLERANCE:.0%}; furthest off: {of_it}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bench.errors import InputError
@@ -16,11 +17,13 @@ from bench.report.rows import Row
 from bench.store import Run
 
 RECALL = re.compile(r"R@\d+")
+MATCHED = 0.001  # of the primary measure: who loses no more is compared by time and bytes
 LEGEND = (
     "search: service time of one query, vector to ids; search q/s: all asked at once.",
     "lost: what exact search of the same float32 vectors finds more.",
     "peak: above what the process held when it began to serve, to build.",
     "times smaller: than float32 by formula, sparse vectors as CSR and dense ones as an array.",
+    f"Times and bytes are compared among storages that are exact or lose at most {share(MATCHED)} of the primary.",
 )
 OVERLAP = Field("overlap_with_exact", Column("overlap@10", drop=1, opens=True), share, "high")
 COSTS = (
@@ -106,9 +109,10 @@ def why(found: Found) -> str:
 def _grid(title: str, found: Sequence[Found], *, several: bool) -> Grid:
     runs = list({name: run for name, run, _ in found}.values())
     exact = exact_quality(found)
-    rows = [_row(m, exact.get(name)) for name, _, m in found]
+    rows = [_row(m, exact.get(name), flat.primary(run)) for name, run, m in found]
     quality = [name for name in _measures(runs) if any(row.get(name) is not None for row in rows)]
-    fields = [*(_lost(quality, runs) if exact else _as_found(quality)), OVERLAP, *COSTS]
+    costs = [replace(field, among="matched") for field in COSTS]  # at any quality the least would always be a lossy one
+    fields = [*(_lost(quality, runs) if exact else _as_found(quality)), OVERLAP, *costs]
     fields = [field for field in fields if any(row.get(field.key) is not None for row in rows)]
     apart = flat.hardware(runs)
     named = [name_cell(each[2], each[2].storage or "", why(each)) for each in found]
@@ -123,14 +127,16 @@ def _grid(title: str, found: Sequence[Found], *, several: bool) -> Grid:
     return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=LEGEND)
 
 
-def _row(m: Measurement, exact: dict[str, float | None] | None) -> Row:
-    """The row of a cell, with what it loses, and what it weighs beside the formula."""
+def _row(m: Measurement, exact: dict[str, float | None] | None, primary: str | None) -> Row:
+    """The row of a cell: what it loses, whether its costs are compared, and what it weighs beside the formula."""
     row = flat.row(m)
     quality = {} if m.n_distractors else m.quality or {}
     row |= dict.fromkeys(m.quality or {}) | quality
     for name, value in quality.items():
         best = (exact or {}).get(name)
         row[f"lost {name}"] = None if value is None or best is None else round(best - value, 4) + 0.0
+    lost = row.get(f"lost {primary}")
+    matched = m.exact is True or (isinstance(lost, float) and lost <= MATCHED)
     ledger = row["ledger_bytes"]
     formula = row["dense_bytes" if m.nonzeros is None else "csr_bytes"]
     smaller = formula / ledger if isinstance(formula, int) and isinstance(ledger, int) and ledger else None
@@ -138,7 +144,7 @@ def _row(m: Measurement, exact: dict[str, float | None] | None) -> Row:
     bounds = [row[key] for key in ("position_bound_bits", "value_bound_bits")]
     numbers = [bound for bound in bounds if isinstance(bound, int | float)]
     bound = sum(numbers) if len(numbers) == len(bounds) else None
-    return row | {"times_smaller": smaller, "mapped_bytes": mapped, "bound_bits": bound}
+    return row | {"matched": matched, "times_smaller": smaller, "mapped_bytes": mapped, "bound_bits": bound}
 
 
 def _measures(runs: Sequence[Run]) -> list[str]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 BLOCK = 16  # numbers: a block of width w takes w units of 16 bits
 STRIDE = 64  # blocks between two entries of `starts`
+FORMAT = (BLOCK, STRIDE)  # as arguments of what is compiled, which would keep them as they were when it was compiled
 CHUNK = 2**18  # numbers packed at a time, so that what packing takes beside them has a bounded size
 WORD = 64  # bits
 WIDEST = 32  # bits of the largest number that is packed
@@ -58,7 +59,7 @@ def unpack(blocks: Blocks, starts: Ints, counts: Ints) -> NDArray[np.uint64]:
     """
     counts[i] numbers from starts[i] on, for each i, one after the other; each count at least 1.
 
-    The plain way, about 100 bytes beside each number; `unpacking.py` has the compiled one.
+    The plain way, about 100 bytes beside each number; `compiled.py` has the compiled one.
     """
     group = starts // BLOCK // STRIDE * STRIDE  # the block whose place is known, for each range
     spans = (starts + counts - 1) // BLOCK - group + 1  # blocks from there to the last
@@ -73,6 +74,21 @@ def unpack(blocks: Blocks, starts: Ints, counts: Ints) -> NDArray[np.uint64]:
     low, high = blocks.words[word] >> shift, (blocks.words[word + 1] << np.uint64(1)) << (np.uint64(63) - shift)
     numbers: NDArray[np.uint64] = (low | high) & ((np.uint64(1) << width) - np.uint64(1))
     return numbers
+
+
+def right_size(blocks: Blocks, count: int) -> bool:
+    """Whether there are as many widths and starts as so many numbers have."""
+    n_blocks = -(-count // BLOCK)
+    return (len(blocks.widths), len(blocks.starts)) == (n_blocks, -(-n_blocks // STRIDE))
+
+
+def in_place(blocks: Blocks) -> bool:
+    """Whether widths, starts and words go together, so that no number is sought where none is."""
+    firsts = np.arange(0, len(blocks.widths), STRIDE)
+    units = np.add.reduceat(blocks.widths, firsts, dtype=np.int64) if len(firsts) else firsts
+    words = -(-int(units.sum()) * BLOCK // WORD) + 2
+    narrow = int(blocks.widths.max(initial=0)) <= WIDEST
+    return narrow and len(blocks.words) == words and np.array_equal(blocks.starts, np.cumsum(units) - units)
 
 
 def consecutive(starts: Ints, counts: Ints) -> Ints:

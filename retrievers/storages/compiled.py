@@ -1,8 +1,12 @@
 """
 The loops of the exact searches, compiled by numba. Imported late, and only where numba is there.
 
+All of them are in this one file, long as it is: what numba keeps on disk it makes anew when the file of the function
+changes, and no other. A loop compiled elsewhere, with one of these or a constant of another module inside, would go on
+as it was compiled, whatever had become of them. So nothing of the project is imported: what others own is an argument.
+
 One heap of k serves all: its root is the worst hit kept, of equal scores the last passage. Scores come in the order of
-passages, so that an equal one never displaces. Arrays are those of `kernels.py`, which is how these are called.
+passages, so that an equal one never displaces. Arrays are those of `kernels.py` and `packed.py`, which call these.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
+Words: TypeAlias = NDArray[np.uint64]
 Array: TypeAlias = NDArray[Any]  # Any: unsigned integers, or values as `number` takes them
 
 RANGE = 2**16  # passages whose scores are added up at a time: 256 KiB, which stay in the second cache
@@ -127,15 +132,7 @@ def collect(found: Floats, base: int, floor: float, scores: Floats, rows: Ints, 
     return size
 
 
-# The searches
-
-
-@compiled
-def select(found: Floats, floor: float, scores: Floats, rows: Ints) -> None:
-    """The best of each row of found, (n_queries, n)."""
-    for query in range(len(found)):
-        size = collect(found[query], 0, floor, scores[query], rows[query], 0)
-        settle(scores[query], rows[query], size)
+# Over inverted lists
 
 
 @compiled
@@ -191,6 +188,9 @@ def best_of_lists(
                 size = collect(part, base, floor, out_scores[query], out_rows[query], size)
                 part[:] = 0
         settle(out_scores[query], out_rows[query], size)
+
+
+# Over rows of non-zeros
 
 
 @compiled
@@ -272,3 +272,112 @@ def add_rows(
 def settle_all(out_scores: Floats, out_rows: Ints, sizes: Ints) -> None:
     for query in range(len(sizes)):
         settle(out_scores[query], out_rows[query], sizes[query])
+
+
+# Over dense vectors. Scores are made a block of rows at a time and looked through while they lie in the processor's
+# cache: no array of the size of the vectors arises, nor of all their scores.
+
+
+# In any order of the sums, which lets the processor add several at once. No cache of its own: it goes into its caller.
+@njit(nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]  # numba has no types
+def products(vectors: Floats, query: Floats, out: Floats) -> None:
+    for row in range(len(out)):
+        total = np.float32(0)
+        for column in range(len(query)):
+            total += vectors[row, column] * query[column]
+        out[row] = total
+
+
+@compiled
+def best_of_vectors(
+    vectors: Floats, queries: Floats, step: int, floor: float, out_scores: Floats, out_rows: Ints
+) -> None:
+    """The best rows for each query, `step` rows at a time."""
+    sizes = np.zeros(len(queries), np.int64)
+    room = np.empty(min(step, len(vectors)), np.float32)
+    for base in range(0, len(vectors), step):
+        rows = vectors[base : base + step]
+        found = room[: len(rows)]
+        for query in range(len(queries)):
+            products(rows, queries[query], found)
+            sizes[query] = collect(found, base, floor, out_scores[query], out_rows[query], sizes[query])
+    for query in range(len(queries)):
+        settle(out_scores[query], out_rows[query], sizes[query])
+
+
+@compiled
+def collect_all(found: Floats, base: int, floor: float, out_scores: Floats, out_rows: Ints, sizes: Ints) -> None:
+    """Keep the best of a block of scores, (n_queries, rows), of the passages from `base`."""
+    for query in range(len(found)):
+        sizes[query] = collect(found[query], base, floor, out_scores[query], out_rows[query], sizes[query])
+
+
+# Packed lists. The format is that of `bitpacking.py`: `size` numbers a block, `stride` blocks between two starts.
+
+
+@compiled
+def unpack(words: Words, widths: Array, starts: Ints, first: int, out: Array, size: int, stride: int) -> None:
+    """len(out) packed numbers from `first` on: what `bitpacking.unpack` gives for one range."""
+    # Places in words are unsigned: numba would see to negative ones, which takes as long as the rest.
+    done, total = 0, len(out)
+    block = first // size
+    unit = starts[block // stride]
+    for before in range(block // stride * stride, block):
+        unit += widths[before]
+    inside = first - block * size
+    while done < total:
+        width = np.uint64(widths[block])
+        mask = (np.uint64(1) << width) - np.uint64(1)
+        count = min(size - inside, total - done)
+        bit = np.uint64(unit * size) + np.uint64(inside) * width
+        for place in range(done, done + count):
+            word, shift = bit >> np.uint64(6), bit & np.uint64(63)
+            high = (words[word + np.uint64(1)] << np.uint64(1)) << (np.uint64(63) - shift)
+            out[np.uint64(place)] = ((words[word] >> shift) | high) & mask
+            bit += width
+        done += count
+        inside = 0
+        unit += np.int64(width)
+        block += 1
+
+
+@compiled
+def spans(
+    columns: Ints, words: Words, widths: Array, starts: Ints, list_starts: Ints, group: int, size: int, stride: int
+) -> tuple[Ints, Ints]:
+    """Where the list of each column begins among all postings, and how long it is."""
+    begins, lengths = np.empty(len(columns), np.int64), np.empty(len(columns), np.int64)
+    buffer = np.empty(group, np.uint32)
+    for place in range(len(columns)):
+        column = columns[place]
+        first = column // group * group
+        some = buffer[: column - first + 1]
+        unpack(words, widths, starts, first, some, size, stride)
+        begin = list_starts[column // group]
+        for length in some[:-1]:
+            begin += np.int64(length)
+        begins[place], lengths[place] = begin, np.int64(some[-1])
+    return begins, lengths
+
+
+@compiled
+def postings(
+    begins: Ints, lengths: Ints, words: Words, widths: Array, starts: Ints, values: Array, size: int, stride: int
+) -> tuple[Array, Array, Ints, Ints, np.int64]:
+    """The lists at those places: their rows, values, where each begins and ends in these, and the greatest row."""
+    ends = np.cumsum(lengths)
+    most = np.uint64(0)
+    total = lengths.sum()
+    rows, codes = np.empty(total, np.uint32), np.empty(total, np.uint8)
+    for place in range(len(begins)):
+        begin, end, length = begins[place], ends[place], lengths[place]
+        some, some_codes, list_values = rows[end - length : end], codes[end - length : end], values[begin:]
+        unpack(words, widths, starts, begin, some, size, stride)
+        row = np.uint64(0)  # of 64 bits: damaged gaps do not bring it round to a small one
+        for at in range(length):
+            row += some[at]
+            some[at] = row + np.uint64(at)
+        most = max(most, row + np.uint64(length))
+        for at in range(length):  # as a slice it would be checked for overlap, and take longer
+            some_codes[at] = list_values[at]
+    return rows, codes, ends - lengths, ends, np.int64(most) - 1

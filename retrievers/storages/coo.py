@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,9 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Vectors
 from retrievers.storages import kernels
-from retrievers.storages.sparse import Array, Impacts, SparseStorage, quantised, smallest_uint, top_k_of_rows
+from retrievers.storages.impacts import Array, Impacts, quantised, smallest_uint
+from retrievers.storages.searches import top_k_of_rows
+from retrievers.storages.sparse import Finding, SparseStorage, positions_found
 
 
 @dataclass(repr=False)
@@ -38,13 +41,14 @@ class COO(SparseStorage):
             "columns": postings * smallest_uint(dims - 1).itemsize,
         }
 
+    def _inspect(self, arrays: Mapping[str, Array], n: int, dims: int, *, whole: bool) -> Iterator[Finding]:
+        postings = len(arrays["values"])
+        yield from positions_found("rows", arrays["rows"], n, postings, whole=whole)
+        yield from positions_found("columns", arrays["columns"], dims, postings, whole=whole)
+
     def _search(self, queries: Vectors, k: int, n: int) -> Hits:
         columns, values = self.arrays["columns"], self.arrays["values"]
         return top_k_of_rows(self._offsets, columns, values, queries, k, n=n, sparse=self.sparse, scales=self._scales)
 
     def _offsets(self, first: int, last: int) -> NDArray[np.int64]:
         return kernels.offsets_of(self.arrays["rows"], first, last)
-
-    def prepare(self) -> None:
-        """Compile the search, or load it compiled, for passages of any number."""
-        kernels.prepare(self.dtype, lists=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,17 +11,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Vectors
-from retrievers.storages import kernels
+from retrievers.storages.impacts import Array, Impacts, quantised, smallest_uint
+from retrievers.storages.kernels import Postings
 from retrievers.storages.mapping import mapped_array
-from retrievers.storages.sparse import (
-    Array,
-    Impacts,
-    Postings,
-    SparseStorage,
-    quantised,
-    smallest_uint,
-    top_k_of_lists,
-)
+from retrievers.storages.searches import top_k_of_lists
+from retrievers.storages.sparse import Finding, SparseStorage, not_above, offsets_found, positions_found
 
 
 @dataclass(repr=False)
@@ -28,9 +23,10 @@ class CSC(SparseStorage):
     """
     Inverted lists: of each column the passages that have it, and their values. A query visits its own columns alone.
 
-    rows and offsets are the smallest unsigned integers that fit.
+    indices and offsets are the smallest unsigned integers that fit.
     """
 
+    over_lists: ClassVar[bool] = True
     components: ClassVar[tuple[str, ...]] = ("values", "indices", "offsets")
 
     def _lay_out(self, matrix: csr_array) -> tuple[dict[str, Array], Impacts]:
@@ -49,6 +45,15 @@ class CSC(SparseStorage):
             "offsets": (dims + 1) * smallest_uint(postings).itemsize,
         }
 
+    def _inspect(self, arrays: Mapping[str, Array], n: int, dims: int, *, whole: bool) -> Iterator[Finding]:
+        offsets, indices, postings = arrays["offsets"], arrays["indices"], len(arrays["values"])
+        yield from offsets_found(offsets, dims, postings, whole=whole)
+        yield from positions_found("indices", indices, n, postings, whole=whole)
+        if whole:  # a search takes passages a range after the other, and relies on their order
+            starts = not_above(indices).astype(offsets.dtype)
+            in_order = bool((offsets[np.searchsorted(offsets, starts)] == starts).all())
+            yield "indices", in_order, "the passages of each list ascending"
+
     def _search(self, queries: Vectors, k: int, n: int) -> Hits:
         return top_k_of_lists(self._postings, queries, k, n=n, sparse=self.sparse, scales=self._scales)
 
@@ -60,7 +65,3 @@ class CSC(SparseStorage):
         offsets = self.arrays["offsets"]
         starts, ends = offsets[columns].astype(np.int64), offsets[1:][columns].astype(np.int64)
         return Postings(self.arrays["indices"], self.arrays["values"], starts, ends)
-
-    def prepare(self) -> None:
-        """Compile the search, or load it compiled, for passages of any number."""
-        kernels.prepare(self.dtype, lists=True)

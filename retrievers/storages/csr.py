@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Vectors
-from retrievers.storages import kernels
-from retrievers.storages.sparse import Array, Impacts, SparseStorage, quantised, smallest_uint, top_k_of_rows
+from retrievers.storages.impacts import Array, Impacts, quantised, smallest_uint
+from retrievers.storages.searches import top_k_of_rows
+from retrievers.storages.sparse import Finding, SparseStorage, offsets_found, positions_found
 
 
 @dataclass(repr=False)
@@ -38,13 +40,14 @@ class CSR(SparseStorage):
             "offsets": (n + 1) * smallest_uint(postings).itemsize,
         }
 
+    def _inspect(self, arrays: Mapping[str, Array], n: int, dims: int, *, whole: bool) -> Iterator[Finding]:
+        postings = len(arrays["values"])
+        yield from offsets_found(arrays["offsets"], n, postings, whole=whole)
+        yield from positions_found("indices", arrays["indices"], dims, postings, whole=whole)
+
     def _search(self, queries: Vectors, k: int, n: int) -> Hits:
         indices, values = self.arrays["indices"], self.arrays["values"]
         return top_k_of_rows(self._offsets, indices, values, queries, k, n=n, sparse=self.sparse, scales=self._scales)
 
     def _offsets(self, first: int, last: int) -> NDArray[np.int64]:
         return self.arrays["offsets"][first : last + 1].astype(np.int64)
-
-    def prepare(self) -> None:
-        """Compile the search, or load it compiled, for passages of any number."""
-        kernels.prepare(self.dtype, lists=False)

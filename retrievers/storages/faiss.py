@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.contract import (
+    Fact,
+    Hits,
+    Spelled,
+    Unsupported,
+    Vectors,
+    no_hits,
+    ordered,
+    search_blocks,
+    stands_for_l2,
+)
 from retrievers.storages import faiss_ledger
 from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
 
@@ -22,9 +32,8 @@ INDEX_FILE = "index.faiss"
 SEARCH_KNOBS = ("efSearch", "nprobe", "qb")
 KNOBS = ("efConstruction", *SEARCH_KNOBS)  # options by FAISS's names
 MOST_QUERY_BITS = 8  # of a dimension
+QUICK_SCAN = "fs"  # in a factory: codes in the order of FAISS's quick scan
 RESCORED = re.compile(r",(RFlat|Refine\(.*\))$")  # at the end of a factory that keeps finer vectors to rank by
-ROWS = 1024  # looked at in one go for the form of L2
-NEAR = 1e-5  # relative: a last column so near to -|x|²/2 orders as the distance does
 
 Metric = Literal["inner product", "l2"]
 
@@ -44,6 +53,9 @@ class Faiss(Spelled):
     products in float32, with vectors that are kept beside (`rescoring` in the ledger): "SQ8" becomes FAISS's
     "SQ8,RFlat". A factory written so keeps them in any case, and cells of it that differ in oversampling alone share
     one build.
+    mmap: `load` maps the index's file instead of reading it (codes, lists, graphs, rescoring vectors). FAISS has each
+    page fetched alone, as it is touched: that suits a graph, and lists; a scan of all codes is slow as long as they are
+    not in memory, and stays so where they do not fit. Codes of a quick scan ("fs") FAISS always reads: ValueError.
 
     Only "Flat" alone is exact: FAISS cuts ties where it likes, so as many as tie are fetched, and cut by position.
     Passages [x, -|x|²/2] stand for L2: their inner product with [q, 1] orders by distance to q. That is no likeness of
@@ -60,9 +72,11 @@ class Faiss(Spelled):
     nprobe: int | None = None
     qb: int | None = None
     oversampling: float | None = None
+    mmap: bool = field(default=False, kw_only=True)
     index: Any = field(init=False, default=None, compare=False)  # Any: FAISS has no types
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     l2: bool = field(init=False, default=False, compare=False)  # whether the index has [x, -|x|²/2] as x, by distance
+    mapped: bool = field(init=False, default=False, compare=False)  # whether the index lies in a file
 
     def __post_init__(self) -> None:
         for name in (*KNOBS, "oversampling"):
@@ -71,6 +85,11 @@ class Faiss(Spelled):
                 raise ValueError(f"Faiss: {name} was expected to be at least {least}, found {value}")
         if self.qb is not None and self.qb > MOST_QUERY_BITS:
             raise ValueError(f"Faiss: qb was expected to be at most {MOST_QUERY_BITS}, found {self.qb}")
+        if self.mmap and QUICK_SCAN in self.factory:
+            raise ValueError(
+                f"Faiss: mmap was expected beside codes that FAISS maps, found the factory {self.factory!r}, whose "
+                f"quick scan ({QUICK_SCAN}) it always reads: leave mmap out, or take a factory without {QUICK_SCAN}"
+            )
 
     @property
     def exact(self) -> bool:
@@ -84,7 +103,8 @@ class Faiss(Spelled):
     @property
     def search_options(self) -> tuple[str, ...]:
         """oversampling acts at search time where the factory itself says that vectors are kept for it."""
-        return (*SEARCH_KNOBS, "oversampling") if RESCORED.search(self.factory) else SEARCH_KNOBS
+        always = (*SEARCH_KNOBS, "mmap")
+        return (*always, "oversampling") if RESCORED.search(self.factory) else always
 
     @property
     def whole_factory(self) -> str:
@@ -102,13 +122,13 @@ class Faiss(Spelled):
 
     def build(self, vectors: Vectors) -> None:
         sparse = isinstance(vectors, csr_array)
-        l2 = not self.exact and not sparse and _stands_for_l2(vectors)
+        l2 = not self.exact and stands_for_l2(vectors)
         if l2:
             vectors = np.ascontiguousarray(vectors[:, :-1])
         index = self._new(vectors.shape[1], "l2" if l2 else "inner product")
         with _one_thread("HNSW" in self.factory or "NSG" in self.factory):
             self._fill(index, vectors)
-        self.index, self.sparse, self.l2 = index, sparse, l2
+        self.index, self.sparse, self.l2, self.mapped = index, sparse, l2, False
 
     def _new(self, dims: int, metric: Metric) -> Any:  # Any: see index
         """An empty index with this adapter's options."""
@@ -217,8 +237,9 @@ class Faiss(Spelled):
                 f"{folder} was expected to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
                 f"load it into an adapter with that factory, or build anew"
             )
-        self.index = _faiss().read_index(str(folder / INDEX_FILE))
-        self.sparse, self.l2 = facts["sparse"], facts["l2"]
+        faiss = _faiss()
+        self.index = faiss.read_index(str(folder / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC if self.mmap else 0)
+        self.sparse, self.l2, self.mapped = facts["sparse"], facts["l2"], self.mmap
         _search_as(self._new(self.index.d, "l2" if self.l2 else "inner product"), self.index)
 
     def ledger(self) -> dict[str, int]:
@@ -232,33 +253,27 @@ class Faiss(Spelled):
         return {"vectors": parts["vectors"]} if self.exact else parts
 
     def describe(self) -> dict[str, Fact]:
-        """What the index compares by; None before there is one."""
+        """What the index compares by, None before there is one; `memory_mapped: 1` where it lies in a mapped file."""
         metric: Metric = "l2" if self.l2 else "inner product"
-        return {"metric": None if self.index is None else metric}
+        facts: dict[str, Fact] = {"metric": None if self.index is None else metric}
+        return facts | {"memory_mapped": 1} if self.mapped else facts
 
     def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
         """
         As `ledger`, from an empty index: nothing is trained, and nothing of the size of the passages made. The levels
         of a graph are expected ones. Raises what `build` raises of a factory.
+
+        Vectors that stand for L2 are held without their last dimension, which n and dims do not tell: foretold are
+        `dims` dimensions, too many by one, 6 % of SQ8's bytes at 17 and .3 % at 385.
         """
         try:
             index = self._new(dims, "inner product")
         except Unsupported:
             if nonzeros is not None or dims < 2:
                 raise
-            index = self._new(dims - 1, "l2")  # vectors that stand for L2 are held without their last dimension
+            index = self._new(dims - 1, "l2")  # the factory suits no others
         parts = faiss_ledger.predicted(index, n)
         return {"vectors": parts["vectors"]} if self.exact else parts
-
-
-def _stands_for_l2(vectors: NDArray[np.float32]) -> bool:
-    """Whether every row is [x, -|x|²/2], and not all of them zeros. Of other vectors the first rows tell."""
-    for start in range(0, len(vectors), ROWS):
-        block = vectors[start : start + ROWS]
-        halves = np.square(block[:, :-1], dtype=np.float64).sum(axis=1) / 2
-        if not np.allclose(block[:, -1], -halves, rtol=NEAR, atol=0):
-            return False
-    return bool(vectors[:, -1:].any())
 
 
 def _set(index: Any, name: str, value: int) -> None:  # Any: see Faiss.index

@@ -93,9 +93,7 @@ def best_products(queries: NDArray[np.float32], vectors: NDArray[np.float32], k:
     if k == 0 or not len(vectors):
         return no_hits(len(queries), k)
     if kernels.available():
-        from retrievers.storages import products
-
-        return products.best(queries, vectors, k, sparse=sparse)
+        return kernels.best_of_vectors(queries, vectors, k, sparse)
 
     def best(rows: slice) -> Hits:
         return top_k(queries[rows] @ vectors.T, k, positive=sparse)

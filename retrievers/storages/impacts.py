@@ -6,6 +6,7 @@ And the information bounds: the least bits that positions and values take.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
@@ -18,9 +19,9 @@ Dtype: TypeAlias = Literal["float32", "float16", "uint8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 Array: TypeAlias = NDArray[Any]  # Any: of the dtype that its line says
 
-# The scales that a column of impacts may have: 8 an octave, from 2^-20 to 2^11.875, told by one byte.
-LADDER: NDArray[np.float32] = np.exp2((np.arange(256) - 160) / 8).astype(np.float32)
 MOST_CODE = 255
+STEPS, AN_OCTAVE = 256, 8  # of a ladder of scales: 32 octaves
+LEAST_TOP = -94  # of a ladder, whose lowest step is then still a normal float32
 
 
 def check_dtype(storage: object, dtype: str) -> None:
@@ -38,11 +39,32 @@ def smallest_uint(most: int) -> np.dtype[np.unsignedinteger[Any]]:  # Any: its w
     return np.dtype(np.uint64)
 
 
+@functools.cache
+def ladder(top: int) -> NDArray[np.float32]:
+    """The scales that a column of impacts may have: 256 steps, 8 an octave, the last of them 2 ** top."""
+    octaves, steps = np.divmod(np.arange(STEPS) + 1, AN_OCTAVE)  # the last step is 2 ** top itself
+    octaves += top - STEPS // AN_OCTAVE
+    scales: NDArray[np.float32] = np.ldexp(np.exp2(steps / AN_OCTAVE).astype(np.float32), octaves)
+    return scales
+
+
+class Scales(NamedTuple):
+    """A scale a column, told by a byte each. Folded into the query, weight times scale: a search sees codes alone."""
+
+    steps: NDArray[np.uint8]  # (dims,) of the ladder
+    top: int  # the ladder's exponent, one for all columns
+
+    def of(self, columns: Array) -> NDArray[np.float32]:
+        """The scale of each of those columns."""
+        scales: NDArray[np.float32] = ladder(self.top)[self.steps[columns]]
+        return scales
+
+
 class Impacts(NamedTuple):
     """Values as they are stored. Of uint8 codes, a number is code times the scale of its column."""
 
     values: Array  # (nnz,) float32, float16 or uint8, in the order they were given; none is 0
-    scales: NDArray[np.uint8] | None  # (dims,) steps of LADDER; None where values stand for themselves
+    scales: Scales | None  # None where values stand for themselves
 
 
 def quantised(data: NDArray[np.float32], columns: Array, dims: int, dtype: Dtype) -> Impacts:
@@ -50,7 +72,7 @@ def quantised(data: NDArray[np.float32], columns: Array, dims: int, dtype: Dtype
     The values (nnz,) of a matrix, none of them 0, as `dtype` holds them. columns: (nnz,) the column of each.
 
     No value is lost: what float16 would round to 0 becomes its smallest number of that sign, and a code is at least 1.
-    Unsupported where float16 overflows, and for uint8 where a value is negative or beyond 255 times the highest scale.
+    Unsupported where float16 overflows, and for uint8 where a value is negative.
     """
     if dtype == "float16":
         return Impacts(_halves(data), None)
@@ -73,24 +95,22 @@ def _halves(data: NDArray[np.float32]) -> NDArray[np.float16]:
 
 
 def _codes(data: NDArray[np.float32], columns: Array, dims: int) -> Impacts:
-    """The smallest step of the ladder at which no code of the column passes 255."""
+    """
+    The smallest step of the ladder at which no code of the column passes 255.
+
+    The ladder ends at the first power of 2 that the largest column needs, so that what all values are multiplied by
+    does not matter; by a power of 2 the codes are the same. A column 32 octaves below the largest has the lowest step.
+    """
     if len(data) and data.min() < 0:
         raise Unsupported(f"uint8 holds impacts, from 0 up: found {data.min():g}: take float32 or float16")
     most = np.zeros(dims, np.float32)
     np.maximum.at(most, columns, data)
-    steps = np.searchsorted(LADDER, most / MOST_CODE)
-    if dims and steps.max() >= len(LADDER):
-        most_held = MOST_CODE * LADDER[-1]
-        raise Unsupported(f"uint8 holds impacts up to {most_held:g}: found {most.max():g}: take float32")
-    scales = steps.astype(np.uint8)
-    codes = np.rint(data / LADDER[scales][columns])
+    most /= MOST_CODE
+    fraction, exponent = np.frexp(most.max(initial=0))  # fraction * 2 ** exponent, from 0.5 to below 1
+    top = max(int(exponent) - int(fraction == 0.5), LEAST_TOP)
+    scales = Scales(np.searchsorted(ladder(top), most).astype(np.uint8), top)
+    codes = np.rint(data / scales.of(columns))
     return Impacts(np.clip(codes, 1, MOST_CODE).astype(np.uint8), scales)
-
-
-def column_scales(scales: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The scale of each step. It is folded into the query, weight times scale, so that a search sees codes alone."""
-    folded: NDArray[np.float32] = LADDER[scales]
-    return folded
 
 
 def information_bounds(lengths: Array, n: int, values: Array) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,14 +13,18 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Unsupported, Vectors, spell
 from retrievers.storages import bitpacking, kernels
-from retrievers.storages.bitpacking import BLOCK, STRIDE, WORD, Blocks
+from retrievers.storages.bitpacking import BLOCK, FORMAT, STRIDE, WORD, Blocks, in_place, right_size
 from retrievers.storages.csc import CSC
-from retrievers.storages.sparse import Array, Dtype, Impacts, Postings, frozen, terms_of, top_k_of_lists
+from retrievers.storages.impacts import Array, Dtype, Impacts
+from retrievers.storages.kernels import Postings, frozen
+from retrievers.storages.searches import terms_of, top_k_of_lists
+from retrievers.storages.sparse import Finding
 
 GROUP = 64  # lists between two entries of list_starts: a list is found by adding up fewer lengths than that
 MOST_PASSAGES = 2**32 - 1
 SCRATCH = 2**25  # bytes of unpacked lists that a thread holds at once, unless one query alone takes more
 MOST_QUERIES = 1024  # that are searched at once
+CHECKED = 64 * GROUP  # lengths of lists looked at together when they are loaded
 # Bytes that a posting takes unpacked: a row and a code; the plain path makes its way there in arrays of int64.
 UNPACKED, UNPACKED_PLAINLY = 5, 100
 # The model of `_bits`.
@@ -99,6 +104,22 @@ class Packed(CSC):
             "directory": 8 * entries,
         }
 
+    def _inspect(self, arrays: Mapping[str, Array], n: int, dims: int, *, whole: bool) -> Iterator[Finding]:  # noqa: ARG002  # n: see _unpacked
+        postings, list_starts = len(arrays["values"]), arrays["list_starts"]
+        gaps, lengths = _blocks(arrays, "gap"), _blocks(arrays, "length")
+        for kind, blocks, count in (("gap", gaps, postings), ("length", lengths, dims)):
+            yield (
+                f"{kind}_widths",
+                right_size(blocks, count),
+                f"what {count:,} packed numbers have, as {kind}_starts has",
+            )
+            yield f"{kind}s", not whole or in_place(blocks), f"the words of which {kind}_widths and {kind}_starts tell"
+        yield "list_starts", len(list_starts) == -(-dims // GROUP), f"a start of every {GROUP}th of {dims:,} lists"
+        if whole:
+            sums = _group_sums(lengths, dims)
+            told = np.array_equal(list_starts, np.cumsum(sums) - sums) and int(sums.sum()) == postings
+            yield "list_starts", told, f"what the lengths of lists add up to, {postings:,} in all"
+
     def _search(self, queries: Vectors, k: int, n: int) -> Hits:
         lists = self._unpacked if queries.shape[0] == 1 else self._unpacked_once
         block = self._queries_at_once(queries)
@@ -124,14 +145,21 @@ class Packed(CSC):
     def _unpacked(self, columns: Array) -> Postings:
         begins, lengths = self._spans(columns)
         if kernels.available():
-            from retrievers.storages import unpacking
+            from retrievers.storages import compiled
 
-            rows, codes, starts, ends = unpacking.postings(begins, lengths, *self._gaps, self.arrays["values"])
+            rows, codes, starts, ends, most = compiled.postings(
+                begins, lengths, *self._gaps, self.arrays["values"], *FORMAT
+            )
         else:
-            rows, codes, starts, ends = self._unpacked_plainly(begins, lengths)
+            rows, codes, starts, ends, most = self._unpacked_plainly(begins, lengths)
+        if self.shape is not None and most >= self.shape[0]:
+            raise ValueError(
+                f"{spell(self)}: lists were expected to name passages below {self.shape[0]:,}, found {most:,}: "
+                f"the saved gaps are damaged: build and save them anew"
+            )
         return Postings(frozen(rows), frozen(codes), starts, ends)
 
-    def _unpacked_plainly(self, begins: Array, lengths: Array) -> tuple[Array, Array, Array, Array]:
+    def _unpacked_plainly(self, begins: Array, lengths: Array) -> tuple[Array, Array, Array, Array, int]:
         ends = np.cumsum(lengths)
         starts = ends - lengths
         some = lengths > 0
@@ -140,15 +168,16 @@ class Packed(CSC):
         steps = bitpacking.unpack(self._gaps, begins[some], lengths[some]).astype(np.int64) + 1
         total = np.concatenate([[0], np.cumsum(steps)])
         rows = total[1:] - 1 - np.repeat(total[starts[some]], lengths[some])
-        return rows.astype(np.uint32), self.arrays["values"][bitpacking.consecutive(begins, lengths)], starts, ends
+        codes = self.arrays["values"][bitpacking.consecutive(begins, lengths)]
+        return rows.astype(np.uint32), codes, starts, ends, int(rows.max(initial=-1))
 
     def _spans(self, columns: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the list of each column begins among all postings, and its length."""
         list_starts, columns = self.arrays["list_starts"], columns.astype(np.int64)
         if kernels.available():
-            from retrievers.storages import unpacking
+            from retrievers.storages import compiled
 
-            begins, lengths = unpacking.spans(columns, *self._lengths, list_starts, GROUP)
+            begins, lengths = compiled.spans(columns, *self._lengths, list_starts, GROUP, *FORMAT)
             return begins, lengths
         group, inside = np.divmod(columns, GROUP)
         counts = inside + 1
@@ -160,11 +189,11 @@ class Packed(CSC):
 
     @property
     def _gaps(self) -> Blocks:
-        return Blocks(self.arrays["gaps"], self.arrays["gap_widths"], self.arrays["gap_starts"])
+        return _blocks(self.arrays, "gap")
 
     @property
     def _lengths(self) -> Blocks:
-        return Blocks(self.arrays["lengths"], self.arrays["length_widths"], self.arrays["length_starts"])
+        return _blocks(self.arrays, "length")
 
     def ledger(self) -> dict[str, int]:
         arrays = super().ledger()
@@ -175,6 +204,19 @@ class Packed(CSC):
         toy = Packed()
         toy.build(csr_array(np.eye(2, dtype=np.float32)))
         toy.search(csr_array(np.eye(2, dtype=np.float32)), 1)
+
+
+def _blocks(arrays: Mapping[str, Array], kind: str) -> Blocks:
+    return Blocks(arrays[f"{kind}s"], arrays[f"{kind}_widths"], arrays[f"{kind}_starts"])
+
+
+def _group_sums(lengths: Blocks, dims: int) -> NDArray[np.int64]:
+    """How many postings the lists of each group have, (dims / 64,)."""
+    sums = [np.empty(0, np.int64)]
+    for first in range(0, dims, CHECKED):
+        some = bitpacking.unpack(lengths, np.array([first]), np.array([min(CHECKED, dims - first)]))
+        sums.append(np.add.reduceat(some.astype(np.int64), np.arange(0, len(some), GROUP)))
+    return np.concatenate(sums)
 
 
 # What the bits will come to

@@ -1,5 +1,5 @@
 """
-What the sparse storages share: the matrix they are made of, their files and facts, the search of lists and of rows.
+What the sparse storages share: the matrix they are made of, their files and facts.
 
 A matrix of passages is positions and values (`impacts.py`). Positions are held in the smallest unsigned integers that
 fit.
@@ -8,179 +8,22 @@ fit.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, get_index_dtype
+from scipy.sparse import csr_array
 
-from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, spell, top_k
+from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, spell
 from retrievers.storages import kernels
-from retrievers.storages.flat import block_length, check_dims, read_facts, unbuilt, write_facts
-from retrievers.storages.impacts import (
-    DTYPES,
-    Array,
-    Dtype,
-    Impacts,
-    check_dtype,
-    column_scales,
-    information_bounds,
-    quantised,
-    smallest_uint,
-)
-from retrievers.storages.kernels import Offsets, Postings
+from retrievers.storages.flat import check_dims, read_facts, unbuilt, write_facts
+from retrievers.storages.impacts import Array, Dtype, Impacts, Scales, check_dtype, information_bounds
+from retrievers.storages.kernels import frozen
 
-__all__ = [  # what is done with values is told in impacts.py, and had from here too
-    "DTYPES",
-    "Array",
-    "Dtype",
-    "Impacts",
-    "Postings",
-    "SparseStorage",
-    "check_dtype",
-    "column_scales",
-    "information_bounds",
-    "quantised",
-    "smallest_uint",
-    "top_k_of_lists",
-    "top_k_of_rows",
-]
-
-ROW_BLOCK = 32  # queries that go through the rows together: beyond, what they add to leaves the processor's cache
-PLAIN_ROWS = 2**16  # that scipy is handed at a time, in its own types
-
-
-# Queries, lists and rows
-
-
-class Terms(NamedTuple):
-    """Queries as their non-zeros: query i has terms splits[i] to before splits[i + 1]."""
-
-    columns: Array  # (terms,) int32 or int64
-    weights: NDArray[np.float32]  # (terms,)
-    splits: NDArray[np.int64]  # (n_queries + 1,)
-
-
-Lists: TypeAlias = Callable[[Array], Postings]  # columns (terms,), any of them twice -> their lists, in that order
-
-
-def terms_of(queries: Vectors, scales: NDArray[np.uint8] | None = None) -> Terms:
-    """The non-zeros of queries, float32; each times its column's scale where there are any."""
-    if isinstance(queries, csr_array):
-        columns, weights = queries.indices, queries.data.astype(np.float32)
-        splits = queries.indptr.astype(np.int64)
-    else:
-        rows, columns = np.nonzero(queries)
-        weights = queries[rows, columns].astype(np.float32)
-        splits = np.searchsorted(rows, np.arange(len(queries) + 1))
-    if scales is not None:
-        weights *= column_scales(scales[columns])
-    return Terms(columns, weights, splits)
-
-
-def top_k_of_lists(
-    lists: Lists,
-    queries: Vectors,
-    k: int,
-    *,
-    n: int,
-    sparse: bool,
-    scales: NDArray[np.uint8] | None = None,
-    block: int = 1024,
-) -> Hits:
-    """
-    The top k of queries over inverted lists of n passages: float32 sums in the order of a query's terms.
-
-    lists: columns -> their lists; it is asked for the terms of `block` queries at once, maybe by several threads.
-    sparse: only scores above 0 are hits. scales: (dims,) steps of LADDER where the values are codes.
-    """
-    columns, weights, splits = terms_of(queries, scales)
-    search = kernels.best_of_lists if kernels.available() else _best_of_lists
-
-    def best(first: int, last: int) -> Hits:
-        start, end = splits[first], splits[last]
-        postings = lists(columns[start:end])
-        return search(postings, weights[start:end], splits[first : last + 1] - start, k, n, sparse)
-
-    return kernels.in_parts(best, len(splits) - 1, block, k)
-
-
-def _best_of_lists(
-    postings: Postings, weights: NDArray[np.float32], splits: NDArray[np.int64], k: int, n: int, sparse: bool
-) -> Hits:
-    """The plain path: a list is added to the scores of its passages in one go."""
-    rows, values, starts, ends = postings
-    scores = np.zeros((1, n), np.float32)
-    found = []
-    for first, last in pairwise(splits):
-        scores[:] = 0
-        for term in range(first, last):
-            part = slice(starts[term], ends[term])
-            scores[0, rows[part]] += weights[term] * values[part].astype(np.float32)
-        found.append(top_k(scores, k, positive=sparse))
-    return Hits(np.concatenate([hits.rows for hits in found]), np.concatenate([hits.scores for hits in found]))
-
-
-def top_k_of_rows(
-    offsets: Offsets,
-    indices: Array,
-    values: Array,
-    queries: Vectors,
-    k: int,
-    *,
-    n: int,
-    sparse: bool,
-    scales: NDArray[np.uint8] | None = None,
-) -> Hits:
-    """
-    The top k of queries over n rows of non-zeros, every one of which is visited: float32 sums in the order of a row.
-
-    offsets: the rows first to before last have the non-zeros from offsets(first, last)[i] to before [i + 1], of which
-    indices are the columns. sparse, scales: as above.
-    """
-    columns, weights, splits = terms_of(queries, scales)
-    search = kernels.best_of_rows if kernels.available() else _best_of_rows
-
-    def best(first: int, last: int) -> Hits:
-        part = slice(splits[first], splits[last])
-        asked = np.zeros((queries.shape[1], last - first), np.float32)  # (dims, queries): numbers of a column together
-        query = np.repeat(np.arange(last - first), np.diff(splits[first : last + 1]))
-        np.add.at(asked, (columns[part], query), weights[part])
-        return search(offsets, indices, values, asked, k, n, sparse)
-
-    scored = 0 if kernels.available() else n  # all of whose scores are held at once
-    block = min(ROW_BLOCK, block_length(scored, queries.shape[1]))
-    return kernels.in_parts(best, len(splits) - 1, block, k)
-
-
-def _best_of_rows(
-    offsets: Offsets, indices: Array, values: Array, asked: NDArray[np.float32], k: int, n: int, sparse: bool
-) -> Hits:
-    """The plain path: scipy's product, of what it can take of some rows at a time."""
-    dims, n_queries = asked.shape
-    scores = np.empty((n_queries, n), np.float32)
-    for base in range(0, n, PLAIN_ROWS):
-        limit = min(base + PLAIN_ROWS, n)
-        bounds = offsets(base, limit)
-        part = slice(bounds[0], bounds[-1])
-        index = get_index_dtype(maxval=max(dims, int(bounds[-1] - bounds[0])))
-        rows = csr_array(
-            (
-                values[part].astype(np.float32, copy=False),
-                indices[part].astype(index),
-                (bounds - bounds[0]).astype(index),
-            ),
-            shape=(limit - base, dims),
-        )
-        scores[:, base:limit] = (rows @ asked).T
-    return top_k(scores, k, positive=sparse)
-
-
-# Storages
+Finding: TypeAlias = tuple[str, bool, str]  # an array that was loaded, whether it can be searched, what is expected
+CHUNK = 2**16  # positions looked at together when they are loaded
 
 
 def canonical(vectors: Vectors) -> csr_array:
@@ -201,13 +44,6 @@ def canonical(vectors: Vectors) -> csr_array:
     return matrix
 
 
-def frozen(array: Array) -> Array:
-    """A view that can not be written to, without gaps. What kernels are handed is so, mapped from a file or not."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
 def save_arrays(folder: Path, arrays: Mapping[str, Array]) -> None:
     """Each as NAME.npy."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -220,25 +56,51 @@ def load_arrays(folder: Path, names: tuple[str, ...], read: Callable[[Path], Arr
     return {name: frozen(read(folder / f"{name}.npy")) for name in names}
 
 
+def offsets_found(offsets: Array, lists: int, postings: int, *, whole: bool) -> Iterator[Finding]:
+    """Whether offsets tell where each list begins, and the last one ends. whole: all are read, not the ends alone."""
+    yield "offsets", len(offsets) == lists + 1, f"{lists + 1:,} offsets"
+    ascending = (int(offsets[0]), int(offsets[-1])) == (0, postings)
+    if whole:
+        ascending &= bool((offsets[1:] >= offsets[:-1]).all())
+    yield "offsets", ascending, f"offsets that ascend from 0 to the number of values, {postings:,}"
+
+
+def positions_found(name: str, positions: Array, bound: int, postings: int, *, whole: bool) -> Iterator[Finding]:
+    """Whether there are as many positions as values; and, where all are read, each below a bound."""
+    yield name, len(positions) == postings, f"as many as there are values, {postings:,}"
+    yield name, not whole or postings == 0 or int(positions.max()) < bound, f"numbers below {bound:,}"
+
+
+def not_above(numbers: Array) -> Array:
+    """Where a number is not above the one before it, without an array of their size: ascending int64."""
+    firsts = range(0, len(numbers), CHUNK)
+    parts = (numbers[first : first + CHUNK + 1] for first in firsts)
+    falls = [first + 1 + np.flatnonzero(part[1:] <= part[:-1]) for first, part in zip(firsts, parts, strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *falls])
+
+
 @dataclass(repr=False)
 class SparseStorage(ABC, Spelled):
     """
     Exact search in what is held: float32 as given, float16 rounded, or uint8 impacts with a scale a column.
 
     Dense vectors are held too, without their zeros; their hits may then have any score. Unsupported at `build` for
-    numbers that the dtype does not hold: beyond 65504 (float16), negative or beyond 957,000 (uint8). mmap: `load`
-    maps the files instead of reading them.
+    numbers that the dtype does not hold: beyond 65504 (float16), negative (uint8). Scales reach 32 octaves down from
+    that of the largest number: a column of smaller ones yet is held coarsely. mmap: `load` maps the files instead of
+    reading them.
     """
 
     dtype: Dtype = "float32"
     mmap: bool = field(default=False, kw_only=True)
     search_options: ClassVar[tuple[str, ...]] = ("mmap",)
+    over_lists: ClassVar[bool] = False  # whether inverted lists are searched, or rows
     components: ClassVar[tuple[str, ...]]  # names in the ledger, of the arrays and of their files, without scales
     arrays: dict[str, Array] = field(init=False, default_factory=dict, compare=False)  # by those names; read-only
     shape: tuple[int, int] | None = field(init=False, default=None, compare=False)  # (n, dims); None: nothing held
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     mapped: bool = field(init=False, default=False, compare=False)
     bounds: dict[str, float] = field(init=False, default_factory=dict, compare=False)
+    top: int = field(init=False, default=0, compare=False)  # of the ladder of scales
 
     def __post_init__(self) -> None:
         check_dtype(self, self.dtype)
@@ -256,6 +118,10 @@ class SparseStorage(ABC, Spelled):
         """What the arrays of positions will weigh, in bytes."""
 
     @abstractmethod
+    def _inspect(self, arrays: Mapping[str, Array], n: int, dims: int, *, whole: bool) -> Iterator[Finding]:
+        """What is to be known of positions that were loaded, or a search may write where it must not."""
+
+    @abstractmethod
     def _search(self, queries: Vectors, k: int, n: int) -> Hits: ...
 
     def build(self, vectors: Vectors) -> None:
@@ -267,7 +133,7 @@ class SparseStorage(ABC, Spelled):
             raise Unsupported(f"{spell(self)}: {error}") from error
         arrays["values"] = values
         if scales is not None:
-            arrays["scales"] = scales
+            arrays["scales"], self.top = scales
         self.arrays = {name: frozen(arrays[name]) for name in self._names}
         self.bounds = information_bounds(np.bincount(matrix.indices, minlength=dims), n, values)
         self.shape, self.sparse, self.mapped = (n, dims), isinstance(vectors, csr_array), False
@@ -280,24 +146,48 @@ class SparseStorage(ABC, Spelled):
         check_dims(self, queries, dims)
         return self._search(queries, k, n)
 
+    def prepare(self) -> None:
+        """Compile the search, or load it compiled, for passages of any number."""
+        kernels.prepare(self.dtype, lists=self.over_lists)
+
     def save(self, folder: Path) -> None:
         if self.shape is None:
             raise unbuilt(self)
-        write_facts(folder, dtype=self.dtype, shape=self.shape, sparse=self.sparse, bounds=self.bounds)
+        write_facts(
+            folder,
+            storage=type(self).__name__,
+            dtype=self.dtype,
+            shape=self.shape,
+            sparse=self.sparse,
+            bounds=self.bounds,
+            top=self.top,
+        )
         save_arrays(folder, self.arrays)
 
     def load(self, folder: Path) -> None:
-        """ValueError where the folder was saved with another dtype."""
-        facts = read_facts(folder)
+        """
+        ValueError where the folder was saved by another storage or with another dtype, or holds damaged positions.
+
+        Offsets that do not ascend and positions beyond what is there are found where files are read. Of such that are
+        mapped only sizes are compared, and the ends of offsets: to look at all would read them.
+        """
+        facts, name = read_facts(folder), type(self).__name__
+        if facts.get("storage") != name:
+            raise ValueError(
+                f"{folder} was expected to be saved by {name}, found {facts.get('storage', 'another storage')}: "
+                f"load it into a storage of the same kind, or build anew"
+            )
         if facts["dtype"] != self.dtype:
             raise ValueError(
                 f"{folder} was expected to be saved by {spell(self)}, found values of {facts['dtype']}: "
                 f"load it into a storage of the same dtype, or build anew"
             )
-        self.arrays = load_arrays(folder, self._names, self._mapped if self.mmap else np.load)
-        n, dims = facts["shape"]
+        arrays, (n, dims) = load_arrays(folder, self._names, self._mapped if self.mmap else np.load), facts["shape"]
+        for file, sound, expected in self._inspect(arrays, n, dims, whole=not self.mmap):
+            if not sound:
+                raise ValueError(f"{folder / file}.npy is damaged: expected {expected}: build and save it anew")
+        self.arrays, self.bounds, self.top = arrays, facts["bounds"], facts["top"]
         self.shape, self.sparse, self.mapped = (n, dims), facts["sparse"], self.mmap
-        self.bounds = facts["bounds"]
 
     def ledger(self) -> dict[str, int]:
         return {name: self.arrays[name].nbytes if self.shape else 0 for name in self._names}
@@ -323,5 +213,5 @@ class SparseStorage(ABC, Spelled):
         return (*self.components, "scales") if self.dtype == "uint8" else self.components
 
     @property
-    def _scales(self) -> NDArray[np.uint8] | None:
-        return self.arrays.get("scales")
+    def _scales(self) -> Scales | None:
+        return Scales(self.arrays["scales"], self.top) if self.dtype == "uint8" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +31,10 @@ class Usearch(Spelled):
     """
     A USearch graph (HNSW) that compares by inner product. Approximate, whatever its dtype.
 
-    dtype: how a number of a vector is held. "f32", "f16" and "bf16" are floats, passages and queries alike. "i8" are
-    whole numbers from -127 to 127 times one scale for all passages, and one for each query: USearch's own would make
-    every vector a unit one. "b1" is the sign, one bit a dimension, of passages and queries: scores are the inner
+    dtype: how a number of a vector is held. "f32", "f16" and "bf16" are floats, passages and queries alike, divided by
+    one power of two for all passages, and one for each query, so that numbers of any size are told apart: USearch finds
+    by 1 - inner product in float32. "i8" are whole numbers from -127 to 127 times such a scale: USearch's own would
+    make every vector a unit one. "b1" is the sign, one bit a dimension, of passages and queries: scores are the inner
     product of the signs, dims - 2 * Hamming distance. Signs of a sparse matrix say nothing: Unsupported.
     connectivity: links of a node on each level, twice as many on the lowest (at least 2). expansion_add,
     expansion_search: how many candidates are kept while building, while searching. Names and defaults are USearch's.
@@ -55,7 +57,7 @@ class Usearch(Spelled):
     search_options: ClassVar[tuple[str, ...]] = ("expansion_search", "mmap")
     index: Any = field(init=False, default=None, compare=False)  # Any: USearch has no types that say anything
     rescoring: NDArray[np.float32] | None = field(init=False, default=None, compare=False)  # (n, dims)
-    scale: float = field(init=False, default=1.0, compare=False)  # of i8: what a code of 1 stands for
+    scale: float = field(init=False, default=1.0, compare=False)  # what a 1 in the index stands for
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     file: Mapping | None = field(init=False, default=None, compare=False)  # what the index shows, where it is mapped
 
@@ -87,7 +89,7 @@ class Usearch(Spelled):
             raise Unsupported(f"{self!r} can not hold vectors of no dimension: nothing could be found by them")
         if sparse and self.dtype == "b1":
             raise Unsupported(f'{self!r} can not hold a sparse matrix, whose signs say nothing: take dtype="i8"')
-        index, scale, block = self._new(dims), _scale(vectors), block_length(0, dims)
+        index, scale, block = self._new(dims), self._scale(vectors), block_length(0, dims)
         for start in range(0, n, block):
             rows = dense_rows(vectors, slice(start, start + block))
             index.add(np.arange(start, start + len(rows)), self._coded(rows, scale), threads=1)
@@ -106,12 +108,29 @@ class Usearch(Spelled):
             enable_key_lookups=False,  # a table from ids to places, which are the same here
         )
 
+    def _scale(self, vectors: Vectors) -> float:
+        """What a 1 in the index stands for, of all passages."""
+        numbers = vectors.data if isinstance(vectors, csr_array) else vectors
+        largest = max(numbers.max(), -numbers.min()) if numbers.size else 0
+        return float(self._scales(np.array(largest, np.float32)))
+
+    def _scales(self, largest: NDArray[np.float32]) -> NDArray[np.float32]:
+        """
+        What a 1 stands for where `largest` is the largest number, without its sign: of i8 such that it has the largest
+        code, else the power of two that makes it 1 or more and less than 2, so that no digit is lost.
+        """
+        if self.dtype != "i8":
+            power: NDArray[np.float32] = np.ldexp(np.float32(1), np.frexp(largest)[1] - 1)
+            return power
+        scales = largest / np.float32(LARGEST_CODE)
+        return np.where(scales > 0, scales, np.float32(1))
+
     def _coded(self, vectors: NDArray[np.float32], scale: Any) -> NDArray[Any]:  # Any: number or column; see Usearch
         """The vectors as the index takes them; it narrows floats itself."""
-        if self.dtype == "i8":
-            codes: NDArray[np.int8] = np.rint(vectors / scale).astype(np.int8)
-            return codes
-        return np.packbits(vectors > 0, axis=1) if self.dtype == "b1" else vectors
+        if self.dtype == "b1":
+            return np.packbits(vectors > 0, axis=1)
+        scaled = vectors / np.asarray(scale, np.float32)
+        return np.rint(scaled).astype(np.int8) if self.dtype == "i8" else scaled
 
     def search(self, queries: Vectors, k: int) -> Hits:
         """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
@@ -140,7 +159,7 @@ class Usearch(Spelled):
 
     def _found(self, queries: NDArray[np.float32], depth: int) -> Hits:
         """What the graph finds, (n_queries, depth), in its order and with its scores."""
-        scales = _scales(queries)
+        scales = self._scales(np.abs(queries).max(axis=1, keepdims=True))  # (n_queries, 1)
         matches = self.index.search(self._coded(queries, scales), depth, threads=_threads())
         hits = no_hits(len(queries), depth)
         if len(queries) == 1:  # USearch then gives what it found alone, and else pads it
@@ -150,10 +169,11 @@ class Usearch(Spelled):
             filled = np.arange(depth) < matches.counts[:, None]
             keys, distances = matches.keys[filled], matches.distances[filled]
         hits.rows[filled] = keys
-        hits.scores[filled] = self.index.ndim - 2 * distances if self.dtype == "b1" else 1 - distances
-        if self.dtype == "i8":
-            hits.scores[:] *= scales * np.float32(self.scale)
-        return hits
+        if self.dtype == "b1":
+            hits.scores[filled] = self.index.ndim - 2 * distances
+            return hits
+        hits.scores[filled] = 1 - distances
+        return Hits(hits.rows, hits.scores * scales * np.float32(self.scale))
 
     def save(self, folder: Path) -> None:
         if self.index is None:
@@ -226,19 +246,6 @@ class Usearch(Spelled):
         return facts if self.file is None else facts | {"memory_mapped": 1}
 
 
-def _scale(vectors: Vectors) -> float:
-    """What an i8 code of 1 stands for, so that the largest number of all gets the largest code."""
-    numbers = vectors.data if isinstance(vectors, csr_array) else vectors
-    largest = max(float(numbers.max()), -float(numbers.min())) if numbers.size else 0.0
-    return largest / LARGEST_CODE or 1.0
-
-
-def _scales(queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same of each query, (n_queries, 1)."""
-    largest = np.abs(queries).max(axis=1, keepdims=True)
-    return np.where(largest > 0, largest / np.float32(LARGEST_CODE), np.float32(1))
-
-
 def _threads() -> int:
     """As many as are declared; of a declaration that is no number, one."""
     declared = os.environ.get("OMP_NUM_THREADS", "")
@@ -246,6 +253,10 @@ def _threads() -> int:
 
 
 def _index_type() -> Any:  # Any: see Usearch.index
+    # In a process that imported usearch (2.26) first, faiss-cpu (1.15) crashes as it parses a factory. The other way
+    # round both work; it costs 40 ms and 14 MB before anything is weighed.
+    with contextlib.suppress(ImportError):
+        import faiss  # noqa: F401  # for the order alone
     try:
         from usearch.index import Index
     except ImportError as error:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -314,6 +315,24 @@ class SwellsInside(Right):
 
     def predict_ledger(self, n, dims, nonzeros):
         return {"vectors": n * dims * 8}
+
+
+class Hides(Right):
+    """Holds its vectors where nobody can look, and has and foretells a ledger of one byte."""
+
+    @property
+    def vectors(self):
+        return self.inside["vectors"]
+
+    @vectors.setter
+    def vectors(self, vectors):
+        self.inside = MappingProxyType({"vectors": vectors})
+
+    def ledger(self):
+        return {"vectors": 1}
+
+    def predict_ledger(self, n, dims, nonzeros):
+        return {"vectors": 1}
 
 
 class RightGuess(Right):
