@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss, _one_thread
 from retrievers.storages.flat import Flat, dense_rows
+from retrievers.storages.packed import Packed
+from retrievers.storages.usearch import Usearch
 
 INF = float("inf")
 EXACT = [CSR, Flat, lambda: Faiss("Flat")]
@@ -624,3 +627,12 @@ class TestL2:
             storage.search(dense([1, 1, 1], [1, 1, -1]), 2)
         with pytest.raises(ValueError, match=r"holds vectors of 3 dimensions: expected .*, found \(1, 2\)"):
             storage.search(dense([1, 1]), 2)
+
+
+@pytest.mark.parametrize("make", [CSR, Flat, Packed, partial(Faiss, "Flat"), Usearch], ids=str)
+def test_mmap_is_true_or_false(make):
+    """
+    Whether files are mapped is no word: "no" is refused, and does not map.
+    """
+    with pytest.raises(ValueError, match="mmap was expected to be True or False, found 'no'"):
+        make(mmap="no")

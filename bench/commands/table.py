@@ -62,6 +62,8 @@ def table(
         raise typer.BadParameter("--pivot is for a terminal or --markdown: leave out --labels, --json and --csv")
     if measure is not None and pivot is None:
         raise typer.BadParameter("--measure is what --pivot shows: name what stands across, --pivot retriever")
+    if svg is not None and svg.suffix != ".svg":
+        raise typer.BadParameter(f"--svg writes an SVG: expected a name that ends in .svg, found {svg.name}")
     if svg is not None and (pivot is not Across.STORAGE or measure is not None or markdown):
         raise typer.BadParameter("--svg draws --pivot storage: give it that, and neither --measure nor --markdown")
     across = None if pivot is None else Pivot(pivot.value, measure)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, object]
 
-VERSIONS = ("sparring", "numpy", "scipy", "faiss-cpu", "torch", "sentence-transformers")  # told with the conditions
+VERSIONS = (  # told with the conditions
+    *("sparring", "numpy", "scipy", "numba", "faiss-cpu", "usearch", "torch", "sentence-transformers"),
+)
 IMPORTED = "imported: scored here, not measured here"
 ROUNDING = 1e-9  # a difference of decimal figures is held to a decimal limit: 0.6501 - 0.6451 is within 0.005
 

@@ -26,7 +26,7 @@ from retrievers.contract import (
     stands_for_l2,
 )
 from retrievers.storages import faiss_ledger
-from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
+from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
 
 INDEX_FILE = "index.faiss"
 SEARCH_KNOBS = ("efSearch", "nprobe", "qb")
@@ -79,6 +79,7 @@ class Faiss(Spelled):
     mapped: bool = field(init=False, default=False, compare=False)  # whether the index lies in a file
 
     def __post_init__(self) -> None:
+        check_mmap(self, self.mmap)
         for name in (*KNOBS, "oversampling"):
             value, least = getattr(self, name), 0 if name == "qb" else 1
             if value is not None and not value >= least:

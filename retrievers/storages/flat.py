@@ -36,6 +36,9 @@ class Flat(Spelled):
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     mapped: bool = field(init=False, default=False, compare=False)  # whether the vectors lie in a file
 
+    def __post_init__(self) -> None:
+        check_mmap(self, self.mmap)
+
     def prepare(self) -> None:
         """Search toys, one query and many, so that libraries, their threads and what is compiled are there."""
         toy = np.ones((64, 64), np.float32)
@@ -132,6 +135,12 @@ def check_dims(storage: object, queries: Vectors, dims: int) -> None:
             f"{spell(storage)} holds vectors of {dims} dimensions: expected queries of shape (n_queries, {dims}), "
             f"found {queries.shape}; passages and queries must come from one fitted encoder"
         )
+
+
+def check_mmap(storage: object, mmap: object) -> None:
+    """ValueError where it is neither True nor False: "no" would map."""
+    if not isinstance(mmap, bool):
+        raise ValueError(f"{type(storage).__name__}: mmap was expected to be True or False, found {mmap!r}")
 
 
 def unbuilt(storage: object) -> RuntimeError:

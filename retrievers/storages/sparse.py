@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, spell
 from retrievers.storages import kernels
-from retrievers.storages.flat import check_dims, read_facts, unbuilt, write_facts
+from retrievers.storages.flat import check_dims, check_mmap, read_facts, unbuilt, write_facts
 from retrievers.storages.impacts import Array, Dtype, Impacts, Scales, check_dtype, information_bounds
 from retrievers.storages.kernels import frozen
 
@@ -103,6 +103,7 @@ class SparseStorage(ABC, Spelled):
     top: int = field(init=False, default=0, compare=False)  # of the ladder of scales
 
     def __post_init__(self) -> None:
+        check_mmap(self, self.mmap)
         check_dtype(self, self.dtype)
 
     @property

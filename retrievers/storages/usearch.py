@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
-from retrievers.storages.flat import block_length, check_dims, dense_rows, read_facts, unbuilt, write_facts
+from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
 from retrievers.storages.mapping import Mapping, mapped_array, mapped_file
 
 INDEX_FILE, RESCORING_FILE = "index.usearch", "rescoring.npy"
@@ -62,6 +62,7 @@ class Usearch(Spelled):
     file: Mapping | None = field(init=False, default=None, compare=False)  # what the index shows, where it is mapped
 
     def __post_init__(self) -> None:
+        check_mmap(self, self.mmap)
         if self.dtype not in BITS:
             raise ValueError(f"Usearch: dtype was expected to be one of {', '.join(BITS)}, found {self.dtype!r}")
         least = {"connectivity": 2, "expansion_add": 1, "expansion_search": 1, "oversampling": 1}
