@@ -4,7 +4,8 @@ Non-negative numbers in blocks of 16, each block at the bit width of its largest
 Lemire & Boytsov 2015, "Decoding billions of integers per second through vectorization", has the scheme with blocks of
 128 within one list. Here a block goes on into the next list, so that a short list takes no width of its own. Of BM25's
 lists, blocks that end with their list would save .04 bits a posting on SciFact and .07 on MedQuAD, and cost .2 on SQuAD
-and 2.5 on KorQuAD's words. No exceptions are patched in (PForDelta): a block this short widens few numbers for its largest.
+and 2.5 on KorQuAD's words. No exceptions are patched in (PForDelta): a block this short widens few numbers for its
+largest.
 """
 
 from __future__ import annotations
