@@ -7,6 +7,7 @@ of each version stays in tests/):
 measurement/1, stage/1, environment/1, run/1    the first
 measurement/2    `origin` and `ceilings`: hits found elsewhere, and what a measure could reach at best
 measurement/3    `n_distractors`; `predicted_ledger`, by component, for `predicted_bytes`
+measurement/4    `rate`, latency under load; `label`; the intervals of a latency's percentiles
 run/2            `command` and `columns`: how the passage sets were named and read
 """
 
@@ -88,15 +89,36 @@ class Footprint(msgspec.Struct, frozen=True, kw_only=True):
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Service times of one query at a time (closed loop), in milliseconds; None where there are too few queries.
+    Times of single queries in milliseconds: service times (closed loop), or latencies under load (`Rate`).
 
-    Each is the median over rounds of each round's percentile. p95 needs at least 200 distinct queries, p99 1,000.
+    Each is the median over rounds of each round's percentile, None where there are too few queries: p95 needs at least
+    200 distinct ones, p99 1,000. Intervals hold 95 %, by a bootstrap over rounds and queries.
     """
 
     p50: float | None
     p95: float | None
     p99: float | None
     cold: float | None  # median over rounds of the first query after loading
+    p50_interval: tuple[float, float] | None = None
+    p95_interval: tuple[float, float] | None = None
+    p99_interval: tuple[float, float] | None = None
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Latency under load: queries arrive at random (Poisson) at an offered rate, whether or not the last one is answered.
+
+    A latency runs from the moment a query was to arrive to its end, so that it holds the wait for those before it.
+    """
+
+    asked: str  # as the suite says it: "70%" of the capacity, or "200/s"
+    offered_qps: float  # median over rounds
+    capacity_qps: float  # of one query after the other in the same process just before: median over rounds
+    utilisation: float  # share of the time that the server was busy; 1 and more: it could not keep up
+    n_arrivals: int  # of all rounds
+    latency: Latency | None  # None where saturated: a wait that grows as long as one looks has no percentiles
+    service_p50: float | None  # ms of it that answering took, without the wait
+    saturated: bool
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="environment/1"):
@@ -123,12 +145,13 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/3",
+    tag="measurement/4",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
     cell: str  # hash of passage set, resolved spelling and conditions
     suite: str
+    label: str = ""  # the suite's name for the cell, by which it is found again in another run
     origin: str | None = None  # where hits that were imported came from; None: found and measured here
     passage_set: str
     passage_set_sha256: str
@@ -176,6 +199,7 @@ class Measurement(
     encode: Latency | None
     search: Latency | None
     joint: Latency | None  # both in one process
+    rate: Rate | None = None  # under load, both in one process
     batch_qps: float | None
     search_batch_qps: float | None
     encode_seconds: float | None  # fit, and encode all passages
@@ -230,9 +254,14 @@ def _second_measurement(content: Content) -> Content:
     return kept | {"schema": "measurement/3", "n_distractors": 0, "predicted_ledger": ledger}
 
 
+def _third_measurement(content: Content) -> Content:
+    return content | {"schema": "measurement/4", "label": "", "rate": None}
+
+
 UPGRADES: Mapping[str, Callable[[Content], Content]] = {
     "measurement/1": _first_measurement,
     "measurement/2": _second_measurement,
+    "measurement/3": _third_measurement,
     "run/1": _first_run,
 }
 

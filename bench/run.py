@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import shutil
 import statistics
 import time
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -122,6 +123,16 @@ def run(
     )
 
 
+class Prepared(NamedTuple):
+    """The cells of one passage set, encoded and built: what their rounds and their measurements need."""
+
+    cells: Sequence[Cell]
+    todo: Sequence[Cell]  # of them those that are to be measured
+    work: Work
+    encoded: dict[str, StageResult]  # encoder -> what encoding took
+    predicted: dict[str, dict[str, int] | None]  # cell key -> its storage's ledger, foretold
+
+
 @dataclass
 class Runner:
     """The state of one execution: results by task, what failed, and how long things took."""
@@ -184,6 +195,13 @@ class Runner:
 
     def run_set(self, cells: Sequence[Cell]) -> None:
         """Every stage of the unfinished cells of one passage set, then their measurements."""
+        prepared = self.prepare(cells)
+        for number in range(self.suite.rounds):
+            self.round(prepared, number, prepared.todo)
+        self.conclude(prepared)
+
+    def prepare(self, cells: Sequence[Cell]) -> Prepared:
+        """Encode and build the unfinished cells of one passage set."""
         passage_set = cells[0].passage_set
         work = Work(self.suite, self.writer.folder, self.registry, passage_set)
         todo = [cell for cell in cells if not self.finished(cell)]
@@ -203,11 +221,12 @@ class Runner:
         predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
         for task in work.builds(self.alive(todo)):
             self.do(task)
-        for number in range(self.suite.rounds):
-            for task in work.round(number, self.alive(todo)):
-                self.do(task)
-        self.conclude(cells, work, encoded, predicted)
-        work.remove()
+        return Prepared(cells, todo, work, encoded, predicted)
+
+    def round(self, prepared: Prepared, number: int, cells: Sequence[Cell]) -> None:
+        """One round of some of the cells that were prepared; what the journal holds of it is not done again."""
+        for task in prepared.work.round(number, self.alive(cells)):
+            self.do(task)
 
     def alive(self, cells: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in cells if cell.key not in self.failed]
@@ -291,16 +310,11 @@ class Runner:
             self.failed[cell.key] = StageResult(stage="build", status=told.status, reason=told.reason)
         return told.ledger
 
-    def conclude(
-        self,
-        cells: Sequence[Cell],
-        work: Work,
-        encoded: dict[str, StageResult],
-        predicted: dict[str, dict[str, int] | None],
-    ) -> None:
+    def conclude(self, prepared: Prepared) -> None:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
-        agreement = Agreement(self.alive(cells), self.suite, self.writer.folder)
-        for cell in cells:
+        work, encoded = prepared.work, prepared.encoded
+        agreement = Agreement(self.alive(prepared.cells), self.suite, self.writer.folder)
+        for cell in prepared.cells:
             old = self.writer.measurements[cell.key] if self.finished(cell) else None
             result = old or measurement(
                 CellResults(
@@ -311,7 +325,7 @@ class Runner:
                     asks=self.rounds(work.ask_key, cell),
                     serves=self.rounds(work.serve_key, cell),
                     joints=self.rounds(work.joint_key, cell),
-                    predicted_ledger=predicted.get(cell.key),
+                    predicted_ledger=prepared.predicted.get(cell.key),
                 ),
                 self.suite,
                 self.writer.folder,
@@ -320,11 +334,12 @@ class Runner:
             result = agreement.filled_in(result, cell)
             if result != old:
                 self.writer.measured(result)
+        work.remove()
 
     def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
-        """What the journal holds of a stage of a cell, by round."""
-        found = (self.writer.stages.get(key(cell, number)) for number in range(self.suite.rounds))
-        return tuple(result for result in found if result is not None)
+        """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""
+        found = (self.writer.stages.get(key(cell, number)) for number in itertools.count())
+        return tuple(itertools.takewhile(lambda result: result is not None, found))  # type: ignore[arg-type]  # taken while none is None
 
 
 # What a plan does too

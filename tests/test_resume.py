@@ -265,7 +265,15 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path):
         *("TfIdf() @ CSR()", "BM25() @ CSR()", "--rounds", "1", "--queries", "20", "-o", str(folder)),
     ]
     environment = {**os.environ, "SPARRING_CACHE": str(tmp_path / "cache")}
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would all that is started from there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while child.poll() is None and not (folder / "stages.jsonl").exists():
         time.sleep(0.02)
 
