@@ -6,11 +6,11 @@ As in `bench.stages`, every import that takes memory stands inside a function.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import failure
 from bench.record import Fact
 
 _TOY = ("the quick brown fox", "a lazy dog sleeps", "fox and dog")  # warms code paths before the baseline is taken
@@ -125,12 +125,10 @@ def close(made: Sequence[object]) -> dict[str, Fact]:
             try:
                 adapter.close()
             except Exception as error:  # an adapter may raise anything
-                traceback.print_exc()
+                failure.show()
                 broken.append(_said(adapter, error))
     return {"not_closed": "; ".join(broken)} if broken else {}
 
 
 def _said(adapter: object, error: Exception) -> str:
-    from bench.failure import reason
-
-    return f"{type(adapter).__name__}: {reason(error)}"
+    return f"{type(adapter).__name__}: {failure.reason(error)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import signal
 import sys
@@ -13,6 +14,7 @@ from bench.record import Stage, StageResult, Status
 # How Python, the C library, C++, PyTorch and GPU libraries say it. Not "cannot allocate memory in static TLS block",
 # in small letters: that is the linker, which lacks no memory.
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "bad_alloc", "can't allocate memory", "out of memory")
+LONGEST = 2_000  # characters of a reason: a record holds it, and a reader reads it
 
 
 def raised(stage: Stage, error: Exception) -> StageResult:
@@ -20,7 +22,7 @@ def raised(stage: Stage, error: Exception) -> StageResult:
     from retrievers.contract import Unsupported
 
     if isinstance(error, Unsupported):
-        return StageResult(stage=stage, status="unsupported", reason=_writable(str(error)) or "Unsupported")
+        return StageResult(stage=stage, status="unsupported", reason=_said(error) or "Unsupported")
     said, place = reason(error), "" if isinstance(error, MemoryError) else _place(error)  # which takes some memory
     no_memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     status: Status = "out-of-memory" if no_memory or tells_of_memory(said) else "failed"
@@ -29,7 +31,7 @@ def raised(stage: Stage, error: Exception) -> StageResult:
 
 def reason(error: BaseException) -> str:
     """An exception in words, never none: its type, and what it says."""
-    said, name = _writable(str(error)), type(error).__name__
+    said, name = _said(error), type(error).__name__
     return f"{name}: {said}" if said else name
 
 
@@ -55,6 +57,26 @@ def _place(error: BaseException) -> str:
         if path.parent in folders or package in packages:
             return f"{path.name}:{line} in {frame.f_code.co_name}"
     return ""
+
+
+def show() -> None:
+    """Print the exception that is being handled, where there is still something to print to."""
+    with contextlib.suppress(Exception):  # an adapter may have closed it, or put anything in its place
+        traceback.print_exc()
+
+
+def shortened(text: str) -> str:
+    """A text whose middle is left out where it is longer than anybody reads."""
+    left_out = len(text) - LONGEST
+    half = LONGEST // 2
+    return text if left_out <= 0 else f"{text[:half]} ... ({left_out:,} characters) ... {text[-half:]}"
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return shortened(_writable(str(error)))
+    except Exception as another:  # an exception of a stranger's may not even tell its text
+        return f"(its text can not be told: {type(another).__name__})"
 
 
 def _writable(text: str) -> str:

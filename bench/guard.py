@@ -19,6 +19,11 @@ def check_vectors(vectors: object, n: int, what: str) -> int | None:
         raise ValueError(
             f"encoding {what}: expected float32 of shape ({n}, dims), found {vectors.dtype} of shape {vectors.shape}"
         )
+    if isinstance(vectors, csr_array):
+        try:
+            vectors.check_format(full_check=True)  # a compiled search would read beyond its arrays
+        except ValueError as error:
+            raise ValueError(f"encoding {what}: expected a csr_array that is sound, found: {error}") from error
     values = vectors if isinstance(vectors, np.ndarray) else vectors.data
     if not np.isfinite(values).all():
         raise ValueError(f"encoding {what}: expected finite numbers, found NaN or infinity")

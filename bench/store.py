@@ -15,6 +15,7 @@ lock                held while a run writes here
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import zipfile
@@ -38,6 +39,8 @@ RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
     "measurements.jsonl",
     "lock",
 )
+# What a disk says that is full, worn out, or no longer to be written to: nothing an adapter or this code has done.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LIBRARY = "libraries."  # how a library is named among the differences of two environments
 
 
@@ -184,7 +187,7 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
     Hold a run folder for writing: a new one, or one made from the same suite on the same machine, to resume.
 
     InputError, and nothing is touched, where another run holds it, or it holds another suite, other passage sets or
-    another environment, or files that are no run's.
+    another environment, or files that are no run's. InputError too where the disk takes no more while it is held.
     """
     existing = folder / RUN
     if folder.exists() and not folder.is_dir():
@@ -198,7 +201,7 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         lock = (folder / LOCK).open("a")
     except OSError as error:
         raise InputError(f"run folder {folder}: can not be written: {error.strerror}") from error
-    with lock:
+    with lock, _told_of_the_disk(folder):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -218,6 +221,21 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
             part.unlink(missing_ok=True)
         yield Writer(folder)
+
+
+@contextlib.contextmanager
+def _told_of_the_disk(folder: Path) -> Iterator[None]:
+    """What the disk refuses, of the run folder or the cache, as an InputError that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise InputError(
+            f"run folder {folder}: the run stopped: {error.strerror}{place}; what is recorded stays: "
+            f"make room for the rest, and the same command with -o {folder} goes on from here"
+        ) from error
 
 
 def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> RunRecord:

@@ -2,7 +2,7 @@
 One child process: it joins its limits, does one stage, and writes the result.
 
 Started as `python -m bench.worker JOB.json` in a fresh exec'd process; the result is a file. Whatever the adapter
-prints goes to the log that is the process's stdout and stderr.
+prints goes to the process's stdout and stderr, of which who started it keeps the last.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import resource
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 import msgspec
@@ -21,22 +20,42 @@ from bench import failure, stages
 from bench.record import StageResult
 from bench.stages import Job
 
+EXIT_SECONDS = 3.0  # a stage is measured by then: what an adapter still does when its process ends is given so long
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def main(path: str) -> None:
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
-    _die_with(job.parent)
+    die_with(job.parent)
     _limit(job)
+    process = os.getpid()
+    os.register_at_fork(after_in_child=lambda: _disown(job))
     result = writable(attempt(job))
+    if os.getpid() != process:  # the adapter forked, and this is the other one
+        os._exit(1)
     part = Path(job.result).with_suffix(".part")
     part.write_bytes(msgspec.json.encode(result))
     if result.status == "ok":
         stages.place(job)
     part.replace(job.result)  # last: whoever finds a result finds its files
+    _end_within(EXIT_SECONDS)
 
 
-def _die_with(parent: int) -> None:
+def _disown(job: Job) -> None:
+    """A process that an adapter forks and that comes back from it would write the stage's files a second time."""
+    nowhere = Path(os.devnull) / "nowhere"
+    msgspec.structs.force_setattr(job, "result", str(nowhere))
+    msgspec.structs.force_setattr(job, "out", str(nowhere))
+
+
+def _end_within(seconds: float) -> None:
+    """A thread or an exit hook of an adapter's may hang: by then the kernel ends this process."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def die_with(parent: int) -> None:
     """No child outlives the run that started it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -45,6 +64,7 @@ def _die_with(parent: int) -> None:
 
 
 def _limit(job: Job) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # no file of a crash
     if job.cgroup is not None:
         Path(job.cgroup).write_text(str(os.getpid()))
     elif job.memory_bytes:
@@ -58,7 +78,7 @@ def attempt(job: Job) -> StageResult:
     except Exception as error:  # an adapter may raise anything, and breaks its own row alone
         result = failure.raised(job.stage, error)
         if result.status == "failed":
-            traceback.print_exc()
+            failure.show()
         return result
 
 
