@@ -44,6 +44,9 @@ class Cell:
     key: str
     passage_set: PassageSet
     spelling: str
+    threads: int = 1  # of asking and serving
+    among_threads: bool = False  # whether it is measured under other numbers of them too
+    label: str = ""  # the suite's name for it
     written: Any = None  # Any: an adapter as the suite spells it, None where it can not be made
     retriever: Any = None  # Any: the same with its defaults resolved
     encoder: str | None = None  # the resolved encoder's spelling; None of an engine
@@ -51,6 +54,11 @@ class Cell:
     build_spelling: str = ""  # without search-time options: cells that differ in those alone share one build
     identity: str | None = None  # hash of the models and the code behind its numbers
     problem: str = ""  # why it can not be made
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other cell of its passage set."""
+        return f"{self.spelling} (threads={self.threads})" if self.among_threads else self.spelling
 
     @property
     def server(self) -> Any:  # Any: the storage of a pair, or the engine
@@ -92,9 +100,14 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
         raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
     named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
     cells: dict[str, Cell] = {}
+    labels = suite.labels()
     for name, spelling in suite.pairs():
-        cell = _make(spelling, named[name], suite, registry)
-        cells.setdefault(cell.key, cell)
+        for threads in suite.thread_counts:
+            one = msgspec.structs.replace(suite, threads=threads)
+            cell = _make(spelling, named[name], one, registry)
+            cell = replace(cell, threads=threads, among_threads=len(suite.thread_counts) > 1)
+            known = cells.setdefault(cell.key, cell)
+            cells[cell.key] = replace(known, label=known.label or labels.get((name, spelling), ""))
     return list(cells.values())
 
 
@@ -140,7 +153,7 @@ def _key(passage_set: PassageSet, spelling: str, suite: Suite) -> str:
     conditions = {
         name: value
         for name, value in msgspec.to_builtins(suite).items()
-        if name not in ("name", "passages", "cells", "published", "baseline")
+        if name not in ("name", "passages", "cells", "published", "baseline", "gate")
     }
     language = [passage_set.language] if suite.distractors else []  # decides which text is made up
     return digest([passage_set.name, passage_set.sha256, spelling, conditions, *language])[:16]

@@ -17,10 +17,11 @@ from bench import matrices
 from bench.cells import Cell
 from bench.guard import check_ledger
 from bench.latency import SECONDS_A_ROUND, WARM_UP_QUERIES
+from bench.rate import offered_qps, span
 from bench.record import Fact, StageResult, Status
 from bench.rehearsal import foretold, foretold_shape, largest, smallest
 from bench.suite import Suite
-from bench.tasks import Task, Work
+from bench.tasks import Task, Work, in_one_process
 from retrievers.contract import Lexical, Persistent, Predictable, Unsupported, spell
 
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to foretell
@@ -75,7 +76,7 @@ class Estimate(NamedTuple):
     """What is foretold of the cells of one passage set."""
 
     encodings: dict[str, Encoding]  # by the encoder's spelling
-    servings: dict[str, Serving]  # by the cell's
+    servings: dict[str, Serving]  # by the cell's name
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -120,16 +121,16 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
         if name is not None:
             encoder = rehearsed[name]
             if encoder.status != "ok":
-                servings[cell.spelling] = Serving(Prediction(), status=encoder.status, reason=encoder.reason)
+                servings[cell.name] = Serving(Prediction(), status=encoder.status, reason=encoder.reason)
                 continue
         shape = encodings[name].shape if name is not None else None
         told = Prediction() if shape is None else predict(cell.server, work.n_passages, shape, work.suite)
         if told.status != "ok":
-            servings[cell.spelling] = Serving(told)
+            servings[cell.name] = Serving(told)
             continue
         server = attempt(work.rehearsal(cell, samples.get(name or "", folder), of_encoder=False))
         builds = cell.build_spelling not in built
-        servings[cell.spelling] = _serving(server, encoder, told, shape, cell, work, builds=builds)
+        servings[cell.name] = _serving(server, encoder, told, shape, cell, work, builds=builds)
         if server.status == "ok":
             built.add(cell.build_spelling)
     shutil.rmtree(folder, ignore_errors=True)
@@ -238,7 +239,7 @@ def _encoder_stages(result: StageResult, cell: Cell, work: Work, known: bool) ->
     start, facts = _startup(result), result.facts
     encode = start + foretold(facts, "make", _encoded(cell, work)) + n_queries * foretold(facts, "every", n)
     ask = 0.0 if cell.given else start + smallest(facts, "make") + _rounds(result, work)
-    return [(0.0 if known else encode, 1), (ask, work.suite.rounds)]
+    return [(0.0 if known else encode, 1), (ask, work.suite.rounds * len(work.suite.thread_counts))]
 
 
 def _server_stages(result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool) -> Stages:
@@ -246,9 +247,12 @@ def _server_stages(result: StageResult, encoder: StageResult | None, cell: Cell,
     start, make = _startup(result), foretold(result.facts, "make", n)
     savable = isinstance(cell.server, Persistent)
     serve = start + (0.0 if savable else make) + _rounds(result, work)
-    joint = 0.0
-    if "joint" in work.suite.modes and encoder is not None and savable:
+    one, joint = _pass(result, work), 0.0
+    if encoder is None or cell.given:
+        serve += _under_load(one, work)
+    elif in_one_process(work.suite) and savable:
         joint = _startup(encoder) + smallest(encoder.facts, "make") + _rounds(encoder, work) + _rounds(result, work)
+        joint += _under_load(_pass(encoder, work) + one, work)
     every = len(work.passage_set.queries) * foretold(result.facts, "every", n)  # in the first round
     build = [(start + make, int(builds))] if savable else []
     return [*build, (serve + every, 1), (serve, rounds - 1), (joint, rounds)]
@@ -267,11 +271,24 @@ def _startup(result: StageResult) -> float:
 
 def _rounds(result: StageResult, work: Work) -> float:
     """Seconds of the timed loops of one round, and of warming up before them."""
-    n, timed = work.n_passages, len(work.common["sample"])
-    one, every = timed * foretold(result.facts, "one", n), timed * foretold(result.facts, "every", n)
+    timed, one = len(work.common["sample"]), _pass(result, work)
+    every = timed * foretold(result.facts, "every", work.n_passages)
     seconds = min(1.0, WARM_UP_QUERIES / max(timed, 1)) * one
     seconds += _passes(one) if "single" in work.suite.modes else 0.0
     return seconds + (every + _passes(every) if "batch" in work.suite.modes else 0.0)
+
+
+def _pass(result: StageResult, work: Work) -> float:
+    """Seconds of one pass over the timed queries, one at a time."""
+    return len(work.common["sample"]) * foretold(result.facts, "one", work.n_passages)
+
+
+def _under_load(one: float, work: Work) -> float:
+    """Seconds of the closed and the open loop of one round, of a stage whose pass takes `one`."""
+    if "rate" not in work.suite.modes or not one:
+        return 0.0
+    offered = offered_qps(work.suite.rate, len(work.common["sample"]) / one)
+    return _passes(one) + span(offered, work.suite.rate_seconds)
 
 
 def _passes(seconds: float) -> float:

@@ -16,14 +16,14 @@ from bench import corpora
 from bench.corpora import Columns
 from bench.errors import InputError
 from bench.measure import samples
-from bench.record import Footprint, Latency, Measurement, Memory, StageResult
+from bench.record import Footprint, Latency, Measurement, Memory, Rate, StageResult
 from bench.store import STAGES, FinishedStage, Run, lines
 from bench.suite import Cells, Suite
 
 AGAIN = "again.toml"
 # Option of `sparring run` -> key of a suite; the two limits are told apart.
 OPTIONS = {"--rounds": "rounds", "--threads": "threads", "--seed": "seed", "--queries": "queries", "--mode": "modes"}
-OPTIONS["--distractors"] = "distractors"
+OPTIONS |= {"--distractors": "distractors", "--rate": "rate"}
 ROUNDS = {"encode": "ask", "search": "serve", "joint": "joint"}  # whose samples a latency is made of -> its stage
 
 
@@ -50,22 +50,24 @@ def find(run: Run, wanted: str) -> Measurement:
     """
     The measurement of a cell: by its spelling, by "SET: SPELLING", or by the beginning of its key.
 
-    Raises InputError for none, with the nearest, and for several, with all of them.
+    Under several numbers of threads a cell is named with its own: "SPELLING (threads=2)". Raises InputError for none,
+    with the nearest, and for several, with all of them.
     """
-    named = {f"{m.passage_set}: {m.retriever}": m for m in run.measurements}
+    several = len({m.threads for m in run.measurements}) > 1
+    spelled = {m.cell: m.retriever + (f" (threads={m.threads})" if several else "") for m in run.measurements}
+    named = {f"{m.passage_set}: {spelled[m.cell]}": m for m in run.measurements}
     plain = "".join(wanted.split())
     found = [
         m
         for name, m in named.items()
-        if plain in ("".join(name.split()), "".join(m.retriever.split())) or (plain and m.cell.startswith(plain))
+        if plain in ("".join(text.split()) for text in (name, m.retriever, spelled[m.cell]))
+        or (plain and m.cell.startswith(plain))
     ]
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(repr(f"{m.passage_set}: {m.retriever}") for m in found)
-        raise InputError(
-            f"run {run.folder}: expected one cell, found {len(found)} of {wanted!r}: name one of {several}"
-        )
+        these = ", ".join(repr(f"{m.passage_set}: {spelled[m.cell]}") for m in found)
+        raise InputError(f"run {run.folder}: expected one cell, found {len(found)} of {wanted!r}: name one of {these}")
     near = _nearest(wanted, list(dict.fromkeys(m.retriever for m in run.measurements)))
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     known = ", ".join(map(repr, named)) or "none yet"
@@ -111,7 +113,7 @@ def again(run: Run, m: Measurement) -> tuple[str, str | None]:
     source = next((name for name in whole.passages if corpora.name_of(name) == m.passage_set), m.passage_set)
     plain = Suite(name="again", passages=(source,), cells=(Cells(retrievers=(m.retriever,)),))
     one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=None)
-    one = msgspec.structs.replace(one, published=())
+    one = msgspec.structs.replace(one, published=(), gate=None, threads=m.threads)
     plugins = [word for plugin in run.record.plugins for word in ("--plugin", plugin.rpartition(" sha256:")[0])]
     columns = [] if corpora.has_card(source) else _columns(run)
     options = {name: getattr(one, name) for name in (*OPTIONS.values(), "limits")}
@@ -235,6 +237,8 @@ def _time(run: Run, m: Measurement) -> Iterator[Part]:
         yield from _latency(run, what, found, rounds)
     if m.single is not None and m.encode is not None:
         yield from _percentiles("single", m.single, "encode + search, query by query and round by round")
+    if m.rate is not None:
+        yield from _under_load(m.rate)
     for name, seconds in (("encode", m.encode_seconds), ("build", m.build_seconds), ("load", m.load_seconds)):
         if seconds is not None:
             yield Part(f"{name} seconds", f"{seconds:.4g}", "median over rounds" if name == "load" else "once")
@@ -259,6 +263,16 @@ def _percentiles(what: str, found: Latency, source: str) -> Iterator[Part]:
         value: float | None = getattr(found, name)
         if value is not None:
             yield Part(f"{what} {name} ms", f"{value:.4g}", source if name == "p50" else "")
+
+
+def _under_load(rate: Rate) -> Iterator[Part]:
+    share = f"{rate.asked} of {rate.capacity_qps:,.1f}" if "%" in rate.asked else "as the suite says"
+    yield Part("offered queries/s", f"{rate.offered_qps:,.1f}", f"{share}; {rate.n_arrivals:,} arrivals in all rounds")
+    if rate.latency is None:
+        yield Part("loaded", "saturated", f"busy {rate.utilisation:.0%}: queries came faster than they were answered")
+    else:
+        source = f"from the intended arrival, the wait included; median over rounds; busy {rate.utilisation:.0%}"
+        yield from _percentiles("loaded", rate.latency, source)
 
 
 def _bytes(m: Measurement) -> Iterator[Part]:

@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import latency, memory, quality
+from bench import latency, memory, quality, rate, stability
 from bench.cells import Cell
 from bench.corpora import PassageSet, text_bytes
 from bench.errors import InputError
-from bench.record import Fact, Footprint, Latency, Measurement, Memory, StageResult
+from bench.record import Fact, Footprint, Latency, Measurement, Memory, Rate, StageResult
 from bench.store import read_hits, write_whole
 from bench.suite import Suite
 from retrievers.contract import Hits, VectorRetriever, spell
@@ -54,14 +54,15 @@ class Agreement:
             with contextlib.suppress(InputError):  # of a finished cell, taken away since: it agrees with nothing then
                 self.hits[cell.key] = read_hits(folder, cell.key)
         found = [cell for cell in cells if cell.key in self.hits]
-        self._exact = {cell.encoder: self.hits[cell.key] for cell in found if cell.encoder and cell.exact}
-        self._baseline = next((self.hits[cell.key] for cell in found if cell.spelling == suite.baseline), None)
+        # Within equal threads: a library may well find others with more of them.
+        self._exact = {(c.encoder, c.threads): self.hits[c.key] for c in found if c.encoder and c.exact}
+        self._baseline = {cell.threads: self.hits[cell.key] for cell in found if cell.spelling == suite.baseline}
 
     def filled_in(self, measured: Measurement, cell: Cell) -> Measurement:
         """The measurement with what can be said of its agreement; what it has already stays."""
         own = self.hits.get(cell.key)
-        exact = None if cell.exact else _overlap(own, self._exact.get(cell.encoder or ""))
-        baseline = _overlap(own, self._baseline)
+        exact = None if cell.exact else _overlap(own, self._exact.get((cell.encoder or "", cell.threads)))
+        baseline = _overlap(own, self._baseline.get(cell.threads))
         return msgspec.structs.replace(
             measured,
             overlap_with_exact=measured.overlap_with_exact if exact is None else exact,
@@ -96,12 +97,14 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     build = results.build or first
     storage_weight, storage_flags = _footprint(results.serves, results.build, "storage" if encoder else "engine")
     encoder_weight, encoder_flags = _footprint(results.asks, encoding, "encoder")
-    facts = _facts(results)
-    times = _times(results, folder, len(passage_set.queries), suite)
+    held_up = stability.held_up([result.facts for result in (*results.asks, *results.serves)])
+    facts = _facts(results) | held_up
+    times, whole = _times(results, folder, len(passage_set.queries), suite)
     timed = times["single"] is not None or times["joint"] is not None
     return Measurement(
         cell=cell.key,
         suite=suite.name,
+        label=cell.label,
         passage_set=passage_set.name,
         passage_set_sha256=passage_set.sha256,
         language=passage_set.language,
@@ -115,7 +118,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         output=() if failure is None else failure.output,
         seed=suite.seed,
         rounds=len(results.serves),
-        threads=suite.threads,
+        threads=cell.threads,
         encode_threads=encode.threads if encode else None,
         k=suite.k,
         depth=suite.depth,
@@ -149,7 +152,14 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
-        flags=(*_grown_flags(facts, suite), *storage_flags, *encoder_flags, *_flags(facts, results, timed=timed)),
+        flags=(
+            *_grown_flags(facts, suite),
+            *storage_flags,
+            *encoder_flags,
+            *_flags(facts, results, timed=timed),
+            *_rate_flags(times["rate"], results, suite),
+            *stability.warnings(whole, held_up),
+        ),
         files=_files(results, suite),
     )
 
@@ -205,7 +215,10 @@ def _overlap(one: Hits | None, other: Hits | None) -> float | None:
     return float(quality.overlap(one, other, OVERLAP_K).mean())
 
 
-def _times(results: CellResults, folder: Path, n_queries: int, suite: Suite) -> dict[str, Any]:  # Any: record fields
+def _times(
+    results: CellResults, folder: Path, n_queries: int, suite: Suite
+) -> tuple[dict[str, Any], list[NDArray[np.int64]]]:  # Any: record fields
+    """The times of a record by its fields, and the raw ones of each round from text to ids: (n_passes, n_queries)."""
     searches, encodes = samples(folder, results.serves, "single"), samples(folder, results.asks, "single")
     search = latency.summary(searches, [result.cold_ms for result in results.serves])
     encode = latency.summary(encodes, [result.cold_ms for result in results.asks])
@@ -213,11 +226,11 @@ def _times(results: CellResults, folder: Path, n_queries: int, suite: Suite) -> 
     search_qps = latency.throughput(samples(folder, results.serves, "batch"), timed)
     encode_qps = latency.throughput(samples(folder, results.asks, "batch"), timed)
     single: Latency | None = search
-    whole_qps = search_qps
+    whole_qps, whole = search_qps, searches
     if results.cell.encoder:
-        both = [latency.end_to_end(*pair) for pair in zip(encodes, searches, strict=False)]
+        whole = [latency.end_to_end(*pair) for pair in zip(encodes, searches, strict=False)]
         single = latency.summary(
-            both,
+            whole,
             [
                 a.cold_ms + s.cold_ms
                 for a, s in zip(results.asks, results.serves, strict=False)
@@ -225,14 +238,16 @@ def _times(results: CellResults, folder: Path, n_queries: int, suite: Suite) -> 
             ],
         )
         whole_qps = 1 / (1 / encode_qps + 1 / search_qps) if encode_qps and search_qps else None
+    loaded = results.joints or results.serves
     return {
         "single": single,
         "encode": encode,
         "search": search,
         "joint": latency.summary([times.sum(axis=2) for times in samples(folder, results.joints, "joint")]),
+        "rate": rate.under_load(samples(folder, loaded, "rate"), samples(folder, loaded, "closed"), suite.rate, timed),
         "batch_qps": whole_qps,
         "search_batch_qps": search_qps,
-    }
+    }, whole
 
 
 def _footprint(
@@ -302,6 +317,13 @@ def _flags(facts: dict[str, Fact], results: CellResults, *, timed: bool) -> list
     if timed and len(results.serves) < ROUNDS and results.failure is None:
         flags.append(f"{len(results.serves)} of the {ROUNDS} rounds that a latency needs")
     return flags
+
+
+def _rate_flags(found: Rate | None, results: CellResults, suite: Suite) -> list[str]:
+    """Why a cell has nothing to tell under load, where that was asked for."""
+    if found is not None or "rate" not in suite.modes or results.failure is not None:
+        return []
+    return ["under load: not measured, since what can not be saved is not loaded into one process"]
 
 
 def _given_flags(facts: dict[str, Fact], results: CellResults) -> list[str]:

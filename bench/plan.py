@@ -30,6 +30,7 @@ class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
     retriever: str
     encoder: str | None
     storage: str | None
+    threads: int = 1  # of asking and serving
     status: Status | None  # None: it would run; else how it would end
     reason: str | None
     n_passages: int
@@ -118,7 +119,7 @@ def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: 
         n_passages=n,
         n_queries=len(passage_set.queries),
         cells=tuple(
-            _cell(cell, n, estimated.servings.get(cell.spelling), estimated.encodings.get(cell.encoder or ""), suite)
+            _cell(cell, n, estimated.servings.get(cell.name), estimated.encodings.get(cell.encoder or ""), suite)
             for cell in cells
         ),
         encoder_seconds={name: encoding.seconds for name, encoding in estimated.encodings.items()},
@@ -143,6 +144,7 @@ def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None
         retriever=cell.spelling,
         encoder=encoder,
         storage=storage,
+        threads=cell.threads,
         status=status,
         reason=reason or None,
         n_passages=n,

@@ -7,14 +7,14 @@ stage in flight; the same suite into the same folder resumes.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
-import itertools
 import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -25,6 +25,7 @@ from bench import child, corpora, environment, matrices, store
 from bench.cells import Cell, baseline, make_cells, matrix_key
 from bench.corpora import Columns, PassageSet
 from bench.estimate import FEWEST_PASSAGES, Attempt, Shape, estimate, predict
+from bench.latency import SECONDS_A_ROUND
 from bench.measure import Agreement, CellResults, measurement
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.store import read_hits
@@ -93,10 +94,46 @@ def run(
     wrong in a cell is that cell's status.
     """
     start = time.perf_counter()
+    with begun(
+        suite,
+        passage_sets,
+        folder,
+        registry,
+        plugins=plugins,
+        progress=progress,
+        command=command,
+        columns=columns,
+    ) as (runner, cells):
+        runner.run(cells)
+        done = [runner.writer.measurements[cell.key] for cell in cells]
+    wall_seconds = time.perf_counter() - start
+    return Outcome(
+        folder,
+        tuple(done),
+        wall_seconds,
+        runner.measured_seconds,
+        runner.foretold_seconds,
+        runner.rehearsed_seconds,
+    )
+
+
+@contextlib.contextmanager
+def begun(
+    suite: Suite,
+    passage_sets: Sequence[PassageSet],
+    folder: Path,
+    registry: Registry,
+    *,
+    plugins: Sequence[Path] = (),
+    progress: Progress | None = None,
+    command: Sequence[str] = (),
+    columns: Columns | None = None,
+) -> Iterator[tuple[Runner, list[Cell]]]:
+    """A run folder held for writing, and its cells: what `run` does first. Parameters and errors are its own."""
     cells = make_cells(suite, passage_sets, registry)
     suite = settled(suite, passage_sets, cells, registry)
     record = RunRecord(
-        suite_sha256=digest(suite),
+        suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
         plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
@@ -109,18 +146,7 @@ def run(
         for passage_set in passage_sets:
             store.write_set(writer.folder, passage_set)
         matrices.sweep()
-        runner = Runner(suite, writer, registry, progress or Silent())
-        runner.run(cells)
-        done = [writer.measurements[cell.key] for cell in cells]
-    wall_seconds = time.perf_counter() - start
-    return Outcome(
-        folder,
-        tuple(done),
-        wall_seconds,
-        runner.measured_seconds,
-        runner.foretold_seconds,
-        runner.rehearsed_seconds,
-    )
+        yield Runner(suite, writer, registry, progress or Silent()), cells
 
 
 class Prepared(NamedTuple):
@@ -146,6 +172,7 @@ class Runner:
     durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
     left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
     total: int = 0
+    round_seconds: float = SECONDS_A_ROUND
     foretold_seconds: float | None = None
     rehearsed_seconds: float = 0.0
 
@@ -203,7 +230,7 @@ class Runner:
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
         """Encode and build the unfinished cells of one passage set."""
         passage_set = cells[0].passage_set
-        work = Work(self.suite, self.writer.folder, self.registry, passage_set)
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds)
         todo = [cell for cell in cells if not self.finished(cell)]
         for cell in cells:
             if cell.problem:
@@ -338,8 +365,10 @@ class Runner:
 
     def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
         """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""
-        found = (self.writer.stages.get(key(cell, number)) for number in itertools.count())
-        return tuple(itertools.takewhile(lambda result: result is not None, found))  # type: ignore[arg-type]  # taken while none is None
+        found: list[StageResult] = []
+        while (result := self.writer.stages.get(key(cell, len(found)))) is not None:
+            found.append(result)
+        return tuple(found)
 
 
 # What a plan does too
@@ -357,7 +386,7 @@ def settled(suite: Suite, passage_sets: Sequence[PassageSet], cells: Sequence[Ce
 
 def in_child(task: Task, suite: Suite) -> StageResult:
     """Run the task's child, with the threads that its stage is declared to have."""
-    threads = suite.threads
+    threads = task.cells[0].threads
     if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
         threads = suite.encode_threads or environment.cores()
     return child.run(

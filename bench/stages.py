@@ -39,6 +39,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     hits: str | None = None
     sample: tuple[int, ...] = ()  # positions of the queries to time
     modes: tuple[str, ...] = ()
+    rate: str = ""  # what is offered under load (`bench.rate`), where text goes to ids in this stage; empty: nothing
+    rate_seconds: float = 0.0
+    number: int = 0  # of the round
+    round_seconds: float | None = None  # a round repeats its queries for so long; None: `bench.latency` says
     k: int = 10
     depth: int = 100
     n_passages: int = 0  # made-up ones among them
@@ -166,7 +170,7 @@ def ask(job: Job, made: Made) -> StageResult:
         served,
         split=job.encoder_folder is not None,
         ledger=adapters.ledger(encoder),
-        facts=adapters.facts(encoder) | facts,
+        facts=adapters.facts(encoder) | facts | served.facts,
     )
 
 
@@ -218,7 +222,7 @@ def serve(job: Job, made: Made) -> StageResult:
         build_seconds=built[0] if built else None,
         build_memory=served.load_memory if built else None,
         ledger=adapters.ledger(adapter),
-        facts=adapters.facts(adapter) | facts,
+        facts=adapters.facts(adapter) | facts | served.facts,
     )
 
 
@@ -247,7 +251,7 @@ def joint(job: Job, made: Made) -> StageResult:
         every=lambda: search(encoder.encode(sample, "query")),
         stages=(encode_one, search),
     )
-    return msgspec.structs.replace(served, facts=facts)
+    return msgspec.structs.replace(served, facts=facts | served.facts)
 
 
 def rehearse(job: Job, made: Made) -> StageResult:
@@ -283,9 +287,18 @@ def _serve(
 ) -> StageResult:
     """Measure one round of serving, and keep its samples; the rest is `bench.serving`'s to say."""
     from bench import serving
+    from bench.rate import Offer
 
     result, samples = serving.measured(
-        job.stage, job.modes, len(job.sample), load=load, one=one, every=every, stages=stages
+        job.stage,
+        job.modes,
+        len(job.sample),
+        load=load,
+        one=one,
+        every=every,
+        stages=stages,
+        seconds=job.round_seconds,
+        offer=Offer(job.rate, job.rate_seconds, (job.seed, job.number)) if job.rate else None,
     )
     if job.samples:
         _keep(job, job.samples, **samples)

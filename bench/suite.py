@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -13,11 +14,12 @@ import msgspec
 
 from bench import quality
 from bench.errors import InputError
+from bench.rate import offered_qps
 from retrievers.contract import spell
 from retrievers.registry import Registry, SpellingError
 from retrievers.registry import parse as parse_spelling
 
-Mode: TypeAlias = Literal["single", "batch", "joint"]
+Mode: TypeAlias = Literal["single", "batch", "joint", "rate"]
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # of a suite: it becomes part of a folder's name
 LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
 MOST_DISTRACTORS = 1_000_000_000  # hits are kept as 32-bit positions
@@ -46,10 +48,34 @@ class Cells(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     storages: tuple[str, ...] = ()
     retrievers: tuple[str, ...] = ()
     passages: tuple[str, ...] | None = None
+    label: str = ""  # of a group of one retriever: by it the cell is found again in another run, however it is spelled
 
     def spellings(self) -> list[str]:
         paired = [f"{encoder} @ {storage}" for encoder in self.encoders for storage in self.storages]
         return paired + list(self.retrievers)
+
+    def on(self, passages: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of the suite's passage sets it runs on."""
+        return passages if self.passages is None else self.passages
+
+
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `sparring gate` refuses, and how long it may take; no part of what decides a cell's numbers."""
+
+    measures: tuple[str, ...] = ()  # whose every query is held to the reference; none named: the primary one
+    quality: float = 0.01  # a mean may move so far where hits may: other environments, approximate retrievers
+    bytes: float = 0.0  # share by which bytes may change
+    slower: float = 0.05  # share by which the median service time may grow
+    milliseconds: float = 0.0  # growth of it below this many is let be
+    budget: str = "90s"  # of measuring speed, for all cells
+    install: str = ""  # of `--ab`: the command that installs the worktree into an environment of its own
+
+    @property
+    def budget_seconds(self) -> float:
+        match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*(s|m|min)\s*", self.budget)
+        if match is None:
+            raise InputError(f'gate.budget: expected a time such as "90s" or "5m", found {self.budget!r}')
+        return float(match[1]) * (1 if match[2] == "s" else 60)
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,25 +100,43 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     baseline: str | None = None
     rounds: int = 3
     seed: int = 7
-    threads: int = 1
+    threads: int | tuple[int, ...] = 1  # of asking and serving; several: every cell is measured under each
     encode_threads: int | None = None  # None: every core that this process may use
     queries: int = 500  # at most so many are timed, a seeded sample, the same for every cell
     distractors: int = 0  # made-up passages that every set is grown by: for bytes and time only
     k: int = 10
     depth: int = 100
     modes: tuple[Mode, ...] = ("single", "batch")
+    rate: str = "70%"  # offered in mode `rate`: a share of the cell's own capacity, or queries a second ("200/s")
+    rate_seconds: float = 5.0  # a round of it takes at least so long
     limits: Limits = Limits()
     cells: tuple[Cells, ...]
     published: tuple[Published, ...] = ()
+    gate: Gate | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
         """(passage set, retriever spelling) of every cell, once each, in the suite's order."""
         found: dict[tuple[str, str], None] = {}
         for passage_set in self.passages:
             for group in self.cells:
-                if group.passages is None or passage_set in group.passages:
+                if passage_set in group.on(self.passages):
                     found.update(dict.fromkeys((passage_set, spelling) for spelling in group.spellings()))
         return list(found)
+
+    @property
+    def thread_counts(self) -> tuple[int, ...]:
+        """The numbers of threads under which every cell is measured."""
+        return self.threads if isinstance(self.threads, tuple) else (self.threads,)
+
+    def labels(self) -> dict[tuple[str, str], str]:
+        """(passage set, retriever spelling) -> label, of the cells that have one."""
+        return {
+            (passage_set, spelling): group.label
+            for group in self.cells
+            if group.label
+            for spelling in group.spellings()
+            for passage_set in group.on(self.passages)
+        }
 
 
 def _check(suite: Suite, where: str) -> Suite:
@@ -103,16 +147,23 @@ def _check(suite: Suite, where: str) -> Suite:
         raise refuse("name", "a letter or digit, then letters, digits, '_', '.' and '-'", suite.name)
     if not suite.passages:
         raise refuse("passages", "at least one passage set", list(suite.passages))
-    for key in ("rounds", "threads", "queries", "k", "depth"):
+    for key in ("rounds", "queries", "k", "depth"):
         if getattr(suite, key) < 1:
             raise refuse(key, "a whole number of at least 1", getattr(suite, key))
+    counts = tuple(dict.fromkeys(suite.thread_counts))
+    if not counts or min(counts) < 1:
+        raise refuse("threads", "a whole number of at least 1, or a list of them", suite.threads)
+    suite = msgspec.structs.replace(suite, threads=counts if len(counts) > 1 else counts[0])
     if not 0 <= suite.distractors <= MOST_DISTRACTORS:
         raise refuse("distractors", f"a whole number from 0 to {MOST_DISTRACTORS:,}", suite.distractors)
+    if not 0 < suite.rate_seconds <= LONGEST_SECONDS:
+        raise refuse("rate_seconds", f"more than 0, at most {LONGEST_SECONDS:,}", suite.rate_seconds)
     if suite.depth < suite.k:
         raise refuse("depth", f"at least k = {suite.k}", suite.depth)
     try:
         cutoffs = {measure: quality.parse(measure)[1] for measure in suite.measures}
         memory_bytes = suite.limits.memory_bytes
+        offered_qps(suite.rate, capacity_qps=1.0)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     for measure, cutoff in cutoffs.items():
@@ -130,8 +181,11 @@ def _check(suite: Suite, where: str) -> Suite:
         for name in group.passages or ():
             if name not in suite.passages:
                 raise refuse("cells.passages", f"one of the suite's {', '.join(suite.passages)}", name)
+    _check_labels(suite, refuse)
     if not suite.pairs():
         raise refuse("cells", "at least one cell", [])
+    if suite.gate is not None:
+        _check_gate(suite.gate, suite.measures, where, refuse)
     for figure in suite.published:
         if figure.passage_set not in suite.passages:
             raise refuse("published.passage_set", f"one of the suite's {', '.join(suite.passages)}", figure.passage_set)
@@ -144,6 +198,36 @@ def _check(suite: Suite, where: str) -> Suite:
             if not 0 <= given <= 1:
                 raise refuse(f"published.{key}", "a number from 0 to 1, as the measures are", given)
     return suite
+
+
+def _check_gate(
+    gate: Gate, measures: Sequence[str], where: str, refuse: Callable[[str, str, object], InputError]
+) -> None:
+    for measure in gate.measures:
+        if measure not in measures:
+            raise refuse("gate.measures", f"some of the measures {', '.join(measures)}", measure)
+    for key in ("quality", "bytes", "slower", "milliseconds"):
+        if not 0 <= getattr(gate, key) < float("inf"):
+            raise refuse(f"gate.{key}", "a number of at least 0", getattr(gate, key))
+    try:
+        gate.budget_seconds  # noqa: B018  # read for what it raises
+        shlex.split(gate.install)
+    except (InputError, ValueError) as error:
+        raise InputError(f"{where}: gate: {error}") from error
+
+
+def _check_labels(suite: Suite, refuse: Callable[[str, str, object], InputError]) -> None:
+    """A label stands for one cell a passage set; else a cell of another run would have several to be compared with."""
+    seen: dict[tuple[str, str], str] = {}
+    for group in suite.cells:
+        spellings = group.spellings()
+        if group.label and len(spellings) != 1:
+            raise refuse("cells.label", f"one retriever under the label {group.label!r}", spellings)
+        for passage_set in group.on(suite.passages) if group.label else ():
+            other = seen.setdefault((passage_set, group.label), spellings[0])
+            if other != spellings[0]:
+                expected = f"one retriever a passage set under the label {group.label!r}"
+                raise refuse("cells.label", expected, [other, spellings[0]])
 
 
 def canonical(spelling: str, registry: Registry) -> str:
@@ -200,7 +284,7 @@ def changed(suite: Suite, changes: Mapping[str, object], limits: Mapping[str, ob
     """The suite with what the command line says otherwise; None changes nothing."""
     for mode in msgspec.convert(changes.get("modes") or (), tuple[str, ...]):
         if mode not in get_args(Mode):
-            raise InputError(f"--mode: expected single, batch or joint, found {mode!r}")
+            raise InputError(f"--mode: expected {', '.join(get_args(Mode))}, found {mode!r}")
     table = msgspec.to_builtins(suite)
     table |= {key: value for key, value in changes.items() if value is not None}
     table["limits"] |= {key: value for key, value in limits.items() if value is not None}
@@ -240,7 +324,7 @@ def parse(text: str, where: str) -> Suite:
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
         raise InputError(f"suite {where}: no valid TOML: {error}") from error
     _refuse_unknown(table, Suite, where, "")
-    for key, kind in (("limits", Limits), ("cells", Cells), ("published", Published)):
+    for key, kind in (("limits", Limits), ("cells", Cells), ("published", Published), ("gate", Gate)):
         found = table.get(key)
         for entry in found if isinstance(found, list) else [found]:
             if isinstance(entry, dict):

@@ -16,6 +16,7 @@ from bench import matrices, store
 from bench.cache import cache_folder
 from bench.cells import Cell, alignment
 from bench.corpora import PassageSet
+from bench.latency import SECONDS_A_ROUND
 from bench.record import Stage, digest
 from bench.stages import Job
 from bench.suite import Suite
@@ -44,9 +45,9 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     """How many children each stage of the cells of one passage set comes to, if none fails."""
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
-    asked = len({cell.encoder for cell in sound if cell.encoder and not cell.given})
+    asked = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
     savable = [cell for cell in sound if isinstance(cell.server, Persistent)]
-    joint = [cell for cell in savable if cell.encoder and not cell.given] if "joint" in suite.modes else []
+    joint = [cell for cell in savable if cell.encoder and not cell.given] if in_one_process(suite) else []
     counts: dict[Stage, int] = {
         "encode": encoders,
         "ask": asked * suite.rounds,
@@ -57,6 +58,11 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     return Counter(counts)
 
 
+def in_one_process(suite: Suite) -> bool:
+    """Whether a mode has encoder and storage in one process: what is timed under load is text to ids too."""
+    return "joint" in suite.modes or "rate" in suite.modes
+
+
 @dataclass
 class Work:
     """The tasks of one passage set, and where they read and write."""
@@ -65,6 +71,7 @@ class Work:
     run_folder: Path
     registry: Registry
     passage_set: PassageSet
+    round_seconds: float = SECONDS_A_ROUND
 
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
@@ -84,6 +91,7 @@ class Work:
             "depth": self.suite.depth,
             "n_passages": self.n_passages,
             "distractors": self.suite.distractors,
+            "round_seconds": self.round_seconds,
             "seed": self.suite.seed,
             "language": self.passage_set.language,
             "passage_set": self.passage_set.sha256,
@@ -108,7 +116,7 @@ class Work:
         return "build-" + digest([self.passage_set.sha256, cell.build_spelling, cell.identity])[:16]
 
     def ask_key(self, cell: Cell, number: int) -> str:
-        return f"ask-{digest([cell.matrix_key])[:16]}-{number}"
+        return f"ask-{digest([cell.matrix_key, cell.threads])[:16]}-{number}"
 
     def serve_key(self, cell: Cell, number: int) -> str:
         return f"serve-{digest([cell.key, cell.identity])[:16]}-{number}"
@@ -140,8 +148,9 @@ class Work:
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
         tasks = []
-        for encoder in dict.fromkeys(cell.encoder for cell in cells if cell.encoder and not cell.given):
-            group = [cell for cell in cells if cell.encoder == encoder]
+        asked = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
+        for encoder, threads in dict.fromkeys(asked):
+            group = [cell for cell in cells if (cell.encoder, cell.threads) == (encoder, threads)]
             key = self.ask_key(group[0], number)
             tasks.append(
                 self._task(
@@ -160,10 +169,11 @@ class Work:
                     hits=self._file("hits", cell.key) if number == 0 else None,
                     storage_folder=str(self._built(cell)) if isinstance(cell.server, Persistent) else None,
                     **self._server(cell),
+                    **(self._offer(number) if cell.encoder is None or cell.given else {}),
                 )
             )
             saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
-            if "joint" in self.suite.modes and saved and isinstance(cell.server, Persistent):
+            if in_one_process(self.suite) and saved and isinstance(cell.server, Persistent):
                 key = self.joint_key(cell, number)
                 tasks.append(
                     self._task(
@@ -175,6 +185,7 @@ class Work:
                         storage_folder=str(self._built(cell)),
                         **self._encoder(cell),
                         **self._server(cell),
+                        **self._offer(number),
                     )
                 )
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
@@ -184,7 +195,8 @@ class Work:
         """Rehearse the encoder of a cell, leaving a sample of its vectors; or what serves, with that sample."""
         key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
         part = self._aligned(cell) if of_encoder else self._server(cell) | {"matrix": str(sample)}
-        return self._task(key, cell.spelling, [cell], Output(sample, sample), stage="rehearse", **part)
+        output = Output(sample, sample) if of_encoder else None
+        return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
 
     def _task(
         self,
@@ -202,6 +214,11 @@ class Work:
     def _server(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         matrix = str(_matrix(cell)) if cell.encoder else None
         return {"storage": spell(cell.server), "engine": cell.encoder is None, "matrix": matrix}
+
+    def _offer(self, number: int) -> dict[str, Any]:  # Any: fields of a Job
+        """What is asked under load in a round of a stage that goes from text to ids."""
+        asked = self.suite.rate if "rate" in self.suite.modes else ""
+        return {"rate": asked, "rate_seconds": self.suite.rate_seconds, "number": number}
 
     def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         saved = _matrix(cell) / "encoder"

@@ -35,6 +35,13 @@ def files(kind: str = "") -> list[str]:
     return sorted(path.name for path in OLD.iterdir() if path.name.startswith(kind))
 
 
+def is_within(old: object, new: object) -> bool:
+    """Whether every value of the old is in the new, at whatever depth."""
+    if isinstance(old, dict):
+        return isinstance(new, dict) and all(key in new and is_within(value, new[key]) for key, value in old.items())
+    return old == new
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_schema_version_is_kept(kind):
     """
@@ -59,7 +66,7 @@ def test_old_files_are_read(name):
         if isinstance(record, Measurement):  # from version 3 on it is kept by component
             again["predicted_bytes"] = record.predicted_bytes
 
-        assert (json.loads(content) | {"schema": kind.__struct_config__.tag}).items() <= again.items()
+        assert is_within(json.loads(content) | {"schema": kind.__struct_config__.tag}, again)
         assert record == msgspec.json.decode(msgspec.json.encode(record), type=kind)
 
 
@@ -78,6 +85,30 @@ def test_what_an_old_measurement_says():
     assert "about to break" == raises.output[0]
     assert raises.quality is None
     assert not constant.split
+
+
+def test_what_a_measurement_says_of_load():
+    """
+    From version 4 on a measurement knows its label, the intervals of its percentiles, and its latency under load.
+    """
+    bm25, engine = (decode(line, Measurement) for line in whole("measurement-4.jsonl"))
+
+    assert ("lexical", "") == (bm25.label, engine.label)
+    assert bm25.single.p50_interval[0] <= bm25.single.p50 <= bm25.single.p50_interval[1]
+    assert bm25.single.p99_interval is None
+    assert ("70%", 2000, False) == (bm25.rate.asked, bm25.rate.n_arrivals, bm25.rate.saturated)
+    assert bm25.rate.latency.p50 > bm25.rate.service_p50
+
+
+def test_what_an_old_measurement_does_not_say():
+    """
+    What no earlier version measured is None in its records, and their cells have no label.
+    """
+    for number in (1, 2, 3):
+        for line in whole(f"measurement-{number}.jsonl"):
+            record = decode(line, Measurement)
+            assert (None, "") == (record.rate, record.label)
+            assert record.single is None or record.single.p50_interval is None
 
 
 @pytest.mark.parametrize("name", files("measurement"))

@@ -280,7 +280,7 @@ def test_changed():
 @pytest.mark.parametrize(
     ("changes", "limits", "words"),
     [
-        ({"modes": ["fast"]}, {}, "--mode: expected single, batch or joint, found 'fast'"),
+        ({"modes": ["fast"]}, {}, "--mode: expected single, batch, joint, rate, found 'fast'"),
         ({"queries": 0}, {}, "queries: expected a whole number of at least 1, found 0"),
         ({}, {"memory": "lots"}, "limits.memory: expected a size"),
     ],

@@ -80,7 +80,10 @@ def asked(
         int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"3, {OF_SUITE}")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of asking and serving.", show_default=f"1, {OF_SUITE}")
+        list[int] | None,
+        typer.Option(
+            min=1, help="Threads of asking and serving; repeatable: each in turn.", show_default=f"1, {OF_SUITE}"
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")] = None,
     distractors: Annotated[
@@ -91,7 +94,14 @@ def asked(
     ] = None,
     mode: Annotated[
         list[str] | None,
-        typer.Option(help="single, batch, joint; repeatable.", show_default=f"single and batch, {OF_SUITE}"),
+        typer.Option(help="single, batch, joint, rate; repeatable.", show_default=f"single and batch, {OF_SUITE}"),
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(
+            help="Offered in mode rate: a share of a cell's own capacity, or queries a second (200/s).",
+            show_default=f"70%, {OF_SUITE}",
+        ),
     ] = None,
     seconds: Annotated[
         float | None,
@@ -106,8 +116,8 @@ def asked(
     from bench import cache, corpora, suite
 
     numbers, file = _numbers(queries or [])
-    changes = {"rounds": rounds, "threads": threads, "seed": seed, "queries": numbers, "modes": mode}
-    changes["distractors"] = distractors
+    changes: dict[str, object] = {"rounds": rounds, "threads": threads or None, "seed": seed, "queries": numbers}
+    changes |= {"modes": mode, "rate": rate, "distractors": distractors}
     limits = {"seconds": seconds, "memory": memory}
     chosen = suite.changed(_suite(what or [], passages or []), changes, limits)
     own = {"text": text, "title": title, "id": identifier, "language": language, "qrels": str(qrels) if qrels else None}

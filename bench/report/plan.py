@@ -44,8 +44,9 @@ def _table(cells: Sequence[PlannedCell]) -> Table:
     table.add_column("retriever", overflow="fold")
     for head in ("ledger MB", "peak MB", "time"):
         table.add_column(head, justify="right", no_wrap=True)
+    several = len({cell.threads for cell in cells}) > 1
     for cell in cells:
-        name = Text(printable(cell.retriever))
+        name = Text(printable(cell.retriever) + (f" (threads={cell.threads})" if several else ""))
         if cell.status is not None:
             said = f"{cell.status}: {shortened(cell.reason or '')}"
             name.append(f"\n  {printable(said)}", STATUS_STYLE.get(cell.status, "red"))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from bench.environment import HARDWARE
-from bench.record import Footprint, Latency, Measurement, Memory
+from bench.latency import UNSTABLE
+from bench.record import Footprint, Latency, Measurement, Memory, Rate
 from bench.report import theory
 from bench.store import Run
 from bench.suite import Published
@@ -40,6 +41,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     is growth, `..._private_bytes` the part that no other process shares (USS), `..._file_bytes` of that what a file
     backs. Peaks are above the phase's start,
     `..._process_bytes` the whole process's. `dense_bytes` and `csr_bytes` are what the vectors would weigh by formula.
+    `..._low_ms` and `..._high_ms` bound the 95 % interval of a percentile. `rate_...`: of queries that come at random.
     """
     quality = m.quality or {}
     single, encode, search, joint = (latency or _NO_LATENCY for latency in (m.single, m.encode, m.search, m.joint))
@@ -79,6 +81,8 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "reason": m.reason or None,
         "origin": m.origin,
         "flags": list(m.flags),
+        "unstable": any(flag.startswith(UNSTABLE) for flag in m.flags),
+        "label": m.label or None,
         "exact": m.exact,
         f"tie_rate@{m.k}": m.tie_rate,
         "overlap_with_exact": m.overlap_with_exact,
@@ -89,7 +93,10 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "encode_cold_ms": encode.cold,
         "search_cold_ms": search.cold,
         "joint_p50_ms": joint.p50,
+        **_interval("single_p50", single.p50_interval),
+        **_interval("single_p95", single.p95_interval),
         "joint_gap": joint.p50 / single.p50 - 1 if joint.p50 is not None and single.p50 else None,
+        **_under_load(m.rate),
         "load_seconds": m.load_seconds,
         "encoder_disk_bytes": encoder.disk_bytes,
         "resident_private_bytes": resident.private,
@@ -137,6 +144,29 @@ class _NoMemory:
 _NO_LATENCY = Latency(p50=None, p95=None, p99=None, cold=None)
 _NO_WEIGHT = Footprint(ledger=None, disk_bytes=None, resident=None)
 _NO_MEMORY: Memory | _NoMemory = _NoMemory()
+
+
+def _interval(name: str, bounds: tuple[float, float] | None) -> Row:
+    low, high = bounds or (None, None)
+    return {f"{name}_low_ms": low, f"{name}_high_ms": high}
+
+
+def _under_load(rate: Rate | None) -> Row:
+    """Latency under load; percentiles are None of a cell that could not keep up."""
+    latency = (rate and rate.latency) or _NO_LATENCY
+    return {
+        "rate": rate and rate.asked,
+        "rate_offered_qps": rate and rate.offered_qps,
+        "rate_capacity_qps": rate and rate.capacity_qps,
+        "rate_utilisation": rate and rate.utilisation,
+        "rate_saturated": rate and rate.saturated,
+        "rate_service_p50_ms": rate and rate.service_p50,
+        "rate_p50_ms": latency.p50,
+        "rate_p95_ms": latency.p95,
+        "rate_p99_ms": latency.p99,
+        **_interval("rate_p50", latency.p50_interval),
+        **_interval("rate_p95", latency.p95_interval),
+    }
 
 
 def _under_resolution(weight: Footprint | None) -> bool | None:
@@ -229,7 +259,9 @@ def conditions(run: Run) -> str:
     machine, suite = run.environment, run.record.suite
     imported = bool(run.measurements) and all(m.origin is not None for m in run.measurements)
     encoding = {m.encode_threads for m in run.measurements if m.encode_threads is not None}
-    threads = f"{suite.get('threads', '?')} to ask and serve" + "".join(f", {n} to encode passages" for n in encoding)
+    counts = suite.get("threads", "?")
+    counts = " and ".join(map(str, counts)) if isinstance(counts, list | tuple) else counts
+    threads = f"{counts} to ask and serve" + "".join(f", {n} to encode passages" for n in encoding)
     versions = [f"{name} {machine.libraries[name]}" for name in VERSIONS if name in machine.libraries]
     measured = [
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB",
