@@ -63,6 +63,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     language: str  # ISO 639-1
     licence: str
     citation: str  # BibTeX, or a sentence
+    bibtex: str = ""  # of a citation that is a sentence: one entry or several
     format: Literal["beir", "cacm", "medquad", "pubmedqa", "smart", "squad", "table", "trec"]
     files: tuple[CardFile, ...]
     counts: Counts

@@ -6,10 +6,11 @@ import pytest
 from rich.console import Console
 from test_table import failed, latency, measurement, run_of
 
+from bench.commands.table import Across
 from bench.errors import InputError
 from bench.record import Footprint, Measurement
 from bench.report import table
-from bench.report.pivot import Pivot, pivoted
+from bench.report.pivot import AXES, Pivot, pivoted
 
 
 def cell(passage_set: str, encoder: str, storage: str, value: float, **changes) -> Measurement:
@@ -190,3 +191,110 @@ def test_it_is_drawn_as_the_other_tables_are(capsys):
     assert all(f"Encoder{n}()" in text for n in range(9) for text in (shown, drawn))
     assert "Bold: best of its line." in drawn
     assert "**.800**" in drawn
+
+
+def test_any_axis_stands_across():
+    """
+    Sets, measures and threads stand across too, the retriever then down; the best is that of each column but for
+    threads, which are compared line by line.
+    """
+    run = run_of(
+        cell("de", "A()", "CSR()", 0.5, single=latency(2.0)),
+        cell("de", "B()", "CSR()", 0.75),
+        cell("ko", "A()", "CSR()", 0.25, passage_set_sha256="11"),
+        cell("de", "A()", "CSR()", 0.5, threads=2, single=latency(1.0)),
+        measures=["nDCG@10", "R@10"],
+    )
+
+    sets = pivoted([run], Pivot("passages"))
+    measures = pivoted([run], Pivot("measure"))
+    threads = pivoted([run], Pivot("threads", "single_p50_ms"))
+
+    assert ["nDCG@10 by passages", "quality by measure", "single_p50_ms by threads"] == [
+        grid.title for grid in (sets, measures, threads)
+    ]
+    assert [
+        ["A() @ CSR()", "1", ".500", ".250"],
+        ["B() @ CSR()", "1", ".750", "-"],
+        ["A() @ CSR()", "2", ".500", "-"],
+    ] == (texts(sets))
+    assert ["passages", "language", "queries", "retriever", "threads", "nDCG@10", "R@10"] == [
+        column.head for column in measures.columns
+    ]
+    assert [["de", "1", ".500"], ["de", "1", ".750"], ["ko", "1", ".250"], ["de", "2", ".500"]] == [
+        [line[0], line[4], line[5]] for line in texts(measures)
+    ]
+    assert [False, True, False, False] == [line[5].style == "bold green" for line in measures.lines]
+    assert [["2.00", "1.00"], ["-", "-"], ["-", "-"]] == [line[-2:] for line in texts(threads)]
+    assert "bold green" == threads.lines[0][-1].style
+    assert ["column", "column", "line"] == [grid.best_of for grid in (sets, measures, threads)]
+
+
+def test_a_label_stands_for_its_cell():
+    """
+    Cells stand across by their labels, one without by its retriever.
+    """
+    run = run_of(cell("de", "A()", "CSR()", 0.5, label="sparse"), cell("de", "B()", "CSR()", 0.25))
+
+    grid = pivoted([run], Pivot("label"))
+
+    assert ["sparse", "B() @ CSR()"] == [column.head for column in grid.columns[3:]]
+    assert [[".500", ".250"]] == [line[3:] for line in texts(grid)]
+
+
+def test_the_same_cell_of_two_runs_side_by_side():
+    """
+    With runs across a line is one cell, found in each run by its label, or else its spelling; a dash where it is not.
+    """
+    old = run_of(cell("de", "A(1)", "CSR()", 0.5, label="a"), cell("de", "B()", "CSR()", 0.25), name="old")
+    new = run_of(cell("de", "A(2)", "CSR()", 0.75, label="a"), cell("de", "C()", "CSR()", 0.25), name="new")
+
+    grid = pivoted([old, new], Pivot("run"))
+
+    assert ["passages", "language", "queries", "retriever", "old", "new"] == [column.head for column in grid.columns]
+    assert [["a", ".500", ".750"], ["B() @ CSR()", ".250", "-"], ["C() @ CSR()", "-", ".250"]] == [
+        line[3:] for line in texts(grid)
+    ]
+    assert "bold green" == grid.lines[0][-1].style
+
+
+def test_times_of_runs_on_other_hardware_are_not_compared():
+    """
+    Side by side, times of two machines are shown, the field that differs is named, and none is the best.
+    """
+    runs = [
+        run_of(cell("de", "A()", "CSR()", 0.5, single=latency(n)), name=f"r{n}", cpu=f"cpu {n}") for n in (1.0, 2.0)
+    ]
+
+    times, quality = (pivoted(runs, Pivot("run", name)) for name in ("single_p50_ms", "nDCG@10"))
+
+    assert [["1.00", "2.00"]] == [line[4:] for line in texts(times)]
+    assert ["", ""] == [field.style for field in times.lines[0][4:]]
+    assert ("hardware differs (cpu: cpu 1.0 / cpu 2.0): times are not compared across runs",) == times.notes
+    assert () == quality.notes
+
+
+def test_contents_of_one_name_stand_apart():
+    """
+    Two contents of one set's name have a column each.
+    """
+    run = run_of(cell("de", "A()", "CSR()", 0.5, passage_set_sha256="a" * 64), cell("de", "A()", "CSR()", 0.25))
+
+    grid = pivoted([run], Pivot("passages"))
+
+    assert ["de (content aaaaaaaaaaaa)", "de"] == [column.head for column in grid.columns[1:]]
+
+
+def test_measures_across_are_all_measures():
+    """
+    One measure can not be asked for where all of them stand across.
+    """
+    with pytest.raises(InputError, match="--pivot measure shows every measure: leave out --measure R@1"):
+        pivoted([run_of(measurement())], Pivot("measure", "R@1"))
+
+
+def test_the_command_knows_every_axis():
+    """
+    What the command puts across is what a pivot can.
+    """
+    assert list(AXES) == [across.value for across in Across]

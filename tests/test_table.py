@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from bench.errors import InputError
 from bench.record import Environment, Footprint, Latency, Measurement, Memory, RunRecord
 from bench.report import fields, grid, rows, table
 from bench.store import Run
@@ -44,6 +45,7 @@ def measurement(**changes) -> Measurement:
         "limit_seconds": 600.0,
         "limit_memory_bytes": 8 * 10**9,
         "limited_by": "",
+        "label": "",
         "n_passages": 150,
         "n_distractors": 0,
         "n_queries": 495,
@@ -619,8 +621,8 @@ def test_the_storage_stands_on_its_own_line():
     """
     A long pairing breaks at its own @, not at one of a retriever inside it.
     """
-    assert 'BiEncoder("all-MiniLM-L6-v2")\n  @ Flat()' == table.broken('BiEncoder("all-MiniLM-L6-v2") @ Flat()')
-    assert "Sharded(BM25() @ CSR(),\n    shards=3, seed=12345)" == table.broken(
+    assert 'BiEncoder("all-MiniLM-L6-v2")\n  @ Flat()' == fields.broken('BiEncoder("all-MiniLM-L6-v2") @ Flat()')
+    assert "Sharded(BM25() @ CSR(),\n    shards=3, seed=12345)" == fields.broken(
         "Sharded(BM25() @ CSR(), shards=3, seed=12345)"
     )
 
@@ -631,7 +633,7 @@ def test_breaking_a_name_loses_nothing(spelling):
     """
     A name over several lines has every character of the whole but spaces.
     """
-    assert spelling.replace(" ", "") == table.broken(spelling).replace(" ", "").replace("\n", "")
+    assert spelling.replace(" ", "") == fields.broken(spelling).replace(" ", "").replace("\n", "")
 
 
 def test_markup_in_names_is_text():
@@ -770,7 +772,8 @@ def test_labels_are_columns():
         "| --- | ---: | ---: |\n"
         "| `A()` | .250 | .500 |\n"
         "| `B()` | **.750** | .500 |\n"
-        "| `BM25() @ CSR()` (failed) | - | - |\n"
+        "| `BM25() @ CSR()` (failed) | - | - |\n\n"
+        "Bold: best of its column. -: not measured.\n"
     ) == text[: text.index("\n\nA CPU")] + "\n"
 
 
@@ -846,3 +849,36 @@ def test_a_run_without_cells_says_so():
     A run that has not finished a cell yet has no table, and says why.
     """
     assert drawn(run_of()).startswith("no cell measured yet; A CPU")
+
+
+# What of it is shown
+
+
+def test_columns_can_be_chosen():
+    """
+    The columns asked for, by the keys of --json, stand in that order; a narrow terminal drops none of them.
+    """
+    (found,) = grid.grids([run_of(full())], columns=["single_p95_ms", "nDCG@10"])
+
+    assert ["retriever", "p95 ms", "nDCG@10"] == [column.head for column in found.columns]
+    assert [fields.NEVER] * 3 == [column.drop for column in found.columns]
+
+
+def test_an_unknown_column_is_refused():
+    """
+    A column that there is none of is an error that names the nearest.
+    """
+    with pytest.raises(InputError, match=r"--columns: expected some of .*R@1, .*found 'p50_ms'\. Did you mean"):
+        grid.grids([run_of(full())], columns=["p50_ms"])
+
+
+def test_published_figures_alone():
+    """
+    Figures from outside can be had without the tables of the cells.
+    """
+    run = run_of(measurement(), published=[published(value=0.5, within=0.01)])
+
+    text = table.markdown([run], published=True)
+
+    assert text.startswith("**Against published figures**")
+    assert "150 passages" not in text

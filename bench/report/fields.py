@@ -10,8 +10,11 @@ from typing import Literal, NamedTuple
 from bench.report.rows import Row
 
 MISSING = "-"
+SATURATED = "saturated"
 BEST = "bold green"
+TIED = "italic"  # not told apart from the best
 STATUS_STYLE = {"over-budget": "yellow", "unsupported": "yellow"}  # refused, not broken
+NAME_WIDTH = 32  # of a retriever's name, where there is no room for the whole on one line
 NEVER = 0  # how soon a column is dropped: never; of the others the highest goes first
 
 
@@ -21,6 +24,8 @@ class Cell(NamedTuple):
     text: str
     style: str = ""  # of rich
     below: str = ""  # a second line: why the others are empty
+    mark: str = ""  # after the text: a dagger
+    interval: str = ""  # after both: [.701, .785]
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,26 @@ class Grid:
     legend: tuple[str, ...] = ()  # what its columns mean, told once under all tables
 
 
-# Numbers
+# Names and numbers
+
+
+def broken(spelling: str) -> str:
+    """A retriever's name on lines of at most NAME_WIDTH, the storage on its own."""
+    if len(spelling) <= NAME_WIDTH:
+        return spelling
+    pairing = (at.start() for at in re.finditer(" @ ", spelling))
+    outer = next((at for at in pairing if spelling.count("(", 0, at) == spelling.count(")", 0, at)), len(spelling))
+    lines = []
+    for part in (spelling[:outer], spelling[outer:].replace(" @ ", "  @ ", 1)):
+        line = ""
+        for piece in re.split(r"(?<=[,@(])(?=[ \w])", part):
+            if line.strip() and len(line) + len(piece) > NAME_WIDTH:
+                lines.append(line)
+                line = "    " + piece.lstrip()
+            else:
+                line += piece
+        lines.append(line)
+    return "\n".join(line for line in lines if line)
 
 
 def significant(value: float) -> str:
@@ -74,7 +98,12 @@ def sized(value: float) -> str:
 
 def share(value: float) -> str:
     """A measure between 0 and 1, three decimals without the leading zero: .645, 1.000."""
-    return f"{value:.3f}".removeprefix("0")
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
+
+
+def bounds(interval: tuple[float, float], text: Callable[[float], str]) -> str:
+    """An interval, its ends written as its value is: [.701, .785]."""
+    return f"[{text(interval[0])}, {text(interval[1])}]"
 
 
 def four(value: float | None, sign: str = "") -> str:
@@ -95,15 +124,31 @@ class Field:
     better: Literal["high", "low"] | None
     time: bool = False  # not compared across hardware
     unresolved: str = ""  # the key that tells whether the value is below what can be told from noise
+    saturated: str = ""  # the key that tells that there is no value since queries came faster than they were answered
     among: str = ""  # the key that tells which rows are compared; empty: all
 
 
+def whole(value: float) -> str:
+    """A count: 12,345."""
+    return f"{value:,.0f}"
+
+
+def change(value: float) -> str:
+    """A share by which something is more or less: +7%."""
+    return f"{value:+.0%}"
+
+
+THREADS = Field("threads", Column("threads", opens=True), whole, None)  # shown where cells differ in them
 FIELDS = (
     Field("single_p50_ms", Column("p50 ms", opens=True), significant, "low", time=True),
     Field("single_p95_ms", Column("p95 ms", drop=4), significant, "low", time=True),
     Field("encode_p50_ms", Column("encode ms", drop=9), significant, "low", time=True),
     Field("search_p50_ms", Column("search ms", drop=8), significant, "low", time=True),
+    Field("joint_gap", Column("joint gap", drop=10), change, None, time=True),
     Field("batch_qps", Column("batch q/s", drop=2), significant, "high", time=True),
+    Field("rate_offered_qps", Column("offered q/s", drop=9, opens=True), significant, None, time=True),
+    Field("rate_p50_ms", Column("loaded p50", drop=3), significant, "low", time=True, saturated="rate_saturated"),
+    Field("rate_p95_ms", Column("loaded p95", drop=4), significant, "low", time=True, saturated="rate_saturated"),
     Field("ledger_bytes", Column("ledger MB", opens=True), megabytes, "low"),
     Field("resident_bytes", Column("resident MB", drop=3), megabytes, "low", unresolved="resident_under_resolution"),
     Field("disk_bytes", Column("disk MB", drop=6), megabytes, "low"),
@@ -141,5 +186,5 @@ def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bo
 def text_of(field: Field, row: Row) -> str:
     value = row.get(field.key)
     if not isinstance(value, int | float):
-        return MISSING
+        return SATURATED if field.saturated and row[field.saturated] else MISSING
     return "<1" if field.unresolved and row[field.unresolved] else field.text(value)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from bench.errors import InputError
 from bench.latency import QUERIES_PER_TAIL
 from bench.record import Measurement
 from bench.report import rows as flat
+from bench.report import significance
 from bench.report.fields import (
     BEST,
     FIELDS,
     MISSING,
     NEVER,
     STATUS_STYLE,
+    THREADS,
     Cell,
     Column,
     Field,
@@ -36,19 +40,32 @@ PERCENTILES = {"single_p50_ms": 50, "single_p95_ms": 95}
 Found: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
 
 
-def grids(runs: Sequence[Run], *, by_label: bool = False) -> list[Grid]:
-    """One grid a passage set, in the order of the runs, then ours against published figures."""
+def grids(
+    runs: Sequence[Run],
+    *,
+    by_label: bool = False,
+    intervals: bool = False,
+    columns: Sequence[str] | None = None,
+) -> list[Grid]:
+    """
+    One grid a passage set, in the order of the runs, then ours against published figures.
+
+    intervals: those of means and of percentiles are told. columns: keys of the rows, what to show and in which order.
+    """
     cells: dict[tuple[str, str], list[Found]] = {}
     for name, run in zip(flat.names(runs), runs, strict=True):
         for m in run.measurements:
             cells.setdefault((m.passage_set, m.passage_set_sha256), []).append((name, run, m))
-    make = _labels if by_label else _cells
-    made = [make(found, len(runs) > 1) for found in cells.values()]
+    several = len(runs) > 1
+    if by_label:
+        made = [_labels(found, several) for found in cells.values()]
+    else:
+        made = [_cells(found, several, intervals, columns) for found in cells.values()]
     contents = Counter(name for name, _ in cells)
     for index, (name, sha256) in enumerate(cells):
         if contents[name] > 1:  # one name, two contents: no figure of one says anything of the other
             made[index] = replace(made[index], title=f"{made[index].title} (content {sha256[:12]})")
-    return made if by_label else made + _published(runs)
+    return made if by_label or columns else made + published_grids(runs)
 
 
 def heading(found: Sequence[Found]) -> str:
@@ -61,14 +78,18 @@ def heading(found: Sequence[Found]) -> str:
     return f"{m.passage_set}: {m.n_passages:,} passages{merged}, {queries}, {m.language}"
 
 
-def _cells(found: Sequence[Found], several: bool) -> Grid:
+def _cells(found: Sequence[Found], several: bool, intervals: bool, keys: Sequence[str] | None) -> Grid:
     """The table of one passage set."""
     runs = list({name: run for name, run, _ in found}.values())
     named = flat.measures(runs)
     rows = [flat.row(m, named) for _, _, m in found]
-    fields = [f for f in (*_quality(found, named), *FIELDS) if any(row.get(f.key) is not None for row in rows)]
+    fields = _chosen([THREADS, *_quality(found, named), *FIELDS], keys)
+    fields = [field for field in fields if any(text_of(field, row) != MISSING for row in rows)]
+    if keys is None and len({row["threads"] for row in rows}) == 1:
+        fields.remove(THREADS)
     apart = flat.hardware(runs)
     columns, lines = _lines(found, fields, rows, several=several, apart=bool(apart))
+    told = significance.judge([(run, m) for _, run, m in found], fields, lines, intervals=intervals)
     notes = add_remarks(found, columns, lines)
     notes += [note for key in PERCENTILES if all(row.get(key) is None for row in rows) for note in _too_few(found, key)]
     unknown = max(m.unknown_judgments for _, _, m in found)
@@ -78,8 +99,37 @@ def _cells(found: Sequence[Found], several: bool) -> Grid:
         if m.status != "ok":
             who = f"{name}: {m.retriever}" if several else m.retriever
             notes.append(f"{who}: {m.status}" + (f": {cut}" if (cut := shortened(m.reason)) else ""))
-    notes += hardware_note(apart)
-    return Grid(heading(found), tuple(columns), tuple(map(tuple, lines)), tuple(notes))
+    notes += hardware_note(apart) + told.notes
+    return Grid(
+        heading(found),
+        tuple(columns),
+        tuple(map(tuple, lines)),
+        tuple(notes),
+        legend=(*_meanings(fields), *told.legend),
+    )
+
+
+def _meanings(fields: Sequence[Field]) -> tuple[str, ...]:
+    """What columns mean that not every table has."""
+    heads = {field.column.head for field in fields}
+    said = {
+        "joint gap": "joint gap: p50 with encoder and storage in one process, over the sum of both apart.",
+        "loaded p50": "loaded: latency, the wait included, of queries that arrive at random at the offered rate.",
+    }
+    return tuple(meaning for head, meaning in said.items() if head in heads)
+
+
+def _chosen(fields: Sequence[Field], keys: Sequence[str] | None) -> list[Field]:
+    """The fields of those keys, in their order; all where none is asked for. InputError names the nearest."""
+    known = {field.key: field for field in fields}
+    for key in keys or ():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise InputError(f"--columns: expected some of {', '.join(known)}, found {key!r}.{hint}")
+    if keys is None:
+        return list(fields)
+    return [replace(known[key], column=replace(known[key].column, drop=NEVER)) for key in keys]
 
 
 def _lines(
@@ -199,7 +249,7 @@ def _labels(found: Sequence[Found], several: bool) -> Grid:
     return Grid(title, tuple(columns), tuple(map(tuple, lines)), goes_on=True)
 
 
-def _published(runs: Sequence[Run]) -> list[Grid]:
+def published_grids(runs: Sequence[Run]) -> list[Grid]:
     """Ours against published figures, their sources as notes; no grid where the suites name none."""
     figures = flat.figures(runs)
     several = len(runs) > 1

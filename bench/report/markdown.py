@@ -1,0 +1,36 @@
+"""A grid in Markdown, as GitHub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bench.report.fields import BEST, TIED, Cell, Column, Grid
+from bench.report.plain import printable
+
+
+def blocks(grid: Grid) -> Iterator[str]:
+    """Title, table and notes, to be set apart by empty lines; every column of the grid."""
+    yield f"**{escaped(grid.title)}**"
+    if grid.columns:
+        head = [escaped(column.head) for column in grid.columns]
+        rule = ["---:" if column.right else "---" for column in grid.columns]
+        body = [[_marked(c, cell) for c, cell in zip(grid.columns, line, strict=True)] for line in grid.lines]
+        yield "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
+    if grid.notes:
+        yield "\n".join(f"- {escaped(note)}" for note in grid.notes)
+
+
+def _marked(column: Column, cell: Cell) -> str:
+    text = escaped(cell.text)
+    if column.code:
+        text = f"`{printable(cell.text)}`".replace("|", "\\|")
+    elif cell.style in (BEST, TIED):
+        stars = "**" if cell.style == BEST else "*"
+        text = f"{stars}{text}{stars}"
+    text = " ".join(filter(None, (text + cell.mark, cell.interval)))
+    return f"{text} ({escaped(cell.below)})" if cell.below else text
+
+
+def escaped(text: str) -> str:
+    return re.sub(r"([|\\`*_<>])", r"\\\1", " ".join(printable(text).split()))

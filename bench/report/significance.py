@@ -1,0 +1,197 @@
+"""
+What the values of every query let a table say: what ties with the best, and what differs from the baseline.
+
+Both are of paired differences over whole clusters (`bench.statistics`; design, section 7, rule 10).
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import quality, statistics
+from bench.errors import InputError
+from bench.record import Measurement
+from bench.report import rows as flat
+from bench.report.fields import BEST, TIED, Cell, Field, bounds
+from bench.store import Run, read_set, set_file
+
+ALPHA = 0.05
+DAGGER = "†"
+INTERVALS = "[ ]: 95 % interval; of a measure, over queries drawn by cluster; of a time, over rounds and queries."
+NOT_AT_HAND = (
+    "the values of each query are not at hand (folders quality and sets of the run): what ties with the best, what "
+    "differs from the baseline, and intervals are not told"
+)
+
+Values = NDArray[np.float64]
+
+
+class Evidence:
+    """The values of every judged query, as the folders of some runs keep them; each file is read once."""
+
+    def __init__(self) -> None:
+        self.is_missing = False  # a file that a record names was not there
+        self._values: dict[Path, dict[str, Values]] = {}
+        self._clusters: dict[Path, Sequence[str] | None] = {}
+
+    def values(self, run: Run, m: Measurement, measure: str) -> Values | None:
+        """
+        The measure of every judged query: (n_judged,) float64; None where it was not kept, or not with its clusters.
+
+        InputError for a file that is there and can not be read.
+        """
+        if m.status != "ok" or "quality" not in m.files or (m.quality or {}).get(measure) is None:
+            return None
+        path = run.folder / m.files["quality"]
+        if path not in self._values and path.is_file():
+            self._values[path] = _read(path)
+        found = self._values.get(path, {}).get(measure)
+        if found is None or not set_file(run.folder, m.passage_set).is_file():
+            self.is_missing = True
+            return None
+        clusters = self.clusters(run, m)
+        return found if clusters is None or len(clusters) == len(found) else None
+
+    def clusters(self, run: Run, m: Measurement) -> Sequence[str] | None:
+        """The cluster of every judged query; None where each is its own."""
+        path = set_file(run.folder, m.passage_set)
+        if path not in self._clusters:
+            kept = read_set(run.folder, m.passage_set)
+            judged = quality.judged(kept.query_ids, kept.qrels or {})
+            labels = zip(kept.clusters or (), judged, strict=kept.clusters is not None)
+            self._clusters[path] = (
+                None if kept.clusters is None else [label for label, is_judged in labels if is_judged]
+            )
+        return self._clusters[path]
+
+
+def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: str) -> list[bool]:
+    """
+    Which cells of one passage set can not be told from the best of them, the best itself among them.
+
+    Told apart is what the verdict would tell apart: the 95 % interval of the difference excludes 0, and enough clusters
+    differ for it to cover. False where the values of a cell, or of the best, are not at hand.
+    """
+    tied = [False] * len(cells)
+    means = {
+        place: mean
+        for place, (_, m) in enumerate(cells)
+        if m.status == "ok" and (mean := (m.quality or {}).get(measure)) is not None
+    }
+    if len(means) < 2:
+        return tied
+    best = max(means, key=means.__getitem__)
+    top = evidence.values(*cells[best], measure)
+    clusters = None if top is None else evidence.clusters(*cells[best])
+    for place in means:
+        own = evidence.values(*cells[place], measure)
+        if top is not None and own is not None and len(top) == len(own):
+            difference = np.where(np.abs(top - own) <= statistics.NOISE, 0.0, top - own)
+            sums, _ = statistics.totals(difference, clusters)
+            around = statistics.interval(difference, clusters)
+            is_few = int(np.count_nonzero(sums)) < statistics.FEWEST_DISCORDANT
+            tied[place] = is_few or around is None or around[0] <= 0 <= around[1]
+    return tied
+
+
+def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> list[bool]:
+    """
+    Which cells of one passage set differ from their run's baseline on its primary measure, p < ALPHA.
+
+    p is of sign-flips of whole clusters, adjusted by Holm over the cells of the run on this set.
+    """
+    marked = [False] * len(cells)
+    for run in {id(run): run for run, _ in cells}.values():
+        measure, name = flat.primary(run) or "", flat.baseline(run)
+        own = [place for place, (of, _) in enumerate(cells) if of is run]
+        first = next((place for place in own if cells[place][1].retriever == name), None)
+        old = None if first is None else evidence.values(*cells[first], measure)
+        if first is None or old is None:
+            continue
+        clusters = evidence.clusters(*cells[first])
+        ps: dict[str, float] = {}  # by retriever: under several numbers of threads it is still one
+        for place in own:
+            m = cells[place][1]
+            new = evidence.values(run, m, measure) if m.retriever not in (name, *ps) else None
+            p = None if new is None or len(new) != len(old) else statistics.sign_flip(new - old, clusters)
+            ps |= {} if p is None else {m.retriever: p}
+        adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
+        for place in own:
+            marked[place] = adjusted.get(cells[place][1].retriever, 1.0) < ALPHA
+    return marked
+
+
+def explained(runs: Sequence[Run]) -> str:
+    """What a dagger means in a table of these runs."""
+    held = " / ".join(dict.fromkeys(f"{flat.primary(run)} of {flat.baseline(run)}" for run in runs))
+    return f"{DAGGER}: differs from {held}, p < .05 (sign-flips of clusters, Holm over the retrievers of the set)."
+
+
+class Told(NamedTuple):
+    """What is said under a table of the marks in it."""
+
+    notes: list[str]
+    legend: tuple[str, ...]
+
+
+def judge(
+    cells: Sequence[tuple[Run, Measurement]], fields: Sequence[Field], lines: Sequence[list[Cell]], *, intervals: bool
+) -> Told:
+    """
+    Mark what ties with the best of a measure and what differs from the baseline, and add the intervals.
+
+    lines: one a cell; the fields are their last. They are changed in place.
+    """
+    evidence = Evidence()
+    others = daggers(evidence, cells)
+    measures = {name for _, m in cells for name in m.quality or ()}
+    for at, field in enumerate(fields, start=-len(fields)):
+        tied = ties(evidence, cells, field.key) if field.key in measures else [False] * len(cells)
+        has_best = any(line[at].style == BEST for line in lines)
+        for line, (run, m), is_tied, is_other in zip(lines, cells, tied, others, strict=True):
+            interval = around(evidence, run, m, field.key) if intervals else None
+            line[at] = line[at]._replace(
+                style=TIED if is_tied and has_best and line[at].style != BEST else line[at].style,
+                mark=DAGGER if is_other and field.key == flat.primary(run) else "",
+                interval="" if interval is None else bounds(interval, field.text),
+            )
+    runs = list({id(run): run for run, _ in cells}.values())
+    return told(evidence, runs, [cell for line in lines for cell in line])
+
+
+def told(evidence: Evidence, runs: Sequence[Run], shown: Iterable[Cell]) -> Told:
+    """What to say under a table of what is marked in it."""
+    cells = list(shown)
+    legend = [explained(runs)] if any(cell.mark for cell in cells) else []
+    legend += [INTERVALS] if any(cell.interval for cell in cells) else []
+    return Told([NOT_AT_HAND] if evidence.is_missing else [], tuple(legend))
+
+
+def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> statistics.Interval | None:
+    """The 95 % interval of one figure by its key: of a measure's mean over queries, or of a percentile."""
+    if key not in (m.quality or {}):
+        return percentile(m, key)
+    values = evidence.values(run, m, key)
+    return None if values is None else statistics.interval_of_mean(values, evidence.clusters(run, m))
+
+
+def percentile(m: Measurement, key: str) -> statistics.Interval | None:
+    """The 95 % interval of a percentile by its key (`single_p50_ms`); None of any other figure, and of no interval."""
+    stage, _, rest = key.partition("_")
+    latency = {"single": m.single, "encode": m.encode, "search": m.search}.get(stage)
+    return None if latency is None else {"p50_ms": latency.p50_interval, "p95_ms": latency.p95_interval}.get(rest)
+
+
+def _read(path: Path) -> dict[str, Values]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name], np.float64) for name in arrays.files}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: expected the values of each query, found none that can be read: {error}") from error
