@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
-from bench.commands import INPUT_ERROR
+from bench.commands import INPUT_ERROR, TERMINATED
 from bench.commands.check import check
+from bench.commands.compare import compare
 from bench.commands.datasets import datasets
 from bench.commands.explain import explain
 from bench.commands.export import export
 from bench.commands.fetch import fetch
+from bench.commands.gate import gate
+from bench.commands.history import history
 from bench.commands.import_ import import_
 from bench.commands.new import new
 from bench.commands.plan import plan
@@ -47,13 +51,29 @@ def _options(
 ) -> None: ...
 
 
-for command in (run, plan, table, show, explain, datasets, fetch, retrievers, check, new, export):
+for command in (
+    run,
+    plan,
+    table,
+    compare,
+    gate,
+    history,
+    show,
+    explain,
+    datasets,
+    fetch,
+    retrievers,
+    check,
+    new,
+    export,
+):
     app.command()(command)
 app.command("import")(import_)
 
 
 def main() -> None:
     """Run the command; a caller's mistake is one clear message and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended on the way out
     try:
         app(standalone_mode=True)
     except Exception as error:

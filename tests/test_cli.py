@@ -532,7 +532,7 @@ def test_no_suite(sparring, tmp_path):
         (["BM25()", "TfIdf()"], "BM25() is a retriever: add --passages NAME"),
         (["first", "--passages", "primer"], "first is a suite: run it without --passages"),
         (["mine.toml", "--passages", "primer"], "mine.toml is a suite: run it without --passages"),
-        (["first", "--mode", "fast"], "--mode: expected single, batch or joint, found 'fast'"),
+        (["first", "--mode", "fast"], "--mode: expected single, batch, joint, rate, found 'fast'"),
     ],
 )
 def test_one_thing_in_place_of_another(sparring, tmp_path, arguments, words):

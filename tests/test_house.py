@@ -29,7 +29,10 @@ COMPILED = "retrievers.storages.compiled"
 # Layer -> what of the project it may import, itself apart; a package stands for all its modules. The longest name that
 # fits a module is its layer; a new module gets a line.
 RECORDS = ("bench.errors", "bench.record")
-INSTRUMENTS = ("bench.latency", "bench.memory", "bench.answers", "bench.quality", "bench.environment")
+INSTRUMENTS = (
+    *("bench.latency", "bench.rate", "bench.stability", "bench.memory"),
+    *("bench.answers", "bench.quality", "bench.environment"),
+)
 SETS = ("bench.formats", "bench.cards", "bench.passage_set", "bench.corpora")
 RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -54,9 +57,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
+    **dict.fromkeys(("bench.rate", "bench.stability"), (*RECORDS, "bench.latency")),
     "bench.quality": (*RECORDS, "bench.answers", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
-    "bench.suite": (*RECORDS, *SETS, "bench.quality", "retrievers"),
+    "bench.suite": (*RECORDS, *SETS, "bench.quality", "bench.rate", "retrievers"),
     "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
     # Every stage starts anew with what the worker imports: no cards, no suite, no store.
     "bench.serving": (*RECORDS, *INSTRUMENTS),
@@ -74,7 +78,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*RUNS, "bench.cells", "bench.guard", "bench.matrices", "bench.rehearsal", "bench.tasks", "retrievers"),
     ),
     "bench.worker": (*RECORDS, "bench.failure", "bench.stages"),
-    "bench.child": (*RECORDS, "bench.failure", "bench.stages"),
+    "bench.remains": (),
+    "bench.child": (*RECORDS, "bench.failure", "bench.remains", "bench.stages"),
     "bench.cells": (*RUNS, "retrievers"),
     "bench.tasks": (
         *RUNS,
@@ -91,9 +96,24 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.imports": (*RUNS, "bench.measure", "retrievers.contract"),
     "bench.explain": (*RUNS, "bench.measure"),
     "bench.show": (*RUNS, "bench.matrices", "retrievers"),
-    "bench.compare": (*RUNS, "bench.statistics"),
+    "bench.ratio": (),
+    "bench.differences": (*RUNS, "bench.measure", "bench.statistics"),
+    "bench.costs": (*RUNS, "bench.measure", "bench.statistics", "bench.differences", "bench.ratio"),
+    "bench.compare": (*RUNS, "bench.measure", "bench.statistics", "bench.differences", "bench.costs"),
+    "bench.changes": (
+        *(*RUNS, "bench.measure", "bench.statistics", "bench.differences", "bench.compare", "retrievers.contract"),
+    ),
+    "bench.history": (*RUNS, "bench.revision"),
+    "bench.side": (*RUNS, "bench.cells", "bench.measure", "bench.run", "bench.worker", "retrievers"),
+    "bench.revision": ("bench.errors",),
+    "bench.opponent": ("bench.errors", "bench.revision", "bench.side"),
+    "bench.speed": ("bench.suite",),
+    "bench.ab": (*RUNS, "bench.opponent", "bench.revision", "bench.side", "bench.speed"),
+    "bench.gate": (*RUNS, "bench.compare", "bench.differences", "bench.speed"),
+    "bench.reference": (*RUNS, "bench.compare", "bench.differences"),
     "bench.report": (
         *(*RUNS, "bench.statistics", "bench.compare", "bench.explain", "bench.plan", "bench.show", "retrievers"),
+        *("bench.changes", "bench.costs", "bench.differences", "bench.gate", "bench.history"),
     ),
     "bench.new": ("bench.errors", "retrievers"),
     "bench.commands": ("bench", "retrievers"),

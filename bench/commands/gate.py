@@ -1,0 +1,179 @@
+"""`sparring gate`: whether a run may pass beside its reference, or a working tree beside a revision."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import INTERRUPTED, OK, Plugin, echo_json, read_run, standard_output
+
+if TYPE_CHECKING:
+    from bench.gate import Judgment
+    from bench.suite import Gate
+
+GATE_FAILED = 1
+
+
+def gate(
+    what: Annotated[Path, typer.Argument(metavar="RUN|SUITE", help="A run folder; with --ab: a suite's TOML file.")],
+    reference: Annotated[
+        Path | None, typer.Option(help="The folder of the reference that the run is held to (--accept makes one).")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Make the run the reference, and print what that changes.")
+    ] = False,
+    ab: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Measure a git revision and the working tree side by side, speed too."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A cell without its counterpart in the reference fails.")
+    ] = False,
+    plugin: Plugin = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="With --ab: keep the runs of both sides in this folder.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a summary in markdown into this file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML into this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """
+    Pass or fail: a run beside a reference, or a git revision.
+
+    Quality and bytes are held to both, speed to a revision alone (--ab).
+    """
+    if ab is not None:
+        if reference is not None or accept:
+            raise typer.BadParameter("--ab compares with a revision: leave out --reference and --accept")
+        judgment = _against_revision(what, ab, plugin or [], output, strict=strict)
+    else:
+        if reference is None:
+            raise typer.BadParameter("expected --reference FOLDER (--accept makes one), or --ab REF")
+        if output is not None or plugin:
+            raise typer.BadParameter("-o and --plugin belong to --ab")
+        if accept:
+            _accept(what, reference)
+            return
+        judgment = _against_reference(what, reference, strict=strict)
+    _tell(judgment, markdown, junit, as_json=as_json)
+    raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
+
+
+def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgment:
+    from bench.compare import compare
+    from bench.errors import InputError
+    from bench.gate import judge
+    from bench.store import RUN
+
+    run = read_run(folder)
+    if not (reference / RUN).is_file():
+        raise InputError(
+            f"reference {reference}: expected a reference run, found none; "
+            f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
+        )
+    suite = run.record.suite
+    return judge(compare(read_run(reference), run), _policy(suite), str(suite.get("primary")), strict=strict)
+
+
+def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool) -> Judgment:
+    from rich.console import Console
+
+    from bench import cache
+    from bench.ab import fought
+    from bench.compare import compare
+    from bench.errors import InputError
+    from bench.gate import judge
+    from bench.report.progress import shown
+
+    if not suite_file.is_file():
+        raise InputError(f"--ab: expected a suite's TOML file in a git repository, found no file {suite_file}")
+    cache.prepared()
+    with shown(Console(stderr=True)) as progress:
+        try:
+            with fought(suite_file, ref, plugins=plugins, keep=keep, says=progress.says) as duel:
+                suite = duel.new.record.suite
+                found = compare(duel.old, duel.new)
+                return judge(
+                    found,
+                    duel.policy,
+                    str(suite.get("primary")),
+                    speeds=duel.speeds,
+                    strict=strict,
+                    notes=duel.notes,
+                )
+        except KeyboardInterrupt:
+            progress.says("stopped; the checkout is removed")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _policy(suite: dict[str, object]) -> Gate:
+    """The policy of the suite that a run was made from."""
+    import msgspec
+
+    from bench.suite import Gate
+
+    return msgspec.convert(suite.get("gate") or {}, Gate)
+
+
+def _accept(folder: Path, reference: Path) -> None:
+    from bench import reference as references
+    from bench.compare import compare
+    from bench.report.plain import printable
+    from bench.store import RUN
+
+    run = read_run(folder)
+    known = read_run(reference) if (reference / RUN).is_file() else None
+    changes = [] if known is None else references.changes(compare(known, run))
+    references.accept(run, reference)
+    bad = [m for m in run.measurements if m.status != "ok"]
+    for line in (*changes, *(f"accepted as it is: {m.retriever} on {m.passage_set}: {m.status}" for m in bad)):
+        typer.echo(printable(line))
+    size = sum(path.stat().st_size for path in reference.rglob("*") if path.is_file())
+    said = "the first reference" if known is None else f"{len(changes)} changes"
+    typer.echo(printable(f"gate: accepted - {len(run.measurements)} cells, {said}; {reference}, {size:,} bytes"))
+
+
+def _tell(judgment: Judgment, markdown: Path | None, junit: Path | None, *, as_json: bool) -> None:
+    """The verdict wherever it was asked for; its line comes last."""
+    import msgspec
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.report import verdicts
+    from bench.report.plain import printable
+
+    if markdown is not None:
+        _write(markdown, verdicts.markdown(judgment).encode())
+    if junit is not None:
+        _write(junit, verdicts.junit(judgment))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(verdicts.markdown(judgment) + "\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in verdicts.workflow_commands(judgment):
+            typer.echo(line, err=as_json)
+    if as_json:
+        echo_json(msgspec.to_builtins(judgment))
+        return
+    table = Table("verdict", "passages", "retriever", "why", box=None, pad_edge=False)
+    for cell in judgment.cells:
+        texts = (cell.outcome, cell.passage_set, cell.retriever, verdicts.told(cell))
+        table.add_row(*(Text(printable(text)) for text in texts))
+    standard_output().print(table)
+    for note in judgment.notes:
+        typer.echo(printable(f"note: {note}"))
+    typer.echo(printable(judgment.line))
+
+
+def _write(path: Path, content: bytes) -> None:
+    from bench.errors import InputError
+    from bench.store import write_whole
+
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: can not be written: {error.strerror}") from error

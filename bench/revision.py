@@ -1,0 +1,133 @@
+"""A revision of the user's repository: checked out beside it, and installed into an environment of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from bench.errors import InputError
+
+INSTALL_SECONDS = 1800.0
+OWN_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")  # set in a hook: they would name another tree
+LOG_TAIL_BYTES, LAST_LINES = 20_000, 20
+VENV = ("-m", "venv")
+SELDOM_INSTALLED = ("pip", "setuptools", "wheel")  # what a new environment brings itself
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """The last lines of a log."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - LOG_TAIL_BYTES, 0))
+        return tuple(file.read().decode("utf-8", "replace").splitlines()[-LAST_LINES:])
+
+
+def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in OWN_GIT}
+    try:
+        return subprocess.run(  # noqa: S603  # git, and arguments of ours
+            ["git", "-C", str(folder), *arguments],  # noqa: S607  # found on PATH
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise InputError("--ab: expected git to be installed, found no such command") from error
+
+
+def toplevel(folder: Path) -> Path:
+    found = git(folder, "rev-parse", "--show-toplevel")
+    if found.returncode:
+        raise InputError(f"--ab: expected the suite to lie in a git repository, found none round {folder}")
+    return Path(found.stdout.strip()).resolve()
+
+
+@contextlib.contextmanager
+def worktree(repository: Path, ref: str) -> Iterator[Path]:
+    """A revision checked out into a temporary folder; removed, and forgotten by git, whatever happens."""
+    found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if found.returncode:
+        raise InputError(
+            f"--ab: expected a revision of {repository}, found {ref!r}, which names none: "
+            f"where it is a branch of the server's, fetch it first (a shallow checkout has one commit)"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="sparring-ab-")).resolve()
+    tree = folder / "tree"
+    try:
+        commit = found.stdout.strip()
+        # No hook of the user's runs: it was written for the user's own checkouts.
+        made = git(repository, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", str(tree), commit)
+        if made.returncode:
+            raise InputError(f"--ab: {ref} could not be checked out: {made.stderr.strip()}")
+        yield tree
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        git(repository, "worktree", "prune")
+
+
+def environment(
+    install: str, tree: Path, scratch: Path, says: Callable[[str], None]
+) -> tuple[str, dict[str, str], list[str]]:
+    """Interpreter and variables of the old side, and what there is to say of them."""
+    if not install:
+        said = "no [gate] install: of the revision its plug-in files run, in the present environment"
+        return sys.executable, dict(os.environ), [said]
+    says(f"install: {install}")
+    home = scratch / "environment"
+    _installing([sys.executable, *VENV, str(home)], tree, dict(os.environ), "an environment could not be made")
+    python = home / "bin" / "python"
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", *OWN_GIT)}
+    variables |= {"VIRTUAL_ENV": str(home), "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    packages = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}, scheme="venv")
+    inherited = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    lines = [f"import site; site.addsitedir({folder!r})\n" for folder in inherited]
+    Path(packages).mkdir(parents=True, exist_ok=True)
+    (Path(packages) / "zz-inherited.pth").write_text("".join(lines))  # last: what is installed here goes first
+    _installing(shlex.split(install), tree, variables, "could not be installed")
+    found = {one.name for one in metadata.distributions(path=[packages])} - {*SELDOM_INSTALLED}
+    if not found:
+        raise InputError(
+            f"--ab: expected the suite's [gate] install ({install}) to install the revision into its environment "
+            f"({home}), found nothing installed there: both sides would run the same code"
+        )
+    return str(python), variables, [f"installed of the revision: {', '.join(sorted(found))}"]
+
+
+def _installing(command: Sequence[str], tree: Path, environment: Mapping[str, str], what: str) -> None:
+    """Run a command in the checkout, in a session of its own that is ended with all it started."""
+    log = tree.parent / "install.log"
+    program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
+    try:
+        with log.open("wb") as output:
+            child = subprocess.Popen(  # noqa: S603  # the user's own command
+                [program, *command[1:]],
+                cwd=tree,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code: int | str = child.wait(timeout=INSTALL_SECONDS)
+            except subprocess.TimeoutExpired:
+                code = f"none within {INSTALL_SECONDS:g} s"
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    except OSError as error:
+        raise InputError(f"--ab: {shlex.join(command)}: {what}: {error.strerror}") from error
+    if code != 0:
+        said = "\n".join(last_lines(log))
+        raise InputError(f"--ab: {shlex.join(command)}: {what}: exit code {code}; the last lines it printed:\n{said}")
