@@ -375,14 +375,16 @@ class TestCommand:
         shown = [" ".join(line.split()) for line in said]
         assert "2026-01-01 01234567 a .5000 1.00 2.00" in shown
         assert "2026-01-02 01234567+ b .5000 = 1.00 +104 B 3.00 +50.0%" in shown
-        assert "2026-01-03 01234567 c .4996 -.0004 1.00 = 3.00" in shown
-        assert "other hardware: cpu" in shown
+        assert "2026-01-03 01234567 c* .4996 -.0004 1.00 = 3.00" in shown
+        assert "* 2026-01-03: other hardware: cpu" in shown
         assert any(line.startswith("skipped: ") and "/d/run.json" in line for line in shown)
 
     def test_no_column_is_lost_at_80(self, repository, monkeypatch):
         """
-        A terminal of 80 columns holds every column.
+        A terminal of 80 columns holds every column, however long a commit's message is.
         """
+        write(repository / "reference", cell(0.7))
+        commit(repository, "a message of many words " * 9, 4)
         monkeypatch.setattr("bench.commands.PIPE_WIDTH", 80)
 
         assert "no room" not in call("--committed", repository / "reference").stdout

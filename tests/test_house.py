@@ -104,6 +104,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*RUNS, "bench.measure", "bench.statistics", "bench.differences", "bench.compare", "retrievers.contract"),
     ),
     "bench.history": (*RUNS, "bench.revision"),
+    "bench.pytest_plugin": ("bench.corpora", "bench.errors", "bench.suite", "retrievers"),
     "bench.side": (*RUNS, "bench.cells", "bench.measure", "bench.run", "bench.worker", "retrievers"),
     "bench.revision": ("bench.errors",),
     "bench.opponent": ("bench.errors", "bench.revision", "bench.side"),

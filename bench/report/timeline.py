@@ -33,8 +33,9 @@ BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
 CONDITIONS = ("passage_set_sha256", "n_distractors")  # no figure is compared where one of these differs
 TIMING = ("k",)  # no time
-UNSTABLE = "~"
+UNSTABLE, MARK = "~", "*"
 DAY, MINUTE = 10, 16  # characters of a date
+LONGEST_NAME = 14  # of a version's name, so that a terminal of 80 columns holds the table
 LONGEST_REASON = 96  # characters of why a cell failed
 WORDS = {"passage_set_sha256": "other passages", "n_distractors": "other made-up passages", "k": "another k"}
 
@@ -166,7 +167,7 @@ def grids(found: Sequence[Line], skipped: Sequence[str] = ()) -> list[Grid]:
     notes = ["UTC; + after a commit: with uncommitted changes; change: against the line before that was measured"]
     if any(line.unstable for line in found):
         notes.append(f"{UNSTABLE}: an unstable time, not to be relied on")
-    made[-1] = replace(made[-1], notes=(*notes, *skipped))
+    made[-1] = replace(made[-1], notes=(*made[-1].notes, *notes, *skipped))
     return made
 
 
@@ -185,17 +186,23 @@ def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
     )
     days = {line.date[:DAY] for line in found}
     shown = DAY if len(days) == len(found) else MINUTE
-    body = [_cells(line, found[index - 1] if index else None, shown) for index, line in enumerate(found)]
-    return Grid(f"{last.passage_set}: {label}{last.retriever}{threads}", columns, tuple(body))
+    remarks = ["; ".join(_remarks(*pair)) for pair in zip(found, [None, *found], strict=False)]
+    body = [_cells(line, shown, MARK if said else "") for line, said in zip(found, remarks, strict=True)]
+    notes = [f"{MARK} {_when(line, shown)}: {said}" for line, said in zip(found, remarks, strict=True) if said]
+    return Grid(f"{last.passage_set}: {label}{last.retriever}{threads}", columns, tuple(body), tuple(notes))
 
 
-def _cells(line: Line, before: Line | None, shown: int) -> tuple[Cell, ...]:
+def _when(line: Line, shown: int) -> str:
+    return line.date[:shown].replace("T", " ")
+
+
+def _cells(line: Line, shown: int, mark: str) -> tuple[Cell, ...]:
     commit = MISSING if line.commit is None else line.commit[:SHORT] + ("+" if line.dirty else "")
     key = line.measure or ""
     cells = [
-        Cell(line.date[:shown].replace("T", " ")),
+        Cell(_when(line, shown)),
         Cell(commit, "dim"),
-        Cell(line.name, below="; ".join(_remarks(line, before))),
+        Cell(line.name if len(line.name) <= LONGEST_NAME else line.name[: LONGEST_NAME - 3] + "...", mark=mark),
         _figure(line, key, line.value),
         _moved(key, line.value, line.value_change),
     ]
