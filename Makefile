@@ -3,7 +3,7 @@ BIN := .venv/bin
 # torch first, as pinned: a later package would otherwise pull another build of it
 TORCH := torch==2.13.0
 
-.PHONY: bench bench-kernels test calibrate crossings fuzz published format clean
+.PHONY: bench bench-kernels test calibrate crossings fuzz published trust format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -28,6 +28,12 @@ bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in
 calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
 	$(BIN)/python -m tests.calibrate
 	$(BIN)/python -m tests.mapped
+
+trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 1.6 hours, not a test
+	mkdir -p .benchmarks/trust
+	$(BIN)/python -m tests.intervals > .benchmarks/trust/intervals.md
+	$(BIN)/python -m tests.trust .benchmarks/trust
+	$(BIN)/python -m tests.trust .benchmarks/trust --page results/trust.md
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30
