@@ -276,7 +276,8 @@ def _measurement(
     scored: dict[str, Any],  # Any: fields of a record, of their several types
 ) -> Measurement:
     """The record of an imported run: every time and every size of it is None."""
-    unknown: dict[str, Any] = dict.fromkeys(Measurement.__struct_fields__)  # Any: see above
+    fields = msgspec.structs.fields(Measurement)
+    unknown: dict[str, Any] = {field.name: None for field in fields if field.required}  # Any: see above
     known = {
         "cell": key,
         "suite": suite.name,
@@ -292,14 +293,13 @@ def _measurement(
         "output": (),
         "seed": suite.seed,
         "rounds": 0,
-        "threads": suite.threads,
+        "threads": suite.thread_counts[0],
         "k": suite.k,
         "depth": suite.depth,
         "limit_seconds": suite.limits.seconds,
         "limit_memory_bytes": suite.limits.memory_bytes,
         "limited_by": "",
         "n_passages": len(passage_set.passage_ids),
-        "n_distractors": 0,
         "n_queries": len(passage_set.query_ids),
         "n_merged": len(passage_set.merged),
         "unknown_judgments": passage_set.unknown_judgments,
