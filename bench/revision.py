@@ -71,8 +71,8 @@ def worktree(repository: Path, ref: str) -> Iterator[Path]:
             raise InputError(f"--ab: {ref} could not be checked out: {made.stderr.strip()}")
         yield tree
     finally:
+        git(repository, "worktree", "remove", "--force", str(tree))  # no prune: that would forget the user's own too
         shutil.rmtree(folder, ignore_errors=True)
-        git(repository, "worktree", "prune")
 
 
 def environment(

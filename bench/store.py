@@ -22,7 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import numpy as np
@@ -68,9 +68,23 @@ def read(folder: Path) -> Run:
             f"run {folder}: expected a run folder with {RUN}, found none; `sparring run -o FOLDER` makes one"
         )
     measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
+    for m in measurements.values():
+        _check_names(folder, m)
     return Run(
         folder, _read(folder / RUN, RunRecord), _read(folder / ENVIRONMENT, Environment), tuple(measurements.values())
     )
+
+
+def _check_names(folder: Path, m: Measurement) -> None:
+    """InputError for a record whose files lie outside its folder: a run may be a stranger's, and is copied from."""
+    bad = [name for name in (m.cell, m.passage_set) if len(PurePosixPath(name).parts) != 1 or name == ".."]
+    paths = [(name, PurePosixPath(name)) for name in m.files.values()]
+    bad += [name for name, path in paths if path.is_absolute() or ".." in path.parts]
+    if bad:
+        raise InputError(
+            f"{folder / MEASUREMENTS}: expected files within the run's folder, and names without folders, "
+            f"found {bad[0]!r}"
+        )
 
 
 def read_hits(folder: Path, cell: str) -> Hits:

@@ -130,6 +130,22 @@ def judged(ref: str, **options: object):
         return duel, judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
 
 
+def test_other_worktrees_stay(repository, tmp_path):
+    """
+    A worktree of the user's own that is away for the moment (a disk that is not mounted) is not forgotten.
+    """
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "first")
+    git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "away"))
+    (tmp_path / "away").rename(tmp_path / "elsewhere")
+
+    with revision.worktree(repository, "HEAD") as tree:
+        assert (tree / "zoo").is_dir()
+
+    assert not tree.exists()
+    assert 2 == worktrees(repository)
+
+
 class TestSides:
     def test_quality_bytes_and_a_crash(self, repository):
         """

@@ -66,6 +66,27 @@ def test_a_run_is_read_as_it_was_written(begun):
     assert (measurement(cell="a"), measurement(cell="b")) == run.measurements
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": {"quality": "../../others.npz"}},
+        {"files": {"hits": "/etc/hostname"}},
+        {"passage_set": "../../set"},
+        {"passage_set": ".."},
+        {"cell": "a/b"},
+    ],
+)
+def test_what_names_other_folders_is_refused(begun, changes):
+    """
+    A record whose files or names lead out of the run's folder is refused: the run may be a stranger's.
+    """
+    with store.opened(begun, record(), environment()) as writer:
+        writer.measured(measurement(**({"cell": "c"} | changes)))
+
+    with pytest.raises(InputError, match="within the run's folder"):
+        store.read(begun)
+
+
 def test_the_last_line_of_a_cell_counts(begun):
     """
     A correction is a new line: the last one of a cell is read, the file keeps all.
