@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import corpora, quality
 from bench.compare import CellPair
-from bench.corpora import Columns, PassageSet
+from bench.corpora import PassageSet
 from bench.differences import values
 from bench.errors import InputError
 from bench.measure import OVERLAP_K
 from bench.record import Measurement
 from bench.statistics import NOISE
 from bench.store import Run, read_hits, read_set
-from bench.suite import Suite
+from bench.texts import texts_of
 from retrievers.contract import Hits
 
 
@@ -116,17 +115,3 @@ def _top(hits: Hits, query: int, kept: PassageSet, texts: PassageSet | None, sco
         text=texts.passages[rows[0]] if has_text and texts is not None else "",
         rank=next(ranks, None),
     )
-
-
-def texts_of(run: Run, kept: PassageSet) -> tuple[PassageSet | None, str]:
-    """A set that a run kept, with its texts; None, and why, where what was searched is not at hand."""
-    suite = msgspec.convert(run.record.suite, Suite)
-    source = next((name for name in suite.passages if corpora.name_of(name) == kept.name), kept.name)
-    columns = msgspec.convert(run.record.columns, Columns) if run.record.columns is not None else None
-    try:
-        found = corpora.load(source, columns=None if corpora.has_card(source) else columns)
-    except InputError as error:
-        return None, f"no texts: {error}"
-    if found.sha256 != kept.sha256:
-        return None, f"no texts: {source} has changed since the run"
-    return found, ""

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypedDict, Unpack
 
 import msgspec
 
@@ -75,35 +75,26 @@ class Outcome:
         return any(m.status not in ("ok", *UNTRIED) for m in self.measurements)
 
 
+class How(TypedDict, total=False):
+    """How a run was asked for."""
+
+    plugins: Sequence[Path]
+    progress: Progress | None
+    command: Sequence[str]  # the command line, to be recorded
+    columns: Columns | None  # how one's own files were read, to be recorded
+
+
 def run(
-    suite: Suite,
-    passage_sets: Sequence[PassageSet],
-    folder: Path,
-    registry: Registry,
-    *,
-    plugins: Sequence[Path] = (),
-    progress: Progress | None = None,
-    command: Sequence[str] = (),
-    columns: Columns | None = None,
+    suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
 ) -> Outcome:
     """
     Run every cell of a suite that its folder does not hold yet.
 
-    passage_sets: the suite's, loaded. command, columns: how it was asked for, and how one's own files were read, to be
-    recorded. Raises InputError (before anything is written) or SpellingError for a suite that can not run; what goes
-    wrong in a cell is that cell's status.
+    passage_sets: the suite's, loaded. Raises InputError (before anything is written) or SpellingError for a suite that
+    can not run; what goes wrong in a cell is that cell's status.
     """
     start = time.perf_counter()
-    with begun(
-        suite,
-        passage_sets,
-        folder,
-        registry,
-        plugins=plugins,
-        progress=progress,
-        command=command,
-        columns=columns,
-    ) as (runner, cells):
+    with begun(suite, passage_sets, folder, registry, **how) as (runner, cells):
         runner.run(cells)
         done = [runner.writer.measurements[cell.key] for cell in cells]
     wall_seconds = time.perf_counter() - start
@@ -119,34 +110,29 @@ def run(
 
 @contextlib.contextmanager
 def begun(
-    suite: Suite,
-    passage_sets: Sequence[PassageSet],
-    folder: Path,
-    registry: Registry,
-    *,
-    plugins: Sequence[Path] = (),
-    progress: Progress | None = None,
-    command: Sequence[str] = (),
-    columns: Columns | None = None,
+    suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
 ) -> Iterator[tuple[Runner, list[Cell]]]:
     """A run folder held for writing, and its cells: what `run` does first. Parameters and errors are its own."""
     cells = make_cells(suite, passage_sets, registry)
     suite = settled(suite, passage_sets, cells, registry)
+    columns = how.get("columns")
     record = RunRecord(
         suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
-        plugins=tuple(f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in plugins),
+        plugins=tuple(
+            f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in how.get("plugins", ())
+        ),
         identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=tuple(command),
+        command=tuple(how.get("command", ())),
         columns=None if columns is None else msgspec.to_builtins(columns),
     )
     with store.opened(folder.resolve(), record, environment.collect()) as writer:
         for passage_set in passage_sets:
             store.write_set(writer.folder, passage_set)
         matrices.sweep()
-        yield Runner(suite, writer, registry, progress or Silent()), cells
+        yield Runner(suite, writer, registry, how.get("progress") or Silent()), cells
 
 
 class Prepared(NamedTuple):

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from scipy.sparse import csr_array
 
 from bench import corpora, matrices
-from bench.corpora import Columns, PassageSet
+from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.record import Measurement, Status
 from bench.store import Run, read_hits, read_set
-from bench.suite import Suite
+from bench.texts import texts_of
 from retrievers.contract import Lexical, Persistent, VectorRetriever
 from retrievers.registry import PluginError, Registry, SpellingError, parse
 
@@ -74,7 +73,7 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
     none. Raises InputError for a query or a set that the run has not, with the nearest.
     """
     kept, position = _find(run, query, passage_set)
-    texts, said = _with_texts(run, kept)
+    texts, said = texts_of(run, kept)
     qrels = (kept.qrels or {}).get(kept.query_ids[position], {})
     places = {passage: row for row, passage in enumerate(kept.passage_ids)}
     gold = {passage: (grade, _text(texts, places.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
@@ -110,20 +109,6 @@ def _find(run: Run, query: str, passage_set: str | None) -> tuple[PassageSet, in
             f"run {run.folder}: expected the id of one of its {len(known):,} queries{such}, found {query!r}"
         )
     return having[0], having[0].query_ids.index(query)
-
-
-def _with_texts(run: Run, kept: PassageSet) -> tuple[PassageSet | None, str]:
-    """The set with its texts; None, and why, where they are not those that the run searched."""
-    suite = msgspec.convert(run.record.suite, Suite)
-    source = next((name for name in suite.passages if corpora.name_of(name) == kept.name), kept.name)
-    columns = msgspec.convert(run.record.columns, Columns) if run.record.columns is not None else None
-    try:
-        found = corpora.load(source, columns=None if corpora.has_card(source) else columns)
-    except InputError as error:
-        return None, f"no texts: {error}"
-    if found.sha256 != kept.sha256:
-        return None, f"no texts: {source} has changed since the run"
-    return found, ""
 
 
 def _text(texts: PassageSet | None, row: int) -> str:

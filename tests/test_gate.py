@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import command
 import msgspec
 import numpy as np
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 from tiny import registry, run, suite
-from typer.testing import CliRunner
 
 from bench import reference, store
 from bench import suite as suites
@@ -94,14 +94,7 @@ def failed(judgment: Judgment) -> list[tuple[str, str]]:
     return [(c.retriever, f.name) for c in judgment.cells for f in c.findings if f.outcome == "fail"]
 
 
-def call(*arguments: object):
-    """The command, in this process: exit code and output; what it raises is raised."""
-    app = typer.Typer()
-    app.command()(gate)
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+call = functools.partial(command.call, gate)
 
 
 class TestSpeedDecision:

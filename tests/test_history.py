@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import os
@@ -11,11 +12,10 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import command
 import msgspec
 import pytest
-import typer
 from test_table import failed, latency, measurement, run_of
-from typer.testing import CliRunner
 
 from bench import store
 from bench.commands.history import history
@@ -79,14 +79,7 @@ def repository(tmp_path):
     return folder
 
 
-def call(*arguments: object):
-    """The command, in this process; what it raises is raised."""
-    app = typer.Typer()
-    app.command()(history)
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+call = functools.partial(command.call, history)
 
 
 class TestFolders:
