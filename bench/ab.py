@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -25,9 +26,10 @@ import msgspec
 from bench import cards, store
 from bench import suite as suites
 from bench.errors import InputError
+from bench.matching import matched
 from bench.opponent import Side, started
 from bench.revision import environment, git, toplevel, worktree
-from bench.side import Answer, Job, Known, Wanted
+from bench.side import Answer, Job, Wanted
 from bench.speed import Speed, decided
 from bench.store import Run
 from bench.suite import Gate, Suite
@@ -80,13 +82,20 @@ def fought(
         past = [moved.path(path) for path in present]
         notes += [f"{path.name} is not in {ref}" for path in past if not path.exists()]
         past = [path for path in past if path.exists()]
+        if not policy.install and old_suite.pairs() == suite.pairs() and not _reads_checkout(moved, present, suite):
+            raise InputError(
+                f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, "
+                f"no --plugin that lies in {repository}, and the cells of the suite as they are now. An adapter that "
+                f'is installed runs as of {ref} by [gate] install = "pip install ."'
+            )
         with contextlib.ExitStack() as both:
             says(f"{ref}: encode and build")
             cwd = moved.path(Path.cwd())
             job = _job(old_suite, runs / "old", past, lenient=True)
             place = cwd if cwd.is_dir() else tree
-            old = both.enter_context(started(Side(ref, job, scratch / "old.log", python, place, variables)))
-            _refuse_own_code(old.known(_preparing(old_suite)), repository, ref)
+            past_side = Side(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref))
+            old = both.enter_context(started(past_side))
+            old.known(_preparing(old_suite))
             says("the working tree: encode and build")
             job = _job(suite, runs / "new", present)
             new = both.enter_context(started(Side("the working tree", job, scratch / "new.log")))
@@ -102,7 +111,7 @@ def fought(
 
 def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[str], None]) -> dict[str, Speed]:
     """Rounds of the cells that both sides have, pair by pair, until decided; one round of every other cell."""
-    pairs = matched(old.cells, new.cells)
+    pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
     seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
     for side, paired in ((old, {pair[0].cell for pair in pairs}), (new, {pair[1].cell for pair in pairs})):
         for cell in side.cells:
@@ -122,6 +131,7 @@ def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[st
             speed = times.speed(policy)
             if speed is None or speed.decision != "undecided":
                 del open_pairs[was, now]
+            speeds.pop(now.cell, None)  # a cell that has failed since has none
             if speed is not None:
                 speeds[now.cell] = speed
         number += 1
@@ -145,18 +155,6 @@ class _Pair:
         if len(pairs) < len(self.old):
             return None
         return decided([a for a, _ in pairs], [b for _, b in pairs], policy)
-
-
-def matched(old: Sequence[Known], new: Sequence[Known]) -> list[tuple[Known, Known]]:
-    """The cells that are one another's counterpart: by label where the new one has one, else by spelling."""
-    found = []
-    for now in new:
-        for was in old:
-            same = now.label == was.label if now.label else now.retriever == was.retriever
-            if same and (now.passage_set, now.threads) == (was.passage_set, was.threads):
-                found.append((was, now))
-                break
-    return found
 
 
 # What a side is told
@@ -227,15 +225,26 @@ def _old_suite(path: Path, now: Suite, ref: str) -> Suite:
     return msgspec.structs.replace(now, cells=kept) if kept else now
 
 
-def _refuse_own_code(answer: Answer, repository: Path, ref: str) -> None:
-    """Refuse an old side that imported files of the working tree: it would be the new side, compared with itself."""
+def _reads_checkout(moved: _Moved, plugins: Sequence[Path], suite: Suite) -> bool:
+    """Whether adapters are read from the checkout: plug-in files, or a path that a cell names (a model, vectors)."""
+    named = [quoted for _, spelling in suite.pairs() for quoted in re.findall(r'["\']([^"\']+)["\']', spelling)]
+    paths = [*plugins, *(path.resolve() for path in map(Path, named) if path.exists())]
+    return any(moved.path(path) != path for path in paths)
+
+
+def _own_code(repository: Path, ref: str) -> Callable[[Answer], None]:
+    """What refuses an old side that imported files of the working tree: it would be the new side, against itself."""
     tracked = {str(repository / name) for name in git(repository, "ls-files", "-z").stdout.split("\0") if name}
-    own = sorted(tracked.intersection(answer.code))
-    if own:
-        raise InputError(
-            f"{ref}: expected its own code to run, found {', '.join(own[:3])} of the working tree imported: "
-            f'say how it is installed: [gate] install = "pip install ." in the suite'
-        )
+
+    def refuse(answer: Answer) -> None:
+        own = sorted(tracked.intersection(answer.code))
+        if own:
+            raise InputError(
+                f"{ref}: expected its own code to run, found {', '.join(own[:3])} of the working tree imported: "
+                f'say how it is installed: [gate] install = "pip install ." in the suite'
+            )
+
+    return refuse
 
 
 @contextlib.contextmanager

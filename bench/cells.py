@@ -15,7 +15,7 @@ from bench import environment
 from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.record import digest
-from bench.suite import Suite, canonical
+from bench.suite import Suite, canonical, published
 from retrievers.analysers import default_analyser
 from retrievers.contract import (
     Aligned,
@@ -249,3 +249,13 @@ def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | N
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InputError(f"baseline: expected one of the cells {', '.join(known)}, found {suite.baseline!r}.{hint}")
     return spelling
+
+
+def settled(suite: Suite, passage_sets: Sequence[PassageSet], cells: Sequence[Cell], registry: Registry) -> Suite:
+    """The suite with baseline and published figures as its cells are spelled; InputError where they are none."""
+    spelled = dict.fromkeys((cell.passage_set.name, cell.spelling) for cell in cells)
+    return msgspec.structs.replace(
+        suite,
+        baseline=baseline(suite, cells, registry),
+        published=published(suite, [passage_set.name for passage_set in passage_sets], spelled, registry),
+    )

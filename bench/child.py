@@ -19,8 +19,8 @@ import msgspec
 
 from bench import remains
 from bench.failure import reason, shortened, signal_name, tells_of_memory
+from bench.job import Job
 from bench.record import StageResult, Status
-from bench.stages import Job
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Side:
     python: str = sys.executable
     cwd: Path = field(default_factory=Path.cwd)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    checked: Callable[[Answer], None] = lambda _: None  # given each answer; may refuse it
     cells: tuple[Known, ...] = ()
 
     def start(self) -> None:
@@ -75,6 +76,7 @@ class Side:
         answer = msgspec.json.decode(line, type=Answer)
         if answer.error:
             raise InputError(f"{self.name}: {answer.error}")
+        self.checked(answer)
         return answer
 
     def _ended(self) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench.cells import Cell, make_cells
+from bench.cells import Cell, make_cells, settled
 from bench.corpora import PassageSet
 from bench.estimate import Encoding, Estimate, Serving, Source, estimate, memory_limit
+from bench.perform import fill, in_child
 from bench.record import StageResult, Status
-from bench.run import Progress, Silent, fill, in_child, settled
+from bench.run import Progress, Silent
 from bench.suite import Suite
 from bench.tasks import Task, Work
 from retrievers.contract import is_deterministic

@@ -72,6 +72,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     facts: dict[str, Fact] = {}
     reused: bool = False  # encode: found in the cache; the costs are those measured when it was made
     digests: dict[str, str] = {}  # encode: sha256 of each file of the cached matrix
+    code: tuple[str, ...] = ()  # where the job asked for it: files of Python that were imported; the journal has none
 
 
 class Footprint(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,15 +21,16 @@ from typing import NamedTuple, Protocol, TypedDict, Unpack
 
 import msgspec
 
-from bench import child, corpora, environment, matrices, store
-from bench.cells import Cell, baseline, make_cells, matrix_key
+from bench import environment, matrices, store
+from bench.cells import Cell, make_cells, settled
 from bench.corpora import Columns, PassageSet
-from bench.estimate import FEWEST_PASSAGES, Attempt, Shape, estimate, predict
+from bench.estimate import FEWEST_PASSAGES, Shape, estimate, predict
 from bench.latency import SECONDS_A_ROUND
 from bench.measure import Agreement, CellResults, measurement
+from bench.perform import fill, in_child
 from bench.record import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.store import read_hits
-from bench.suite import Suite, published
+from bench.suite import Suite
 from bench.tasks import Output, Task, Work, stages
 from retrievers.registry import Registry
 
@@ -159,6 +160,8 @@ class Runner:
     left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
     total: int = 0
     round_seconds: float = SECONDS_A_ROUND
+    tells_code: bool = False
+    code: set[str] = field(default_factory=set)  # files that the children imported, where they tell
     foretold_seconds: float | None = None
     rehearsed_seconds: float = 0.0
 
@@ -216,7 +219,7 @@ class Runner:
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
         """Encode and build the unfinished cells of one passage set."""
         passage_set = cells[0].passage_set
-        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds)
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds, self.tells_code)
         todo = [cell for cell in cells if not self.finished(cell)]
         for cell in cells:
             if cell.problem:
@@ -278,6 +281,8 @@ class Runner:
         done = self.total - sum(counts.total() for counts in self.left.values())
         self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
         result = self.child(task)
+        self.code.update(result.code)
+        result = msgspec.structs.replace(result, code=())
         if result.samples is not None:  # relative: the run folder may be moved
             relative = Path(result.samples).relative_to(self.writer.folder)
             result = msgspec.structs.replace(result, samples=relative.as_posix())
@@ -355,60 +360,3 @@ class Runner:
         while (result := self.writer.stages.get(key(cell, len(found)))) is not None:
             found.append(result)
         return tuple(found)
-
-
-# What a plan does too
-
-
-def settled(suite: Suite, passage_sets: Sequence[PassageSet], cells: Sequence[Cell], registry: Registry) -> Suite:
-    """The suite with baseline and published figures as its cells are spelled; InputError where they are none."""
-    spelled = dict.fromkeys((cell.passage_set.name, cell.spelling) for cell in cells)
-    return msgspec.structs.replace(
-        suite,
-        baseline=baseline(suite, cells, registry),
-        published=published(suite, [passage_set.name for passage_set in passage_sets], spelled, registry),
-    )
-
-
-def in_child(task: Task, suite: Suite) -> StageResult:
-    """Run the task's child, with the threads that its stage is declared to have."""
-    threads = task.cells[0].threads
-    if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
-        threads = suite.encode_threads or environment.cores()
-    return child.run(
-        task.job,
-        Path(task.job.result).parent,
-        threads=threads,
-        seconds=suite.limits.seconds,
-        memory_bytes=suite.limits.memory_bytes,
-    )
-
-
-def fill(task: Task, output: Output, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:
-    """Make a matrix and put it into the cache; it failed where its files are others by then than its key tells."""
-    part, final = output
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    result = attempt(task)
-    changed = _changed(task.cells[0], suite, registry) if result.status == "ok" else ""
-    if changed:
-        result = msgspec.structs.replace(result, status="failed", reason=changed)
-    if result.status == "ok":
-        result = matrices.publish(part, final, result)
-    shutil.rmtree(part, ignore_errors=True)
-    return result
-
-
-def _changed(cell: Cell, suite: Suite, registry: Registry) -> str:
-    """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
-    passage_set, own = cell.passage_set, cell.passage_set.vectors
-    try:
-        same = matrix_key(cell.retriever.encoder, passage_set, suite, registry) == cell.matrix_key
-        same = same and (own is None or corpora.load(own).sha256 == passage_set.sha256)
-        found = "" if same else "they had changed"
-    except Exception as error:  # a file is gone, or an adapter raises anything
-        found = str(error) or type(error).__name__
-    return found and (
-        f"{cell.encoder}: expected {own or 'its files and code'} to be read as the run found them when it began, "
-        f"found afterwards: {found}; run it again"
-    )

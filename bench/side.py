@@ -26,7 +26,7 @@ from bench.errors import InputError
 from bench.latency import end_to_end
 from bench.run import Prepared, Runner, begun
 from bench.suite import Cells, Suite
-from bench.worker import die_with
+from bench.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
 
 
@@ -64,7 +64,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     error: str = ""  # why there is no run: nothing follows
     cells: tuple[Known, ...] = ()  # the first answer: what was prepared, whole or not
-    code: tuple[str, ...] = ()  # the same: every file of Python that was imported to make them
+    code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
     milliseconds: float | None = None  # of a round: its median service time; None where the cell failed
 
 
@@ -89,17 +89,22 @@ def run(job: Job, questions: Iterable[str], answers: io.TextIOBase) -> None:
     suite = spoken(suite, registry) if job.lenient else suite
     sets = [corpora.load(name) for name in suite.passages]
     with begun(suite, sets, Path(job.folder), registry, plugins=[Path(p) for p in job.plugins]) as (runner, cells):
-        runner.round_seconds = job.round_seconds
+        runner.round_seconds, runner.tells_code = job.round_seconds, True
         prepared = _prepared(runner, cells)
         known = tuple(_known(cell) for cell in cells)
-        _say(answers, Answer(cells=known, code=_imported()))
+
+        def code() -> tuple[str, ...]:
+            return tuple(sorted(runner.code.union(imported())))
+
+        _say(answers, Answer(cells=known, code=code()))
         by_key = {cell.key: cell for cell in cells}
         for line in questions:
             wanted = msgspec.json.decode(line, type=Wanted)
             if wanted.end:
                 break
             cell = by_key[wanted.cell]
-            _say(answers, Answer(milliseconds=_round(runner, prepared[cell.passage_set.name], cell, wanted.round)))
+            milliseconds = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
+            _say(answers, Answer(milliseconds=milliseconds, code=code()))
         for of_set in prepared.values():
             runner.conclude(of_set)
         shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
@@ -159,12 +164,6 @@ def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float
             )
         ]
     return float(np.median(times[0])) / 1e6 if times and times[0].size else None
-
-
-def _imported() -> tuple[str, ...]:
-    """Every file of Python that this process has imported."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return tuple(sorted({os.path.realpath(file) for file in files if file}))
 
 
 def _answers() -> io.TextIOWrapper:

@@ -8,53 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from bench import adapters
-from bench.record import Stage, StageResult
-
-MadeUp: TypeAlias = Literal["texts", "vectors"]
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage to do; paths are absolute, spellings resolved."""
-
-    stage: Stage
-    encoder: str | None = None
-    storage: str | None = None  # the storage, or the engine, that serves
-    engine: bool = False  # `storage` spells a whole retriever
-    entries: tuple[tuple[str, str, str, str], ...]  # group, name, target, package of every adapter that may be named
-    passages: str | None = None  # JSON array of texts
-    queries: str | None = None
-    matrix: str | None = None  # folder of vectors
-    encoder_folder: str | None = None  # a saved encoder
-    storage_folder: str | None = None  # a saved storage or engine; None: build it here, in the serving process
-    alignment: str | None = None  # JSON: by role, each text's row in the collection's files, and how many they have
-    vectors: str | None = None  # the file of a passage set that holds vectors and no text
-    out: str | None = None  # folder to write a matrix or a storage into
-    result: str
-    samples: str | None = None
-    hits: str | None = None
-    sample: tuple[int, ...] = ()  # positions of the queries to time
-    modes: tuple[str, ...] = ()
-    rate: str = ""  # what is offered under load (`bench.rate`), where text goes to ids in this stage; empty: nothing
-    rate_seconds: float = 0.0
-    number: int = 0  # of the round
-    round_seconds: float | None = None  # a round repeats its queries for so long; None: `bench.latency` says
-    k: int = 10
-    depth: int = 100
-    n_passages: int = 0  # made-up ones among them
-    distractors: int = 0  # how many of them are made up; the three after the next decide which
-    made_up: MadeUp = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
-    seed: int = 0
-    language: str = ""
-    passage_set: str = ""  # its sha256
-    parent: int = 0  # set, with the two below, by who starts the child
-    cgroup: str | None = None  # file to join
-    memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
-
+from bench.job import Job, fitted, given, grown_texts, read_texts, sampled_queries
+from bench.record import StageResult
 
 Made: TypeAlias = list[Any]  # Any: every adapter that a stage made, of whatever type; closed when the stage ends
 
@@ -84,9 +44,9 @@ def encode(job: Job, made: Made) -> StageResult:
     from retrievers.contract import Persistent
 
     encoder = _make(job, job.encoder, made)
-    passages, queries = _fitted(job), _texts(job.queries)
+    passages, queries = fitted(job), read_texts(job.queries)
     facts = adapters.prepare(encoder)
-    out = Path(_given(job.out))
+    out = Path(given(job.out))
 
     phase = Phase()
     fit_seconds, _ = timed(lambda: encoder.fit(passages))
@@ -128,7 +88,7 @@ def build(job: Job, made: Made) -> StageResult:
     adapter, load = _builder(job, made)
     source = load()
     facts = adapters.prepare(adapter, None if job.engine else source)
-    out = Path(_given(job.out))
+    out = Path(given(job.out))
     make = adapter.index if job.engine else adapter.build
 
     phase = Phase()
@@ -150,8 +110,8 @@ def build(job: Job, made: Made) -> StageResult:
 def ask(job: Job, made: Made) -> StageResult:
     """Load an encoder, weigh it, and time it on one query at a time and on all of them."""
     encoder = _make(job, job.encoder, made)
-    sample = _sample(job)
-    passages = [] if job.encoder_folder else _fitted(job)
+    sample = sampled_queries(job)
+    passages = [] if job.encoder_folder else fitted(job)
     facts = adapters.prepare(encoder)
 
     def load() -> None:
@@ -180,13 +140,13 @@ def serve(job: Job, made: Made) -> StageResult:
 
     adapter, load_source = _builder(job, made)
     if job.engine:
-        questions: Any = _texts(job.queries)  # Any: texts for an engine, vectors for a storage
+        questions: Any = read_texts(job.queries)  # Any: texts for an engine, vectors for a storage
         singles: list[Any] = [[questions[i]] for i in job.sample]  # Any: the same
         sample: Any = [questions[i] for i in job.sample]  # Any: the same
     else:
         from bench import matrices
 
-        questions = matrices.load(Path(_given(job.matrix)), "queries")
+        questions = matrices.load(Path(given(job.matrix)), "queries")
         singles = [questions[i : i + 1] for i in job.sample]  # cut here: cutting is no part of the search
         sample = questions[np.array(job.sample, np.int64)]
     source = None if job.storage_folder else load_source()
@@ -231,12 +191,12 @@ def joint(job: Job, made: Made) -> StageResult:
     from bench import matrices
 
     encoder, storage = _make(job, job.encoder, made), _make(job, job.storage, made)
-    sample = _sample(job)
-    facts = adapters.prepare(encoder) | adapters.prepare(storage, matrices.load(Path(_given(job.matrix)), "queries"))
+    sample = sampled_queries(job)
+    facts = adapters.prepare(encoder) | adapters.prepare(storage, matrices.load(Path(given(job.matrix)), "queries"))
 
     def load() -> None:
-        encoder.load(Path(_given(job.encoder_folder)))
-        storage.load(Path(_given(job.storage_folder)))
+        encoder.load(Path(given(job.encoder_folder)))
+        storage.load(Path(given(job.storage_folder)))
 
     def encode_one(query: int) -> object:
         return encoder.encode([sample[query]], "query")
@@ -259,16 +219,16 @@ def rehearse(job: Job, made: Made) -> StageResult:
     from bench import matrices, rehearsal
 
     part = _make(job, job.encoder or job.storage, made)
-    queries = _texts(job.queries)[: rehearsal.QUERIES]
+    queries = read_texts(job.queries)[: rehearsal.QUERIES]
     if job.encoder is None and not job.engine:
-        return rehearsal.result(rehearsal.of_storage(part, Path(_given(job.matrix)), job.n_passages, job.k))
-    passages = _texts(job.passages)
+        return rehearsal.result(rehearsal.of_storage(part, Path(given(job.matrix)), job.n_passages, job.k))
+    passages = read_texts(job.passages)
     adapters.prepare(part)
     if job.engine:
         return rehearsal.result(rehearsal.of_engine(part, passages, queries, job.k))
     facts = rehearsal.of_encoder(part, passages, queries)
     share = rehearsal.largest(facts)
-    out = Path(_given(job.out))
+    out = Path(given(job.out))
     matrices.save(out, "passages", part.encode(rehearsal.spread(passages, share), "passage"))
     matrices.save(out, "queries", part.encode(queries, "query"))
     return rehearsal.result(facts)
@@ -306,7 +266,7 @@ def _serve(
 
 
 def _make(job: Job, spelling: str | None, made: Made) -> Any:  # Any: what is spelled decides the type
-    made.append(adapters.make(_given(spelling), job.entries))
+    made.append(adapters.make(given(spelling), job.entries))
     if job.alignment is not None:
         _align(job, made[-1])
     return made[-1]
@@ -318,10 +278,10 @@ def _align(job: Job, encoder: Any) -> None:  # Any: an Aligned encoder
     from retrievers.contract import Role
 
     texts: dict[Role, str | None] = {"passage": job.passages, "query": job.queries}
-    known = msgspec.json.decode(Path(_given(job.alignment)).read_bytes(), type=dict[str, tuple[list[int], int]])
+    known = msgspec.json.decode(Path(given(job.alignment)).read_bytes(), type=dict[str, tuple[list[int], int]])
     for role, path in texts.items():
         own = None if job.vectors is None else hdf5.vectors(Path(job.vectors), role)
-        encoder.align(role, _texts(path), *known[role], own)
+        encoder.align(role, read_texts(path), *known[role], own)
 
 
 def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: storage or engine; vectors or texts
@@ -330,26 +290,9 @@ def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: sto
     def load() -> Any:  # Any: see above
         from bench import matrices
 
-        return _grown_texts(job) if job.engine else matrices.load(Path(_given(job.matrix)), "passages")
+        return grown_texts(job) if job.engine else matrices.load(Path(given(job.matrix)), "passages")
 
     return adapter, load
-
-
-def _fitted(job: Job) -> list[str]:
-    """What an encoder is fitted to and encodes: the real passages alone where it is given no made-up text."""
-    return _grown_texts(job) if job.made_up == "texts" else _texts(job.passages)
-
-
-def _grown_texts(job: Job) -> list[str]:
-    """The passages, then the made-up ones."""
-    passages = _texts(job.passages)
-    if not job.distractors:
-        return passages
-    from bench import distractors
-
-    return passages + distractors.texts(
-        passages, job.distractors, language=job.language, passage_set=job.passage_set, seed=job.seed
-    )
 
 
 def _grow(job: Job, vectors: Any, out: Path) -> int | None:  # Any: vectors
@@ -365,21 +308,6 @@ def _grow(job: Job, vectors: Any, out: Path) -> int | None:  # Any: vectors
     blocks = distractors.grown(vectors, job.distractors, passage_set=job.passage_set, seed=job.seed)
     matrices.save_blocks(out, "passages", blocks, (job.n_passages, vectors.shape[1]), nonzeros)
     return nonzeros
-
-
-def _texts(path: str | None) -> list[str]:
-    return msgspec.json.decode(Path(_given(path)).read_bytes(), type=list[str])
-
-
-def _sample(job: Job) -> list[str]:
-    queries = _texts(job.queries)
-    return [queries[i] for i in job.sample]
-
-
-def _given(value: str | None) -> str:
-    if value is None:
-        raise ValueError("the job lacks a field that its stage needs")
-    return value
 
 
 def _keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays

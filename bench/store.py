@@ -225,8 +225,14 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         if existing.exists():
             old = _refuse_other(folder, record, environment)
             known = {cell: identity for cell, identity in record.identities.items() if identity is not None}
-            if old.identities | known != old.identities:  # of cells that could not be made before
-                write_whole(existing, pretty(msgspec.structs.replace(old, identities=old.identities | known)))
+            gate = {"gate": record.suite.get("gate")}  # it decides no number
+            kept = msgspec.structs.replace(
+                old,
+                identities=old.identities | known,  # of cells that could not be made before
+                suite=old.suite if old.suite.get("gate") == gate["gate"] else old.suite | gate,
+            )
+            if kept != old:
+                write_whole(existing, pretty(kept))
         else:
             write_whole(folder / ENVIRONMENT, pretty(environment))
             write_whole(existing, pretty(record))

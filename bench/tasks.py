@@ -16,9 +16,9 @@ from bench import matrices, store
 from bench.cache import cache_folder
 from bench.cells import Cell, alignment
 from bench.corpora import PassageSet
+from bench.job import Job
 from bench.latency import SECONDS_A_ROUND
 from bench.record import Stage, digest
-from bench.stages import Job
 from bench.suite import Suite
 from retrievers.contract import Persistent, spell
 from retrievers.registry import Registry
@@ -72,6 +72,7 @@ class Work:
     registry: Registry
     passage_set: PassageSet
     round_seconds: float = SECONDS_A_ROUND
+    tells_code: bool = False
 
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
@@ -92,6 +93,7 @@ class Work:
             "n_passages": self.n_passages,
             "distractors": self.suite.distractors,
             "round_seconds": self.round_seconds,
+            "tells_code": self.tells_code,
             "seed": self.suite.seed,
             "language": self.passage_set.language,
             "passage_set": self.passage_set.sha256,

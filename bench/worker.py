@@ -12,15 +12,17 @@ import os
 import resource
 import signal
 import sys
+import sysconfig
 from pathlib import Path
 
 import msgspec
 
 from bench import failure, stages
+from bench.job import Job
 from bench.record import StageResult
-from bench.stages import Job
 
 EXIT_SECONDS = 3.0  # a stage is measured by then: what an adapter still does when its process ends is given so long
+PACKAGES = {"site-packages", "dist-packages"}  # where installed packages lie
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -30,7 +32,10 @@ def main(path: str) -> None:
     _limit(job)
     process = os.getpid()
     os.register_at_fork(after_in_child=lambda: _disown(job))
-    result = writable(attempt(job))
+    result = attempt(job)
+    if job.tells_code:
+        result = msgspec.structs.replace(result, code=imported())
+    result = writable(result)
     if os.getpid() != process:  # the adapter forked, and this is the other one
         os._exit(1)
     part = Path(job.result).with_suffix(".part")
@@ -80,6 +85,15 @@ def attempt(job: Job) -> StageResult:
         if result.status == "failed":
             failure.show()
         return result
+
+
+def imported() -> tuple[str, ...]:
+    """Every file of Python that this process has imported, but for Python's own and those of installed packages."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {Path(file).resolve() for file in files if file}
+    python = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+    own = (path for path in paths if PACKAGES.isdisjoint(path.parts) and python.isdisjoint(path.parents))
+    return tuple(sorted(map(str, own)))
 
 
 def writable(result: StageResult) -> StageResult:

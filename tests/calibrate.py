@@ -25,7 +25,7 @@ from rich.table import Table
 
 from bench import child, corpora, rate, run, suite
 from bench.record import Measurement
-from bench.stages import Job
+from bench.job import Job
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"

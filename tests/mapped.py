@@ -24,7 +24,7 @@ from scipy.sparse import csr_array
 
 from bench import adapters, child, matrices
 from bench.record import StageResult
-from bench.stages import Job
+from bench.job import Job
 from retrievers.contract import Hits, Vectors, top_k
 from retrievers.registry import installed
 

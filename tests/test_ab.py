@@ -16,12 +16,13 @@ import pytest
 from conftest import write_set
 
 from bench import ab, opponent, revision, store
-from bench.ab import fought, matched
+from bench import suite as suites
+from bench.ab import fought
 from bench.compare import compare
 from bench.errors import InputError
 from bench.gate import judge
 from bench.opponent import Side
-from bench.side import Job, Known
+from bench.side import Answer, Job, Known, Wanted
 from bench.suite import Gate
 
 ENGINES = """
@@ -85,6 +86,7 @@ retrievers = [%s]
 budget = "%s"
 %s
 """
+SAME = suites.parse(SUITE % ('"Same()"', "1s", ""), "here")
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -130,22 +132,6 @@ def judged(ref: str, **options: object):
         return duel, judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
 
 
-def test_other_worktrees_stay(repository, tmp_path):
-    """
-    A worktree of the user's own that is away for the moment (a disk that is not mounted) is not forgotten.
-    """
-    git(repository, "add", ".")
-    git(repository, "commit", "-q", "-m", "first")
-    git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "away"))
-    (tmp_path / "away").rename(tmp_path / "elsewhere")
-
-    with revision.worktree(repository, "HEAD") as tree:
-        assert (tree / "zoo").is_dir()
-
-    assert not tree.exists()
-    assert 2 == worktrees(repository)
-
-
 class TestSides:
     def test_quality_bytes_and_a_crash(self, repository):
         """
@@ -177,6 +163,23 @@ class TestSides:
         assert ("slower", 5) == (speed.decision, speed.rounds)
         assert 4 < speed.ratio < 6
         assert "gate: fail - 1 of 1 cell" in found.line
+
+    def test_other_cells_of_the_suite(self, repository):
+        """
+        A cell that is spelled otherwise at the revision is timed beside it, by its label, though no code differs.
+        """
+        labelled = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\nlabel = "ours"'
+        for sublinear in ("False", "True"):
+            text = SUITE % ("", "1s", "")
+            (repository / "suite.toml").write_text(text.replace("retrievers = []", labelled % sublinear))
+            git(repository, "add", ".")
+            git(repository, "commit", "-qm", "a change")
+
+        with fought(Path("suite.toml"), "HEAD~1") as duel:
+            spelled = [duel.old.measurements[0].retriever, duel.new.measurements[0].retriever]
+
+        assert [False, True] == ["sublinear=True" in spelling for spelling in spelled]
+        assert 1 == len(duel.speeds)
 
     def test_installed_of_the_revision(self, repository):
         """
@@ -270,6 +273,38 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
+    def test_the_working_tree_imported_late(self, repository, monkeypatch):
+        """
+        So is one whose adapters import them while they search: that happens in a process of its own.
+        """
+        (repository / "shared_code.py").write_text("value = 1\n")
+        late = ENGINES.replace("        hits = no_hits", "        import shared_code\n        hits = no_hits")
+        commit(repository, "", '"Same()"')
+        (repository / "mine.py").write_text(late)
+        git(repository, "commit", "-qam", "late")
+        monkeypatch.setenv("PYTHONPATH", str(repository))
+
+        with pytest.raises(InputError, match=r"shared_code\.py of the working tree imported: say how it is installed"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    def test_nothing_of_the_revision(self, repository, tmp_path):
+        """
+        Where nothing of the revision would run, both sides are the same: that is refused, not passed.
+        """
+        commit(repository, "", '"Same()"')
+        elsewhere = tmp_path / "mine.py"
+        elsewhere.write_text(ENGINES)
+
+        with (
+            pytest.raises(InputError, match=r"expected something of HEAD to run, found nothing .*\[gate\] install"),
+            fought(Path("suite.toml"), "HEAD", plugins=[elsewhere]),
+        ):
+            pass
+
+        assert [] == left_behind(repository)
+
     def test_a_suite_that_can_not_be_read_there(self, repository):
         """
         A broken suite at the revision is said with the revision's name.
@@ -358,36 +393,57 @@ def test_stopped(repository, stop):
     assert [] == left_behind(repository)
 
 
-def test_matching():
-    """
-    Cells match by label where the new one has one, else by spelling; passage set and threads are the same.
-    """
+class Fake:
+    """A side that takes no time, and says who was asked when."""
 
-    def known(cell, retriever, label="", passage_set="a", threads=1):
-        return Known(cell=cell, passage_set=passage_set, retriever=retriever, label=label, threads=threads)
+    def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1) -> None:
+        self.name, self.asked, self.times = name, asked, times
+        self.cells = (Known(cell=name, passage_set="a", retriever="X()", threads=threads),)
 
-    old = [
-        known("1", "X()", "mine"),
-        known("2", "Y()"),
-        known("3", "Y()", threads=2),
-        known("4", "Z()", passage_set="b"),
-    ]
-    new = [known("5", "X(k=2)", "mine"), known("6", "Y()"), known("7", "Y()", threads=2), known("8", "Z()")]
+    def ask(self, wanted: Wanted, seconds: float) -> Answer:
+        self.asked.append(self.name)
+        return Answer(milliseconds=self.times[wanted.round])
 
-    found = [(was.cell, now.cell) for was, now in matched(old, new)]
 
-    assert [("1", "5"), ("2", "6"), ("3", "7")] == found
+class TestRounds:
+    def test_they_alternate(self):
+        """
+        One side measures right after the other, and which goes first alternates.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5)
+
+        speeds = ab._rounds(*sides, Gate(), SAME, print)
+
+        firsts = asked[::2]
+        assert ("pass", 5) == (speeds["new"].decision, speeds["new"].rounds)
+        assert all({"old", "new"} == set(asked[i : i + 2]) for i in range(0, 10, 2))
+        assert [1, 1, 1, 1] == [int(firsts[i] != firsts[i + 1]) for i in range(4)]
+
+    def test_a_failed_round(self):
+        """
+        A cell of which one round failed has no speed, however good the others were.
+        """
+        sides = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0, 1.0, None, 1.0, 1.0])
+
+        assert {} == ab._rounds(*sides, Gate(budget="0.1s"), SAME, print)
+
+    def test_other_threads(self):
+        """
+        Cells that serve with other numbers of threads are measured once each, and not set against each other.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5, threads=2)
+
+        assert {} == ab._rounds(*sides, Gate(), SAME, print)
+        assert ["new", "old"] == sorted(asked)
 
 
 def test_a_side_is_told_what_an_older_one_knows(tmp_path):
     """
     Of a suite only what is not left at its default is told: a side of an older Sparring knows no newer key.
     """
-    from bench import suite as suites
-
-    suite = suites.parse(SUITE % ('"Same()"', "1s", ""), "here")
-
-    job = ab._job(suite, tmp_path, [])
+    job = ab._job(SAME, tmp_path, [])
 
     assert {"name", "passages", "measures", "primary", "limits", "cells", "modes"} == set(job.suite)
-    assert Gate(budget="1s") == suite.gate
+    assert Gate(budget="1s") == SAME.gate

@@ -18,7 +18,7 @@ from tiny import registry
 
 from bench import child, failure, matrices, worker
 from bench.record import StageResult
-from bench.stages import Job
+from bench.job import Job
 from retrievers.contract import Unsupported
 from retrievers.registry import parse
 

@@ -335,6 +335,19 @@ def test_a_commit_alone_is_no_other_environment(begun):
         assert ["a", "b"] == list(writer.measurements)
 
 
+def test_another_policy_of_the_gate(begun):
+    """
+    What a gate refuses decides no number: a run resumes under another policy, and its record has the new one.
+    """
+    suite = record().suite | {"gate": {"bytes": 0.5}}
+
+    with store.opened(begun, record(suite=suite), environment()):
+        pass
+
+    assert {"bytes": 0.5} == store.read(begun).record.suite["gate"]
+    assert store.read(begun).record.suite_sha256 == record().suite_sha256
+
+
 def test_foreign_files(tmp_path):
     """
     A folder that holds something else is refused and stays as it was; so is a file in the folder's place.
