@@ -7,13 +7,14 @@ It decides nothing: that is the gate's. What can not be compared says why, and t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from bench import costs, environment, quality, statistics
 from bench.differences import Difference, Kind, Side, values
 from bench.errors import InputError
+from bench.matching import matched
 from bench.measure import OVERLAP_K
 from bench.record import Measurement
 from bench.statistics import MARGIN, Paired
@@ -50,11 +51,11 @@ def compare(old: Run, new: Run, *, margin: float = MARGIN) -> Comparison:
 
     margin: of a measure, the smallest difference that matters.
     """
-    matched = _matched(old.measurements, new.measurements)
-    taken = {id(m) for pair in matched for m in pair}
+    both = matched(old.measurements, new.measurements)
+    taken = {id(m) for pair in both for m in pair}
     return Comparison(
         environment=tuple(differing(old, new)),
-        pairs=_pairs(old, new, matched, margin),
+        pairs=_pairs(old, new, both, margin),
         only_old=tuple(m for m in old.measurements if id(m) not in taken),
         only_new=tuple(m for m in new.measurements if id(m) not in taken),
     )
@@ -84,28 +85,6 @@ def of_one_run(run: Run, old: str, new: str, *, margin: float = MARGIN) -> Compa
 
 
 # Which cells
-
-
-def _matched(olds: Sequence[Measurement], news: Sequence[Measurement]) -> list[tuple[Measurement, Measurement]]:
-    """Each new cell with the old one that it is compared with, where there is one; none is taken twice."""
-    ways: tuple[Callable[[Measurement], object], ...] = (
-        lambda m: (m.passage_set, m.label, m.threads) if m.label else None,
-        lambda m: (m.passage_set, m.label) if m.label else None,
-        lambda m: (m.passage_set, m.retriever, m.threads),
-        lambda m: (m.passage_set, m.retriever),
-    )
-    found: dict[int, Measurement] = {}  # position in news -> the old one
-    left = list(olds)
-    for way in ways:
-        for index, m in enumerate(news):
-            key = way(m)
-            if index in found or key is None:
-                continue
-            match = next((one for one in left if way(one) == key), None)
-            if match is not None:
-                left.remove(match)
-                found[index] = match
-    return [(found[index], m) for index, m in enumerate(news) if index in found]
 
 
 def _cells_of(run: Run, wanted: str) -> list[Measurement]:
