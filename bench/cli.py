@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
-from bench.commands import INPUT_ERROR, TERMINATED
+from bench.commands import INPUT_ERROR, TERMINATED, UNEXPECTED
 from bench.commands.check import check
 from bench.commands.compare import compare
 from bench.commands.datasets import datasets
@@ -82,7 +83,8 @@ def main() -> None:
         from retrievers.registry import PluginError, SpellingError
 
         if not isinstance(error, InputError | PluginError | SpellingError):
-            raise
+            traceback.print_exc()  # and not the interpreter's own code, 1: that is the gate's word
+            sys.exit(UNEXPECTED)
         lines = map(printable, str(error).split("\n"))  # our messages have lines, what they quote may have anything
         typer.echo("sparring: " + "\n".join(lines), err=True)
         sys.exit(INPUT_ERROR)

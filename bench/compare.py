@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bench import costs, environment, quality, statistics
-from bench.differences import Difference, Kind, Side, values
+from bench.differences import Difference, Kind, Side, judged_clusters, values
 from bench.errors import InputError
 from bench.matching import matched
 from bench.measure import OVERLAP_K
@@ -180,19 +180,32 @@ def _problem(was: Measurement, now: Measurement) -> str:
 
 
 def _adjusted(pairs: Sequence[CellPair], name: str) -> list[CellPair]:
-    """The pairs with Holm's p of the primary measure: the family is the pairs of one passage set (rule 10)."""
-    ps = [d.p for pair in pairs if pair.passage_set == name for d in pair.differences if d.primary and d.p is not None]
-    adjusted = iter(statistics.holm(ps))
+    """
+    The pairs with Holm's p of the primary measure: the family is the retrievers compared on one passage set (rule 10).
 
-    def one(d: Difference) -> Difference:
-        return msgspec.structs.replace(d, p_holm=next(adjusted)) if d.primary and d.p is not None else d
+    One retriever under several numbers of threads is one question, asked once: its largest p stands for it.
+    """
+    ps: dict[tuple[str, str], float] = {}
+    for pair in pairs:
+        for d in pair.differences:
+            if pair.passage_set == name and d.primary and d.p is not None:
+                ps[_retrievers(pair)] = max(d.p, ps.get(_retrievers(pair), 0.0))
+    adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
+
+    def one(pair: CellPair, d: Difference) -> Difference:
+        told = d.primary and d.p is not None
+        return msgspec.structs.replace(d, p_holm=adjusted[_retrievers(pair)]) if told else d
 
     return [
-        msgspec.structs.replace(pair, differences=tuple(map(one, pair.differences)))
+        msgspec.structs.replace(pair, differences=tuple(one(pair, d) for d in pair.differences))
         if pair.passage_set == name
         else pair
         for pair in pairs
     ]
+
+
+def _retrievers(pair: CellPair) -> tuple[str, str]:
+    return pair.old.retriever, pair.new.retriever
 
 
 # Quality
@@ -267,10 +280,7 @@ def _clusters(old: Side, new: Side, name: str) -> list[str] | None:
         kept = new.passage_set(name)
     except InputError:
         kept = old.passage_set(name)
-    if kept.clusters is None:
-        return None
-    judged = quality.judged(kept.query_ids, kept.qrels or {})
-    return [cluster for cluster, has in zip(kept.clusters, judged, strict=True) if has]
+    return judged_clusters(kept)
 
 
 def _agreement(old: Side, new: Side, was: Measurement, now: Measurement) -> tuple[float | None, float | None]:

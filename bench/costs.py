@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import latency, ratio
 from bench.differences import Difference, Interval, Kind, Rounds, Side, together
-from bench.environment import HARDWARE
+from bench.environment import hardware_differences
 from bench.errors import InputError
 from bench.measure import ROUNDS
 from bench.memory import RESOLUTION
@@ -101,7 +101,14 @@ def memory(old: Side, new: Side, was: Measurement, now: Measurement) -> Iterator
             yield msgspec.structs.replace(told, verdict="undecided", why="measured once")
             continue
         within = _interval(rounds, alike=together(old.run, new.run))
-        yield msgspec.structs.replace(told, interval=within, verdict=verdict_of(within, SAME_MEMORY))
+        few = _too_few(min(map(len, rounds)), "a verdict of memory")
+        verdict = "undecided" if few else verdict_of(within, SAME_MEMORY)
+        yield msgspec.structs.replace(told, interval=within, verdict=verdict, why=few)
+
+
+def _too_few(found: int, what: str) -> str:
+    """Why rounds do not decide; empty where they do."""
+    return f"{found} of the {ROUNDS} rounds that {what} needs" if found < ROUNDS else ""
 
 
 def _growth(rounds: list[StageResult], name: str) -> list[int]:
@@ -123,7 +130,8 @@ def _interval(rounds: list[list[int]], *, alike: bool) -> Interval | None:
         )
         for side, one in enumerate(rounds)
     )
-    return ratio.interval(old, new)
+    by_round = [np.array(one, np.float64) for one in rounds]
+    return ratio.wider(ratio.interval(old, new), ratio.student(*by_round, alike=alike))
 
 
 def verdict_of(within: Interval | None, margin: float, *, high: bool = False) -> Verdict:
@@ -151,7 +159,8 @@ def speeds(old: Side, new: Side, was: Measurement, now: Measurement, unmatched: 
     undecided where a cell was unstable, or had too few rounds, whatever its interval.
     unmatched: what is to be said where the two do not find the same well; a speed is read at matched quality (rule 7).
     """
-    problem = _unlike(old, new, was, now)
+    problem, alike = _unlike(old, new, was, now), together(old.run, new.run)
+    drift = 1.0 if alike else 1 + DRIFT
     for name in SPEEDS:
         told = _told(name, "latency", was, now)
         if told is None:
@@ -166,8 +175,7 @@ def speeds(old: Side, new: Side, was: Measurement, now: Measurement, unmatched: 
         if why:
             yield msgspec.structs.replace(told, why=why)
             continue
-        few, drift = min(was.rounds, now.rounds), 1.0 if together(old.run, new.run) else 1 + DRIFT
-        doubts = [f"{few} of the {ROUNDS} rounds that a latency needs"] if few < ROUNDS else []
+        doubts = [*filter(None, [_too_few(min(was.rounds, now.rounds), "a latency")])]
         doubts += [f"{side.name}: {flag}" for side, m in ((old, was), (new, now)) for flag in _unstable(m)]
         allowed = None if doubts or within is None else (within[0] / drift, within[1] * drift)
         verdict = verdict_of(allowed, SAME_TIME, high=name == "batch_qps")
@@ -181,10 +189,13 @@ def _unstable(m: Measurement) -> list[str]:
 
 def _unlike(old: Side, new: Side, was: Measurement, now: Measurement) -> str:
     """Why no two times of these cells are compared: other hardware (rule 12), threads or k; empty where they are."""
-    machines = old.run.environment, new.run.environment
-    pairs = [(name, *(getattr(machine, name) for machine in machines)) for name in HARDWARE]
-    pairs += [("threads", was.threads, now.threads), ("k", was.k, now.k)]
-    return "; ".join(f"{name} differs: {one} / {other}" for name, one, other in pairs if one != other)
+    found = hardware_differences(old.run.environment, new.run.environment)
+    found |= {
+        name: (getattr(was, name), getattr(now, name))
+        for name in ("threads", "k")
+        if getattr(was, name) != getattr(now, name)
+    }
+    return "; ".join(f"{name} differs: {one} / {other}" for name, (one, other) in found.items())
 
 
 def _timed(side: Side, m: Measurement) -> int:
@@ -199,10 +210,11 @@ def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) 
 
     Queries are drawn alike for both sides where they are the same sample, rounds where both were measured in them.
     """
-    rounds_seeds = (SEED, SEED) if together(old.run, new.run) else (SEED, SEED + 1)
+    alike = together(old.run, new.run)
+    rounds_seeds = (SEED, SEED) if alike else (SEED, SEED + 1)
     same = was.seed == now.seed and _timed(old, was) == _timed(new, now)
     columns_seeds = (SEED, SEED) if same else (SEED, SEED + 1)
-    drawn = []
+    drawn, by_round = [], []
     for side, m, first, second in zip((old, new), (was, now), rounds_seeds, columns_seeds, strict=True):
         if name in PERCENTILES:
             parts = [_singles(side, m)]
@@ -215,7 +227,11 @@ def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) 
             ratio.draws(part, p, rounds_seed=first, columns_seed=second, crossed=name in PERCENTILES) for part in parts
         ]
         drawn.append(np.sum(of_parts, axis=0))
+        each = zip(*parts, strict=False)
+        by_round.append(np.array([sum(float(np.quantile(one, p, method="lower")) for one in of) for of in each]))
     within = ratio.interval(*drawn)
+    if alike:  # between two runs DRIFT is allowed for, which is more than what a bootstrap of few rounds lacks
+        within = ratio.wider(within, ratio.student(*by_round, alike=True))
     return (1 / within[1], 1 / within[0]) if within is not None and name == "batch_qps" else within
 
 

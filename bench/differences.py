@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import quality
 from bench.errors import InputError
 from bench.measure import samples
 from bench.passage_set import PassageSet
@@ -33,7 +34,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     new: float | None
     interval: Interval | None = None  # 95 %: of new - old for quality, of new / old for latency and memory
     p: float | None = None  # quality only, as the two below
-    p_holm: float | None = None  # of the primary measure: within all pairs of its passage set
+    p_holm: float | None = None  # of the primary measure: within all retrievers compared on its set
     paired: Paired | None = None
     primary: bool = False  # named by the suite before the run; every other measure is exploratory
     verdict: Verdict | Literal["not compared"]
@@ -82,6 +83,14 @@ def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
+
+
+def judged_clusters(kept: PassageSet) -> list[str] | None:
+    """The cluster of every judged query of a set, in its order; None where each query is its own."""
+    if kept.clusters is None:
+        return None
+    judged = quality.judged(kept.query_ids, kept.qrels or {})
+    return [cluster for cluster, is_judged in zip(kept.clusters, judged, strict=True) if is_judged]
 
 
 def together(old: Run, new: Run) -> bool:

@@ -7,6 +7,7 @@ held exactly where nothing but the code has changed, both ways (design, section 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -17,7 +18,7 @@ from bench.differences import Difference
 from bench.environment import HARDWARE
 from bench.record import Measurement
 from bench.speed import Speed
-from bench.store import LIBRARY
+from bench.store import LIBRARY, Run
 from bench.suite import Gate
 
 Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
@@ -69,17 +70,20 @@ def judge(
     speeds: Mapping[str, Speed] | None = None,
     strict: bool = False,
     notes: Sequence[str] = (),
+    unmeasured: Sequence[tuple[str, str]] = (),
 ) -> Judgment:
     """
     The gate's word on a comparison.
 
     speeds: by the new cell's key, of an A/B; None where there was none. strict: a cell without its counterpart fails.
+    unmeasured: of the new run, as the function of that name finds them. A reference that no cell is held to fails.
     """
     machine = _machine(found)
     cells = [_cell(pair, policy, primary, machine, speeds, strict) for pair in found.pairs]
     cells += [_alone(m, "the reference has no such cell", strict) for m in found.only_new]
     cells += [_alone(m, "the run has no such cell: the reference has", strict) for m in found.only_old]
     said = list(notes)
+    cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
     if machine:
         said.append(f"another environment than the reference's ({', '.join(machine)}): hits that nearly tie may swap")
     hardware = [name for name, _, _ in found.environment if name in HARDWARE]
@@ -90,7 +94,8 @@ def judge(
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
     if not cells:
         said.append("there is no cell")
-    outcome: Literal["pass", "fail"] = "fail" if not cells or any(c.outcome == "fail" for c in cells) else "pass"
+    asleep = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
+    outcome: Literal["pass", "fail"] = "fail" if asleep or any(c.outcome == "fail" for c in cells) else "pass"
     return Judgment(
         outcome=outcome,
         line=_line(outcome, cells, speeds is not None),
@@ -98,6 +103,15 @@ def judge(
         notes=tuple(said),
         environment=found.environment,
     )
+
+
+def unmeasured(run: Run) -> list[tuple[str, str]]:
+    """Passage set and retriever of each cell that a run's suite comes to and that it has not measured (yet)."""
+    threads = run.record.suite.get("threads")
+    each = len(threads) if isinstance(threads, list) else 1
+    measured = Counter((m.passage_set, m.retriever) for m in run.measurements)
+    wanted = [tuple(name.split(": ", 1)) for name in run.record.identities]
+    return [(name, retriever) for name, retriever in wanted if measured[name, retriever] < each]
 
 
 def _machine(found: Comparison) -> list[str]:
@@ -139,12 +153,19 @@ def _alone(m: Measurement, said: str, strict: bool) -> CellVerdict:
     return _verdict(m, [Finding(kind="status", name="reference", outcome=outcome, said=said)])
 
 
+def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:
+    said = "not measured: the run has not ended; run it again to the end"
+    finding = Finding(kind="status", name="status", outcome="fail", said=said)
+    return CellVerdict(passage_set=passage_set, retriever=retriever, outcome="fail", findings=(finding,))
+
+
 def _status(pair: CellPair, strict: bool) -> Finding:
-    """Why nothing of a pair is compared: a cell that has broken fails."""
-    broken = pair.old.status == "ok" and pair.new.status != "ok"
-    outcome: Outcome = "fail" if broken else _missing(strict)
-    mended = pair.new.status == "ok" and pair.old.status != "ok"
-    said = f"ok now; in the reference {pair.old.status}: bless it with --accept" if mended else pair.problem
+    """Why nothing of a pair is compared: a cell that has broken fails, and one that was measured on something else."""
+    was, now = pair.old.status == "ok", pair.new.status == "ok"
+    outcome: Outcome = "fail" if was else _missing(strict)
+    said = pair.problem
+    if now:
+        said = f"{pair.problem if was else f'ok now; in the reference {pair.old.status}'}: bless it with --accept"
     return Finding(kind="status", name="status", outcome=outcome, said=said)
 
 
@@ -205,6 +226,8 @@ def _line(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
     """The verdict on one line."""
     failed = [cell for cell in cells if cell.outcome == "fail"]
     n_cells = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
+    if outcome == "fail" and not failed:
+        return f"gate: {outcome} - {n_cells}, none held to the reference: is it this suite's? --accept makes it so"
     if failed:
         return f"gate: {outcome} - {len(failed)} of {n_cells}; {'; '.join(_reasons(failed))}"
     return f"gate: {outcome} - {n_cells}; {', '.join(_summary(cells, timed))}"

@@ -143,7 +143,10 @@ class GoneItem(_GateItem):
         self.known = set(known)
 
     def runtest(self) -> None:
-        gone = [cell for cell in judged(self.config)["cells"] if not self.known.intersection(_names(cell))]
+        judgment = judged(self.config)
+        if judgment["outcome"] == "fail" and all(cell["outcome"] != "fail" for cell in judgment["cells"]):
+            raise GateError(judgment["line"])  # no cell was held to anything
+        gone = [cell for cell in judgment["cells"] if not self.known.intersection(_names(cell))]
         outcome = next((one for one in ("fail", "skipped") if any(cell["outcome"] == one for cell in gone)), "pass")
         findings = [one | {"name": _names(cell)[0]} for cell in gone for one in cell["findings"]]
         self.tell(outcome, findings)

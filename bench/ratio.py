@@ -45,6 +45,40 @@ def interval(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[float,
     return float(low), float(high)
 
 
+def student(old: NDArray[np.float64], new: NDArray[np.float64], *, alike: bool) -> tuple[float, float] | None:
+    """
+    The 95 % interval of new / old by Student's t on the logarithms of one number a round; None of fewer than two.
+
+    old, new: (n_rounds,). alike: both were measured in the same rounds, whose ratios are taken; else the rounds are
+    independent: B. Welch 1947, "The generalization of Student's problem when several different population variances
+    are involved", Biometrika 34. None too where a number is not above 0, which has no logarithm.
+    """
+    from scipy.special import stdtrit  # imported late: the quantile of Student's t
+
+    if min(len(old), len(new)) < 2 or not ((old > 0).all() and (new > 0).all()):
+        return None
+    before, after = np.log(old), np.log(new)
+    parts = [after - before] if alike and len(old) == len(new) else [after, before]
+    squares = [float(part.var(ddof=1)) / len(part) for part in parts]
+    total = sum(squares)
+    weight = sum(square**2 / (len(part) - 1) for square, part in zip(squares, parts, strict=True))
+    reach = float(stdtrit(total**2 / weight, (1 + LEVEL) / 2)) * total**0.5 if weight > 0 else 0.0
+    middle = float(after.mean() - before.mean())
+    return float(np.exp(middle - reach)), float(np.exp(middle + reach))
+
+
+def wider(drawn: tuple[float, float] | None, told: tuple[float, float] | None) -> tuple[float, float] | None:
+    """
+    As far as either interval reaches; the first where there is no second.
+
+    A bootstrap of few rounds reaches no further than from the least to the greatest: of three that differ by noise of
+    2 or 5 % alone it tells 6 to 25 % apart, with Student's t beside it 2 to 5 % (4,000 simulations each).
+    """
+    if drawn is None or told is None:
+        return drawn
+    return min(drawn[0], told[0]), max(drawn[1], told[1])
+
+
 def _weights(seed: int, n: int) -> NDArray[np.float32]:
     """How often each of n columns is in each draw of n with replacement: (DRAWS, n)."""
     places = np.random.default_rng([seed, n]).integers(n, size=(DRAWS, n)) + np.arange(DRAWS)[:, None] * n

@@ -23,6 +23,8 @@ from bench.differences import Difference
 from bench.errors import InputError
 from bench.store import ENVIRONMENT, MEASUREMENTS, RUN, Run
 
+KEPT = (RUN, ENVIRONMENT, MEASUREMENTS, "sets", "quality")
+
 
 def accept(run: Run, folder: Path) -> None:
     """
@@ -30,6 +32,7 @@ def accept(run: Run, folder: Path) -> None:
 
     InputError for a folder that holds something else, or can not be written, and for a run without a measurement.
     """
+    folder = folder.resolve()  # a link stays, and what it names is replaced
     if not run.measurements:
         raise InputError(f"run {run.folder}: expected a finished run to accept, found no measurement in it")
     if folder.exists() and not folder.is_dir():
@@ -38,6 +41,12 @@ def accept(run: Run, folder: Path) -> None:
         raise InputError(f"reference {folder}: expected a reference, or an empty or new folder, found other files")
     if (folder / store.STAGES).exists():
         raise InputError(f"reference {folder}: expected a reference, found a whole run: name another folder")
+    others = sorted({path.name for path in folder.glob("*")} - {*KEPT}) if folder.is_dir() else []
+    if others:
+        raise InputError(
+            f"reference {folder}: expected nothing beside {', '.join(KEPT)}, found {', '.join(others)}: the folder is "
+            f"replaced as a whole; move them elsewhere"
+        )
     part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("part", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

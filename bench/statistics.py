@@ -33,8 +33,9 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the values of a measure before and after a change say: every query judged in both, old against new.
 
-    A figure that can not be told is None: an interval, a p or what is detectable of fewer than two clusters; a p_t or
-    an effect of differences without a spread. Where no cluster's sum differs from 0, p is 1 and there is no interval.
+    A figure that can not be told is None: an interval or a p of fewer than two clusters; what is detectable where fewer
+    than FEWEST_DISCORDANT differ, of which no difference would be found; a p_t or an effect of differences without a
+    spread. Where no cluster's sum differs from 0, p is 1 and there is no interval.
     """
 
     n_queries: int
@@ -100,7 +101,7 @@ def paired(
         wins=wins,
         ties=len(differences) - wins - losses,
         losses=losses,
-        detectable=_detectable(sums, sizes),
+        detectable=_detectable(sums, sizes) if discordant >= FEWEST_DISCORDANT else None,
         saturated=bool(before.mean() > SATURATED and after.mean() > SATURATED),
         verdict=verdict(wins + losses, discordant, inside, outside, margin),
     )
@@ -122,12 +123,14 @@ def interval_of_mean(
     values: ArrayLike, clusters: Sequence[Hashable] | None = None, level: float = LEVEL
 ) -> Interval | None:
     """
-    The clustered interval of a mean over queries; None with fewer than two clusters.
+    The clustered interval of a mean over queries; None with fewer than two clusters, and where no value differs.
 
     values: (n_queries,) float64. The mean of `spread`, and so many of its errors to either side as Student's t says. It
     keeps to no range: of a mean near 1 it may reach above.
     """
-    return _interval(*totals(_values("values", values), clusters), level)
+    found = _values("values", values)
+    # Without a spread an interval would have no width: all ones of ten queries do not make 1 certain.
+    return None if not len(found) or np.ptp(found) <= NOISE else _interval(*totals(found, clusters), level)
 
 
 def sign_flip(
@@ -314,11 +317,9 @@ def _effect(differences: Floats) -> float | None:
     return float(differences.mean() / differences.std(ddof=1))
 
 
-def _detectable(sums: Floats, sizes: Floats) -> float | None:
+def _detectable(sums: Floats, sizes: Floats) -> float:
     """H. Bloom 1995, "Minimum detectable effects", Evaluation Review 19: so many standard errors from 0."""
     from scipy.special import stdtrit
 
-    if len(sums) < 2 or not sums.any():
-        return None
     _, error, freedom = spread(sums, sizes)
     return float((stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, POWER)) * error)

@@ -13,7 +13,10 @@ from bench.suite import Suite
 
 def texts_of(run: Run, kept: PassageSet) -> tuple[PassageSet | None, str]:
     """A set that a run kept, with its texts; None, and why, where they are not those that the run searched."""
-    suite = msgspec.convert(run.record.suite, Suite)
+    try:
+        suite = msgspec.convert(run.record.suite, Suite)
+    except msgspec.ValidationError as error:
+        return None, f"no texts: its suite is none that this Sparring can read: {error}"
     source = next((name for name in suite.passages if corpora.name_of(name) == kept.name), kept.name)
     columns = msgspec.convert(run.record.columns, Columns) if run.record.columns is not None else None
     try:

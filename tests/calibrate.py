@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import child, corpora, rate, run, suite
-from bench.record import Measurement
 from bench.job import Job
+from bench.record import Measurement
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"

@@ -23,8 +23,8 @@ from rich.table import Table
 from scipy.sparse import csr_array
 
 from bench import adapters, child, matrices
-from bench.record import StageResult
 from bench.job import Job
+from bench.record import StageResult
 from retrievers.contract import Hits, Vectors, top_k
 from retrievers.registry import installed
 

@@ -17,8 +17,8 @@ import pytest
 from tiny import registry
 
 from bench import child, failure, matrices, worker
-from bench.record import StageResult
 from bench.job import Job
+from bench.record import StageResult
 from retrievers.contract import Unsupported
 from retrievers.registry import parse
 

@@ -12,20 +12,18 @@ import numpy as np
 import pytest
 import typer
 from conftest import write_set
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
-from test_table import failed, latency, measurement, memory, run_of, weight
+from test_table import failed, latency, measurement, run_of, weight
 from tiny import tiny_set
 from typer.testing import CliRunner
 
-from bench import corpora, costs, ratio, store
+from bench import corpora, store
 from bench.changes import changes
 from bench.commands.compare import compare as command
 from bench.compare import Comparison, Difference, compare, differing, of_one_run
 from bench.errors import InputError
-from bench.record import Measurement, StageResult
+from bench.record import Measurement
 from bench.report import comparison as report
 from bench.report import pairs
 from bench.store import Run
@@ -92,9 +90,9 @@ def found(comparison: Comparison, name: str) -> Difference:
     return difference
 
 
-def flat(value: float) -> list[np.ndarray]:
-    """Three rounds of two passes in which every query takes as long."""
-    return [np.full((2, N), int(value), np.int64) for _ in range(3)]
+def flat(value: float, n_rounds: int = 3) -> list[np.ndarray]:
+    """Rounds of two passes in which every query takes as long."""
+    return [np.full((2, N), int(value), np.int64) for _ in range(n_rounds)]
 
 
 # Which cells
@@ -253,6 +251,22 @@ def test_holm_is_over_the_pairs_of_a_set_and_the_primary_measure(folders):
     assert (False, None, "identical") == (other.primary, other.p_holm, other.verdict)
 
 
+def test_holm_counts_a_retriever_once_however_many_threads(folders):
+    """
+    One retriever under two numbers of threads is one question: its p is not adjusted as if it were two.
+    """
+    values = np.linspace(0.0, 1.0, N)
+    cells = [cell(cell=str(threads), threads=threads) for threads in (1, 2)] + [cell(cell="3", retriever="A()")]
+    old = folders.run("old", *cells, values={"nDCG@10": values})
+    new = folders.run("new", *cells, values={"nDCG@10": values[::-1] + 0.1})
+
+    both = compare(old, new)
+
+    primaries = [pair.differences[0] for pair in both.pairs]
+    assert [min(1.0, 2 * d.p) for d in primaries] == [d.p_holm for d in primaries]
+    assert 2 * primaries[0].p < 1
+
+
 def test_quality_without_its_values_is_named_and_the_rest_is_compared(folders):
     """
     Where the file of values is gone the means are shown and not compared; bytes still are.
@@ -298,192 +312,6 @@ def test_agreement_of_hits(folders):
 
     assert 1 - 2 / N == pair.same_top
     assert 1 - 0.1 / N == pytest.approx(pair.overlap)
-
-
-# Time
-
-
-def test_a_ratio_of_times_has_its_interval(folders):
-    """
-    Everything twice as slow is a ratio of 2 without doubt, and half the queries a second.
-    """
-    old = folders.run("old", timed(), times=[flat(1e6)])
-    new = folders.run("new", timed(single=latency(2.0), batch_qps=500.0), times=[flat(2e6)])
-
-    both = compare(old, new)
-
-    assert ((2.0, 2.0), "worse") == (found(both, "single_p50_ms").interval, found(both, "single_p50_ms").verdict)
-    assert ((0.5, 0.5), "worse") == (found(both, "batch_qps").interval, found(both, "batch_qps").verdict)
-
-
-def test_what_is_due_to_the_queries_leaves_the_ratio(folders):
-    """
-    Queries that take from 1 to 40 ms, each 3 % longer: the ratio is known well where both were asked the same ones.
-    """
-    own = np.tile(np.arange(1, N + 1) * 1_000_000, (2, 1))
-    longer = own * 103 // 100
-    old = folders.run("old", timed(), times=[[own] * 3])
-    same, other = (
-        folders.run(name, timed(seed=seed), times=[[longer] * 3]) for name, seed in (("same", 7), ("other", 8))
-    )
-
-    assert (1.03, 1.03) == found(compare(old, same), "single_p50_ms").interval
-    low, high = found(compare(old, other), "single_p50_ms").interval
-    assert low < 0.8 < 1.2 < high
-
-
-def test_runs_at_different_times_allow_for_the_machines_drift(folders):
-    """
-    A tenth longer is worse within one run, whose rounds both shared, and undecided between two; half as long again is
-    worse there too, and what is nearly alike is equivalent only where it was measured together.
-    """
-    cells = timed(), timed(cell="1", retriever="A()"), timed(cell="2", retriever="B()")
-    run = folders.run("run", *cells, times=[flat(1e6), flat(1.1e6), flat(1.01e6)])
-    slower, much = (
-        folders.run(name, timed(), times=[flat(time)]) for name, time in (("slower", 1.1e6), ("much", 1.5e6))
-    )
-
-    together = [of_one_run(run, "BM25() @ CSR()", name) for name in ("A()", "B()")]
-
-    assert ["worse", "equivalent"] == [found(both, "single_p50_ms").verdict for both in together]
-    apart = [found(compare(first_of(run), other), "single_p50_ms").verdict for other in (slower, much)]
-    assert ["undecided", "worse"] == apart
-
-
-def first_of(run: Run) -> Run:
-    return replace(run, measurements=run.measurements[:1])
-
-
-@pytest.mark.parametrize(
-    ("changes", "suite", "why"),
-    [
-        ({}, {"cpu": "B CPU"}, "cpu differs: A CPU / B CPU"),
-        ({"threads": 2}, {}, "threads differs: 1 / 2"),
-        ({"k": 5}, {}, "k differs: 10 / 5"),
-    ],
-)
-def test_times_of_other_conditions_are_not_compared(folders, changes, suite, why):
-    """
-    On other hardware, with other threads or another k times are not compared, and what differs is named; bytes are.
-    """
-    old = folders.run("old", timed(storage_weight=weight(100)), times=[flat(1e6)])
-    new = folders.run("new", timed(storage_weight=weight(99), **changes), times=[flat(1e6)], **suite)
-
-    both = compare(old, new)
-
-    assert ("not compared", why) == (found(both, "single_p50_ms").verdict, found(both, "single_p50_ms").why)
-    assert "better" == found(both, "ledger_bytes").verdict
-
-
-def test_times_without_samples_are_not_compared(folders):
-    """
-    A run that kept no raw times says so, and so does one whose file is gone.
-    """
-    old, new = folders.run("old", timed(files={})), folders.run("new", timed())
-
-    assert "no raw times: " in found(compare(old, old), "single_p50_ms").why
-    assert "0-0.npz" in found(compare(new, new), "single_p50_ms").why
-
-
-def test_speed_says_what_speaks_against_it(folders):
-    """
-    Beside a speed stands that quality is worse; where a cell was unstable or had too few rounds it is undecided.
-    """
-    spread = np.linspace(0.5, 0.9, N)
-    old = folders.run("old", timed(), times=[flat(2e6)], values={"nDCG@10": spread})
-    new = folders.run("new", timed(), times=[flat(1e6)], values={"nDCG@10": spread / 2})
-    wavering = timed(flags=("unstable: it wavered", "another flag"))
-    unstable = folders.run("unstable", wavering, times=[flat(1e6)], values={"nDCG@10": spread})
-    hasty = folders.run("hasty", timed(2), times=[flat(1e6)[:2]])
-
-    speeds = [found(compare(old, run), "single_p50_ms") for run in (new, unstable, hasty)]
-
-    assert [
-        ("better", "nDCG@10 is worse"),
-        ("undecided", "new: unstable: it wavered"),
-        ("undecided", "2 of the 3 rounds that a latency needs"),
-    ] == [(speed.verdict, speed.why) for speed in speeds]
-    assert [(0.5, 0.5)] * 3 == [speed.interval for speed in speeds]
-
-
-@given(
-    st.lists(
-        st.lists(st.lists(st.integers(1, 9), min_size=5, max_size=5), min_size=1, max_size=3), min_size=1, max_size=4
-    ),
-    st.sampled_from([0.5, 0.9, 0.95]),
-)
-@settings(deadline=None, max_examples=20)
-def test_draws_are_those_of_a_plain_bootstrap(rounds, p):
-    """
-    Each draw is the median, over rounds drawn with replacement, of the percentile of queries drawn with replacement.
-    """
-    samples = [np.array(one, np.int64) for one in rounds]
-
-    drawn = ratio.draws(samples, p, rounds_seed=1, columns_seed=2)
-
-    chosen = np.random.default_rng(1).integers(len(samples), size=(ratio.DRAWS, len(samples)))
-    places = np.random.default_rng([2, 5]).integers(5, size=(ratio.DRAWS, 5))
-    expected = [
-        np.median([np.quantile(samples[one][:, queries], p, method="lower") for one in numbers])
-        for numbers, queries in zip(chosen[:50], places[:50], strict=True)
-    ]
-    assert expected == drawn[:50].tolist()
-
-
-@pytest.mark.parametrize(
-    ("interval", "verdict"),
-    [((0.97, 1.04), "equivalent"), ((1.01, 1.2), "worse"), ((0.5, 0.9), "better"), ((0.9, 1.1), "undecided")],
-)
-def test_verdict_of_a_ratio(interval, verdict):
-    """
-    Equivalent within 5 %, then better or worse where 1 lies outside; None where it can not be told.
-    """
-    assert verdict == costs.verdict_of(interval, costs.SAME_TIME)
-    assert "undecided" == costs.verdict_of(None, costs.SAME_TIME)
-
-
-# Memory and bytes
-
-
-def test_bytes_are_exact(folders):
-    """
-    One byte fewer is better, one more is worse, as many are identical; zero is a number.
-    """
-    old = folders.run("old", cell(storage_weight=weight(100, disk=7), encoder_weight=weight(0)))
-    new = folders.run("new", cell(storage_weight=weight(99, disk=8), encoder_weight=weight(0)))
-
-    both = compare(old, new)
-
-    names = ("ledger_bytes", "disk_bytes", "encoder_ledger_bytes")
-    assert ["better", "worse", "identical"] == [found(both, name).verdict for name in names]
-
-
-def journal(run: Run, *resident: int) -> None:
-    """The rounds' resident growth, as the journal has it."""
-    for number, size in enumerate(resident):
-        result = StageResult(stage="serve", status="ok", samples=f"samples/0-{number}.npz", load_memory=memory(size))
-        with (run.folder / store.STAGES).open("ab") as file:
-            file.write(msgspec.json.encode(store.FinishedStage(f"serve-{number}", result)) + b"\n")
-
-
-def test_memory_is_compared_by_its_rounds(folders):
-    """
-    Growth beyond all rounds' spread is worse; below the resolution of page accounts there is no difference; what was
-    measured once is undecided.
-    """
-    mib = 2**20
-    old = folders.run("old", timed(storage_weight=weight(1, 10 * mib), build_memory=memory(0)), times=[flat(1e6)])
-    new = folders.run("new", timed(storage_weight=weight(1, 20 * mib), build_memory=memory(0)), times=[flat(1e6)])
-    once = folders.run("once", timed(storage_weight=weight(1, 20 * mib)), times=[flat(1e6)])
-    journal(old, 10 * mib, 10 * mib + 5, 10 * mib)
-    journal(new, 20 * mib, 20 * mib, 20 * mib)
-
-    grown, single = found(compare(old, new), "resident_bytes"), found(compare(old, once), "resident_bytes")
-
-    assert ("worse", 2.0) == (grown.verdict, round(grown.interval[0], 3))
-    assert ("undecided", "measured once") == (single.verdict, single.why)
-    built = found(compare(old, new), "peak_build_bytes")
-    assert ("equivalent", costs.UNDER_RESOLUTION) == (built.verdict, built.why)
 
 
 # Queries that changed most

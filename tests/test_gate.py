@@ -627,7 +627,7 @@ class TestReports:
         assert "**gate: fail - 1 of 2 cells**" == lines[0]
         row = next(line for line in lines if line.startswith("| fail"))
         assert 5 == row.replace("\\|", "").count("|")
-        assert "- a &lt;b>" == lines[-1]
+        assert "- a \\<b\\>" == lines[-1]
 
 
 class TestPolicy:

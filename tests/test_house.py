@@ -124,7 +124,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.reference": (*RUNS, "bench.compare", "bench.differences"),
     "bench.report": (
         *(*RUNS, "bench.statistics", "bench.compare", "bench.explain", "bench.plan", "bench.show", "retrievers"),
-        *("bench.changes", "bench.costs", "bench.differences", "bench.gate", "bench.history"),
+        *("bench.changes", "bench.costs", "bench.differences", "bench.gate", "bench.history", "bench.measure"),
     ),
     "bench.new": ("bench.errors", "retrievers"),
     "bench.commands": ("bench", "retrievers"),

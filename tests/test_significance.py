@@ -79,7 +79,7 @@ def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
     The p of each retriever is adjusted by the number of retrievers, each counted once whatever its threads.
     """
     little = np.array(BASELINE)
-    little[:12:2] = 1.0  # six queries won: p of sign-flips is 1/32, or by mid-p 1/64
+    little[:36] += np.where(np.arange(36) < 25, 0.5, -0.5)  # 25 queries won and 11 lost
     values = {"A()": BASELINE, "B()": little.tolist(), "C()": NEARLY, "D()": NEARLY, "E()": NEARLY}
     two = judged_run(tmp_path / "two", dict(list(values.items())[:2]))
     many = judged_run(tmp_path / "many", values)
@@ -90,7 +90,8 @@ def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
         for run in (two, many, threads)
     ]
 
-    assert statistics.sign_flip(little - BASELINE) == pytest.approx(1 / 64)
+    p = statistics.sign_flip(little - BASELINE)
+    assert p < 0.05 < 4 * p
     assert [True, False, True] == marks
 
 
@@ -158,7 +159,7 @@ def test_damaged_values_are_an_error(tmp_path):
     run = judged_run(tmp_path, {"A()": BASELINE, "B()": BEST})
     (tmp_path / "quality" / "1.npz").write_bytes(b"PK\x03\x04 torn")
 
-    with pytest.raises(InputError, match=r"1\.npz: expected the values of each query, found none that can be read"):
+    with pytest.raises(InputError, match=r"1\.npz: expected the values of every judged query, found none"):
         grids([run])
 
 

@@ -192,7 +192,6 @@ class TestPaired:
         values, labels = clustered([3, 4, 5])
 
         assert interval(values, labels) == interval_of_mean(values, labels)
-        assert (0.0, 0.0) == interval_of_mean([0.0] * 6, list("aabbcc"))
         assert interval_of_mean(values) != interval_of_mean(values, labels)
 
     def test_rounding_is_a_tie(self):
@@ -274,6 +273,36 @@ class TestPaired:
 
 
 class TestVerdict:
+    def test_equivalence_is_read_from_the_90_percent_interval(self):
+        """
+        Where only the 95 % interval leaves the margin, it is equivalent.
+        """
+        differences = np.linspace(-0.04, 0.05, 100)
+        found = paired(np.full(100, 0.5), 0.5 + differences)
+
+        assert found.interval90[1] < 0.0099 < found.interval[1]
+        assert "equivalent" == paired(np.full(100, 0.5), 0.5 + differences, margin=0.0099).verdict
+
+    @pytest.mark.parametrize("differing", [FEWEST_DISCORDANT - 1, FEWEST_DISCORDANT])
+    def test_nothing_is_detectable_where_too_few_differ(self, differing):
+        """
+        With fewer discordant clusters than a verdict needs no difference would be found: none is named.
+        """
+        found = changed(differing, 0)
+
+        assert (differing >= FEWEST_DISCORDANT) == (found.detectable is not None)
+
+    @pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+    def test_a_mean_of_one_value_has_no_interval(self, value):
+        """
+        Where no value differs, but for rounding, there is no spread to tell how sure the mean is.
+        """
+        values = np.full(6, value)
+        values[0] += 1e-15
+
+        assert interval_of_mean(values) is None
+        assert interval_of_mean(values, list("aabbbc")) is None
+
     def test_identical_comes_first(self):
         """
         Where no query differs at all the verdict is identical, and p is 1.

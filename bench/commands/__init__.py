@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from retrievers.registry import Registry
 
 OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
+UNEXPECTED = 70  # an error of ours, with its traceback (EX_SOFTWARE of sysexits.h)
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, as shells have it
 NEWEST = 3  # runs that are named where one has to be chosen
 PIPE_WIDTH = 120  # columns of a table that is no terminal's

@@ -12,6 +12,7 @@ from bench.commands import INTERRUPTED, OK, Plugin, echo_json, read_run, standar
 
 if TYPE_CHECKING:
     from bench.gate import Judgment
+    from bench.store import Run
     from bench.suite import Gate
 
 GATE_FAILED = 1
@@ -65,7 +66,7 @@ def gate(
 def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgment:
     from bench.compare import compare
     from bench.errors import InputError
-    from bench.gate import judge
+    from bench.gate import judge, unmeasured
     from bench.store import RUN
 
     run = read_run(folder)
@@ -74,8 +75,8 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgme
             f"reference {reference}: expected a reference run, found none; "
             f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
         )
-    suite = run.record.suite
-    return judge(compare(read_run(reference), run), _policy(suite), str(suite.get("primary")), strict=strict)
+    found, primary = compare(read_run(reference), run), str(run.record.suite.get("primary"))
+    return judge(found, _policy(run), primary, strict=strict, unmeasured=unmeasured(run))
 
 
 def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool) -> Judgment:
@@ -109,13 +110,19 @@ def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Pat
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _policy(suite: dict[str, object]) -> Gate:
+def _policy(run: Run) -> Gate:
     """The policy of the suite that a run was made from."""
     import msgspec
 
+    from bench.errors import InputError
     from bench.suite import Gate
 
-    return msgspec.convert(suite.get("gate") or {}, Gate)
+    try:
+        return msgspec.convert(run.record.suite.get("gate") or {}, Gate)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"run {run.folder}: expected a [gate] in its record that can be read, found: {error}"
+        ) from error
 
 
 def _accept(folder: Path, reference: Path) -> None:
@@ -124,7 +131,7 @@ def _accept(folder: Path, reference: Path) -> None:
     from bench.report.plain import printable
     from bench.store import RUN
 
-    run = read_run(folder)
+    run, reference = read_run(folder), reference.resolve()  # the present folder may be the one that is replaced
     known = read_run(reference) if (reference / RUN).is_file() else None
     changes = [] if known is None else references.changes(compare(known, run))
     references.accept(run, reference)
@@ -151,8 +158,11 @@ def _tell(judgment: Judgment, markdown: Path | None, junit: Path | None, *, as_j
         _write(junit, verdicts.junit(judgment))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(verdicts.markdown(judgment) + "\n")
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(verdicts.markdown(judgment) + "\n")
+        except OSError as error:  # the verdict is what counts
+            typer.echo(f"note: no summary: {printable(summary)}: {error.strerror}", err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in verdicts.workflow_commands(judgment):
             typer.echo(line, err=as_json)

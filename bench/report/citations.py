@@ -12,7 +12,11 @@ from bench.report import rows as flat
 from bench.report.latex import escaped
 from bench.store import Run, read_set, set_file
 
-ENTRY = re.compile(r"^@\w+\{([^,\s]+),", re.MULTILINE)
+ENTRY = re.compile(r"^@\w+\{([\w:.+/-]+),", re.MULTILINE | re.ASCII)
+HEAD = re.compile(r"^\s*@", re.MULTILINE)
+# All that a stranger's BibTeX may have of TeX: accents, letters that no keyboard has, and escaped signs. Any other
+# command could read a file or run one where the document is compiled.
+ACCENT = re.compile(r"""\\(?:[`'^"~=.&%$#_ -]|(?:[vuHcdbkrtijoOlL]|aa|AA|ae|AE|oe|OE|ss)(?![A-Za-z]))""")
 
 # What is found in a retriever's resolved spelling -> keys of WORKS
 PARTS = (
@@ -140,7 +144,7 @@ def _of_set(run: Run, m: Measurement) -> str:
     if set_file(run.folder, m.passage_set).is_file():
         kept = read_set(run.folder, m.passage_set)
         title, citation = kept.title, kept.citation
-    if citation.lstrip().startswith("@"):
+    if _is_harmless(citation):
         return citation
     if m.passage_set in cards.names():
         card = cards.card(m.passage_set)
@@ -148,7 +152,19 @@ def _of_set(run: Run, m: Measurement) -> str:
         if card.bibtex and citation == card.citation:  # else a set of one's own that has a shipped one's name
             return card.bibtex
     key = re.sub(r"\W+", "-", m.passage_set, flags=re.ASCII).strip("-") or "passages"
-    return f"@misc{{{key},\n  title = {{{escaped(title)}}},\n  note = {{{escaped(citation)}}}\n}}\n" if citation else ""
+    return f"@misc{{{key},\n  title = {{{_field(title)}}},\n  note = {{{_field(citation)}}}\n}}\n" if citation else ""
+
+
+def _is_harmless(bibtex: str) -> bool:
+    """Whether this is BibTeX whose every entry has a plain key, and that can do nothing but be set."""
+    is_told = len(HEAD.findall(bibtex)) == len(ENTRY.findall(bibtex)) > 0
+    rest = ACCENT.sub("", bibtex)
+    return is_told and bibtex.lstrip().startswith("@") and "\\" not in rest and "^^" not in rest
+
+
+def _field(text: str) -> str:
+    """Any text between the braces of a field: BibTeX counts a brace even where TeX would have it escaped."""
+    return escaped(text).replace(r"\{", r"\textbraceleft{}").replace(r"\}", r"\textbraceright{}")
 
 
 def _split(text: str) -> dict[str, str]:

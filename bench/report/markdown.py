@@ -24,7 +24,7 @@ def blocks(grid: Grid) -> Iterator[str]:
 def _marked(column: Column, cell: Cell) -> str:
     text = escaped(cell.text)
     if column.code:
-        text = f"`{printable(cell.text)}`".replace("|", "\\|")
+        text = code(cell.text)
     elif cell.style in (BEST, TIED):
         stars = "**" if cell.style == BEST else "*"
         text = f"{stars}{text}{stars}"
@@ -33,4 +33,14 @@ def _marked(column: Column, cell: Cell) -> str:
 
 
 def escaped(text: str) -> str:
-    return re.sub(r"([|\\`*_<>])", r"\\\1", " ".join(printable(text).split()))
+    """Any text as Markdown that shows it, on one line, fit for a table's cell too: no markup, no link, no entity."""
+    return re.sub(r"([|\\`*_<>\[\]&~])", r"\\\1", " ".join(printable(text).split()))
+
+
+def code(text: str) -> str:
+    """Any text as code, on one line, fit for a table's cell; nothing in it can end it."""
+    shown = printable(text)
+    if re.search(r"[`\\]", shown):  # in a code span no escape counts, and in a table a bar ends it all the same
+        letters = (one if one.isalnum() or one == " " else f"&#{ord(one)};" for one in shown)
+        return f"<code>{''.join(letters)}</code>"
+    return f"`{shown}`".replace("|", "\\|")

@@ -12,6 +12,7 @@ from bench.compare import CellPair, Comparison
 from bench.costs import DRIFT, SAME_MEMORY, SAME_TIME, UNDER_RESOLUTION
 from bench.differences import Difference
 from bench.environment import HARDWARE
+from bench.measure import ROUNDS
 from bench.record import Measurement
 from bench.report.fields import MISSING, Cell, Column, Grid, bounds, four, megabytes, share, significant, sized
 from bench.report.grid import shortened
@@ -78,12 +79,14 @@ def closing(margin: float) -> list[str]:
     quality = (
         f"Quality: equivalent: the 90 % interval lies within ±{share(margin)}; better, worse: the 95 % interval "
         f"excludes 0; undecided also where fewer than {FEWEST_DISCORDANT} clusters of queries differ. p: sign flips of "
-        "whole clusters; p Holm: adjusted for all lines of its table; W/T/L: queries won, tied and lost; effect: mean "
-        "difference over its standard deviation; detectable: what would be found in 80 % of cases."
+        "whole clusters; p Holm: adjusted for all retrievers of its table; W/T/L: queries won, tied and lost; effect: "
+        "mean difference over its standard deviation; detectable: what would be found in 80 % of cases, untold where "
+        "so few differ."
     )
     costs = (
         "Time and memory: the 95 % interval of new / old; equivalent: it lies within "
-        f"{SAME_TIME:.0%} (memory {SAME_MEMORY:.0%}). Bytes are exact. It decides nothing: `sparring gate` does."
+        f"{SAME_TIME:.0%} (memory {SAME_MEMORY:.0%}); undecided also where there are "
+        f"fewer than {ROUNDS} rounds. Bytes are exact. It decides nothing: `sparring gate` does."
     )
     return [quality, costs]
 

@@ -6,8 +6,6 @@ Both are of paired differences over whole clusters (`bench.statistics`; design, 
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import quality, statistics
-from bench.errors import InputError
+from bench import statistics
+from bench.differences import judged_clusters, values
 from bench.record import Measurement
 from bench.report import rows as flat
 from bench.report.fields import BEST, TIED, Cell, Field, bounds
@@ -51,7 +49,7 @@ class Evidence:
             return None
         path = run.folder / m.files["quality"]
         if path not in self._values and path.is_file():
-            self._values[path] = _read(path)
+            self._values[path] = values(run, m)
         found = self._values.get(path, {}).get(measure)
         if found is None or not set_file(run.folder, m.passage_set).is_file():
             self.is_missing = True
@@ -63,12 +61,7 @@ class Evidence:
         """The cluster of every judged query; None where each is its own."""
         path = set_file(run.folder, m.passage_set)
         if path not in self._clusters:
-            kept = read_set(run.folder, m.passage_set)
-            judged = quality.judged(kept.query_ids, kept.qrels or {})
-            labels = zip(kept.clusters or (), judged, strict=kept.clusters is not None)
-            self._clusters[path] = (
-                None if kept.clusters is None else [label for label, is_judged in labels if is_judged]
-            )
+            self._clusters[path] = judged_clusters(read_set(run.folder, m.passage_set))
         return self._clusters[path]
 
 
@@ -76,8 +69,8 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
     """
     Which cells of one passage set can not be told from the best of them, the best itself among them.
 
-    Told apart is what the verdict would tell apart: the 95 % interval of the difference excludes 0, and enough clusters
-    differ for it to cover. False where the values of a cell, or of the best, are not at hand.
+    Told apart is what the verdict would tell apart (`_apart`). False where the values of a cell, or of the best, are
+    not at hand.
     """
     tied = [False] * len(cells)
     means = {
@@ -93,19 +86,25 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
     for place in means:
         own = evidence.values(*cells[place], measure)
         if top is not None and own is not None and len(top) == len(own):
-            difference = np.where(np.abs(top - own) <= statistics.NOISE, 0.0, top - own)
-            sums, _ = statistics.totals(difference, clusters)
-            around = statistics.interval(difference, clusters)
-            is_few = int(np.count_nonzero(sums)) < statistics.FEWEST_DISCORDANT
-            tied[place] = is_few or around is None or around[0] <= 0 <= around[1]
+            tied[place] = not _apart(top - own, clusters)
     return tied
+
+
+def _apart(differences: Values, clusters: Sequence[str] | None) -> bool:
+    """Whether the 95 % interval of a mean difference excludes 0, and enough clusters differ for it to cover."""
+    cleared = np.where(np.abs(differences) <= statistics.NOISE, 0.0, differences)
+    sums, _ = statistics.totals(cleared, clusters)
+    around = statistics.interval(cleared, clusters)
+    is_few = int(np.count_nonzero(sums)) < statistics.FEWEST_DISCORDANT
+    return not is_few and around is not None and not around[0] <= 0 <= around[1]
 
 
 def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> list[bool]:
     """
     Which cells of one passage set differ from their run's baseline on its primary measure, p < ALPHA.
 
-    p is of sign-flips of whole clusters, adjusted by Holm over the cells of the run on this set.
+    p is of sign-flips of whole clusters, adjusted by Holm over the retrievers of the run on this set. What could not be
+    told from the best is not marked here either: the verdict's own rule (`_apart`) has to hold as well.
     """
     marked = [False] * len(cells)
     for run in {id(run): run for run, _ in cells}.values():
@@ -117,21 +116,28 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
             continue
         clusters = evidence.clusters(*cells[first])
         ps: dict[str, float] = {}  # by retriever: under several numbers of threads it is still one
+        apart: set[str] = set()
         for place in own:
             m = cells[place][1]
             new = evidence.values(run, m, measure) if m.retriever not in (name, *ps) else None
             p = None if new is None or len(new) != len(old) else statistics.sign_flip(new - old, clusters)
-            ps |= {} if p is None else {m.retriever: p}
+            if new is None or p is None:
+                continue
+            ps[m.retriever] = p
+            if _apart(new - old, clusters):
+                apart.add(m.retriever)
         adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
         for place in own:
-            marked[place] = adjusted.get(cells[place][1].retriever, 1.0) < ALPHA
+            retriever = cells[place][1].retriever
+            marked[place] = retriever in apart and adjusted[retriever] < ALPHA
     return marked
 
 
 def explained(runs: Sequence[Run]) -> str:
     """What a dagger means in a table of these runs."""
     held = " / ".join(dict.fromkeys(f"{flat.primary(run)} of {flat.baseline(run)}" for run in runs))
-    return f"{DAGGER}: differs from {held}, p < .05 (sign-flips of clusters, Holm over the retrievers of the set)."
+    tested = "p < .05 (sign-flips of clusters, Holm over the retrievers of the set), and its 95 % interval excludes 0"
+    return f"{DAGGER}: differs from {held}, {tested}."
 
 
 class Told(NamedTuple):
@@ -187,11 +193,3 @@ def percentile(m: Measurement, key: str) -> statistics.Interval | None:
     stage, _, rest = key.partition("_")
     latency = {"single": m.single, "encode": m.encode, "search": m.search}.get(stage)
     return None if latency is None else {"p50_ms": latency.p50_interval, "p95_ms": latency.p95_interval}.get(rest)
-
-
-def _read(path: Path) -> dict[str, Values]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], np.float64) for name in arrays.files}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected the values of each query, found none that can be read: {error}") from error

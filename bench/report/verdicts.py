@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET  # written only
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bench.report.markdown import code, escaped
 from bench.report.plain import REPLACEMENT, printable
 
 if TYPE_CHECKING:
@@ -29,19 +30,14 @@ def told(cell: CellVerdict) -> str:
 
 def markdown(judgment: Judgment) -> str:
     """The line, a table of the cells, and the notes."""
-    lines = [f"**{_cell(judgment.line)}**", ""]
+    lines = [f"**{escaped(judgment.line)}**", ""]
     if judgment.cells:
         lines += ["| verdict | passages | retriever | why |", "|---|---|---|---|"]
     for cell in judgment.cells:
-        columns = (cell.outcome, cell.passage_set, f"`{printable(cell.retriever).replace('`', '')}`", told(cell))
-        lines.append("| " + " | ".join(map(_cell, columns)) + " |")
-    notes = [f"- {_cell(note)}" for note in judgment.notes]
+        columns = (cell.outcome, escaped(cell.passage_set), code(cell.retriever), escaped(told(cell)))
+        lines.append(f"| {' | '.join(columns)} |")
+    notes = [f"- {escaped(note)}" for note in judgment.notes]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text for one cell of a markdown table: a bar would end it, an angle bracket begin HTML."""
-    return printable(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def junit(judgment: Judgment) -> bytes:
