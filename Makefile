@@ -12,7 +12,7 @@ test: .venv/installed  ## format check, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope
 
 published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
