@@ -77,7 +77,7 @@ def arrivals(
     Queries come in whole shuffled passes: every one as often as any other.
     """
     rng = np.random.default_rng(seed)
-    n = max(1, ceil(span(offered, seconds) * offered))
+    n = max(1, ceil(round(span(offered, seconds) * offered, 6)))  # 1,000 / offered * offered may be a hair more
     intended = np.cumsum(rng.exponential(1e9 / offered, n)).astype(np.int64)
     passes = np.tile(np.arange(n_queries, dtype=np.int64), (ceil(n / n_queries), 1))
     return intended, rng.permuted(passes, axis=1).ravel()[:n]

@@ -192,6 +192,13 @@ class TestArrivals:
         assert pytest.approx(1.0, rel=0.01) == gaps.mean()
         assert pytest.approx(1.0, rel=0.02) == gaps.std()
 
+    @given(st.floats(40, 1_000))
+    def test_a_slow_round_has_its_thousand(self, offered):
+        """
+        A round that is too short for 1,000 arrivals has just so many, whatever the rate is rounded to.
+        """
+        assert 1_000 == len(rate.arrivals(offered, 1, 10, [7])[0])
+
     def test_queries_come_in_whole_passes(self):
         """
         Every query is asked as often as any other, each pass in an order of its own.

@@ -67,6 +67,7 @@ def project(pytester, monkeypatch, cache):
     (pytester.path / "ref").mkdir()
     (pytester.path / "ref" / "run.json").touch()  # where it is a reference in name alone, nothing reads it
     pytester.makepyfile("def test_own(): pass")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # a test's own pytest runs in one process
     # Whatever is installed here, the plug-ins are those that a test names.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
