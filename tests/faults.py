@@ -238,7 +238,9 @@ ADAPTERS = {
 GOES_ON = "the same command goes on: no finished stage is done again, the hits are the same"
 BLOWS = {
     "killed": Blow("killed (SIGKILL) by turns at encode, ask, build, serve and joint", -9, "", GOES_ON),
-    "terminated": Blow("ended (SIGTERM) by turns at encode, ask, build, serve and joint", 143, "", GOES_ON),
+    "terminated": Blow(
+        "ended (SIGTERM) by turns at encode, ask, build, serve and joint", 143, "stopped; the same command", GOES_ON
+    ),
     "full": Blow(
         "the disk of run folder and cache is filled by something else",
         2,

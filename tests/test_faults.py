@@ -275,6 +275,7 @@ class TestRuns:
             done = home.run(*cells, joint=True)
 
             assert BLOWS[blow].code == done.returncode, done.stderr
+            assert BLOWS[blow].said in done.stderr
             assert [] == home.processes()
             assert recorded == {name: home.lines()[name][: len(lines)] for name, lines in recorded.items()}
             recorded = home.lines()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from bench.commands import CELL_FAILED, INTERRUPTED, OK, Plugin, registry_with, standard_output
+from bench.commands import CELL_FAILED, INTERRUPTED, OK, TERMINATED, Plugin, registry_with, standard_output
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
@@ -185,9 +185,12 @@ def run(
                 command=("sparring", *sys.argv[1:]),
                 columns=todo.columns,
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            code = INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else stopped.code
+            if code not in (INTERRUPTED, TERMINATED):  # neither Ctrl-C nor a signal to end
+                raise
             progress.says(f"stopped; the same command with -o {folder} goes on from here")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(int(code)) from None
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], todo.sets, console)
