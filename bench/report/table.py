@@ -70,7 +70,8 @@ def _legend(shown: Sequence[Grid], *, bold: bool) -> str:
     marked = dict.fromkeys(grid.best_of for grid in shown for line in grid.lines for cell in line if cell.style == BEST)
     said += [f"Bold: best of its {' or '.join(marked)}."] if marked and bold else []
     said += [TIES] if bold and any(cell.style == TIED for cell in cells) else []
-    said += ["-: not measured."] if any(cell.text == MISSING for cell in cells) else []
+    missing = "-: not measured" + ("; beside a floor: nothing was published." if "published" in heads else ".")
+    said += [missing] if any(cell.text == MISSING for cell in cells) else []
     said += [UNRESOLVED] if any(cell.text == "<1" for cell in cells) else []
     return " ".join(said)
 
