@@ -89,6 +89,41 @@ def test_a_set_of_ones_own_is_cited_as_it_says(tmp_path):
     assert "Written for Sparring" in none["primer"]
 
 
+@pytest.mark.parametrize(
+    "bibtex",
+    [
+        "@misc{own,\n  title = {\\input{/etc/passwd}}\n}",
+        "@misc{own,\n  title = {^^5cinput{x}}\n}",
+        "@misc{own,\n  title = {a}\n}\n\\end{filecontents}\\input{x}",
+        "@misc{}\\input{x},\n  title = {a}\n}",
+        "@preamble{{\\immediate\\write18{x}}}",
+        "@misc{own,\n  title = {\\vbox{a}}\n}",
+        "@ me",
+    ],
+)
+def test_what_could_do_more_than_be_set_is_a_note(tmp_path, bibtex):
+    """
+    BibTeX of a stranger's that has a command of TeX's, or a key that is none, is cited as the text that it is.
+    """
+    run = judged_run(tmp_path, {"M()": [1.0]}, citation=bibtex)
+
+    found = citations.entries([run])
+
+    assert "primer" == next(iter(found))
+    assert "own" not in found
+    assert not re.search(r"\\(input|immediate|write|vbox|end)|\^\^|\\[{}]", found["primer"])
+    assert found["primer"].count("{") == found["primer"].count("}")
+
+
+def test_accents_of_a_stranger_are_kept(tmp_path):
+    """
+    Accents and escaped signs are all that names and titles need: such BibTeX is taken as it is.
+    """
+    bibtex = "@article{j.2020-a:b,\n  author = {J{\\'e}gou, H\\u{a} and \\O{}re},\n  title = {A \\& B}\n}\n"
+
+    assert bibtex == citations.entries([judged_run(tmp_path, {"M()": [1.0]}, citation=bibtex)])["j.2020-a:b"]
+
+
 def test_every_card_with_a_paper_has_bibtex():
     """
     The BibTeX of every card reads as such, and has the year and the title that its citation tells.

@@ -741,6 +741,22 @@ def test_a_folder_of_runs(tmp_path):
     )
 
 
+def test_an_error_of_ours(monkeypatch, capsys):
+    """
+    What is no one's mistake but ours has its traceback and a code of its own: 1 is the gate's word.
+    """
+
+    def broken(**_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert 70 == ended.value.code
+    assert "RuntimeError: a mistake of ours" in capsys.readouterr().err
+
+
 def test_version(sparring, tmp_path):
     """
     `--version` is the installed distribution's.

@@ -11,9 +11,6 @@ import command
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as settings_of
-from hypothesis import strategies as st
 from tiny import registry, run, suite
 
 from bench import reference, store
@@ -21,9 +18,7 @@ from bench import suite as suites
 from bench.commands.gate import gate
 from bench.compare import compare
 from bench.errors import InputError
-from bench.gate import CellVerdict, Finding, Judgment, judge
-from bench.report import verdicts
-from bench.speed import FEWEST_ROUNDS, decided, decision_of
+from bench.gate import Judgment, judge
 from bench.suite import Gate
 
 EXACT, HALF = "Constant() @ Exact()", "Constant() @ Half()"
@@ -95,128 +90,6 @@ def failed(judgment: Judgment) -> list[tuple[str, str]]:
 
 
 call = functools.partial(command.call, gate)
-
-
-class TestSpeedDecision:
-    def test_too_few_rounds(self):
-        """
-        Before five pairs of rounds nothing is decided, however slow they are.
-        """
-        assert ("undecided", None) == decision_of([np.log(9.0)] * (FEWEST_ROUNDS - 1), 0.05)
-
-    def test_slower(self):
-        """
-        A clear slowdown of a fifth is slower, by its trimmed mean and its bounds.
-        """
-        ratios = np.log([1.18, 1.19, 1.20, 1.21, 1.22])
-
-        decision, (low, high) = decision_of(ratios, 0.05)
-
-        assert "slower" == decision
-        assert 0 < low < 0.182 < high  # ln 1.2
-
-    def test_bounds(self):
-        """
-        Of 0, 1, 2, 3, 4 the plain mean is surer: 2, with a spread of sqrt(10 / 4) and four degrees of freedom.
-        """
-        decision, (low, high) = decision_of([0.0, 1.0, 2.0, 3.0, 4.0], 0.05)
-
-        assert "undecided" == decision
-        error = np.sqrt(2.5 / 5)
-        assert pytest.approx(2 - 7.173182220 * error) == low  # t(0.999, 4)
-        assert pytest.approx(2 + 3.746947388 * error) == high  # t(0.99, 4)
-
-    def test_trimmed_bounds(self):
-        """
-        With a burst the trimmed mean is surer: of -90, 0, 0, 1, 2, 3, 4, 4, 94, 94 the middle six have the mean 14/6.
-
-        Winsorised to 0 and 4, two at either end, they spread by sqrt(sum of squares about 2.2 / 9), over 0.6.
-        """
-        ratios = [-90.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 94.0, 94.0]
-
-        _, (low, high) = decision_of(ratios, 0.05)
-
-        winsorised = [0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0]
-        error = np.sqrt(sum((x - 2.2) ** 2 for x in winsorised) / 9 / 10) / 0.6
-        assert pytest.approx(14 / 6 - 5.893429531 * error) == low  # t(0.999, 5)
-        assert pytest.approx(14 / 6 + 3.364929997 * error) == high  # t(0.99, 5)
-
-    def test_as_fast_as_before(self):
-        """
-        What is surely not slower by the smallest difference passes.
-        """
-        decision, _ = decision_of([0.001, -0.002, 0.003, 0.0, -0.001], 0.05)
-
-        assert "pass" == decision
-
-    def test_surely_slower_by_too_little(self):
-        """
-        A growth that is sure, and below the smallest difference, passes.
-        """
-        decision, (low, _) = decision_of(np.log([1.020, 1.021, 1.019, 1.020, 1.020]), 0.05)
-
-        assert low > 0
-        assert "pass" == decision
-
-    def test_a_burst_decides_nothing(self):
-        """
-        One pair that a neighbour disturbed, either way, changes no verdict of the others.
-        """
-        calm = [0.001, -0.002, 0.003, 0.0, -0.001, 0.002]
-
-        assert "pass" == decision_of([*calm, 2.0], 0.05)[0]
-        assert "slower" == decision_of([*(0.3 + x for x in calm), -2.0], 0.05)[0]
-
-    def test_fewer_milliseconds_than_matter(self):
-        """
-        A growth below the policy's milliseconds passes, whatever its share.
-        """
-        old, new = [0.010] * 5, [0.020] * 5
-
-        assert "slower" == decided(old, new, Gate()).decision
-        assert "pass" == decided(old, new, Gate(milliseconds=0.5)).decision
-
-    def test_what_is_told(self):
-        """
-        The ratio is the median over pairs of rounds, the times are the medians of each side.
-        """
-        speed = decided([1.0, 2.0, 4.0, 1.0, 2.0], [2.0, 4.0, 8.0, 2.0, 4.0], Gate())
-
-        assert (5, 2.0, 4.0, 2.0) == (speed.rounds, speed.old, speed.new, pytest.approx(speed.ratio))
-        assert pytest.approx((2.0, 2.0)) == speed.bounds
-
-    @given(st.lists(st.floats(-1, 1), min_size=FEWEST_ROUNDS, max_size=20))
-    @settings_of(deadline=None)
-    def test_swapping_the_sides(self, ratios):
-        """
-        Both sides are never slower than one another, and the order of the rounds does not matter.
-        """
-        decision, bounds = decision_of(ratios, 0.05)
-
-        assert (decision, pytest.approx(bounds)) == decision_of(ratios[::-1], 0.05)
-        assert "slower" != decision or "slower" != decision_of([-x for x in ratios], 0.05)[0]
-
-    def test_alike_sides_are_let_be(self):
-        """
-        Of 2,000 seeded A/A pairs of sides, with bursts, looked at after every round, hardly one is called slower.
-        """
-        random = np.random.default_rng(3)
-        noise = random.normal(0, 0.03, (2000, 16))
-        noise += (random.random(noise.shape) < 0.1) * random.normal(0, 0.5, noise.shape)
-
-        slower = [any(decision_of(one[:n], 0.05)[0] == "slower" for n in range(5, 17, 2)) for one in noise]
-
-        assert sum(slower) <= 5
-
-    def test_a_tenth_slower_is_caught(self):
-        """
-        Of 500 seeded sides slower by a tenth, nine in ten and more are caught within 16 rounds.
-        """
-        noise = np.random.default_rng(4).normal(np.log(1.1), 0.03, (500, 16))
-
-        slower = [any(decision_of(one[:n], 0.05)[0] == "slower" for n in range(5, 17, 2)) for one in noise]
-
-        assert sum(slower) >= 475
 
 
 class TestReference:
@@ -373,6 +246,7 @@ class TestReference:
         assert [] == failed(found)
         assert "skipped" == next(c.outcome for c in found.cells if c.retriever == EXACT)
         assert "1 without a counterpart" in found.line
+        assert [(EXACT, "status")] == failed(judged(other, ran, strict=True))
 
     def test_cells_without_a_counterpart(self, ran, other):
         """
@@ -385,6 +259,53 @@ class TestReference:
         assert ("pass", "pass") == (new.outcome, gone.outcome)
         assert "1 without a counterpart" in new.line
         assert ("fail", "fail") == (judged(other, ran, strict=True).outcome, judged(ran, other, strict=True).outcome)
+
+    @pytest.mark.parametrize("field", [{"passage_set_sha256": "0" * 64}, {"n_distractors": 7}])
+    def test_other_passages(self, ran, other, field):
+        """
+        A cell that was measured on other passages than the reference's, of the same name, fails until it is blessed.
+        """
+        rewrite(other, **field)
+
+        found = judged(ran, other)
+
+        assert [(EXACT, "status")] == failed(found)
+        assert "bless it with --accept" in found.line
+
+    def test_nothing_is_held(self, ran, other):
+        """
+        A reference that no cell of the run is held to is no pass; a revision that had no such cell yet is.
+        """
+        for spelling in (EXACT, HALF):
+            rewrite(other, spelling, retriever=f"Another{spelling}")
+
+        beside_a_reference, beside_a_revision = judged(other, ran), judged(other, ran, speeds={})
+
+        assert ("fail", "pass") == (beside_a_reference.outcome, beside_a_revision.outcome)
+        assert "none held to the reference" in beside_a_reference.line
+
+    def test_an_unfinished_run(self, ran, other, tmp_path):
+        """
+        A cell of the run's own suite that it has not measured fails, however few the reference has.
+        """
+        rewrite(other, HALF)
+        reference.accept(store.read(other), tmp_path / "reference")
+
+        result = call(other, "--reference", tmp_path / "reference")
+
+        assert 1 == result.exit_code
+        assert f"{HALF} on tiny: status not measured: the run has not ended" in result.stdout.splitlines()[-1]
+
+    def test_the_code_of_an_adapter(self, ran, other):
+        """
+        Of an adapter whose code has changed quality is exact all the same: that is what the gate is for.
+        """
+        record = store.read(other).record
+        changed = msgspec.structs.replace(record, identities=dict.fromkeys(record.identities, "changed"))
+        (other / store.RUN).write_bytes(store.pretty(changed))
+        requery(other, {0: 0.1})
+
+        assert [(EXACT, "nDCG@10")] == failed(judged(ran, other))
 
     def test_no_cell(self, ran, other):
         """
@@ -404,6 +325,17 @@ class TestReference:
 
         assert "pass" == found.outcome
         assert any("speed is not compared across hardware: cpu" in note for note in found.notes)
+
+    @pytest.mark.parametrize(("share", "is_other"), [(1.019, False), (0.981, False), (1.03, True)])
+    def test_memory_of_a_machine(self, ran, other, share, is_other):
+        """
+        Machines of one kind tell a little more or less memory: 2 % of it is the same hardware.
+        """
+        elsewhere(other, memory_bytes=int(store.read(other).environment.memory_bytes * share))
+
+        notes = judged(ran, other).notes
+
+        assert is_other == any("memory_bytes" in note for note in notes)
 
     def test_other_conditions(self, ran, other):
         """
@@ -448,6 +380,53 @@ class TestAccept:
         assert "pass" == judged(folder, other).outcome
         assert not (folder / "quality" / "stale.npz").exists()
         assert [folder] == [path for path in tmp_path.iterdir() if "reference" in path.name]
+
+    def test_a_failed_replacement(self, ran, other, tmp_path, monkeypatch):
+        """
+        Where the new reference can not be put in its place the old one is there again, and nothing beside it.
+        """
+        folder = tmp_path / "reference"
+        reference.accept(store.read(ran), folder)
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        replace = Path.replace
+
+        def full(path, target):
+            if path.name.endswith(".part"):
+                raise OSError(28, "No space left on device")
+            return replace(path, target)
+
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(InputError, match="can not be written: No space left"):
+            reference.accept(store.read(other), folder)
+
+        assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert [folder] == list(tmp_path.glob("*reference*")) + list(tmp_path.glob(".reference*"))
+
+    def test_other_files_beside_a_reference(self, ran, tmp_path):
+        """
+        A file of the user's in the reference's folder would go with it: it is named, and nothing is touched.
+        """
+        folder = tmp_path / "reference"
+        reference.accept(store.read(ran), folder)
+        (folder / "README.md").write_text("mine")
+
+        with pytest.raises(InputError, match=r"found README\.md.*move them elsewhere"):
+            reference.accept(store.read(ran), folder)
+
+        assert "mine" == (folder / "README.md").read_text()
+
+    def test_a_link_to_a_reference(self, ran, other, tmp_path):
+        """
+        Where the folder is a link, it stays one, and what it names is replaced.
+        """
+        reference.accept(store.read(ran), tmp_path / "kept")
+        (tmp_path / "reference").symlink_to(tmp_path / "kept")
+        requery(other, {0: -0.5})
+
+        reference.accept(store.read(other), tmp_path / "reference")
+
+        assert (tmp_path / "reference").is_symlink()
+        assert "pass" == judged(tmp_path / "kept", other).outcome
 
     def test_what_accepting_changes(self, ran, other):
         """
@@ -518,6 +497,42 @@ class TestCommand:
             line.startswith("::error title=Constant() @ Exact() on tiny::") for line in result.stdout.split("\n")
         )
 
+    def test_a_summary_that_can_not_be_written(self, ran, tmp_path, monkeypatch):
+        """
+        Where GitHub's step summary can not be written the verdict stands, with a note.
+        """
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))
+        reference.accept(store.read(ran), tmp_path / "reference")
+
+        result = call(ran, "--reference", tmp_path / "reference")
+
+        assert 0 == result.exit_code
+        assert "note: no summary" in result.stderr
+
+    def test_accept_into_the_present_folder(self, ran, tmp_path, monkeypatch):
+        """
+        The reference may be the folder that the command is given in.
+        """
+        (tmp_path / "reference").mkdir()
+        monkeypatch.chdir(tmp_path / "reference")
+
+        result = call(ran, "--accept", "--reference", ".")
+
+        assert 0 == result.exit_code
+        assert (tmp_path / "reference" / store.RUN).is_file()
+
+    def test_a_policy_that_can_not_be_read(self, ran, other, tmp_path):
+        """
+        A record whose policy has a key of another Sparring's is an input error, and no verdict.
+        """
+        record = store.read(other).record
+        odd = msgspec.structs.replace(record, suite={**record.suite, "gate": {"colour": "red"}})
+        (other / store.RUN).write_bytes(store.pretty(odd))
+        reference.accept(store.read(ran), tmp_path / "reference")
+
+        with pytest.raises(InputError, match=r"expected a \[gate\] .* found: .*colour"):
+            call(other, "--reference", tmp_path / "reference")
+
     def test_json(self, ran, tmp_path):
         """
         With --json stdout is one object: the outcome, the line, and the findings of every cell.
@@ -557,77 +572,6 @@ class TestCommand:
         What does not go together is a usage error.
         """
         assert 2 == call(ran, *options).exit_code
-
-
-class TestReports:
-    JUDGMENT = Judgment(
-        outcome="fail",
-        line="gate: fail - 1 of 2 cells",
-        cells=(
-            CellVerdict(
-                passage_set="a|b",
-                retriever='X("<p>\n")',
-                outcome="fail",
-                findings=(
-                    Finding(kind="quality", name="R@1", outcome="fail", said="100 % <worse> & 1\n\x1b[31m,:"),
-                    Finding(kind="bytes", name="ledger_bytes", outcome="pass", said="8, alike"),
-                ),
-            ),
-            CellVerdict(
-                passage_set="c",
-                retriever="Y()",
-                outcome="undecided",
-                findings=(Finding(kind="speed", name="single_p50_ms", outcome="undecided", said="x1.02"),),
-            ),
-        ),
-        notes=("a <b>",),
-    )
-
-    def test_junit(self):
-        """
-        JUnit's XML reads back: a case a finding, failures and skips counted, no character that XML refuses.
-        """
-        root = ET.fromstring(verdicts.junit(self.JUDGMENT))  # our own
-
-        suite = root.find("testsuite")
-        counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
-        assert ["3", "1", "0", "1"] == counts == [root.get(name) for name in ("tests", "failures", "errors", "skipped")]
-        first, second, third = suite.iter("testcase")
-        assert ('a|b.X("<p> ")', "R@1") == (first.get("classname"), first.get("name"))
-        assert "100 % <worse> & 1 \N{REPLACEMENT CHARACTER}[31m,:" == first.find("failure").get("message")
-        assert [] == list(second)
-        assert "undecided: x1.02" == third.find("skipped").get("message")
-
-    @given(st.text())
-    @settings_of(deadline=None)
-    def test_any_text_is_xml(self, text):
-        """
-        Whatever an adapter is called, the XML can be read.
-        """
-        cells = (msgspec.structs.replace(self.JUDGMENT.cells[0], retriever=text),)
-
-        ET.fromstring(verdicts.junit(msgspec.structs.replace(self.JUDGMENT, cells=cells)))  # our own
-
-    def test_workflow_commands(self):
-        """
-        GitHub's annotations: a line each, with the escapes that it asks for.
-        """
-        error, warning, last = verdicts.workflow_commands(self.JUDGMENT)
-
-        assert error == ('::error title=X("<p> ") on a|b::R@1 100 %25 <worse> & 1 \N{REPLACEMENT CHARACTER}[31m,:')
-        assert "::warning title=Y() on c::single_p50_ms x1.02" == warning
-        assert "::error title=sparring gate::gate: fail - 1 of 2 cells" == last
-
-    def test_markdown(self):
-        """
-        The summary is the line, one row a cell, and the notes; a bar or a tag in a name breaks no row.
-        """
-        lines = verdicts.markdown(self.JUDGMENT).splitlines()
-
-        assert "**gate: fail - 1 of 2 cells**" == lines[0]
-        row = next(line for line in lines if line.startswith("| fail"))
-        assert 5 == row.replace("\\|", "").count("|")
-        assert "- a \\<b\\>" == lines[-1]
 
 
 class TestPolicy:

@@ -124,6 +124,18 @@ def test_markup_in_names_is_shown():
     assert hostile == page.lines[1][0]
 
 
+def test_a_quote_ends_no_attribute():
+    """
+    A title stands in an attribute as well: a quotation mark in it does not end that.
+    """
+    hostile = 'a" onfocus="alert(1)'
+
+    page = Page(table.html([run_of(measurement(passage_set=hostile))]))
+
+    assert "onfocus" not in {name for name, _ in page.attributes}
+    assert any(name == "aria-label" and value.startswith(hostile) for name, value in page.attributes)
+
+
 def test_a_run_without_cells_is_a_page():
     """
     A run that has no cell yet is a page that says so.

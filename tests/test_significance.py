@@ -48,6 +48,7 @@ def test_few_differing_clusters_are_no_difference(tmp_path):
     run = judged_run(tmp_path, {"A()": [0.0] * 100, "B()": few, "C()": [0.0] * 71 + [-1.0] * 29})
 
     assert [fields.TIED, fields.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
+    assert ["", ""] == [cells(run)[name].mark for name in ("A()", "B()")]  # no dagger beside what ties
 
 
 def test_clusters_are_what_was_drawn(tmp_path):
