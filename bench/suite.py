@@ -340,6 +340,8 @@ def _refuse_unknown(table: dict[str, object], kind: type[msgspec.Struct], where:
         if key not in kind.__struct_fields__:
             near = difflib.get_close_matches(key, kind.__struct_fields__, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
+            if kind is Suite and key in Cells.__struct_fields__:
+                hint = f" {key} stands in a table of its own: [[cells]], and {key} on a line below it."
             raise InputError(
                 f"suite {where}: {place}unknown key {key!r}: expected one of {', '.join(kind.__struct_fields__)}.{hint}"
             )

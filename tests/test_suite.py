@@ -153,6 +153,11 @@ def test_no_size(memory):
         ("at_least =", "atleast =", ["published: unknown key 'atleast'", "Did you mean at_least?"]),
         ("[[cells]]\nencoders", "[[cell]]\nencoders", ["unknown key 'cell'", "Did you mean cells?"]),
         ("seed = 11", "zzz = 11", ["unknown key 'zzz'", "expected one of name, passages"]),
+        (
+            "seed = 11",
+            'retrievers = ["RankBM25()"]',
+            ["unknown key 'retrievers'", "[[cells]], and retrievers on a line below"],
+        ),
     ],
 )
 def test_unknown_keys(old, new, words):
