@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import splits
 from bench.cards import Card, Clusters, Counts, card, contents, names, read_card, shipped
 from bench.errors import InputError
 from bench.formats import Collection, beir, cacm, hdf5, medquad, pubmedqa, smart, squad, table, trec
@@ -38,9 +39,13 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     Own files are a BEIR folder (of `columns` its qrels and language count), a SQuAD-style .json (its language) or a
     table of passages (.csv, .tsv, .jsonl, .parquet) whose columns, queries and qrels `columns` names; each also with
     .gz. An .hdf5 file holds vectors and no text. A name goes before a path: a folder called like a card is `./scifact`.
+    `:train`, `:dev` or `:test` behind either is a part of it (`bench.splits`).
 
     Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
     """
+    source, wanted = _part(name)
+    if wanted is not None:
+        return splits.part(load(source, columns=columns), wanted)
     path = Path(name).expanduser()
     if has_card(name):
         if _is_path(name):
@@ -65,12 +70,20 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
 
 def has_card(name: str) -> bool:
     """Whether a card says how the set is read: it has a card's name, or is a card's file, or is no path at all."""
-    return not _is_path(name) or kind(Path(name)) == ".toml"
+    source, _ = _part(name)
+    return not _is_path(source) or kind(Path(source)) == ".toml"
 
 
 def name_of(name: str) -> str:
     """The name of the set that `load(name)` gives; nothing is read."""
-    return _name(Path(name).expanduser()) if _is_path(name) else name
+    source, wanted = _part(name)
+    found = _name(Path(source).expanduser()) if _is_path(source) else source
+    return found if wanted is None else found + wanted.suffix
+
+
+def _part(name: str) -> tuple[str, splits.Part | None]:
+    """The set and the part that a name asks for; a file that is called so is itself, whole."""
+    return (name, None) if Path(name).expanduser().exists() else splits.parsed(name)
 
 
 def _is_path(name: str) -> bool:

@@ -35,6 +35,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     qrels: dict[str, dict[str, int]] | None  # query id -> passage id -> grade; None: no judgments
     labels: tuple[str, ...] | None = None  # one a query: what it tests
     clusters: tuple[str, ...] | None = None  # one a query: queries on one paragraph (or article) are one cluster
+    articles: tuple[str, ...] | None = None  # one a query: the article it was written on, where the format knows
     merged: dict[str, str] = {}  # id of a passage dropped as an exact duplicate -> id of the one kept
     answers: tuple[tuple[str, ...], ...] | None = None  # one a query: texts that answer it
     passage_rows: tuple[int, ...] | None = None  # position of each passage among the files' n_file_passages
@@ -98,7 +99,7 @@ def assemble(
         qrels, unknown = _graded(collection.judgments, collection, merged, name, columns)
         asked = [(row, query) for row, query in asked if query.id in qrels]
     queries = [query for _, query in asked]
-    answers = collection.answers
+    answers, articles = collection.answers, collection.articles
     passage_set = PassageSet(
         name=name,
         title=origin.title,
@@ -112,7 +113,8 @@ def assemble(
         queries=tuple(query.text for query in queries),
         qrels=qrels,
         labels=tuple(query.label or "" for query in queries) if any(query.label for query in queries) else None,
-        clusters=_clustered(queries, qrels, collection.articles, clusters, name),
+        clusters=_clustered(queries, qrels, articles, clusters, name),
+        articles=None if articles is None else tuple(articles[query.id] for query in queries),
         answers=None if answers is None else tuple(answers.get(query.id, ()) for query in queries),
         merged=merged,
         passage_rows=tuple(row for row, _ in kept.values()),
@@ -121,7 +123,7 @@ def assemble(
         n_file_queries=len(collection.queries),
         unknown_judgments=unknown,
     )
-    return msgspec.structs.replace(passage_set, sha256=_fingerprint(passage_set))
+    return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))
 
 
 def _joined(passage: Passage, join: Join) -> str:
@@ -186,7 +188,7 @@ def _clustered(
     )
 
 
-def _fingerprint(passage_set: PassageSet) -> str:
+def fingerprint(passage_set: PassageSet) -> str:
     """
     SHA-256 of ids, texts, queries, qrels, labels and answers as JSON.
 

@@ -33,7 +33,7 @@ INSTRUMENTS = (
     *("bench.latency", "bench.rate", "bench.stability", "bench.memory"),
     *("bench.answers", "bench.quality", "bench.environment"),
 )
-SETS = ("bench.formats", "bench.cards", "bench.passage_set", "bench.corpora")
+SETS = ("bench.formats", "bench.cards", "bench.passage_set", "bench.splits", "bench.corpora")
 RUNS = (*RECORDS, *SETS, *INSTRUMENTS, "bench.suite", "bench.store")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "bench": (*RUNS, "bench.report"),
@@ -55,7 +55,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "retrievers.encoders.biencoder",  # how a similarity becomes an inner product
     ),
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
-    "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set"),
+    "bench.splits": ("bench.errors", "bench.passage_set"),
+    "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
     **dict.fromkeys(("bench.rate", "bench.stability"), (*RECORDS, "bench.latency")),
     "bench.quality": (*RECORDS, "bench.answers", "retrievers.contract"),

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from bench import cards, quality
+from bench import cards, quality, splits
 from bench.record import Measurement
 from bench.report import rows as flat
 from bench.report.latex import escaped
@@ -146,8 +146,8 @@ def _of_set(run: Run, m: Measurement) -> str:
         title, citation = kept.title, kept.citation
     if _is_harmless(citation):
         return citation
-    if m.passage_set in cards.names():
-        card = cards.card(m.passage_set)
+    if (whole := splits.whole(m.passage_set)) in cards.names():
+        card = cards.card(whole)
         title, citation = (title, citation) if citation else (card.title, card.citation)
         if card.bibtex and citation == card.citation:  # else a set of one's own that has a shipped one's name
             return card.bibtex
