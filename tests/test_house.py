@@ -55,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "retrievers.encoders.biencoder",  # how a similarity becomes an inner product
     ),
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
+    "bench.training": RUNS,
     "bench.splits": ("bench.errors", "bench.passage_set"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
