@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
-from bench import quality
+from bench import quality, toml
 from bench.errors import InputError
 from bench.rate import offered_qps
 from retrievers.contract import spell
@@ -296,52 +295,21 @@ def changed(suite: Suite, changes: Mapping[str, object], limits: Mapping[str, ob
 
 def shipped() -> list[str]:
     """Names of the suites that ship."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return toml.names(FOLDER)
 
 
 def load(name: str) -> Suite:
     """Read a suite: a path, or the name of one that ships. InputError says which key, what was expected and found."""
-    path = Path(name)
-    if not path.is_file() and (FOLDER / f"{name}.toml").is_file():
-        path = FOLDER / f"{name}.toml"
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"suite {path}: expected UTF-8, found byte {error.start} that is none") from error
-    except OSError as error:
-        near = difflib.get_close_matches(name, shipped(), n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise InputError(
-            f"suite {name!r}: expected a TOML file or one of {', '.join(shipped())}, found neither.{hint}"
-        ) from error
+    text, path = toml.read(name, "suite", FOLDER)
     return parse(text, str(path))
 
 
 def parse(text: str, where: str) -> Suite:
     """The suite written in `text`; `where` names it in errors."""
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
-        raise InputError(f"suite {where}: no valid TOML: {error}") from error
-    _refuse_unknown(table, Suite, where, "")
-    for key, kind in (("limits", Limits), ("cells", Cells), ("published", Published), ("gate", Gate)):
-        found = table.get(key)
-        for entry in found if isinstance(found, list) else [found]:
-            if isinstance(entry, dict):
-                _refuse_unknown(entry, kind, where, f"{key}: ")
-    try:
-        return _check(msgspec.convert(table, Suite), f"suite {where}")
-    except msgspec.ValidationError as error:
-        raise InputError(f"suite {where}: {error}") from error
-
-
-def _refuse_unknown(table: dict[str, object], kind: type[msgspec.Struct], where: str, place: str) -> None:
-    for key in table:
-        if key not in kind.__struct_fields__:
-            near = difflib.get_close_matches(key, kind.__struct_fields__, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            if kind is Suite and key in Cells.__struct_fields__:
-                hint = f" {key} stands in a table of its own: [[cells]], and {key} on a line below it."
-            raise InputError(
-                f"suite {where}: {place}unknown key {key!r}: expected one of {', '.join(kind.__struct_fields__)}.{hint}"
-            )
+    tables: dict[str, type[msgspec.Struct]] = {
+        "limits": Limits,
+        "[cells]": Cells,
+        "[published]": Published,
+        "gate": Gate,
+    }
+    return _check(toml.struct(text, f"suite {where}", Suite, tables), f"suite {where}")

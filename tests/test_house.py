@@ -55,14 +55,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "retrievers.encoders.biencoder",  # how a similarity becomes an inner product
     ),
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
-    "bench.training": RUNS,
+    "bench.toml": ("bench.errors",),
+    "bench.training": (*RUNS, "bench.toml"),
     "bench.splits": ("bench.errors", "bench.passage_set"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
     **dict.fromkeys(("bench.rate", "bench.stability"), (*RECORDS, "bench.latency")),
     "bench.quality": (*RECORDS, "bench.answers", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
-    "bench.suite": (*RECORDS, *SETS, "bench.quality", "bench.rate", "retrievers"),
+    "bench.suite": (*RECORDS, *SETS, "bench.quality", "bench.rate", "bench.toml", "retrievers"),
     "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
     # Every stage starts anew with what the worker imports: no cards, no suite, no store.
     "bench.serving": (*RECORDS, *INSTRUMENTS),

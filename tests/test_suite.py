@@ -156,7 +156,7 @@ def test_no_size(memory):
         (
             "seed = 11",
             'retrievers = ["RankBM25()"]',
-            ["unknown key 'retrievers'", "[[cells]], and retrievers on a line below"],
+            ["unknown key 'retrievers'", "stands under [[cells]]"],
         ),
     ],
 )

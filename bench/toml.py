@@ -1,0 +1,78 @@
+"""TOML that a user writes, read strictly: a key that nobody knows is refused, with the nearest one."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from bench.errors import InputError
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def names(folder: Path) -> list[str]:
+    """What ships in a folder, by name."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def read(name: str, what: str, folder: Path) -> tuple[str, Path]:
+    """The text of a file, or of the one of that name that ships in `folder`, and where it lies; else InputError."""
+    path = Path(name)
+    if not path.is_file() and (folder / f"{name}.toml").is_file():
+        path = folder / f"{name}.toml"
+    try:
+        return path.read_bytes().decode("utf-8"), path
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {path}: expected UTF-8, found byte {error.start} that is none") from error
+    except OSError as error:
+        near = difflib.get_close_matches(name, names(folder), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(
+            f"{what} {name!r}: expected a TOML file or one of {', '.join(names(folder))}, found neither.{hint}"
+        ) from error
+
+
+def struct(text: str, where: str, kind: type[T], tables: Mapping[str, type[msgspec.Struct]]) -> T:
+    """
+    The Struct written in `text`; `where` names it in errors.
+
+    tables: header ("limits", "[cells]" of an array of them) -> the Struct of what stands below it. InputError for no
+    TOML, a key that a Struct has not, a missing one and a wrong type.
+    """
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
+        raise InputError(f"{where}: no valid TOML: {error}") from error
+    _refuse_unknown(found, kind, where, tables)
+    for header, below in tables.items():
+        entries = found.get(header.strip("[]"))
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if isinstance(entry, dict):
+                _refuse_unknown(entry, below, f"{where}: {header.strip('[]')}", {})
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _refuse_unknown(
+    found: Mapping[str, object],
+    kind: type[msgspec.Struct],
+    where: str,
+    tables: Mapping[str, type[msgspec.Struct]],
+) -> None:
+    known = kind.__struct_fields__
+    for key in found:
+        if key in known:
+            continue
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        for header, below in tables.items():
+            if key in below.__struct_fields__:
+                hint = f" It stands under [{header}]."
+        raise InputError(f"{where}: unknown key {key!r}: expected one of {', '.join(known)}.{hint}")
