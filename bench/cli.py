@@ -25,6 +25,7 @@ from bench.commands.retrievers import retrievers
 from bench.commands.run import run
 from bench.commands.show import show
 from bench.commands.table import table
+from bench.commands.train import train
 
 app = typer.Typer(
     name="sparring",
@@ -65,6 +66,7 @@ for command in (
     fetch,
     retrievers,
     check,
+    train,
     new,
     export,
 ):

@@ -56,7 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
     "bench.toml": ("bench.errors",),
-    "bench.training": (*RUNS, "bench.toml"),
+    "bench.training": (*RUNS, "bench.toml", "retrievers"),
     "bench.splits": ("bench.errors", "bench.passage_set"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),
@@ -127,6 +127,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.reference": (*RUNS, "bench.compare", "bench.differences"),
     "bench.report": (
         *(*RUNS, "bench.statistics", "bench.compare", "bench.explain", "bench.plan", "bench.show", "retrievers"),
+        "bench.training",
         *("bench.changes", "bench.costs", "bench.differences", "bench.gate", "bench.history", "bench.measure"),
     ),
     "bench.new": ("bench.errors", "retrievers"),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bench.passage_set import PassageSet
+from bench.training.pairs import relevant
 
 SHINGLE = 10  # characters
 NEAR = 0.5  # resemblance from which on two texts are near-duplicates
@@ -46,7 +47,7 @@ class Leaks(msgspec.Struct, frozen=True, kw_only=True):
 
 def audit(train: PassageSet, test: PassageSet) -> Leaks:
     """What the questions of `test` and their relevant passages share with those of `train`."""
-    asked, wanted = _relevant(train), _relevant(test)
+    asked, wanted = relevant(train), relevant(test)
     known = {text: name for name, text in asked.items()}
     same = [(name, known[text]) for name, text in wanted.items() if text in known]
     others = {name: text for name, text in wanted.items() if text not in known}
@@ -109,10 +110,3 @@ def _nearest(texts: csr_array, others: csr_array) -> Iterator[tuple[NDArray[np.f
         resemblance = np.divide(both, either, out=np.zeros(both.shape), where=either > 0)
         at = resemblance.argmax(axis=1)
         yield resemblance[np.arange(len(at)), at], at
-
-
-def _relevant(passage_set: PassageSet) -> dict[str, str]:
-    """The passages that answer a question of the set: id -> text, in the set's order."""
-    judged = {p for grades in (passage_set.qrels or {}).values() for p, grade in grades.items() if grade > 0}
-    texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
-    return {name: text for name, text in texts if name in judged}

@@ -228,7 +228,7 @@ def opened(
     import torch
 
     precision = getattr(torch, dtype)
-    with _quiet():
+    with quiet():
         model = library.SentenceTransformer(
             str(source.folder),
             device=device,
@@ -241,7 +241,7 @@ def opened(
         model,
         dims=model.get_embedding_dimension(),
         max_length=_limited(model, source.name, max_length),
-        prompts={role: _own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
+        prompts={role: own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
     )
     # Safetensors are mapped: untouched, a page of weights is in memory only after a text that needs it, and the model
     # would weigh what the words of the warm-up happen to weigh.
@@ -273,13 +273,13 @@ def _limited(model: SentenceTransformer, name: str, max_length: int | None) -> i
     return max_length
 
 
-def _own_prompt(model: SentenceTransformer, role: Role) -> str:
+def own_prompt(model: SentenceTransformer, role: Role) -> str:
     """The model's own prompt for the role: the first of the known names that has a text."""
     return next((model.prompts[name] for name in PROMPT_NAMES[role] if model.prompts.get(name)), "")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Transformers without its loading bars and reports, for as long as it lasts."""
     from transformers.utils import logging
 

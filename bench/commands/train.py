@@ -1,0 +1,76 @@
+"""`sparring train`: a dual encoder from a recipe."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import INTERRUPTED, TERMINATED, Plugin, registry_with, standard_output
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name: quick, korean.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The folder of the models; the same recipe resumes.",
+            show_default="models/ and its name",
+        ),
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="Train from it; repeatable.", show_default="the recipe's")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="As torch spells it.", show_default="cuda where there is one, else cpu")
+    ] = None,
+    plugin: Plugin = None,
+) -> None:
+    """
+    Train a dual encoder, from each seed of a recipe.
+
+    The models are encoders: `BiEncoder("FOLDER/seed-1")`. A suite beside them puts them into the ring.
+    """
+    import msgspec
+    from rich.console import Console
+
+    from bench.report.plain import printable
+    from bench.report.progress import shown
+    from bench.report.terminal import draw
+    from bench.report.trainings import costs
+    from bench.training import recipe as recipes
+
+    asked = recipes.load(recipe)
+    if seed:
+        asked = msgspec.structs.replace(asked, seeds=tuple(dict.fromkeys(seed)))
+    folder = output or Path("models") / asked.name
+    registry = registry_with(plugin)
+    with shown(Console(stderr=True)) as progress:
+        from bench.training.train import SUITE
+        from bench.training.train import train as train_all
+
+        try:
+            cards = train_all(asked, folder, registry, progress.says, device)
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            code = INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else stopped.code
+            if code not in (INTERRUPTED, TERMINATED):  # neither Ctrl-C nor a signal to end
+                raise
+            progress.says(f"stopped; the same command with -o {folder} goes on from the last checkpoint")
+            raise typer.Exit(int(code)) from None
+    console = standard_output()
+    grid = costs(cards)
+    draw(grid, console)
+    for line in grid.legend:
+        console.print(printable(line), style="dim")
+    ring = folder / "ring"
+    typer.echo(
+        printable(
+            f"models in {folder}; beside TF-IDF and BM25, on questions they were not trained on:\n"
+            f"  sparring run {shlex.quote(str(folder / SUITE))} -o {shlex.quote(str(ring))}"
+        ),
+        err=True,
+    )

@@ -1,0 +1,58 @@
+"""What trainings cost, and what they gained on their dev questions, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report.fields import MISSING, Cell, Column, Grid, four, megabytes, significant
+from bench.training.card import TrainingCard
+
+LEGEND = (
+    "start, best: dev recall before the first step and at the step whose model was kept. negatives: passages that a "
+    "question's own is told from. peak: high-water mark of the process that trained. weights: of both towers."
+)
+
+
+def costs(cards: Sequence[TrainingCard]) -> Grid:
+    """A line a seed. cards: of one recipe, at least one."""
+    first = cards[0]
+    measure = f"R@{first.recipe.stop.k}"
+    columns = (
+        Column("seed"),
+        Column(f"start {measure}", opens=True),
+        Column(f"best {measure}"),
+        Column("at step"),
+        Column("of"),
+        Column("min", opens=True),
+        Column("peak MB"),
+        Column("kJ"),
+        Column("weights MB", opens=True),
+        Column("negatives"),
+    )
+    pairs = f"{first.pairs:,} pairs of {first.train.name}, {first.dev.queries:,} questions of {first.dev.name}"
+    notes = [str(first.leaks)]
+    if first.passages_cut:
+        notes.append(f"{first.passages_cut:.1%} of the train passages are longer than the model reads")
+    towers = "two towers" if first.recipe.separate else "one shared tower"
+    title = f"{first.recipe.name}: {towers}, {first.recipe.model.similarity}; {pairs}"
+    return Grid(title, columns, tuple(map(_line, cards)), tuple(notes), legend=(LEGEND,))
+
+
+def _line(card: TrainingCard) -> tuple[Cell, ...]:
+    curve = card.curve
+    start = next((look.recall for look in curve.looks if look.step == 0), None)
+    return tuple(
+        Cell(text)
+        for text in (
+            str(card.seed),
+            MISSING if start is None else four(start),
+            four(curve.best_recall),
+            f"{curve.best_step:,}",
+            f"{curve.steps:,}",
+            significant(curve.seconds / 60),
+            MISSING if card.peak_bytes is None else megabytes(card.peak_bytes),
+            MISSING if card.joules is None else significant(card.joules / 1000),
+            megabytes(card.weights_bytes),
+            f"{card.negatives:,}",
+        )
+    )

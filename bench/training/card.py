@@ -1,0 +1,70 @@
+"""What a trained model is, and what it cost: `training.json` in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from bench import store
+from bench.passage_set import PassageSet
+from bench.record import Environment
+from bench.training.fit import Curve
+from bench.training.leaks import Leaks
+from bench.training.pairs import Mined
+from bench.training.recipe import Recipe
+
+FILE = "training.json"
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A passage set that was taken, as it was."""
+
+    name: str
+    sha256: str  # of ids, texts, questions and judgments
+    queries: int
+    passages: int
+
+
+class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="training/1"):
+    """One training from one seed. Its time, energy and memory are the process's that trained."""
+
+    recipe: Recipe
+    seed: int
+    train: Taken
+    dev: Taken
+    test: Taken
+    leaks: Leaks
+    start_sha256: dict[str, str]  # of each start that is a model: weights, configuration, tokenizer
+    pairs: int
+    mined: Mined | None
+    negatives: int  # that a question's passage is told from; accumulation adds none
+    passages_cut: float | None  # share of the train passages longer than the model reads
+    parameters: int
+    weights_bytes: int  # of both towers
+    curve: Curve
+    peak_bytes: int | None  # the process's high-water mark
+    device_peak_bytes: int | None  # the same on a GPU
+    joules: float | None  # of the machine's processors, other work on them too; None: not readable
+    device: str
+    precision: str
+    environment: Environment
+
+
+def taken(passage_set: PassageSet) -> Taken:
+    return Taken(
+        name=passage_set.name,
+        sha256=passage_set.sha256,
+        queries=len(passage_set.query_ids),
+        passages=len(passage_set.passages),
+    )
+
+
+def write(card: TrainingCard, folder: Path) -> None:
+    store.write_whole(folder / FILE, store.pretty(card))
+
+
+def read(folder: Path) -> TrainingCard | None:
+    """The card of a model that was trained to its end; None where it was not."""
+    path = folder / FILE
+    return msgspec.json.decode(path.read_bytes(), type=TrainingCard) if path.is_file() else None

@@ -1,0 +1,59 @@
+"""
+What is made small: the cross-entropy of a question's passage among all passages of its batch.
+
+In-batch negatives: Karpukhin et al. 2020, "Dense passage retrieval", section 3.2; in parts that fit memory: Gao et al.
+2021, "Scaling deep contrastive learning batch size under memory limited setup". The losses are
+sentence-transformers'; here is which one a recipe means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bench.training.recipe import Recipe, Similarity
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from torch import Tensor, nn
+
+
+def loss_of(recipe: Recipe, model: SentenceTransformer) -> nn.Module:
+    """The recipe's loss over the model's vectors."""
+    from sentence_transformers.sentence_transformer import losses
+
+    options: dict[str, Any] = {  # Any: of several types, as the loss takes them
+        "scale": 1 / recipe.temperature,
+        "similarity_fct": similarity(recipe.model.similarity),
+    }
+    if recipe.loss.symmetric:
+        options |= {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
+    if recipe.loss.cached is None:
+        found = losses.MultipleNegativesRankingLoss(model, **options)
+    else:
+        found = losses.CachedMultipleNegativesRankingLoss(model, mini_batch_size=recipe.loss.cached, **options)
+    if recipe.loss.matryoshka:
+        found = losses.MatryoshkaLoss(model, found, list(recipe.loss.matryoshka))
+    return found
+
+
+def similarity(name: Similarity) -> Callable[[Tensor, Tensor], Tensor]:
+    """
+    (n, dims), (m, dims) -> (n, m): the similarity that `BiEncoder(similarity=name)` ranks by.
+
+    "l2": the squared distance, negated, as ranking by it is ranking by distance.
+    """
+    from sentence_transformers import util
+
+    known: dict[Similarity, Callable[[Tensor, Tensor], Tensor]] = {
+        "cosine": util.cos_sim,
+        "dot": util.dot_score,
+        "l2": negative_squared_distance,
+    }
+    return known[name]
+
+
+def negative_squared_distance(queries: Tensor, passages: Tensor) -> Tensor:
+    """-|q - p|² of each pair: (n, dims), (m, dims) -> (n, m), by 2 q·p - |q|² - |p|²."""
+    inner: Tensor = 2 * queries @ passages.T
+    return inner - queries.square().sum(1)[:, None] - passages.square().sum(1)[None, :]

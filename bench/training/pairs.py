@@ -1,0 +1,125 @@
+"""A passage set with judgments -> pairs to train on: a question, a passage that is relevant to it, hard negatives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bench.answers import folded
+from bench.errors import InputError
+from bench.passage_set import PassageSet
+from bench.training.recipe import Negatives
+from retrievers.contract import Retriever
+
+SEED = 7  # of samples: they are the same for every seed of a recipe
+
+
+class Pair(NamedTuple):
+    """A question, a passage that is relevant to it, and passages that are not; `row`: the question's, in its set."""
+
+    row: int
+    query: str
+    passage: str
+    negatives: tuple[str, ...] = ()
+
+
+class Mined(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard negatives came about, over all pairs."""
+
+    found: int  # by the retriever
+    drawn: int  # at random, where it found too few
+    relevant: int  # candidates passed over: they are relevant themselves,
+    answering: int  # they hold an answer of the question,
+    near: int  # they score nearly as much as the relevant one
+
+
+def relevant(passage_set: PassageSet) -> dict[str, str]:
+    """The passages that are relevant to a question of the set: id -> text, in the set's order."""
+    judged = {p for grades in (passage_set.qrels or {}).values() for p, grade in grades.items() if grade > 0}
+    texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
+    return {name: text for name, text in texts if name in judged}
+
+
+def pairs(passage_set: PassageSet, at_most: int | None = None) -> list[Pair]:
+    """
+    A pair of every question and relevant passage, in the set's order; of more than `at_most` a seeded sample.
+
+    InputError where there is none, and for an empty text.
+    """
+    texts = relevant(passage_set)
+    found = []
+    for row, query_id in enumerate(passage_set.query_ids):
+        query = passage_set.queries[row]
+        for passage_id, grade in (passage_set.qrels or {}).get(query_id, {}).items():
+            if grade <= 0 or passage_id not in texts:
+                continue
+            if not query.strip() or not texts[passage_id].strip():
+                what = f"question {query_id!r}" if not query.strip() else f"passage {passage_id!r}"
+                raise InputError(
+                    f"passage set {passage_set.name!r}: expected a text on both sides of a pair, found none of {what}: "
+                    "leave it out of the set"
+                )
+            found.append(Pair(row, query, texts[passage_id]))
+    if not found:
+        raise InputError(
+            f"passage set {passage_set.name!r}: expected questions with a relevant passage to train on, found none: "
+            "name a set with judgments"
+        )
+    if at_most is None or len(found) <= at_most:
+        return found
+    chosen = sorted(random.Random(SEED).sample(range(len(found)), at_most))  # noqa: S311  # a sample, no secret
+    return [found[position] for position in chosen]
+
+
+def mine(
+    found: Sequence[Pair], passage_set: PassageSet, asked: Negatives, retriever: Retriever
+) -> tuple[list[Pair], Mined]:
+    """
+    The pairs with `asked.each` hard negatives, the best first, of the passages that any question of the set is about.
+
+    Passed over are passages that are relevant, that hold an answer of the question, and that score more than
+    `asked.below` of what the relevant one scores (where it is found). Where too few are left, others are drawn.
+    InputError where the set has too few passages.
+    """
+    known = relevant(passage_set)
+    names, texts = list(known), list(known.values())
+    most = max(sum(grade > 0 for grade in grades.values()) for grades in (passage_set.qrels or {}).values())
+    if len(texts) < asked.each + most:
+        raise InputError(
+            f"passage set {passage_set.name!r}: expected at least {asked.each + most} relevant passages to mine "
+            f"{asked.each} hard negatives a question, found {len(texts)}: lower negatives.each"
+        )
+    retriever.index(texts)
+    hits = retriever.search([pair.query for pair in found], min(asked.depth, len(texts)))
+    plain = [folded(text) for text in texts]
+    row_of = {text: row for row, text in enumerate(texts)}
+    rng = random.Random(SEED)  # noqa: S311  # a sample, no secret
+    counts = dict.fromkeys(Mined.__struct_fields__, 0)
+    mined = []
+    for pair, rows, scores in zip(found, hits.rows.tolist(), hits.scores.tolist(), strict=True):
+        grades = (passage_set.qrels or {})[passage_set.query_ids[pair.row]]
+        own = dict(zip(rows, scores, strict=True)).get(row_of[pair.passage])
+        answers = [folded(text) for text in (passage_set.answers or [()] * len(passage_set.queries))[pair.row]]
+        chosen: list[int] = []
+        for row, score in zip(rows, scores, strict=True):
+            if row < 0 or len(chosen) == asked.each:
+                break
+            if grades.get(names[row], 0) > 0:
+                counts["relevant"] += 1
+            elif any(answer and answer in plain[row] for answer in answers):
+                counts["answering"] += 1
+            elif own is not None and score > asked.below * own:
+                counts["near"] += 1
+            else:
+                chosen.append(row)
+        counts["found"] += len(chosen)
+        while len(chosen) < asked.each:
+            row = rng.randrange(len(texts))
+            if row not in chosen and grades.get(names[row], 0) <= 0:
+                chosen.append(row)
+                counts["drawn"] += 1
+        mined.append(pair._replace(negatives=tuple(texts[row] for row in chosen)))
+    return mined, Mined(**counts)

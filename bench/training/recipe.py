@@ -1,0 +1,150 @@
+"""TOML -> a training: data, model, loss, negatives and optimiser named apart, read strictly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from bench import toml
+from bench.errors import InputError
+from bench.suite import NAME
+
+Similarity: TypeAlias = Literal["cosine", "dot", "l2"]
+Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+AtLeast1: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+AtLeast2: TypeAlias = Annotated[int, msgspec.Meta(ge=2)]
+Above0: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+FOLDER = Path(__file__).parent.parent / "recipes"
+STATIC = "static"  # the start that is no pretrained model
+TEMPERATURE = {"cosine": 0.05, "dot": 1.0, "l2": 1.0}  # of a recipe that names none; Karpukhin et al. 2020: dot, 1
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Passage sets with judgments, as `--passages` takes them. A pair is a question and a passage relevant to it."""
+
+    train: str
+    dev: str  # what early stopping looks at
+    test: str  # what nothing looks at before the end
+    pairs: AtLeast2 | None = None  # train on so many at most, a seeded sample; None: on all
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is trained."""
+
+    start: (
+        str  # a model as `BiEncoder` takes it, or "static": vectors of tokens, by a tokenizer made of the train texts
+    )
+    query_start: str | None = None  # of the tower of questions; None: `start`
+    towers: Literal["shared", "separate"] = "shared"
+    layers: AtLeast1 | None = None  # keep the first so many of a transformer; None: all
+    pooling: Literal["mean", "cls"] | None = None  # of token vectors; None: the start's
+    similarity: Similarity = "cosine"
+    max_length: AtLeast1 | None = None  # tokens: passages are cut there, and no question is longer; None: the start's
+    dims: AtLeast1 = 256  # of a static start
+    vocabulary: Annotated[int, msgspec.Meta(ge=300)] = 16_000  # tokens of a static start
+
+
+class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cross-entropy of a question's passage among all passages of its batch."""
+
+    temperature: Above0 | None = None  # similarities are divided by it; None: TEMPERATURE
+    symmetric: bool = False  # also of a passage's question among all questions (Günther et al. 2024)
+    cached: AtLeast1 | None = None  # texts in memory at once (GradCache, Gao et al. 2021); None: the whole batch
+    matryoshka: tuple[AtLeast1, ...] = ()  # also of vectors cut to so many dimensions (Kusupati et al. 2022)
+
+
+class Negatives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hard negatives: passages of the train set that a retriever finds for a question and that are not relevant."""
+
+    retriever: str = "BM25() @ CSC()"
+    each: AtLeast1 = 1  # of a question
+    depth: AtLeast1 = 30  # how deep they are looked for
+    below: Share = 0.95  # of the relevant passage's score: what scores more is taken for relevant, too
+
+
+class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """AdamW with a linear schedule (Loshchilov & Hutter 2019)."""
+
+    batch: AtLeast2 = 64  # questions, each with its passage: what negatives there are
+    accumulate: AtLeast1 = 1  # batches a step; adds no negatives
+    epochs: Above0 = 1.0
+    learning_rate: Above0 = 5e-5
+    warmup: Share = 0.1  # of the steps: in these the rate grows
+    weight_decay: Share = 0.01
+    precision: Literal["float32", "bfloat16"] | None = None  # of computation; None: bfloat16 on a GPU, else float32
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Early stopping: the checkpoint with the best dev recall is the result."""
+
+    k: AtLeast1 = 10
+    looks: AtLeast1 = 4  # an epoch
+    patience: Natural = 3  # looks without a better one; 0: train to the end
+    passages: AtLeast1 = 1_000  # of the dev corpus: the relevant ones, then a seeded sample of the others
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One recipe: a model is trained from each seed."""
+
+    name: str
+    data: Data
+    model: Model
+    loss: Loss = Loss()
+    negatives: Negatives | None = None
+    optimiser: Optimiser = Optimiser()
+    stop: Stop = Stop()
+    seeds: tuple[Natural, ...] = (1, 2, 3)
+
+    @property
+    def temperature(self) -> float:
+        return TEMPERATURE[self.model.similarity] if self.loss.temperature is None else self.loss.temperature
+
+    @property
+    def separate(self) -> bool:
+        """Whether questions and passages have towers of their own."""
+        return self.model.towers == "separate" or self.model.query_start is not None
+
+    @property
+    def negatives_each(self) -> int:
+        """
+        What a question's passage is told from: all other passages of its batch, everyone's hard negatives among them.
+
+        Batches are full and hold no text twice, so it is the same for every question; accumulation adds none.
+        """
+        return self.optimiser.batch * (1 + (self.negatives.each if self.negatives else 0)) - 1
+
+
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "data": Data,
+    "model": Model,
+    "loss": Loss,
+    "negatives": Negatives,
+    "optimiser": Optimiser,
+    "stop": Stop,
+}
+
+
+def load(name: str) -> Recipe:
+    """Read a recipe: a path, or the name of one that ships. InputError says which key, what was expected and found."""
+    text, path = toml.read(name, "recipe", FOLDER)
+    return parse(text, f"recipe {path}")
+
+
+def parse(text: str, where: str) -> Recipe:
+    """The recipe written in `text`; `where` names it in errors."""
+    recipe = toml.struct(text, where, Recipe, TABLES)
+    if not NAME.fullmatch(recipe.name):
+        raise InputError(
+            f"{where}: name: expected a letter or digit, then letters, digits, '_', '.' and '-', found {recipe.name!r}"
+        )
+    if not recipe.seeds or len(set(recipe.seeds)) < len(recipe.seeds):
+        raise InputError(f"{where}: seeds: expected at least one, each once, found {list(recipe.seeds)}")
+    if STATIC in (recipe.model.start, recipe.model.query_start) and (recipe.model.layers or recipe.model.pooling):
+        raise InputError(f"{where}: model: expected neither layers nor pooling: a static start has none")
+    if STATIC in (recipe.model.start, recipe.model.query_start) and recipe.loss.cached:
+        raise InputError(f"{where}: loss.cached: expected none with a static start, whose batches fit memory whole")
+    return recipe

@@ -1,0 +1,135 @@
+"""
+A start -> the model that is trained: one tower for both, or one for questions and one for passages.
+
+Built of sentence-transformers' modules, so that what comes out is a model as any other. Nothing normalises inside:
+what the inner product stands for is the loss's business, and `BiEncoder`'s.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from bench.training.recipe import STATIC, Model, Recipe
+from retrievers.encoders import models
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+SIMILARITY_NAMES = {"cosine": "cosine", "dot": "dot", "l2": "euclidean"}  # in the model's own configuration
+UNKNOWN = "[UNK]"
+
+
+def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> SentenceTransformer:
+    """
+    The model that the recipe starts from, in float32.
+
+    texts: what the tokenizer of a static start is made of. InputError for a start that is not there, towers of
+    different size, and options that the start can not have.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router
+
+    passage = _modules(recipe.model, recipe.model.start, texts, device)
+    modules = passage
+    if recipe.separate:
+        query = (
+            copy.deepcopy(passage)
+            if recipe.model.query_start in (None, recipe.model.start)
+            else _modules(recipe.model, str(recipe.model.query_start), texts, device)
+        )
+        sizes = [_dims(tower) for tower in (query, passage)]
+        if sizes[0] != sizes[1]:
+            raise InputError(
+                f"model: expected towers of one output size, found {sizes[0]} of {recipe.model.query_start} for "
+                f"questions and {sizes[1]} of {recipe.model.start} for passages: choose starts that meet"
+            )
+        modules = [Router.for_query_document(query_modules=query, document_modules=passage)]
+    for dims in recipe.loss.matryoshka:
+        if dims > _dims(passage):
+            raise InputError(f"loss.matryoshka: expected dimensions up to the model's {_dims(passage)}, found {dims}")
+    return SentenceTransformer(
+        modules=modules, device=device, similarity_fn_name=SIMILARITY_NAMES[recipe.model.similarity]
+    )
+
+
+def _dims(modules: Sequence[Any]) -> int:  # Any: modules of sentence-transformers, untyped here
+    """The size of what a tower puts out."""
+    sizes = [module.get_embedding_dimension() for module in modules if hasattr(module, "get_embedding_dimension")]
+    return int(sizes[-1])
+
+
+def _modules(asked: Model, start: str, texts: Sequence[str], device: str) -> list[Any]:
+    return [_static(asked, texts)] if start == STATIC else _pretrained(asked, start, device)
+
+
+def _pretrained(asked: Model, start: str, device: str) -> list[Any]:
+    """A pretrained model's modules but for the one that normalises, cut to so many layers, pooled as asked for."""
+    from sentence_transformers.base.modules import Normalize
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    try:
+        source = models.find(start)
+        tower = models.opened(
+            source,
+            device=device,
+            dtype="float32",
+            max_length=asked.max_length,
+            prompts={"query": None, "passage": None},
+        )
+    except ValueError as error:
+        raise InputError(f"model.start: {error}") from error
+    modules = [module for module in tower.model if not isinstance(module, Normalize)]
+    if asked.layers is not None:
+        _cut(modules[0], start, asked.layers)
+    if asked.pooling is not None:
+        places = [place for place, module in enumerate(modules) if isinstance(module, Pooling)]
+        if len(places) != 1:
+            raise InputError(f"model.pooling: expected a start that pools, found {start}, which has no such module")
+        old = modules[places[0]]
+        modules[places[0]] = Pooling(old.embedding_dimension, asked.pooling, include_prompt=old.include_prompt)
+    return modules
+
+
+def _cut(transformer: Any, start: str, layers: int) -> None:
+    """Keep the first so many layers of a transformer, and let its configuration say so."""
+    from torch import nn
+
+    network: Any = getattr(transformer, "auto_model", None)  # Any: a model of transformers, untyped here
+    depth: int = getattr(getattr(network, "config", None), "num_hidden_layers", 0)
+    stacks = [
+        (parent, name)
+        for parent in (network.modules() if depth else ())
+        for name, child in parent.named_children()
+        if isinstance(child, nn.ModuleList) and len(child) == depth
+    ]
+    if len(stacks) != 1:
+        raise InputError(f"model.layers: expected a transformer with one stack of layers, found none in {start}")
+    if layers > depth:
+        raise InputError(f"model.layers: expected up to the {depth} of {start}, found {layers}")
+    ((parent, name),) = stacks
+    setattr(parent, name, getattr(parent, name)[:layers])
+    network.config.num_hidden_layers = layers
+
+
+def _static(asked: Model, texts: Sequence[str]) -> Any:
+    """
+    Vectors of tokens, drawn from the seed that is set: a text is their mean.
+
+    The tokenizer is learned from the texts (byte pairs: Sennrich et al. 2016), so it is of their language; the same
+    texts give the same one, which the library's WordPiece and Unigram do not.
+    """
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, trainers
+    from tokenizers import models as kinds
+
+    tokenizer = Tokenizer(kinds.BPE(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(vocab_size=asked.vocabulary, special_tokens=[UNKNOWN], show_progress=False),
+    )
+    return StaticEmbedding(tokenizer, embedding_dim=asked.dims)

@@ -1,0 +1,269 @@
+"""A recipe and a folder -> a model from each seed, what it started from, and a suite that puts them into the ring."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from bench import corpora, store
+from bench.errors import InputError
+from bench.passage_set import PassageSet
+from bench.training import card as cards
+from bench.training.card import TrainingCard
+from bench.training.energy import Energy
+from bench.training.fit import CHECKPOINTS, Dev, fit
+from bench.training.leaks import Leaks, audit
+from bench.training.pairs import Mined, Pair, mine, pairs
+from bench.training.recipe import STATIC, Recipe
+from retrievers.contract import Role
+from retrievers.encoders import models
+from retrievers.registry import Registry, parse
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+BEGUN = "recipe.json"  # what a folder was begun with
+START = "start"
+SUITE = "suite.toml"
+COUNTED = 256  # texts whose tokens are counted at a time
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/1"):
+    """What the models of a folder have in common; another recipe, or other data, is another folder."""
+
+    recipe: Recipe
+    train: str  # SHA-256 of each set
+    dev: str
+    test: str
+    starts: dict[str, str]  # SHA-256 of each start that is a model
+
+
+class Material(NamedTuple):
+    """What every seed is trained on."""
+
+    train: PassageSet
+    dev: PassageSet
+    test: PassageSet
+    leaks: Leaks
+    pairs: Sequence[Pair]
+    mined: Mined | None
+    starts: dict[str, str]
+
+
+def train(
+    recipe: Recipe, folder: Path, registry: Registry, say: Callable[[str], None], device: str | None = None
+) -> list[TrainingCard]:
+    """
+    Train a model from each seed of the recipe that has none in `folder` yet: folder/seed-1, folder/seed-2 ...
+
+    folder/start is what the first seed started from, and folder/suite.toml runs both, TF-IDF and BM25 on the test set.
+    Begun and stopped, the same call goes on from the last checkpoint. InputError for whatever can not be trained.
+    """
+    import torch
+    from transformers import set_seed
+
+    material = _material(recipe, registry, say)
+    _begin(recipe, folder, material)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    for seed in recipe.seeds:
+        into = folder / f"seed-{seed}"
+        if cards.read(into) is not None:
+            say(f"seed {seed}: trained before, in {into}")
+            continue
+        set_seed(seed)
+        with models.quiet():
+            model = _model(recipe, material, device)
+            if seed == recipe.seeds[0]:
+                _save(model, folder / START)
+        _trained(recipe, seed, model, material, into, say)
+    store.write_whole(folder / SUITE, suite(recipe, folder).encode())
+    return [found for seed in recipe.seeds if (found := cards.read(folder / f"seed-{seed}")) is not None]
+
+
+def _material(recipe: Recipe, registry: Registry, say: Callable[[str], None]) -> Material:
+    sets = [corpora.load(name) for name in (recipe.data.train, recipe.data.dev, recipe.data.test)]
+    for passage_set in sets:
+        if passage_set.vectors is not None or passage_set.qrels is None:
+            raise InputError(
+                f"passage set {passage_set.name!r}: expected texts and judgments to train on, "
+                f"found {'vectors' if passage_set.vectors is not None else 'no judgments'}"
+            )
+    train_set, dev, test = sets
+    leaks = audit(train_set, test)
+    say(f"leaks: {leaks}")
+    found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
+    mined = None
+    if recipe.negatives is not None:
+        found, mined = mine(found, train_set, recipe.negatives, parse(recipe.negatives.retriever, registry))
+        say(f"hard negatives: {mined.found:,} by {recipe.negatives.retriever}, {mined.drawn:,} drawn")
+    names = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
+    try:
+        starts = {name: models.find(name).sha256 for name in sorted(names)}
+    except ValueError as error:
+        raise InputError(f"model.start: {error}") from error
+    return Material(train_set, dev, test, leaks, found, mined, starts)
+
+
+def _begin(recipe: Recipe, folder: Path, material: Material) -> None:
+    """Write what the folder is begun with; InputError where it was begun with something else."""
+    begun = Begun(
+        recipe=msgspec.structs.replace(recipe, seeds=()),  # more of them may be added
+        train=material.train.sha256,
+        dev=material.dev.sha256,
+        test=material.test.sha256,
+        starts=material.starts,
+    )
+    path = folder / BEGUN
+    if not path.is_file():
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder}: expected a new folder, or one of this recipe, found other files in it")
+        folder.mkdir(parents=True, exist_ok=True)
+        store.write_whole(path, store.pretty(begun))
+        return
+    try:
+        old = msgspec.json.decode(path.read_bytes(), type=Begun)
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: expected what the folder was begun with, found: {error}") from error
+    for name in Begun.__struct_fields__:
+        if getattr(old, name) != getattr(begun, name):
+            raise InputError(f"{folder} was begun with another {name}: choose another folder with -o")
+
+
+def _model(recipe: Recipe, material: Material, device: str) -> SentenceTransformer:
+    """The model to start from; InputError for a question that it would not read to its end."""
+    from bench.training.towers import model_of
+
+    texts = [text for pair in material.pairs for text in (pair.query, pair.passage)]
+    model = model_of(recipe, list(dict.fromkeys(texts)), device)
+    for passage_set in (material.train, material.dev):
+        lengths = _lengths(model, "query", passage_set.queries)
+        limit = _limit(model, "query")
+        if limit is not None and max(lengths) > limit:
+            row = lengths.index(max(lengths))
+            raise InputError(
+                f"passage set {passage_set.name!r}: expected questions of up to {limit} tokens, as the model reads "
+                f"them, found {lengths[row]} in {passage_set.query_ids[row]!r}: raise model.max_length, or leave it out"
+            )
+    return model
+
+
+def _trained(
+    recipe: Recipe,
+    seed: int,
+    model: SentenceTransformer,
+    material: Material,
+    into: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Train from one seed, and write the model and its card; the card last, as what says that it is whole."""
+    import torch
+
+    from bench import environment, memory
+
+    limit = _limit(model, "passage")
+    passages = list(dict.fromkeys(pair.passage for pair in material.pairs))
+    cut = None if limit is None else sum(n > limit for n in _lengths(model, "passage", passages)) / len(passages)
+    energy = Energy()
+    on_gpu = model.device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    into.mkdir(parents=True, exist_ok=True)
+
+    def told(line: str) -> None:
+        energy.tick()
+        say(line)
+
+    phase = memory.Phase()
+    curve = fit(recipe, seed, model, material.pairs, Dev(material.dev, recipe), into, told)
+    energy.tick()
+    weights = list(model.parameters())
+    found = TrainingCard(
+        recipe=recipe,
+        seed=seed,
+        train=cards.taken(material.train),
+        dev=cards.taken(material.dev),
+        test=cards.taken(material.test),
+        leaks=material.leaks,
+        start_sha256=material.starts,
+        pairs=len(material.pairs),
+        mined=material.mined,
+        negatives=recipe.negatives_each,
+        passages_cut=cut,
+        parameters=sum(tensor.numel() for tensor in weights),
+        weights_bytes=sum(tensor.numel() * tensor.element_size() for tensor in weights),
+        curve=curve,
+        peak_bytes=phase.end().peak,
+        device_peak_bytes=torch.cuda.max_memory_allocated() if on_gpu else None,
+        joules=energy.joules,
+        device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        precision=recipe.optimiser.precision or ("bfloat16" if on_gpu else "float32"),
+        environment=environment.collect(),
+    )
+    with models.quiet():
+        _save(model, into)
+    cards.write(found, into)
+    shutil.rmtree(into / CHECKPOINTS)
+
+
+def _save(model: SentenceTransformer, folder: Path) -> None:
+    model.save_pretrained(str(folder), create_model_card=False)
+
+
+def _tower(model: SentenceTransformer, role: Role) -> Any:  # Any: a module of sentence-transformers, untyped here
+    """The first module of the tower that reads a role."""
+    first = model[0]
+    towers = getattr(first, "sub_modules", None)
+    return first if towers is None else towers["query" if role == "query" else "document"][0]
+
+
+def _limit(model: SentenceTransformer, role: Role) -> int | None:
+    """How many tokens a tower reads; None: any number."""
+    limit = getattr(_tower(model, role), "max_seq_length", None)
+    return int(limit) if limit is not None and limit < models.NO_LIMIT else None
+
+
+def _lengths(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text, prompt and special ones included; none counted (0) where a tower reads any number."""
+    if _limit(model, role) is None:
+        return [0] * len(texts)
+    tokenizer, prompt = _tower(model, role).tokenizer, models.own_prompt(model, role)
+    found: list[int] = []
+    for begin in range(0, len(texts), COUNTED):
+        prompted = [prompt + text for text in texts[begin : begin + COUNTED]]
+        found += map(len, tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"])
+    return found
+
+
+def suite(recipe: Recipe, folder: Path) -> str:
+    """A suite, as TOML, of the trained models, their start, TF-IDF and BM25 on the test set."""
+    similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
+    spelled = [f'BiEncoder("{folder / name}"{similarity}) @ Flat()' for name in (START, *_seeds(recipe))]
+    measure = f"R@{recipe.stop.k}"
+    lines = [
+        f'name = "{recipe.name}"',
+        f"passages = [{_quoted(recipe.data.test)}]",
+        f'measures = ["R@1", {"" if measure == "R@1" else _quoted(measure) + ", "}"RR@10"]',
+        f'primary = "{measure}"',
+        f"baseline = {_quoted(spelled[0])}",
+        "",
+        "[[cells]]",
+        "retrievers = [",
+        '  "TfIdf() @ CSC()",',
+        '  "BM25() @ CSC()",',
+        *(f"  {_quoted(retriever)}," for retriever in spelled),
+        "]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _seeds(recipe: Recipe) -> list[str]:
+    return [f"seed-{seed}" for seed in recipe.seeds]
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: JSON's escapes are TOML's, but for a slash that neither needs."""
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,449 @@
+"""`sparring train`, from a recipe to models in the ring."""
+
+from __future__ import annotations
+
+import errno
+import json
+import random
+import shutil
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from bench import corpora
+from bench.errors import InputError
+from bench.training import card as cards
+from bench.training import fit as fits
+from bench.training import train as trains
+from bench.training.energy import Energy
+from bench.training.recipe import Data, Loss, Model, Negatives, Optimiser, Recipe, Stop
+from bench.training.train import train
+from retrievers.encoders.biencoder import BiEncoder
+from retrievers.registry import installed
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """
+    A SQuAD-style file of 30 articles in the present folder: a paragraph is some words, a question is other words for
+    three of them, which only training can tell.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+    rng = random.Random(3)
+    data = []
+    for article in range(30):
+        paragraphs = []
+        for paragraph in range(2):
+            words = rng.sample(range(20), 5)
+            asked = [" ".join(f"ask{w}" for w in rng.sample(words, 3)) for _ in range(3)]
+            paragraphs.append(
+                {
+                    "context": " ".join(f"tell{w}" for w in words) + f" {article}-{paragraph}",
+                    "qas": [
+                        {"id": f"{article}-{paragraph}-{n}", "question": text, "answers": []}
+                        for n, text in enumerate(asked)
+                    ],
+                }
+            )
+        data.append({"title": f"article {article}", "paragraphs": paragraphs})
+    (tmp_path / "book.json").write_text(json.dumps({"data": data}))
+    return tmp_path
+
+
+def recipe(**changes):
+    """One that trains in a second."""
+    whole = Recipe(
+        name="small",
+        data=Data(train="book.json:train", dev="book.json:dev", test="book.json:test"),
+        model=Model(start="static", dims=32, vocabulary=400),
+        optimiser=Optimiser(batch=8, epochs=4, learning_rate=0.05),
+        stop=Stop(looks=2, patience=0),
+        seeds=(1,),
+    )
+    return msgspec.structs.replace(whole, **changes)
+
+
+def trained(asked, folder, say=lambda _: None):
+    return train(asked, folder, installed(), say, "cpu")
+
+
+def weights(folder):
+    from safetensors.numpy import load_file
+
+    files = sorted(folder.rglob("*.safetensors"))
+    assert files
+    return {f"{file.relative_to(folder)} {name}": w for file in files for name, w in load_file(file).items()}
+
+
+class TestTrain:
+    def test_it_learns(self, book):
+        """
+        What is trained finds more of the test questions' passages than what it started from, and the card says how.
+        """
+        said = []
+
+        (card,) = trained(
+            recipe(optimiser=Optimiser(batch=8, epochs=12, learning_rate=0.05)), book / "out", said.append
+        )
+
+        assert recall("out/seed-1") > recall("out/start") + 0.2
+        assert card.curve.best_recall == max(look.recall for look in card.curve.looks[1:] if look.recall is not None)
+        assert card.curve.best_recall > card.curve.looks[0].recall
+        assert (card.curve.steps, card.negatives, card.pairs) == (12 * (108 // 8), 7, 108)
+        assert said[0].startswith("leaks: of 18 relevant test passages 0 are")
+        assert "seed 1: step 0 of 156, dev R@10 " in said[1]
+        assert not (book / "out" / "seed-1" / fits.CHECKPOINTS).exists()
+
+    def test_the_card(self, book):
+        """
+        The card in the folder is what was returned: sets with their hashes, bytes, curve and environment.
+        """
+        (card,) = trained(recipe(negatives=Negatives()), book / "out")
+
+        assert card == cards.read(book / "out" / "seed-1")
+        assert card.train.sha256 == corpora.load("book.json:train").sha256
+        assert (108, 60) == (card.train.queries, card.train.passages)
+        assert 4 * card.parameters == card.weights_bytes == sum(w.nbytes for w in weights(book / "out/seed-1").values())
+        assert card.mined.found + card.mined.drawn == 108
+        assert 15 == card.negatives
+        assert card.curve.seconds > 0
+        assert card.peak_bytes > 0
+        assert ("cpu", "float32") == (card.device, card.precision)
+
+    def test_two_towers(self, book):
+        """
+        Two towers end with weights of their own, weigh twice as much, and are one folder that an encoder takes.
+        """
+        shared, separate = (
+            trained(recipe(model=Model(start="static", dims=32, vocabulary=400, towers=towers)), book / towers)[0]
+            for towers in ("shared", "separate")
+        )
+
+        assert 2 * shared.weights_bytes == separate.weights_bytes
+        found = weights(book / "separate" / "seed-1")
+        query, passage = (next(w for name, w in found.items() if side in name) for side in ("query", "document"))
+        assert not np.array_equal(query, passage)
+        encoder = BiEncoder("separate/seed-1")
+        encoder.fit([])
+        same = ["ask1 tell1"]
+        assert not np.allclose(encoder.encode(same, "query"), encoder.encode(same, "passage"))
+
+    def test_the_suite(self, book):
+        """
+        The suite that lies beside the models runs TF-IDF, BM25, the start and every model on the test questions.
+        """
+        from bench import suite
+
+        trained(recipe(seeds=(1, 2), model=Model(start="static", dims=8, similarity="dot")), book / "out")
+
+        found = suite.load(str(book / "out" / trains.SUITE))
+        spelled = [spelling for _, spelling in found.pairs()]
+        assert ("book.json:test",) == found.passages
+        assert ["TfIdf() @ CSC()", "BM25() @ CSC()"] == spelled[:2]
+        assert [
+            f'BiEncoder("{book}/out/{name}", similarity="dot") @ Flat()' for name in ("start", "seed-1", "seed-2")
+        ] == (spelled[2:])
+        assert spelled[2] == found.baseline
+
+    def test_seeds_differ(self, book):
+        """
+        Another seed gives other weights; the same seed the same, to the last bit.
+        """
+        trained(recipe(seeds=(1, 2)), book / "one")
+        trained(recipe(seeds=(1,)), book / "other")
+
+        (one,), (two,), (again,) = (
+            weights(path).values() for path in (book / "one/seed-1", book / "one/seed-2", book / "other/seed-1")
+        )
+        assert np.array_equal(one, again)
+        assert not np.array_equal(one, two)
+
+
+def recall(model):
+    """R@10 of the test questions."""
+    from bench import quality
+    from retrievers.contract import top_k
+
+    test = corpora.load("book.json:test")
+    encoder = BiEncoder(model)
+    encoder.fit(test.passages)
+    scores = encoder.encode(test.queries, "query") @ encoder.encode(test.passages, "passage").T
+    hits = top_k(scores, 10, positive=False)
+    return quality.measure(hits, test.passage_ids, test.query_ids, test.qrels, ["R@10"])["R@10"].mean()
+
+
+class StoppedError(Exception):
+    """What ends a training in its midst."""
+
+
+class TestResume:
+    def test_it_ends_as_if_it_had_never_stopped(self, book):
+        """
+        Stopped between two checkpoints and begun again, a training ends with the same weights and the same curve.
+        """
+        asked = recipe()
+        (whole,) = trained(asked, book / "whole")
+
+        def stop(line):
+            if "step 30 of" in line:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            trained(asked, book / "out", stop)
+        assert cards.read(book / "out" / "seed-1") is None
+        (resumed,) = trained(asked, book / "out")
+
+        assert whole.curve.looks == resumed.curve.looks
+        (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
+        assert np.array_equal(one, other)
+
+    def test_a_torn_checkpoint(self, book):
+        """
+        A checkpoint that was not written to its end is removed, and the one before it is gone on from.
+        """
+        asked = recipe()
+        (whole,) = trained(asked, book / "whole")
+        with pytest.raises(StoppedError):
+            trained(asked, book / "out", lambda line: stop_at(line, 30))
+        checkpoints = book / "out" / "seed-1" / fits.CHECKPOINTS
+        last = fits.last_whole(checkpoints)
+        shutil.copytree(last, torn := checkpoints / "checkpoint-999")
+        (torn / fits.STATE).write_text("{")
+
+        (resumed,) = trained(asked, book / "out")
+
+        assert whole.curve.looks == resumed.curve.looks
+
+    def test_what_is_done_is_left(self, book):
+        """
+        A seed that has its card is not trained again; one that is added is.
+        """
+        (first,) = trained(recipe(), book / "out")
+        said = []
+
+        found = trained(recipe(seeds=(1, 2)), book / "out", said.append)
+
+        assert [1, 2] == [card.seed for card in found]
+        assert first == found[0]
+        assert any(line.startswith("seed 1: trained before") for line in said)
+
+    @pytest.mark.parametrize(
+        ("changes", "what"),
+        [
+            ({"loss": Loss(temperature=0.1)}, "was begun with another recipe"),
+            ({"data": Data(train="book.json:train:8", dev="book.json:dev", test="book.json:test")}, "another recipe"),
+        ],
+    )
+    def test_another_recipe(self, book, changes, what):
+        """
+        A folder that was begun with another recipe is refused, and stays as it is.
+        """
+        trained(recipe(), book / "out")
+        before = sorted(book.rglob("out/**/*"))
+
+        with pytest.raises(InputError, match=what):
+            trained(recipe(**changes), book / "out")
+
+        assert before == sorted(book.rglob("out/**/*"))
+
+    def test_other_data(self, book):
+        """
+        A folder that was begun with other texts under the same name is refused.
+        """
+        trained(recipe(), book / "out")
+        (book / "book.json").write_text((book / "book.json").read_text().replace("tell7 ", "told7 "))
+
+        with pytest.raises(InputError, match="was begun with another train"):
+            trained(recipe(), book / "out")
+
+    def test_a_folder_of_other_things(self, book):
+        """
+        A folder that holds something else is refused.
+        """
+        (book / "out").mkdir()
+        (book / "out" / "letter.txt").write_text("dear")
+
+        with pytest.raises(InputError, match="expected a new folder, or one of this recipe, found other files"):
+            trained(recipe(), book / "out")
+
+
+def stop_at(line, step):
+    if f"step {step} of" in line:
+        raise StoppedError
+
+
+class TestWhatCanNotBeTrained:
+    def test_towers_of_different_size(self, book):
+        """
+        Towers whose vectors do not meet are refused, with both sizes.
+        """
+        asked = recipe(model=Model(start=MINILM, query_start="static", dims=32, vocabulary=400))
+
+        with pytest.raises(
+            InputError, match=r"one output size, found 32 of static for questions and 384 of sentence-tr"
+        ):
+            trained(asked, book / "out")
+
+    def test_a_question_longer_than_the_model_reads(self, book):
+        """
+        A question that would be cut is refused, with its id and its tokens.
+        """
+        asked = recipe(model=Model(start=MINILM, layers=1, max_length=4))
+
+        with pytest.raises(InputError, match=r"questions of up to 4 tokens, as the model reads them, found \d+ in '"):
+            trained(asked, book / "out")
+
+    def test_more_in_a_batch_than_there_are_passages(self, book):
+        """
+        A batch that could not be filled without a text twice is refused.
+        """
+        with pytest.raises(
+            InputError, match=r"optimiser.batch: expected at most 36, .* 36 different passages .* found 64"
+        ):
+            trained(recipe(optimiser=Optimiser(batch=64)), book / "out")
+
+    def test_more_layers_than_there_are(self, book):
+        """
+        More layers than the start has are refused.
+        """
+        with pytest.raises(InputError, match=r"model.layers: expected up to the 6 of .*, found 7"):
+            trained(recipe(model=Model(start=MINILM, layers=7)), book / "out")
+
+    def test_a_start_that_is_not_there(self, book):
+        """
+        A folder without a model is refused, and nothing is begun.
+        """
+        with pytest.raises(InputError, match=r"model.start: model './none': expected a folder there, found none"):
+            trained(recipe(model=Model(start="./none")), book / "out")
+
+        assert not (book / "out").exists()
+
+    def test_a_set_without_judgments(self, book):
+        """
+        Vectors and unjudged sets are no training data.
+        """
+        (book / "plain").mkdir()
+        for name in ("corpus", "queries"):
+            (book / "plain" / f"{name}.jsonl").write_text('{"_id": "a", "text": "b"}\n')
+
+        with pytest.raises(InputError, match="'plain': expected texts and judgments to train on, found no judgments"):
+            trained(recipe(data=Data(train="plain", dev="book.json:dev", test="book.json:test")), book / "out")
+
+    def test_a_loss_that_is_not_finite(self, book):
+        """
+        A loss of NaN ends the training with what to do, and the last whole checkpoint is kept.
+        """
+        asked = recipe(model=Model(start="static", dims=8, similarity="dot"))
+        with pytest.raises(StoppedError):
+            trained(asked, book / "out", lambda line: stop_at(line, 18))
+        kept = fits.last_whole(book / "out" / "seed-1" / fits.CHECKPOINTS)
+        poison(kept)
+
+        with pytest.raises(
+            InputError, match=r"seed 1: expected a finite loss, found nan at step \d+: lower optimiser.lea"
+        ):
+            trained(asked, book / "out")
+
+        assert kept == fits.last_whole(book / "out" / "seed-1" / fits.CHECKPOINTS)
+
+    def test_no_room_for_a_checkpoint(self, book, monkeypatch):
+        """
+        A full disk is one message; what was written before stays, and the same call goes on from it.
+        """
+        asked = recipe()
+        (whole,) = trained(asked, book / "whole")
+        real, written = torch.save, []
+
+        def full(*arguments, **options):
+            written.append(1)
+            if len(written) > 8:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(torch, "save", full)
+        with pytest.raises(InputError, match=r"could not be written \(No space left on device\): make room; the same"):
+            trained(asked, book / "out")
+        assert fits.last_whole(book / "out" / "seed-1" / fits.CHECKPOINTS) is not None
+        monkeypatch.undo()
+        monkeypatch.chdir(book)
+
+        (resumed,) = trained(asked, book / "out")
+
+        assert whole.curve.looks == resumed.curve.looks
+
+
+def poison(checkpoint):
+    """Put a NaN into a checkpoint's weights."""
+    from safetensors.numpy import load_file, save_file
+
+    (file,) = checkpoint.glob("*.safetensors")
+    found = {name: w.copy() for name, w in load_file(file).items()}
+    for w in found.values():
+        w[:] = np.nan
+    save_file(found, file)
+
+
+class TestBatches:
+    def test_no_text_stands_twice(self, book):
+        """
+        No batch holds a passage twice, as itself or as a hard negative, nor a question: none is its own negative.
+        """
+        asked = recipe(negatives=Negatives(each=2), optimiser=Optimiser(batch=8, epochs=2, learning_rate=0.05))
+        material = trains._material(asked, installed(), lambda _: None)
+        model = trains._model(asked, material, "cpu")
+        trainer = fits._trainer(
+            asked, 1, model, material.pairs, fits.Dev(material.dev, asked), book / "c", lambda _: None, lambda: 0.0
+        )
+
+        sampler = trainer.get_train_dataloader().batch_sampler
+        batches = [[material.pairs[row] for row in batch] for batch in sampler]
+
+        assert 108 // 8 == len(batches)
+        for batch in batches:
+            texts = [text for pair in batch for text in (pair.query, pair.passage)]
+            assert len(set(texts)) == 16
+            for pair in batch:
+                others = {text for other in batch if other is not pair for text in (other.passage, *other.negatives)}
+                assert pair.passage not in others
+
+
+class TestEnergy:
+    def counter(self, folder, name, microjoules, span=1_000_000):
+        path = folder / name
+        path.mkdir(exist_ok=True)
+        (path / "energy_uj").write_text(f"{microjoules}\n")
+        (path / "max_energy_range_uj").write_text(f"{span}\n")
+
+    def test_packages_are_added_up(self, tmp_path):
+        """
+        Joules are what every package's counter grew by; one that began anew is counted over its span.
+        """
+        self.counter(tmp_path, "intel-rapl:0", 100)
+        self.counter(tmp_path, "intel-rapl:1", 900_000)
+        self.counter(tmp_path, "intel-rapl:0:0", 5)  # a part of the first
+        energy = Energy(tmp_path)
+        self.counter(tmp_path, "intel-rapl:0", 500_100)
+        self.counter(tmp_path, "intel-rapl:1", 100_000)
+        self.counter(tmp_path, "intel-rapl:0:0", 400_000)
+
+        energy.tick()
+
+        assert 0.7 == energy.joules
+
+    def test_not_readable(self, tmp_path):
+        """
+        Without counters, and with one that goes away, there is no figure; never a zero.
+        """
+        none = Energy(tmp_path)
+        self.counter(tmp_path, "intel-rapl:0", 100)
+        gone = Energy(tmp_path)
+        (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+
+        for energy in (none, gone):
+            energy.tick()
+            assert energy.joules is None
