@@ -6,6 +6,7 @@ import errno
 import json
 import random
 import shutil
+from importlib.machinery import ModuleSpec
 
 import msgspec
 import numpy as np
@@ -322,6 +323,19 @@ class TestWhatCanNotBeTrained:
             trained(recipe(model=Model(start="./none")), book / "out")
 
         assert not (book / "out").exists()
+
+    def test_without_the_extra(self, book, monkeypatch):
+        """
+        Where the trainer's libraries are not installed it says what to install, whatever folder is called like one.
+        """
+        (book / "datasets").mkdir()
+        real = trains.find_spec
+        monkeypatch.setattr(
+            trains, "find_spec", lambda name: ModuleSpec(name, None) if name == "datasets" else real(name)
+        )
+
+        with pytest.raises(InputError, match=r"sparring train: datasets not found: pip install 'sparring\[train\]'"):
+            trained(recipe(), book / "out")
 
     def test_a_set_without_judgments(self, book):
         """

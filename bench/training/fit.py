@@ -37,7 +37,6 @@ CHECKPOINTS = "checkpoints"
 STATE = "trainer_state.json"  # the last file of a checkpoint that is written
 CLOCK = "seconds.json"  # of all that was done up to a checkpoint
 LOGS = 10  # losses between two looks
-INSTALL_TRAIN = "sparring train needs datasets and accelerate: pip install 'sparring[train]'"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,15 +167,12 @@ def _trainer(
     seconds: Callable[[], float],
 ) -> Any:  # Any: sentence-transformers is untyped here
     """The trainer, with everything it is handed."""
-    try:
-        from datasets import Dataset
-        from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-        from sentence_transformers.base.evaluation import BaseEvaluator
-        from sentence_transformers.base.training_args import BatchSamplers
-        from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
-    except ImportError as error:
-        raise InputError(INSTALL_TRAIN) from error
     import torch
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.base.evaluation import BaseEvaluator
+    from sentence_transformers.base.training_args import BatchSamplers
+    from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
     asked = recipe.optimiser
     steps = len(pairs) // asked.batch // asked.accumulate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 BEGUN = "recipe.json"  # what a folder was begun with
 START = "start"
 SUITE = "suite.toml"
+NEEDED = ("sentence_transformers", "datasets", "accelerate")
 COUNTED = 256  # texts whose tokens are counted at a time
 
 
@@ -63,6 +65,9 @@ def train(
     folder/start is what the first seed started from, and folder/suite.toml runs both, TF-IDF and BM25 on the test set.
     Begun and stopped, the same call goes on from the last checkpoint. InputError for whatever can not be trained.
     """
+    missing = [name for name in NEEDED if (spec := find_spec(name)) is None or spec.origin is None]
+    if missing:  # a folder called datasets has a spec, and no origin
+        raise InputError(f"sparring train: {', '.join(missing)} not found: pip install 'sparring[train]'")
     import torch
     from transformers import set_seed
 
