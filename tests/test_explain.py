@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from tiny import KNOWN, registry, suite, tiny_set
+from tiny import KNOWN, registry, settled, suite, tiny_set
 
 from bench import run as runs
 from bench import show, store
@@ -181,7 +181,7 @@ class TestExplain:
         )
         quality = {part.name: part.value for part in sections["quality"]}
         assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
-        assert ["2 of the 3 rounds that a latency needs"] == [part.value for part in sections["flags"]]
+        assert ("2 of the 3 rounds that a latency needs",) == settled(part.value for part in sections["flags"])
 
     def test_what_was_foretold_stands_beside_what_it_came_to(self, primer_run):
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from tiny import KNOWN, journal, registry, run, suite, tiny_set
+from tiny import KNOWN, journal, registry, run, settled, suite, tiny_set
 
 from bench import child, store
 from bench.cells import make_cells
@@ -46,7 +46,7 @@ class TestMeasurements:
         """
         found = run(suite("Constant() @ Exact()", modes=(mode,)), tmp_path / "run")
 
-        assert flags == found["Constant() @ Exact()"].flags
+        assert flags == settled(found["Constant() @ Exact()"].flags)
 
     def test_a_cell_of_known_cost(self, tmp_path):
         """

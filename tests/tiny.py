@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from bench import run as runs
 from bench import store
 from bench.corpora import PassageSet
+from bench.latency import UNSTABLE
 from bench.record import Measurement, digest
 from bench.suite import Cells, Limits, Suite
 from retrievers.registry import Registry, installed
@@ -84,6 +85,11 @@ def run(
 def journal(folder: Path) -> list[store.FinishedStage]:
     """The finished stages of a run folder, as they were finished."""
     return store.lines(folder / store.STAGES, store.FinishedStage)
+
+
+def settled(flags: Iterable[str]) -> tuple[str, ...]:
+    """The flags that do not hang on what else the machine did while a cell ran."""
+    return tuple(flag for flag in flags if not flag.startswith(UNSTABLE))
 
 
 def without_times(measurement: Measurement) -> dict[str, object]:
