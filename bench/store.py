@@ -40,7 +40,7 @@ RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
     "lock",
 )
 # What a disk says that is full, worn out, or no longer to be written to: nothing an adapter or this code has done.
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LIBRARY = "libraries."  # how a library is named among the differences of two environments
 
 
@@ -249,7 +249,7 @@ def _told_of_the_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_THE_DISK:
+        if error.errno not in OF_THE_DISK:
             raise
         place = f" ({error.filename})" if error.filename else ""
         raise InputError(

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import KNOWN, write_set
+from disks import disk
 
 from bench import child, failure, matrices, remains, store
 from bench.record import Measurement
@@ -154,21 +155,6 @@ def alone(tmp_path_factory):
     done = home.run(SOUND)
     assert 0 == done.returncode, done.stderr
     return home
-
-
-@contextlib.contextmanager
-def disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of its own; skips where this user may make none."""
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"a small disk can not be mounted here: {made.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class TestAdapters:

@@ -73,9 +73,9 @@ class TestAudit:
         """
         The audit reads as a sentence.
         """
-        said = str(leaks.Leaks(passages=1_200, same_passages=0, near_passages=2, queries=3_000, same_queries=5))
+        said = leaks.Leaks(passages=1_200, same_passages=0, near_passages=2, queries=3_000, same_queries=5).told("dev")
 
-        assert said.startswith("of 1,200 relevant test passages 0 are relevant in training too and 2 have a near-dupl")
+        assert said.startswith("of 1,200 relevant test passages 0 are relevant in dev too and 2 have a near-dupl")
         assert said.endswith("of 3,000 test questions 5 are asked there")
 
 

@@ -40,7 +40,9 @@ class TestPairs:
         found = pairs(asked(2, qrels={"q0": {"p3": 1, "p1": 2}, "q1": {"p0": 0, "p2": 1}}))
 
         assert [(0, "3"), (0, "1"), (1, "2")] == [(pair.row, pair.passage[17]) for pair in found]
-        assert Pair(1, "where is word1", "passage with word2 in it") == found[2]
+        text = "passage with word2 in it"
+        assert Pair(1, "where is word1", text, known=(text,)) == found[2]
+        assert [found[0].passage, found[1].passage] == list(found[0].known)
 
     def test_a_sample(self):
         """
@@ -99,6 +101,17 @@ class TestMine:
         assert whole.passages[1] == found[0].negatives[0]
         assert 1 == counts.near
 
+    def test_negative_scores(self):
+        """
+        Of a retriever whose scores are negative, as distances are, the same share of the size lies between.
+        """
+        whole = asked(4)
+
+        found, counts = self.mined(whole, [0, 3, 1], [-10.0, -10.4, -10.6], below=0.95)
+
+        assert whole.passages[1] == found[0].negatives[0]
+        assert 1 == counts.near
+
     def test_it_holds_an_answer(self):
         """
         A passage that holds an answer of the question is no negative of it.
@@ -121,6 +134,17 @@ class TestMine:
         about = set(whole.passages[:4])
         assert all(set(pair.negatives) == about - {pair.passage} for pair in found)
         assert (3, 9) == (counts.found, counts.drawn)
+
+    def test_none_that_answers_is_drawn(self):
+        """
+        What is drawn does not hold an answer either, as long as there are others.
+        """
+        whole = asked(4, answers=(("word3",), ("word0",), ("word0",), ("word0",)))
+
+        (pair,), counts = self.mined(whole, [0], [9.0], each=2)
+
+        assert set(whole.passages[1:3]) == set(pair.negatives)
+        assert 2 == counts.drawn
 
     def test_only_passages_that_questions_are_about(self):
         """

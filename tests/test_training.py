@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import random
 import shutil
+import time
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import torch
+from disks import disk
 
 from bench import corpora
 from bench.errors import InputError
 from bench.training import card as cards
 from bench.training import fit as fits
+from bench.training import towers
 from bench.training import train as trains
+from bench.training.dev import Dev
 from bench.training.energy import Energy
 from bench.training.recipe import Data, Loss, Model, Negatives, Optimiser, Recipe, Stop
 from bench.training.train import train
+from bench.training.trainer import trainer_of
 from retrievers.encoders.biencoder import BiEncoder
-from retrievers.registry import installed
+from retrievers.registry import installed, parse
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -97,7 +102,8 @@ class TestTrain:
         assert card.curve.best_recall > card.curve.looks[0].recall
         assert (card.curve.steps, card.negatives, card.pairs) == (12 * (108 // 8), 7, 108)
         assert said[0].startswith("leaks: of 18 relevant test passages 0 are")
-        assert "seed 1: step 0 of 156, dev R@10 " in said[1]
+        assert said[1].startswith("leaks: of 18 relevant test passages 0 are relevant in dev too")
+        assert "seed 1: step 0 of 156, dev R@10 " in said[2]
         assert not (book / "out" / "seed-1" / fits.CHECKPOINTS).exists()
 
     def test_the_card(self, book):
@@ -112,8 +118,8 @@ class TestTrain:
         assert 4 * card.parameters == card.weights_bytes == sum(w.nbytes for w in weights(book / "out/seed-1").values())
         assert card.mined.found + card.mined.drawn == 108
         assert 15 == card.negatives
-        assert card.curve.seconds > 0
-        assert card.peak_bytes > 0
+        assert card.spent.seconds > 0
+        assert card.spent.peak_bytes > 0
         assert ("cpu", "float32") == (card.device, card.precision)
 
     def test_two_towers(self, book):
@@ -134,6 +140,24 @@ class TestTrain:
         same = ["ask1 tell1"]
         assert not np.allclose(encoder.encode(same, "query"), encoder.encode(same, "passage"))
 
+    def test_prompts_of_the_start(self, book):
+        """
+        What a start puts before a text is put there while it is trained, and by the model that comes out.
+        """
+        from sentence_transformers import SentenceTransformer
+
+        start = SentenceTransformer(
+            modules=list(towers.model_of(recipe(), ["ask1 tell1 ask2 tell2"], "cpu")),
+            prompts={"query": "ask2 ", "document": "tell2 "},
+        )
+        start.save_pretrained(str(book / "prompted"), create_model_card=False)
+        asked = recipe(model=Model(start="./prompted"))
+
+        trained(asked, book / "out")
+
+        assert {"query": "ask2 ", "document": "tell2 "} == SentenceTransformer("out/seed-1", device="cpu").prompts
+        assert {"query": "ask2 ", "passage": "tell2 "} == prompts_of(asked, book)
+
     def test_the_suite(self, book):
         """
         The suite that lies beside the models runs TF-IDF, BM25, the start and every model on the test questions.
@@ -150,6 +174,26 @@ class TestTrain:
             f'BiEncoder("{book}/out/{name}", similarity="dot") @ Flat()' for name in ("start", "seed-1", "seed-2")
         ] == (spelled[2:])
         assert spelled[2] == found.baseline
+
+    @pytest.mark.parametrize(
+        ("folder", "path"),
+        [
+            ("models/mine", "models/mine/start"),
+            ("mine", "./mine/start"),
+            ("/models", "/models/start"),
+            ('the "best"', './the "best"/start'),
+        ],
+    )
+    def test_a_model_is_named_so_that_it_is_found(self, tmp_path, folder, path):
+        """
+        A folder that could be a name on the hub begins with a dot, and quotes in it are taken for letters.
+        """
+        from bench import suite
+
+        found = suite.parse(trains.suite(recipe(), Path(folder), [1]), "suite.toml")
+
+        (start,) = [spelling for _, spelling in found.pairs() if "start" in spelling]
+        assert path == parse(start, installed()).encoder.model
 
     def test_seeds_differ(self, book):
         """
@@ -203,6 +247,57 @@ class TestResume:
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
         assert np.array_equal(one, other)
 
+    def test_patience_and_dropout(self, book):
+        """
+        So it is with a transformer, whose dropout draws, and with the looks without a gain that were counted before.
+        """
+        asked = recipe(
+            model=Model(start=MINILM, layers=1, max_length=32),
+            optimiser=Optimiser(batch=8, epochs=4, learning_rate=1e-9),
+            stop=Stop(looks=4, patience=3),
+        )
+        (whole,) = trained(asked, book / "whole")
+
+        with pytest.raises(StoppedError):
+            trained(asked, book / "out", lambda line: stop_at(line, 6))
+        (resumed,) = trained(asked, book / "out")
+
+        assert (3, 12) == (whole.curve.best_step, whole.curve.steps)  # a look every 3 steps, no gain at three of them
+        assert whole.curve == resumed.curve
+        one, other = (weights(book / name / "seed-1") for name in ("whole", "out"))
+        assert all(np.array_equal(one[name], other[name]) for name in one)
+
+    def test_stopped_when_nothing_was_left_to_train(self, book):
+        """
+        Stopped after the last step, before the model was written, it is written without another step.
+        """
+        asked = recipe()
+        (whole,) = trained(asked, book / "whole")
+
+        with pytest.raises(StoppedError):
+            trained(asked, book / "out", lambda line: stop_at(line, whole.curve.steps))
+        (resumed,) = trained(asked, book / "out")
+
+        assert whole.curve == resumed.curve
+        (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
+        assert np.array_equal(one, other)
+
+    def test_what_was_spent_before(self, book):
+        """
+        Time is the sum over all sittings.
+        """
+
+        def stop(line):
+            if "step 30 of" in line:
+                time.sleep(1.5)
+            stop_at(line, 36)
+
+        with pytest.raises(StoppedError):
+            trained(recipe(), book / "out", stop)
+        (resumed,) = trained(recipe(), book / "out")
+
+        assert resumed.spent.seconds > 1.5
+
     def test_a_torn_checkpoint(self, book):
         """
         A checkpoint that was not written to its end is removed, and the one before it is gone on from.
@@ -232,6 +327,20 @@ class TestResume:
         assert [1, 2] == [card.seed for card in found]
         assert first == found[0]
         assert any(line.startswith("seed 1: trained before") for line in said)
+
+    def test_seeds_added_later(self, book):
+        """
+        A seed that is added alone leaves the start as it was, and stands in the suite beside those before.
+        """
+        trained(recipe(), book / "out")
+        before = weights(book / "out" / trains.START)
+
+        found = trained(recipe(seeds=(4,)), book / "out")
+
+        assert [1, 4] == [card.seed for card in found]
+        after = weights(book / "out" / trains.START)
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+        assert all(f"out/seed-{seed}" in (book / "out" / trains.SUITE).read_text() for seed in (1, 4))
 
     @pytest.mark.parametrize(
         ("changes", "what"),
@@ -304,9 +413,28 @@ class TestWhatCanNotBeTrained:
         A batch that could not be filled without a text twice is refused.
         """
         with pytest.raises(
-            InputError, match=r"optimiser.batch: expected at most 36, .* 36 different passages .* found 64"
+            InputError,
+            match=r"optimiser.batch: .* 108 pairs fill without a text twice, of 36 passages, found 64: lower",
         ):
             trained(recipe(optimiser=Optimiser(batch=64)), book / "out")
+
+    def test_hard_negatives_take_room_too(self, book):
+        """
+        A batch that the pairs alone fill, and with their hard negatives do not, is refused.
+        """
+        asked = recipe(negatives=Negatives(each=8), optimiser=Optimiser(batch=32))
+
+        with pytest.raises(InputError, match=r"optimiser.batch: .* and their hard negatives fill without .* found 32"):
+            trained(asked, book / "out")
+
+    def test_a_start_of_two_towers(self, book):
+        """
+        What has two towers already is no start of one.
+        """
+        trained(recipe(model=Model(start="static", dims=32, vocabulary=400, towers="separate")), book / "out")
+
+        with pytest.raises(InputError, match=r"model.start: expected a model of one tower, found two in ./out/seed-1"):
+            trained(recipe(model=Model(start="./out/seed-1")), book / "other")
 
     def test_more_layers_than_there_are(self, book):
         """
@@ -345,7 +473,9 @@ class TestWhatCanNotBeTrained:
         for name in ("corpus", "queries"):
             (book / "plain" / f"{name}.jsonl").write_text('{"_id": "a", "text": "b"}\n')
 
-        with pytest.raises(InputError, match="'plain': expected texts and judgments to train on, found no judgments"):
+        with pytest.raises(
+            InputError, match=r"'plain': expected texts and judgments for data.train, found no relevant passage"
+        ):
             trained(recipe(data=Data(train="plain", dev="book.json:dev", test="book.json:test")), book / "out")
 
     def test_a_loss_that_is_not_finite(self, book):
@@ -365,28 +495,62 @@ class TestWhatCanNotBeTrained:
 
         assert kept == fits.last_whole(book / "out" / "seed-1" / fits.CHECKPOINTS)
 
-    def test_no_room_for_a_checkpoint(self, book, monkeypatch):
+    def test_vectors_that_are_not_finite(self, book):
+        """
+        Weights that went bad in the last steps are found at the next look, not when they are kept as the best.
+        """
+        asked = recipe(model=Model(start="static", dims=8, similarity="dot"))
+        material = trains._material(asked, installed(), lambda _: None)
+        model = trains._model(asked, material, "cpu")
+        with torch.no_grad():
+            model[0].embedding.weight[:] = torch.nan
+
+        with pytest.raises(InputError, match="expected finite vectors of dev texts, found others: the weights are gon"):
+            Dev(material.dev, asked).recall(model)
+
+    def test_a_test_set_that_was_trained_on(self, book):
+        """
+        The same set as two of train, dev and test is refused.
+        """
+        with pytest.raises(InputError, match=r"data.train: expected other questions than data.test, found the same"):
+            trained(recipe(data=Data(train="book.json", dev="book.json:dev", test="book.json")), book / "out")
+
+    @pytest.mark.parametrize("device", ["tpu", "cuda:7"])
+    def test_a_device_that_is_not_there(self, book, device):
+        """
+        A device that torch does not find, or a numbered one, is refused.
+        """
+        with pytest.raises(InputError, match=f"--device: expected cpu.* found '{device}'"):
+            train(recipe(), book / "out", installed(), lambda _: None, device)
+
+    def test_several_processes(self, book, monkeypatch):
+        """
+        Started as one of several processes it refuses: each would write the same folder.
+        """
+        monkeypatch.setenv("WORLD_SIZE", "2")
+
+        with pytest.raises(InputError, match="expected one process, found WORLD_SIZE=2"):
+            trained(recipe(), book / "out")
+
+    def test_no_room_for_a_checkpoint(self, book):
         """
         A full disk is one message; what was written before stays, and the same call goes on from it.
         """
         asked = recipe()
         (whole,) = trained(asked, book / "whole")
-        real, written = torch.save, []
 
-        def full(*arguments, **options):
-            written.append(1)
-            if len(written) > 8:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return real(*arguments, **options)
+        with disk(book / "disk", "20m") as small:
 
-        monkeypatch.setattr(torch, "save", full)
-        with pytest.raises(InputError, match=r"could not be written \(No space left on device\): make room; the same"):
-            trained(asked, book / "out")
-        assert fits.last_whole(book / "out" / "seed-1" / fits.CHECKPOINTS) is not None
-        monkeypatch.undo()
-        monkeypatch.chdir(book)
+            def fill(line):
+                if "step 30 of" in line:
+                    with (small / "ballast").open("wb") as file:
+                        file.write(bytes(shutil.disk_usage(small).free))
 
-        (resumed,) = trained(asked, book / "out")
+            with pytest.raises(InputError, match=r"could not be written \(.*\): make room; the same command goes on"):
+                trained(asked, small / "out", fill)
+            assert fits.last_whole(small / "out" / "seed-1" / fits.CHECKPOINTS) is not None
+            (small / "ballast").unlink()
+            (resumed,) = trained(asked, small / "out")
 
         assert whole.curve.looks == resumed.curve.looks
 
@@ -409,13 +573,7 @@ class TestBatches:
         """
         asked = recipe(negatives=Negatives(each=2), optimiser=Optimiser(batch=8, epochs=2, learning_rate=0.05))
         material = trains._material(asked, installed(), lambda _: None)
-        model = trains._model(asked, material, "cpu")
-        trainer = fits._trainer(
-            asked, 1, model, material.pairs, fits.Dev(material.dev, asked), book / "c", lambda _: None, lambda: 0.0
-        )
-
-        sampler = trainer.get_train_dataloader().batch_sampler
-        batches = [[material.pairs[row] for row in batch] for batch in sampler]
+        batches = batches_of(asked, material, book)
 
         assert 108 // 8 == len(batches)
         for batch in batches:
@@ -424,6 +582,42 @@ class TestBatches:
             for pair in batch:
                 others = {text for other in batch if other is not pair for text in (other.passage, *other.negatives)}
                 assert pair.passage not in others
+
+    def test_what_answers_a_question_is_held_off_from_it_nowhere(self, book):
+        """
+        A passage known to be relevant to a question is in no batch of it but as its own, for another question neither.
+        """
+        material = trains._material(recipe(), installed(), lambda _: None)
+        twice = [
+            pair._replace(known=(pair.passage, material.pairs[(row + 5) % len(material.pairs)].passage))
+            for row, pair in enumerate(material.pairs)
+        ]
+
+        batches = batches_of(recipe(), material._replace(pairs=twice), book)
+
+        assert len(batches) > 0
+        for batch in batches:
+            for pair in batch:
+                assert not {other.passage for other in batch if other is not pair} & set(pair.known)
+
+
+def trainer(asked, material, folder):
+    model = trains._model(asked, material, "cpu")
+    return trainer_of(
+        asked, 1, model, material.pairs, Dev(material.dev, asked), folder / "c",
+        resumed=False, looked=lambda *_: None, saved=lambda _: None,
+    )  # fmt: skip
+
+
+def batches_of(asked, material, folder):
+    """The pairs of each batch of the first epoch."""
+    sampler = trainer(asked, material, folder).get_train_dataloader().batch_sampler
+    return [[material.pairs[row] for row in batch] for batch in sampler]
+
+
+def prompts_of(asked, folder):
+    """What is put before the texts of each column while it is trained."""
+    return trainer(asked, trains._material(asked, installed(), lambda _: None), folder).args.prompts
 
 
 class TestEnergy:

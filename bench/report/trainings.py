@@ -9,7 +9,8 @@ from bench.training.card import TrainingCard
 
 LEGEND = (
     "start, best: dev recall before the first step and at the step whose model was kept. negatives: passages that a "
-    "question's own is told from. peak: high-water mark of the process that trained. weights: of both towers."
+    "question's own is told from. min, kJ: over all sittings. peak: high-water mark of the process that trained. "
+    "weights: of both towers."
 )
 
 
@@ -30,7 +31,7 @@ def costs(cards: Sequence[TrainingCard]) -> Grid:
         Column("negatives"),
     )
     pairs = f"{first.pairs:,} pairs of {first.train.name}, {first.dev.queries:,} questions of {first.dev.name}"
-    notes = [str(first.leaks)]
+    notes = [leaks.told(part) for part, leaks in first.leaks.items()]
     if first.passages_cut:
         notes.append(f"{first.passages_cut:.1%} of the train passages are longer than the model reads")
     towers = "two towers" if first.recipe.separate else "one shared tower"
@@ -39,7 +40,7 @@ def costs(cards: Sequence[TrainingCard]) -> Grid:
 
 
 def _line(card: TrainingCard) -> tuple[Cell, ...]:
-    curve = card.curve
+    curve, spent = card.curve, card.spent
     start = next((look.recall for look in curve.looks if look.step == 0), None)
     return tuple(
         Cell(text)
@@ -49,9 +50,9 @@ def _line(card: TrainingCard) -> tuple[Cell, ...]:
             four(curve.best_recall),
             f"{curve.best_step:,}",
             f"{curve.steps:,}",
-            significant(curve.seconds / 60),
-            MISSING if card.peak_bytes is None else megabytes(card.peak_bytes),
-            MISSING if card.joules is None else significant(card.joules / 1000),
+            significant(spent.seconds / 60),
+            MISSING if spent.peak_bytes is None else megabytes(spent.peak_bytes),
+            MISSING if spent.joules is None else significant(spent.joules / 1000),
             megabytes(card.weights_bytes),
             f"{card.negatives:,}",
         )

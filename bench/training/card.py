@@ -9,7 +9,7 @@ import msgspec
 from bench import store
 from bench.passage_set import PassageSet
 from bench.record import Environment
-from bench.training.fit import Curve
+from bench.training.fit import Curve, Spent
 from bench.training.leaks import Leaks
 from bench.training.pairs import Mined
 from bench.training.recipe import Recipe
@@ -27,14 +27,14 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="training/1"):
-    """One training from one seed. Its time, energy and memory are the process's that trained."""
+    """One training from one seed."""
 
     recipe: Recipe
     seed: int
     train: Taken
     dev: Taken
     test: Taken
-    leaks: Leaks
+    leaks: dict[str, Leaks]  # of the test set, in train and in dev
     start_sha256: dict[str, str]  # of each start that is a model: weights, configuration, tokenizer
     pairs: int
     mined: Mined | None
@@ -43,9 +43,7 @@ class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     parameters: int
     weights_bytes: int  # of both towers
     curve: Curve
-    peak_bytes: int | None  # the process's high-water mark
-    device_peak_bytes: int | None  # the same on a GPU
-    joules: float | None  # of the machine's processors, other work on them too; None: not readable
+    spent: Spent
     device: str
     precision: str
     environment: Environment
@@ -68,3 +66,9 @@ def read(folder: Path) -> TrainingCard | None:
     """The card of a model that was trained to its end; None where it was not."""
     path = folder / FILE
     return msgspec.json.decode(path.read_bytes(), type=TrainingCard) if path.is_file() else None
+
+
+def of(folder: Path) -> list[TrainingCard]:
+    """The cards of the models that lie in a folder, by seed."""
+    found = [card for path in folder.glob("seed-*") if (card := read(path)) is not None]
+    return sorted(found, key=lambda card: card.seed)

@@ -1,42 +1,38 @@
 """
 One training: pairs and a model -> the model at its best dev recall, and what became of loss and recall on the way.
 
-The loop is sentence-transformers' trainer. Ours are the order of what it is handed, what it looks at, and that a
-checkpoint counts when it is whole.
+A checkpoint counts when it is whole, and says what was spent up to it: stopped and gone on with, a training ends, on a
+CPU, with the very weights of one that was not.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import random
+import errno
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from bench import quality, store
+from bench import memory, store
 from bench.errors import InputError
-from bench.passage_set import PassageSet
-from bench.training.losses import loss_of
-from bench.training.pairs import SEED, Pair, relevant
+from bench.training.dev import Dev
+from bench.training.energy import Energy
+from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
-from retrievers.contract import top_k
-from retrievers.encoders.biencoder import shaped
-from retrievers.encoders.models import own_prompt, quiet
+from bench.training.trainer import trainer_of
+from retrievers.encoders.models import quiet
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 CHECKPOINTS = "checkpoints"
-STATE = "trainer_state.json"  # the last file of a checkpoint that is written
-CLOCK = "seconds.json"  # of all that was done up to a checkpoint
-LOGS = 10  # losses between two looks
+STATE = "trainer_state.json"  # the last file of a checkpoint that its maker writes
+SPENT = "spent.json"  # and the last that we do
+FULL = 64_000_000  # free bytes under which a write that failed is taken to have found no room
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +43,15 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     recall: float | None = None
 
 
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training took, over all its sittings."""
+
+    seconds: float = 0.0  # with looks and checkpoints
+    joules: float | None = 0.0  # of the machine's processors, other work on them too; None: not readable
+    peak_bytes: int | None = 0  # the process's high-water mark
+    device_peak_bytes: int | None = None  # the same of a GPU's memory
+
+
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """How a training went."""
 
@@ -54,41 +59,23 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     best_step: int
     best_recall: float
     steps: int  # that were made
-    seconds: float  # over all sittings, with looks and checkpoints
 
 
-class Dev:
-    """The dev questions, and a corpus small enough to be encoded at every look."""
+class _State(msgspec.Struct):
+    """What is read of a checkpoint's state; the trainer's own has the same fields."""
 
-    def __init__(self, passage_set: PassageSet, recipe: Recipe) -> None:
-        known = relevant(passage_set)
-        others = [name for name in passage_set.passage_ids if name not in known]
-        random.Random(SEED).shuffle(others)  # noqa: S311  # a sample, no secret
-        chosen = {*known, *others[: max(recipe.stop.passages - len(known), 0)]}
-        texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
-        self.passages = {name: text for name, text in texts if name in chosen}
-        self.query_ids = passage_set.query_ids
-        self.queries = passage_set.queries
-        self.qrels = passage_set.qrels or {}
-        self.recipe = recipe
+    global_step: int
+    max_steps: int
+    best_global_step: int
+    best_metric: float
+    log_history: list[dict[str, float]]
+    stateful_callbacks: dict[str, Any]  # Any: each callback's own
 
-    @property
-    def measure(self) -> str:
-        return f"R@{self.recipe.stop.k}"
-
-    def recall(self, model: SentenceTransformer) -> float:
-        """Mean recall of the dev questions, by exact search."""
-        batch = self.recipe.optimiser.batch
-        similarity = self.recipe.model.similarity
-
-        def encoded(encode: Callable[..., object], texts: Sequence[str]) -> NDArray[np.float32]:
-            return np.asarray(encode(list(texts), batch_size=batch, show_progress_bar=False), np.float32)
-
-        passages = shaped(encoded(model.encode_document, list(self.passages.values())), "passage", similarity, None)
-        queries = shaped(encoded(model.encode_query, self.queries), "query", similarity, None)
-        hits = top_k(queries @ passages.T, self.recipe.stop.k, positive=False)
-        values = quality.measure(hits, tuple(self.passages), self.query_ids, self.qrels, [self.measure])
-        return float(values[self.measure].mean())
+    def ended(self, patience: int) -> bool:
+        """Whether nothing was left to train when it was written."""
+        counted = self.stateful_callbacks.get("EarlyStoppingCallback", {}).get("attributes", {})
+        without_gain = counted.get("early_stopping_patience_counter", 0)
+        return self.global_step >= self.max_steps or 0 < patience <= without_gain
 
 
 def fit(
@@ -99,39 +86,102 @@ def fit(
     dev: Dev,
     folder: Path,
     say: Callable[[str], None],
-) -> Curve:
+) -> tuple[Curve, Spent]:
     """
     Train `model` in place, and leave it at its best dev recall.
 
-    Checkpoints lie in folder/checkpoints; where some are there, it goes on from the last whole one and ends as if it
-    had never been stopped. say: takes a line of progress. InputError for too few pairs, a loss that is not finite and
-    a disk that is full; the last whole checkpoint stays.
+    Checkpoints lie in folder/checkpoints; where some are there, it goes on from the last whole one. say: takes a line
+    of progress. InputError for too few pairs, a loss that is not finite and a disk that is full; the last whole
+    checkpoint stays.
     """
-    checkpoints = folder / CHECKPOINTS
+    checkpoints = (folder / CHECKPOINTS).resolve()
     resumed = last_whole(checkpoints)
-    before = 0.0 if resumed is None else json.loads((resumed / CLOCK).read_text())
-    begin = time.perf_counter()
+    before = Spent() if resumed is None else msgspec.json.decode((resumed / SPENT).read_bytes(), type=Spent)
+    meter = _Meter(before, on_gpu=model.device.type == "cuda")
 
-    def seconds() -> float:
-        return before + time.perf_counter() - begin
+    def looked(step: int, steps: int, loss: float | None, recall: float) -> None:
+        seconds = meter.spent().seconds
+        told = "" if loss is None else f", loss {loss:.3f}"
+        left = f", about {seconds * (steps - step) / step / 60:.0f} min left" if step else ""
+        say(f"seed {seed}: step {step:,} of {steps:,}{told}, dev {dev.measure} {recall:.4f}{left}")
 
-    try:
-        with quiet():
-            trainer = _trainer(recipe, seed, model, pairs, dev, checkpoints, say, seconds)
-            trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
-    except OSError as error:
-        raise InputError(
-            f"training of seed {seed}: {checkpoints} could not be written ({error.strerror or error}): make room; "
-            "the same command goes on from the last checkpoint"
-        ) from error
-    state = trainer.state
+    def saved(checkpoint: Path) -> None:
+        store.write_whole(checkpoint / SPENT, store.pretty(meter.spent()))
+
+    with told_of_the_disk(f"training of seed {seed}", checkpoints), quiet():
+        state = None if resumed is None else _state(resumed)
+        if state is not None and state.ended(recipe.stop.patience):
+            best = checkpoints / f"checkpoint-{state.best_global_step}"
+            model.load_state_dict(type(model)(str(best), device=str(model.device)).state_dict())
+            return _curve(state, dev.measure), before
+        trainer = trainer_of(
+            recipe, seed, model, pairs, dev, checkpoints, resumed=resumed is not None, looked=looked, saved=saved
+        )
+        trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
+    return _curve(trainer.state, dev.measure), meter.spent()
+
+
+def _curve(state: _State, measure: str) -> Curve:
+    found: dict[int, dict[str, float]] = {}
+    for line in state.log_history:
+        for key, name in (("loss", "loss"), (f"eval_{measure}", "recall")):
+            if key in line:
+                found.setdefault(int(line["step"]), {})[name] = float(line[key])
     return Curve(
-        looks=tuple(_looks(state.log_history, f"eval_{dev.measure}")),
-        best_step=state.best_global_step or 0,
+        looks=tuple(Look(step=step, **values) for step, values in sorted(found.items())),
+        best_step=state.best_global_step,
         best_recall=float(state.best_metric),
         steps=state.global_step,
-        seconds=seconds(),
     )
+
+
+class _Meter:
+    """What this sitting takes, on top of what those before took."""
+
+    def __init__(self, before: Spent, *, on_gpu: bool) -> None:
+        import torch
+
+        self._before = before
+        self._begin = time.perf_counter()
+        self._energy = Energy()
+        self._device_peak = torch.cuda.max_memory_allocated if on_gpu else None
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+
+    def spent(self) -> Spent:
+        self._energy.tick()
+        before, joules = self._before, self._energy.joules
+        peaks = [before.peak_bytes, memory.peak()]
+        device_peak = None if self._device_peak is None else int(self._device_peak())
+        return Spent(
+            seconds=before.seconds + time.perf_counter() - self._begin,
+            joules=None if joules is None or before.joules is None else before.joules + joules,
+            peak_bytes=None if None in peaks else max(peak for peak in peaks if peak is not None),
+            device_peak_bytes=None if device_peak is None else max(device_peak, before.device_peak_bytes or 0),
+        )
+
+
+@contextmanager
+def told_of_the_disk(who: str, folder: Path) -> Iterator[None]:
+    """What a full or read-only disk refuses, as an InputError that says how to go on; all else as it is."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have types of their own for it
+        refused = isinstance(error, OSError) and error.errno in store.OF_THE_DISK
+        if not refused and (isinstance(error, OSError) or shutil.disk_usage(_there(folder)).free > FULL):
+            raise
+        said = error.strerror if isinstance(error, OSError) and error.strerror else errno.errorcode[errno.ENOSPC]
+        raise InputError(
+            f"{who}: {folder} could not be written ({said}): make room; the same command goes on from the last "
+            "checkpoint"
+        ) from error
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.resolve().parents) if path.exists())
 
 
 def last_whole(checkpoints: Path) -> Path | None:
@@ -139,137 +189,16 @@ def last_whole(checkpoints: Path) -> Path | None:
     whole = {}
     for path in checkpoints.glob("checkpoint-*"):
         try:
-            json.loads((path / STATE).read_text())
-            json.loads((path / CLOCK).read_text())
-            whole[int(path.name.rpartition("-")[2])] = path
-        except (OSError, ValueError):
+            step = _state(path).global_step
+            msgspec.json.decode((path / SPENT).read_bytes(), type=Spent)
+        except (OSError, msgspec.DecodeError):
+            step = None
+        if step is None or not any(path.rglob("*.safetensors")):
             shutil.rmtree(path)
+        else:
+            whole[step] = path
     return whole[max(whole)] if whole else None
 
 
-def _looks(history: Sequence[dict[str, float]], recall: str) -> list[Look]:
-    found: dict[int, dict[str, float]] = {}
-    for line in history:
-        for key, name in (("loss", "loss"), (recall, "recall")):
-            if key in line:
-                found.setdefault(int(line["step"]), {})[name] = float(line[key])
-    return [Look(step=step, **values) for step, values in sorted(found.items())]
-
-
-def _trainer(
-    recipe: Recipe,
-    seed: int,
-    model: SentenceTransformer,
-    pairs: Sequence[Pair],
-    dev: Dev,
-    checkpoints: Path,
-    say: Callable[[str], None],
-    seconds: Callable[[], float],
-) -> Any:  # Any: sentence-transformers is untyped here
-    """The trainer, with everything it is handed."""
-    import torch
-    from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.base.evaluation import BaseEvaluator
-    from sentence_transformers.base.training_args import BatchSamplers
-    from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
-
-    asked = recipe.optimiser
-    steps = len(pairs) // asked.batch // asked.accumulate
-    distinct = len({pair.passage for pair in pairs})
-    if steps == 0 or distinct < asked.batch:
-        raise InputError(
-            f"optimiser.batch: expected at most {min(len(pairs) // asked.accumulate, distinct)}, as there are "
-            f"{len(pairs):,} pairs with {distinct:,} different passages and none stands twice in a batch, "
-            f"found {asked.batch}{f' times {asked.accumulate}' if asked.accumulate > 1 else ''}"
-        )
-    every = max(1, steps // recipe.stop.looks)
-    total = max(1, math.ceil(steps * asked.epochs))
-    measure = dev.measure
-    on_gpu = model.device.type == "cuda"
-    precision = asked.precision or ("bfloat16" if on_gpu else "float32")
-    columns = ["query", "passage", *(f"negative_{i + 1}" for i in range(len(pairs[0].negatives)))]
-    routes = {name: "query" if name == "query" else "document" for name in columns}
-    rows = [(pair.query, pair.passage, *pair.negatives) for pair in pairs]
-
-    class Recall(BaseEvaluator):  # type: ignore[misc]  # sentence-transformers is untyped here
-        def __call__(self, model: Any, *_: object, **__: object) -> dict[str, float]:
-            return {measure: dev.recall(model)}
-
-    class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]  # as above
-        def add_model_card_callback(self, _: object) -> None:
-            """None: `bench.training.card` says more."""
-
-        def compute_loss(self, *arguments: Any, **options: Any) -> Any:
-            loss = super().compute_loss(*arguments, **options)
-            value = loss[0] if isinstance(loss, tuple) else loss
-            if not torch.isfinite(value):
-                raise InputError(
-                    f"training of seed {seed}: expected a finite loss, found {value.item()} at step "
-                    f"{self.state.global_step + 1}: lower optimiser.learning_rate or raise loss.temperature; "
-                    f"checkpoints up to then lie in {checkpoints}"
-                )
-            return loss
-
-    class Progress(TrainerCallback):  # type: ignore[misc]  # as above
-        def on_save(self, args: Any, state: Any, control: Any, **_: object) -> None:  # noqa: ARG002  # transformers' names
-            store.write_whole(checkpoints / f"checkpoint-{state.global_step}" / CLOCK, json.dumps(seconds()).encode())
-
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: object) -> None:  # noqa: ARG002
-            last = next((line["loss"] for line in reversed(state.log_history) if "loss" in line), None)
-            loss = "" if last is None else f", loss {last:.3f}"
-            done = state.global_step / state.max_steps
-            left = f", about {seconds() * (1 - done) / done / 60:.0f} min left" if done else ""
-            found = metrics[f"eval_{measure}"]
-            say(f"seed {seed}: step {state.global_step} of {state.max_steps}{loss}, dev {measure} {found:.4f}{left}")
-
-    callbacks: list[Any] = [Progress()]
-    if recipe.stop.patience:
-        callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(checkpoints),
-        seed=seed,
-        max_steps=total,
-        per_device_train_batch_size=asked.batch,
-        gradient_accumulation_steps=asked.accumulate,
-        learning_rate=asked.learning_rate,
-        weight_decay=asked.weight_decay,
-        warmup_steps=math.ceil(asked.warmup * total),
-        bf16=precision == "bfloat16",
-        use_cpu=not on_gpu,
-        batch_sampler=BatchSamplers.NO_DUPLICATES,  # the same text twice would be its own negative
-        dataloader_drop_last=True,  # every question is told from as many passages
-        dataloader_pin_memory=on_gpu,
-        eval_strategy="steps",
-        eval_steps=every,
-        eval_on_start=True,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,  # the best and the last
-        load_best_model_at_end=True,
-        metric_for_best_model=f"eval_{measure}",
-        greater_is_better=True,
-        logging_steps=max(1, every // LOGS),
-        logging_nan_inf_filter=False,
-        restore_callback_states_from_checkpoint=True,
-        router_mapping=routes if recipe.separate else {},
-        prompts=_prompts(model, columns),
-        report_to="none",
-        disable_tqdm=True,
-    )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))),
-        loss=loss_of(recipe, model),
-        evaluator=Recall(),
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def _prompts(model: SentenceTransformer, columns: Sequence[str]) -> dict[str, str]:
-    """The model's own prompts, as `BiEncoder` puts them before a text, a column each."""
-    found = {name: own_prompt(model, "query" if name == "query" else "passage") for name in columns}
-    return {name: prompt for name, prompt in found.items() if prompt}
+def _state(checkpoint: Path) -> _State:
+    return msgspec.json.decode((checkpoint / STATE).read_bytes(), type=_State)

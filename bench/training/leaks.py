@@ -37,9 +37,10 @@ class Leaks(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, str], ...
     ] = ()  # ids (test, training) of the nearest such passages, then of such queries
 
-    def __str__(self) -> str:
+    def told(self, part: str) -> str:
+        """One sentence; part: what the training set is called."""
         return (
-            f"of {self.passages:,} relevant test passages {self.same_passages:,} are relevant in training too and "
+            f"of {self.passages:,} relevant test passages {self.same_passages:,} are relevant in {part} too and "
             f"{self.near_passages:,} have a near-duplicate there; of {self.queries:,} test questions "
             f"{self.same_queries:,} are asked there"
         )

@@ -33,7 +33,8 @@ def loss_of(recipe: Recipe, model: SentenceTransformer) -> nn.Module:
     else:
         found = losses.CachedMultipleNegativesRankingLoss(model, mini_batch_size=recipe.loss.cached, **options)
     if recipe.loss.matryoshka:
-        found = losses.MatryoshkaLoss(model, found, list(recipe.loss.matryoshka))
+        whole = int(model.get_embedding_dimension() or 0)
+        found = losses.MatryoshkaLoss(model, found, sorted({whole, *recipe.loss.matryoshka}, reverse=True))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,11 +19,12 @@ SEED = 7  # of samples: they are the same for every seed of a recipe
 
 
 class Pair(NamedTuple):
-    """A question, a passage that is relevant to it, and passages that are not; `row`: the question's, in its set."""
+    """A question, a passage that is relevant to it, all that are, and some that are not."""
 
-    row: int
+    row: int  # of the question, in its set
     query: str
     passage: str
+    known: tuple[str, ...]  # every passage known to be relevant to it
     negatives: tuple[str, ...] = ()
 
 
@@ -52,17 +54,16 @@ def pairs(passage_set: PassageSet, at_most: int | None = None) -> list[Pair]:
     texts = relevant(passage_set)
     found = []
     for row, query_id in enumerate(passage_set.query_ids):
-        query = passage_set.queries[row]
-        for passage_id, grade in (passage_set.qrels or {}).get(query_id, {}).items():
-            if grade <= 0 or passage_id not in texts:
-                continue
+        query, grades = passage_set.queries[row], (passage_set.qrels or {}).get(query_id, {})
+        own = [passage_id for passage_id, grade in grades.items() if grade > 0 and passage_id in texts]
+        for passage_id in own:
             if not query.strip() or not texts[passage_id].strip():
                 what = f"question {query_id!r}" if not query.strip() else f"passage {passage_id!r}"
                 raise InputError(
                     f"passage set {passage_set.name!r}: expected a text on both sides of a pair, found none of {what}: "
                     "leave it out of the set"
                 )
-            found.append(Pair(row, query, texts[passage_id]))
+            found.append(Pair(row, query, texts[passage_id], tuple(texts[other] for other in own)))
     if not found:
         raise InputError(
             f"passage set {passage_set.name!r}: expected questions with a relevant passage to train on, found none: "
@@ -84,9 +85,8 @@ def mine(
     `asked.below` of what the relevant one scores (where it is found). Where too few are left, others are drawn.
     InputError where the set has too few passages.
     """
-    known = relevant(passage_set)
-    names, texts = list(known), list(known.values())
-    most = max(sum(grade > 0 for grade in grades.values()) for grades in (passage_set.qrels or {}).values())
+    texts = list(relevant(passage_set).values())
+    most = max(len(pair.known) for pair in found)
     if len(texts) < asked.each + most:
         raise InputError(
             f"passage set {passage_set.name!r}: expected at least {asked.each + most} relevant passages to mine "
@@ -100,26 +100,29 @@ def mine(
     counts = dict.fromkeys(Mined.__struct_fields__, 0)
     mined = []
     for pair, rows, scores in zip(found, hits.rows.tolist(), hits.scores.tolist(), strict=True):
-        grades = (passage_set.qrels or {})[passage_set.query_ids[pair.row]]
-        own = dict(zip(rows, scores, strict=True)).get(row_of[pair.passage])
-        answers = [folded(text) for text in (passage_set.answers or [()] * len(passage_set.queries))[pair.row]]
+        own = {row_of[text] for text in pair.known}
+        answers = [] if passage_set.answers is None else [*filter(None, map(folded, passage_set.answers[pair.row]))]
+        score_of = dict(zip(rows, scores, strict=True))
+        score = score_of.get(row_of[pair.passage], math.inf)
+        # A score may be negative: a share of its size below it, not of itself.
+        limit = score - (1 - asked.below) * abs(score) if score < math.inf else score
         chosen: list[int] = []
-        for row, score in zip(rows, scores, strict=True):
+        for row in rows:
             if row < 0 or len(chosen) == asked.each:
                 break
-            if grades.get(names[row], 0) > 0:
+            if row in own:
                 counts["relevant"] += 1
-            elif any(answer and answer in plain[row] for answer in answers):
+            elif any(answer in plain[row] for answer in answers):
                 counts["answering"] += 1
-            elif own is not None and score > asked.below * own:
+            elif score_of[row] > limit:
                 counts["near"] += 1
             else:
                 chosen.append(row)
         counts["found"] += len(chosen)
-        while len(chosen) < asked.each:
-            row = rng.randrange(len(texts))
-            if row not in chosen and grades.get(names[row], 0) <= 0:
-                chosen.append(row)
-                counts["drawn"] += 1
+        if (missing := asked.each - len(chosen)) > 0:
+            others = [row for row in range(len(texts)) if row not in own and row not in chosen]
+            silent = [row for row in others if not any(answer in plain[row] for answer in answers)]
+            chosen += rng.sample(silent if len(silent) >= missing else others, missing)
+            counts["drawn"] += missing
         mined.append(pair._replace(negatives=tuple(texts[row] for row in chosen)))
     return mined, Mined(**counts)

@@ -54,7 +54,7 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature: Above0 | None = None  # similarities are divided by it; None: TEMPERATURE
     symmetric: bool = False  # also of a passage's question among all questions (Günther et al. 2024)
     cached: AtLeast1 | None = None  # texts in memory at once (GradCache, Gao et al. 2021); None: the whole batch
-    matryoshka: tuple[AtLeast1, ...] = ()  # also of vectors cut to so many dimensions (Kusupati et al. 2022)
+    matryoshka: tuple[AtLeast1, ...] = ()  # also of vectors cut to so many dimensions (Kusupati et al. 2022); cosine
 
 
 class Negatives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +67,7 @@ class Negatives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW with a linear schedule (Loshchilov & Hutter 2019)."""
+    """AdamW with a linear schedule (Loshchilov & Hutter 2019), gradients clipped to a norm of 1."""
 
     batch: AtLeast2 = 64  # questions, each with its passage: what negatives there are
     accumulate: AtLeast1 = 1  # batches a step; adds no negatives
@@ -113,7 +113,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """
         What a question's passage is told from: all other passages of its batch, everyone's hard negatives among them.
 
-        Batches are full and hold no text twice, so it is the same for every question; accumulation adds none.
+        Batches are full and apart, so it is the same for every question; accumulation adds none.
         """
         return self.optimiser.batch * (1 + (self.negatives.each if self.negatives else 0)) - 1
 
@@ -147,4 +147,9 @@ def parse(text: str, where: str) -> Recipe:
         raise InputError(f"{where}: model: expected neither layers nor pooling: a static start has none")
     if STATIC in (recipe.model.start, recipe.model.query_start) and recipe.loss.cached:
         raise InputError(f"{where}: loss.cached: expected none with a static start, whose batches fit memory whole")
+    if recipe.loss.matryoshka and recipe.model.similarity != "cosine":
+        raise InputError(
+            f'{where}: loss.matryoshka: expected similarity "cosine" with it, found '
+            f"{recipe.model.similarity!r}: vectors are cut and made unit ones"
+        )
     return recipe

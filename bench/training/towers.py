@@ -32,14 +32,14 @@ def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> SentenceTrans
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Router
 
-    passage = _modules(recipe.model, recipe.model.start, texts, device)
+    passage, prompts = _tower(recipe.model, recipe.model.start, texts, device)
     modules = passage
     if recipe.separate:
-        query = (
-            copy.deepcopy(passage)
-            if recipe.model.query_start in (None, recipe.model.start)
-            else _modules(recipe.model, str(recipe.model.query_start), texts, device)
-        )
+        if recipe.model.query_start in (None, recipe.model.start):
+            query = copy.deepcopy(passage)
+        else:
+            query, of_query = _tower(recipe.model, str(recipe.model.query_start), texts, device)
+            prompts = {"query": of_query["query"], "document": prompts["document"]}
         sizes = [_dims(tower) for tower in (query, passage)]
         if sizes[0] != sizes[1]:
             raise InputError(
@@ -51,7 +51,10 @@ def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> SentenceTrans
         if dims > _dims(passage):
             raise InputError(f"loss.matryoshka: expected dimensions up to the model's {_dims(passage)}, found {dims}")
     return SentenceTransformer(
-        modules=modules, device=device, similarity_fn_name=SIMILARITY_NAMES[recipe.model.similarity]
+        modules=modules,
+        device=device,
+        similarity_fn_name=SIMILARITY_NAMES[recipe.model.similarity],
+        prompts={name: prompt for name, prompt in prompts.items() if prompt},
     )
 
 
@@ -61,13 +64,16 @@ def _dims(modules: Sequence[Any]) -> int:  # Any: modules of sentence-transforme
     return int(sizes[-1])
 
 
-def _modules(asked: Model, start: str, texts: Sequence[str], device: str) -> list[Any]:
-    return [_static(asked, texts)] if start == STATIC else _pretrained(asked, start, device)
+def _tower(asked: Model, start: str, texts: Sequence[str], device: str) -> tuple[list[Any], dict[str, str]]:
+    """The modules of a tower, and what is put before a query and a passage, as the start has it."""
+    if start == STATIC:
+        return [_static(asked, texts)], {"query": "", "document": ""}
+    return _pretrained(asked, start, device)
 
 
-def _pretrained(asked: Model, start: str, device: str) -> list[Any]:
+def _pretrained(asked: Model, start: str, device: str) -> tuple[list[Any], dict[str, str]]:
     """A pretrained model's modules but for the one that normalises, cut to so many layers, pooled as asked for."""
-    from sentence_transformers.base.modules import Normalize
+    from sentence_transformers.base.modules import Normalize, Router
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     try:
@@ -82,6 +88,8 @@ def _pretrained(asked: Model, start: str, device: str) -> list[Any]:
     except ValueError as error:
         raise InputError(f"model.start: {error}") from error
     modules = [module for module in tower.model if not isinstance(module, Normalize)]
+    if isinstance(modules[0], Router):
+        raise InputError(f"model.start: expected a model of one tower, found two in {start}: start from what they did")
     if asked.layers is not None:
         _cut(modules[0], start, asked.layers)
     if asked.pooling is not None:
@@ -90,7 +98,7 @@ def _pretrained(asked: Model, start: str, device: str) -> list[Any]:
             raise InputError(f"model.pooling: expected a start that pools, found {start}, which has no such module")
         old = modules[places[0]]
         modules[places[0]] = Pooling(old.embedding_dimension, asked.pooling, include_prompt=old.include_prompt)
-    return modules
+    return modules, {"query": tower.prompts["query"], "document": tower.prompts["passage"]}
 
 
 def _cut(transformer: Any, start: str, layers: int) -> None:
@@ -112,6 +120,9 @@ def _cut(transformer: Any, start: str, layers: int) -> None:
     ((parent, name),) = stacks
     setattr(parent, name, getattr(parent, name)[:layers])
     network.config.num_hidden_layers = layers
+    for key, value in network.config.to_dict().items():
+        if isinstance(value, list) and len(value) == depth:  # what is said of each layer: layer_types
+            setattr(network.config, key, value[:layers])
 
 
 def _static(asked: Model, texts: Sequence[str]) -> Any:

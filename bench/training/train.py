@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -15,11 +16,12 @@ from bench.errors import InputError
 from bench.passage_set import PassageSet
 from bench.training import card as cards
 from bench.training.card import TrainingCard
-from bench.training.energy import Energy
-from bench.training.fit import CHECKPOINTS, Dev, fit
+from bench.training.dev import Dev
+from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
 from bench.training.leaks import Leaks, audit
-from bench.training.pairs import Mined, Pair, mine, pairs
+from bench.training.pairs import Mined, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
+from bench.training.trainer import precision
 from retrievers.contract import Role
 from retrievers.encoders import models
 from retrievers.registry import Registry, parse
@@ -50,7 +52,7 @@ class Material(NamedTuple):
     train: PassageSet
     dev: PassageSet
     test: PassageSet
-    leaks: Leaks
+    leaks: dict[str, Leaks]  # of the test set, in train and in dev
     pairs: Sequence[Pair]
     mined: Mined | None
     starts: dict[str, str]
@@ -62,44 +64,71 @@ def train(
     """
     Train a model from each seed of the recipe that has none in `folder` yet: folder/seed-1, folder/seed-2 ...
 
-    folder/start is what the first seed started from, and folder/suite.toml runs both, TF-IDF and BM25 on the test set.
-    Begun and stopped, the same call goes on from the last checkpoint. InputError for whatever can not be trained.
+    folder/start is what the first of them started from, and folder/suite.toml runs it, every model there, TF-IDF and
+    BM25 on the test set. Begun and stopped, the same call goes on from the last checkpoint. device: "cpu" or "cuda";
+    None: a GPU where there is one. InputError for whatever can not be trained.
     """
     missing = [name for name in NEEDED if (spec := find_spec(name)) is None or spec.origin is None]
     if missing:  # a folder called datasets has a spec, and no origin
         raise InputError(f"sparring train: {', '.join(missing)} not found: pip install 'sparring[train]'")
-    import torch
     from transformers import set_seed
 
+    device = _device(device)
     material = _material(recipe, registry, say)
     _begin(recipe, folder, material)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     for seed in recipe.seeds:
         into = folder / f"seed-{seed}"
         if cards.read(into) is not None:
             say(f"seed {seed}: trained before, in {into}")
+            shutil.rmtree(into / CHECKPOINTS, ignore_errors=True)
             continue
         set_seed(seed)
         with models.quiet():
             model = _model(recipe, material, device)
-            if seed == recipe.seeds[0]:
-                _save(model, folder / START)
+            with told_of_the_disk(f"training of seed {seed}", folder):
+                _save_start(model, folder)
         _trained(recipe, seed, model, material, into, say)
-    store.write_whole(folder / SUITE, suite(recipe, folder).encode())
-    return [found for seed in recipe.seeds if (found := cards.read(folder / f"seed-{seed}")) is not None]
+    found = cards.of(folder)
+    store.write_whole(folder / SUITE, suite(recipe, folder, [card.seed for card in found]).encode())
+    return found
+
+
+def _device(asked: str | None) -> str:
+    """What torch calls the device; InputError where there is no such, or there are several processes on it."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    if asked not in (None, "cpu", "cuda") or (asked == "cuda" and not on_gpu):
+        raise InputError(
+            f"--device: expected {'cpu or cuda, the GPU by CUDA_VISIBLE_DEVICES' if on_gpu else 'cpu'}, as torch "
+            f"{torch.__version__} finds {'a GPU' if on_gpu else 'no GPU'} here, found {asked!r}"
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError(
+            f"sparring train: expected one process, found WORLD_SIZE={os.environ['WORLD_SIZE']}: it trains on one "
+            "device; start it without torchrun or accelerate launch"
+        )
+    return asked or ("cuda" if on_gpu else "cpu")
 
 
 def _material(recipe: Recipe, registry: Registry, say: Callable[[str], None]) -> Material:
-    sets = [corpora.load(name) for name in (recipe.data.train, recipe.data.dev, recipe.data.test)]
-    for passage_set in sets:
-        if passage_set.vectors is not None or passage_set.qrels is None:
+    sets = {part: corpora.load(getattr(recipe.data, part)) for part in ("train", "dev", "test")}
+    for part, passage_set in sets.items():
+        if passage_set.vectors is not None or not relevant(passage_set):
             raise InputError(
-                f"passage set {passage_set.name!r}: expected texts and judgments to train on, "
-                f"found {'vectors' if passage_set.vectors is not None else 'no judgments'}"
+                f"passage set {passage_set.name!r}: expected texts and judgments for data.{part}, "
+                f"found {'vectors' if passage_set.vectors is not None else 'no relevant passage'}"
             )
-    train_set, dev, test = sets
-    leaks = audit(train_set, test)
-    say(f"leaks: {leaks}")
+        for other in sets:
+            if other != part and sets[other].sha256 == passage_set.sha256:
+                raise InputError(
+                    f"data.{part}: expected other questions than data.{other}, found the same set, {passage_set.name}: "
+                    f"name parts of it, as {passage_set.name}:train, {passage_set.name}:dev and {passage_set.name}:test"
+                )
+    train_set, dev, test = sets.values()
+    leaks = {part: audit(sets[part], test) for part in ("train", "dev")}
+    for part, found_there in leaks.items():
+        say(f"leaks: {found_there.told(part)}")
     found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
     mined = None
     if recipe.negatives is not None:
@@ -144,7 +173,7 @@ def _model(recipe: Recipe, material: Material, device: str) -> SentenceTransform
 
     texts = [text for pair in material.pairs for text in (pair.query, pair.passage)]
     model = model_of(recipe, list(dict.fromkeys(texts)), device)
-    for passage_set in (material.train, material.dev):
+    for passage_set in (material.train, material.dev, material.test):
         lengths = _lengths(model, "query", passage_set.queries)
         limit = _limit(model, "query")
         if limit is not None and max(lengths) > limit:
@@ -167,24 +196,15 @@ def _trained(
     """Train from one seed, and write the model and its card; the card last, as what says that it is whole."""
     import torch
 
-    from bench import environment, memory
+    from bench import environment
 
     limit = _limit(model, "passage")
     passages = list(dict.fromkeys(pair.passage for pair in material.pairs))
     cut = None if limit is None else sum(n > limit for n in _lengths(model, "passage", passages)) / len(passages)
-    energy = Energy()
     on_gpu = model.device.type == "cuda"
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats()
-    into.mkdir(parents=True, exist_ok=True)
-
-    def told(line: str) -> None:
-        energy.tick()
-        say(line)
-
-    phase = memory.Phase()
-    curve = fit(recipe, seed, model, material.pairs, Dev(material.dev, recipe), into, told)
-    energy.tick()
+    with told_of_the_disk(f"training of seed {seed}", into):
+        into.mkdir(parents=True, exist_ok=True)
+    curve, spent = fit(recipe, seed, model, material.pairs, Dev(material.dev, recipe), into, say)
     weights = list(model.parameters())
     found = TrainingCard(
         recipe=recipe,
@@ -201,21 +221,29 @@ def _trained(
         parameters=sum(tensor.numel() for tensor in weights),
         weights_bytes=sum(tensor.numel() * tensor.element_size() for tensor in weights),
         curve=curve,
-        peak_bytes=phase.end().peak,
-        device_peak_bytes=torch.cuda.max_memory_allocated() if on_gpu else None,
-        joules=energy.joules,
+        spent=spent,
         device=torch.cuda.get_device_name() if on_gpu else "cpu",
-        precision=recipe.optimiser.precision or ("bfloat16" if on_gpu else "float32"),
+        precision=precision(recipe, on_gpu=on_gpu),
         environment=environment.collect(),
     )
-    with models.quiet():
+    with models.quiet(), told_of_the_disk(f"training of seed {seed}", into):
         _save(model, into)
-    cards.write(found, into)
+        cards.write(found, into)
     shutil.rmtree(into / CHECKPOINTS)
 
 
 def _save(model: SentenceTransformer, folder: Path) -> None:
     model.save_pretrained(str(folder), create_model_card=False)
+
+
+def _save_start(model: SentenceTransformer, folder: Path) -> None:
+    """What the first seed starts from: all of it, or nothing."""
+    if (folder / START).exists():
+        return
+    part = folder / f"{START}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    _save(model, part)
+    part.rename(folder / START)
 
 
 def _tower(model: SentenceTransformer, role: Role) -> Any:  # Any: a module of sentence-transformers, untyped here
@@ -243,10 +271,11 @@ def _lengths(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> li
     return found
 
 
-def suite(recipe: Recipe, folder: Path) -> str:
+def suite(recipe: Recipe, folder: Path, seeds: Sequence[int]) -> str:
     """A suite, as TOML, of the trained models, their start, TF-IDF and BM25 on the test set."""
     similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
-    spelled = [f'BiEncoder("{folder / name}"{similarity}) @ Flat()' for name in (START, *_seeds(recipe))]
+    names = [START, *(f"seed-{seed}" for seed in seeds)]
+    spelled = [f"BiEncoder({_quoted(_path(folder / name))}{similarity}) @ Flat()" for name in names]
     measure = f"R@{recipe.stop.k}"
     lines = [
         f'name = "{recipe.name}"',
@@ -265,8 +294,9 @@ def suite(recipe: Recipe, folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seeds(recipe: Recipe) -> list[str]:
-    return [f"seed-{seed}" for seed in recipe.seeds]
+def _path(folder: Path) -> str:
+    """A folder as a model's name: one of two words, as `models/start`, could be the hub's."""
+    return f"./{folder}" if not folder.is_absolute() and len(folder.parts) < 3 else str(folder)
 
 
 def _quoted(text: str) -> str:
