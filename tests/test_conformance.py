@@ -17,6 +17,7 @@ from retrievers.conformance.material import CROWD_PASSAGES, SEASONS, VECTORS
 from retrievers.contract import Spelled
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.encoders.lexical import BM25, TfIdf
+from retrievers.encoders.sparse import SparseEncoder
 from retrievers.encoders.vectors import Vectors
 from retrievers.engines.rank_bm25 import RankBM25
 from retrievers.morphemes import Morphemes
@@ -28,11 +29,13 @@ from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat
 from retrievers.storages.packed import Packed
 from retrievers.storages.usearch import Usearch
+from tests import sparse_models
 from tests.conftest import ROOT
 from tests.plugins import broken
 
 BROKEN = ROOT / "tests" / "plugins" / "broken.py"
 MINILM = "all-MiniLM-L6-v2"
+SPLADE = sparse_models.carried()
 BUILT_IN = {
     repr(make()): make
     for make in (
@@ -42,6 +45,7 @@ BUILT_IN = {
         lambda: BM25(k1=1.2, b=0.75, variant="robertson"),
         lambda: BM25(variant="atire", analyser=Words("de")),
         lambda: BiEncoder(MINILM),
+        *([lambda: SparseEncoder(SPLADE)] if SPLADE else []),
         COO,
         lambda: COO(dtype="float16", mmap=True),
         CSR,

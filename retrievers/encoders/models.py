@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from retrievers.contract import Fact, Role
 
-from retrievers.contract import Role
+Kind: TypeAlias = Literal["SentenceTransformer", "SparseEncoder"]  # of the library's models
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-INSTALL_DENSE = "BiEncoder needs sentence-transformers: pip install 'sparring[dense]'"
+INSTALL_DENSE = "a pretrained encoder needs sentence-transformers: pip install 'sparring[dense]'"
 HUB_SECONDS = 10.0  # how long the hub may take to answer whether it has a model
 
 # What a model is made of: weights, configuration, tokenizer. Pages about it and exports for other runtimes are not.
 SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".spm")
 EXPORTS = ("onnx", "openvino")
+TRAINING = "training.json"  # beside a model that `sparring train` made: what its training was, and cost
 TOKENIZER_FILES = (  # the first of these that is there
     ("tokenizer.json",),
     ("sentencepiece.bpe.model", "spiece.model", "tokenizer.model"),
@@ -83,6 +81,16 @@ class ModelFolder:
             if found:
                 return sum((self.folder / path).stat().st_size for path in found)
         return 0
+
+    def training(self) -> dict[str, Fact]:
+        """What the training cost, of a model that `sparring train` made: seconds, joules, peak bytes, negatives."""
+        try:
+            card = json.loads((self.folder / TRAINING).read_text(encoding="utf-8"))
+            found = {"seconds": card["spent"]["seconds"], "joules": card["spent"]["joules"]}
+            found |= {"peak_bytes": card["spent"]["peak_bytes"], "negatives": card["negatives"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return {f"training_{name}": value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def find(name: str) -> ModelFolder:
@@ -169,7 +177,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     hashes = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.suffix in SUFFIXES and inside.parts[0] not in EXPORTS and path.is_file():
+        if path.suffix in SUFFIXES and inside.parts[0] not in (*EXPORTS, TRAINING) and path.is_file():
             with path.open("rb") as file:
                 hashes[inside.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
@@ -184,16 +192,15 @@ class Tower:
     """A model in memory."""
 
     source: ModelFolder
-    model: SentenceTransformer
+    model: Any  # of the library's models, untyped here
     dims: int  # of what it puts out
     max_length: int | None  # tokens, special ones included; None: takes any length
     prompts: Mapping[Role, str]  # put before each text
 
-    def encode(self, texts: Sequence[str], role: Role, batch: int) -> NDArray[np.float32]:
-        """Vectors as the model gives them, (n, dims) float32, n > 0."""
+    def encode(self, texts: Sequence[str], role: Role, batch: int, **options: Any) -> Any:
+        """Vectors as the model gives them, n > 0; options: the model's own of encoding."""
         encode = self.model.encode_query if role == "query" else self.model.encode_document
-        vectors = encode(list(texts), prompt=self.prompts[role], batch_size=batch, show_progress_bar=False)
-        return np.asarray(vectors, np.float32)
+        return encode(list(texts), prompt=self.prompts[role], batch_size=batch, show_progress_bar=False, **options)
 
     def cut(self, texts: Sequence[str], role: Role) -> int:
         """How many of the texts, prompt included, are longer than the model reads."""
@@ -216,7 +223,13 @@ class Tower:
 
 
 def opened(
-    source: ModelFolder, *, device: str, dtype: str, max_length: int | None, prompts: Mapping[Role, str | None]
+    source: ModelFolder,
+    *,
+    device: str,
+    dtype: str,
+    max_length: int | None,
+    prompts: Mapping[Role, str | None],
+    kind: Kind = "SentenceTransformer",
 ) -> Tower:
     """
     Load a model, all of it, without a network and without running code that came with it.
@@ -229,7 +242,7 @@ def opened(
 
     precision = getattr(torch, dtype)
     with quiet():
-        model = library.SentenceTransformer(
+        model = getattr(library, kind)(
             str(source.folder),
             device=device,
             local_files_only=True,
@@ -239,7 +252,8 @@ def opened(
     tower = Tower(
         source,
         model,
-        dims=model.get_embedding_dimension(),
+        # A sparse model may not know before its first text.
+        dims=model.get_embedding_dimension() if kind == "SentenceTransformer" else model.encode("a").shape[-1],
         max_length=_limited(model, source.name, max_length),
         prompts={role: own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
     )
@@ -259,7 +273,7 @@ def sentence_transformers() -> Any:  # Any: the module, untyped here
     return library
 
 
-def _limited(model: SentenceTransformer, name: str, max_length: int | None) -> int | None:
+def _limited(model: Any, name: str, max_length: int | None) -> int | None:  # Any: of the library's models
     """Set the model's maximum length where asked for; the length in force, None where it takes any."""
     own = model.max_seq_length
     own = int(own) if own is not None and own < NO_LIMIT else None
@@ -273,7 +287,7 @@ def _limited(model: SentenceTransformer, name: str, max_length: int | None) -> i
     return max_length
 
 
-def own_prompt(model: SentenceTransformer, role: Role) -> str:
+def own_prompt(model: Any, role: Role) -> str:  # Any: as above
     """The model's own prompt for the role: the first of the known names that has a text."""
     return next((model.prompts[name] for name in PROMPT_NAMES[role] if model.prompts.get(name)), "")
 
