@@ -29,7 +29,7 @@ def toy(folder: Path, words: tuple[str, ...] = WORDS, seed: int = 3) -> str:
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(names), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=64,
+        max_position_embeddings=64, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(folder)
     PreTrainedTokenizerFast(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+import sparse_models
 import torch
 from scipy.special import log_softmax
 
@@ -170,6 +171,49 @@ def test_towers_receive_different_gradients():
     words = made[0].sub_modules["query"][0].tokenizer
     only_in_queries = words.encode("apples red").ids
     assert query.grad[only_in_queries].abs().sum() > 0
+
+
+def splade(folder, **loss):
+    """A recipe of a learned-sparse model."""
+    words = sorted({word for text in (*QUERIES, *PASSAGES, *HARD) for word in text.split()})
+    start = Model(start=sparse_models.toy(folder, tuple(words)), head="splade", similarity="dot")
+    return msgspec.structs.replace(recipe(**loss), model=start)
+
+
+def test_splade(tmp_path):
+    """
+    Of a learned-sparse model it is the same cross-entropy, and beside it what the terms cost: of each term the mean
+    weight over the batch, squared.
+    """
+    asked = splade(tmp_path, query_flops=0.3, passage_flops=0.2)
+    made = model(asked).eval()
+
+    found = loss_of(asked, made)(features(made, QUERIES, PASSAGES, HARD), None)
+
+    queries, passages, hard = (
+        made.encode(texts, convert_to_sparse_tensor=False).numpy() for texts in (QUERIES, PASSAGES, HARD)
+    )
+    own = np.vstack([passages, hard])
+    assert cross_entropy(queries @ own.T) == pytest.approx(found["base_loss"].item(), abs=1e-6)
+    assert 0.3 * np.sum(queries.mean(axis=0) ** 2) == pytest.approx(found["query_regularizer_loss"].item(), abs=1e-6)
+    assert 0.2 * np.sum(own.mean(axis=0) ** 2) == pytest.approx(found["document_regularizer_loss"].item(), abs=1e-6)
+
+
+def test_splade_cached(tmp_path):
+    """
+    In parts that fit memory a learned-sparse model has the same gradients.
+    """
+    whole, cached = (splade(tmp_path, query_flops=0.3, cached=parts) for parts in (None, 2))
+    made, same = model(whole).train(), model(cached).train()
+
+    for each, asked in ((made, whole), (same, cached)):
+        found = loss_of(asked, each)(features(each, QUERIES, PASSAGES), None)
+        sum(found.values()).backward()
+
+    for one, other in zip(made.parameters(), same.parameters(), strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        if one.grad is not None:
+            assert (one.grad - other.grad).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("name", ["cosine", "dot", "l2"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import sparse_models
 import torch
 from disks import disk
 
@@ -27,6 +28,7 @@ from bench.training.recipe import Data, Loss, Model, Negatives, Optimiser, Recip
 from bench.training.train import train
 from bench.training.trainer import trainer_of
 from retrievers.encoders.biencoder import BiEncoder
+from retrievers.encoders.sparse import SparseEncoder
 from retrievers.registry import installed, parse
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -157,6 +159,30 @@ class TestTrain:
 
         assert {"query": "ask2 ", "document": "tell2 "} == SentenceTransformer("out/seed-1", device="cpu").prompts
         assert {"query": "ask2 ", "passage": "tell2 "} == prompts_of(asked, book)
+
+    def test_a_learned_sparse_model(self, book):
+        """
+        With head "splade" a masked-language model learns which words to add, and is a sparse encoder in the suite.
+        """
+        from bench import suite
+
+        words = tuple(f"{kind}{n}" for kind in ("ask", "tell") for n in range(20))
+        asked = recipe(
+            model=Model(start=sparse_models.toy(book / "toy", words), head="splade", similarity="dot"),
+            optimiser=Optimiser(batch=8, epochs=10, learning_rate=0.01),
+        )
+
+        (card,) = trained(asked, book / "out")
+
+        assert card.curve.best_recall > card.curve.looks[0].recall
+        (_, _, *spelled) = [spelling for _, spelling in suite.load(str(book / "out" / trains.SUITE)).pairs()]
+        assert [f'SparseEncoder("{book}/out/{name}") @ CSC()' for name in ("start", "seed-1")] == spelled
+        start, learned = (SparseEncoder(f"out/{name}") for name in ("start", "seed-1"))
+        for encoder in (start, learned):
+            encoder.fit([])
+        assert card.weights_bytes == pytest.approx(learned.ledger()["weights"], rel=0.05)
+        assert card.spent.seconds == learned.describe()["training_seconds"]
+        assert not np.array_equal(*(encoder.encode(["ask1 ask2"], "query").toarray() for encoder in (start, learned)))
 
     def test_the_suite(self, book):
         """
@@ -435,6 +461,15 @@ class TestWhatCanNotBeTrained:
 
         with pytest.raises(InputError, match=r"model.start: expected a model of one tower, found two in ./out/seed-1"):
             trained(recipe(model=Model(start="./out/seed-1")), book / "other")
+
+    def test_a_start_without_a_head_for_words(self, book):
+        """
+        A model that gives dense vectors alone is no start of a learned-sparse one.
+        """
+        asked = recipe(model=Model(start=MINILM, head="splade", similarity="dot"))
+
+        with pytest.raises(InputError, match=r"model.start: expected a masked-language model, or a sparse one, with"):
+            trained(asked, book / "out")
 
     def test_more_layers_than_there_are(self, book):
         """

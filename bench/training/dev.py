@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench import quality
 from bench.errors import InputError
 from bench.passage_set import PassageSet
 from bench.training.pairs import SEED, relevant
 from bench.training.recipe import Recipe
-from retrievers.contract import top_k
+from retrievers.contract import Role, top_k
 from retrievers.encoders.biencoder import shaped
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from retrievers.encoders.sparse import as_csr
 
 
 class Dev:
@@ -40,22 +37,26 @@ class Dev:
     def measure(self) -> str:
         return f"R@{self.recipe.stop.k}"
 
-    def recall(self, model: SentenceTransformer) -> float:
+    def recall(self, model: Any) -> float:  # Any: of the library's models
         """Mean recall of the dev questions, by exact search. InputError for vectors that are not finite."""
-        batch = self.recipe.optimiser.batch
-        similarity = self.recipe.model.similarity
-
-        def encoded(encode: Callable[..., object], texts: Sequence[str]) -> NDArray[np.float32]:
-            found = np.asarray(encode(list(texts), batch_size=batch, show_progress_bar=False), np.float32)
-            if not np.isfinite(found).all():
-                raise InputError(
-                    f"training of {self.recipe.name}: expected finite vectors of dev texts, found others: the weights "
-                    "are gone; lower optimiser.learning_rate"
-                )
-            return found
-
-        passages = shaped(encoded(model.encode_document, list(self.passages.values())), "passage", similarity, None)
-        queries = shaped(encoded(model.encode_query, self.queries), "query", similarity, None)
-        hits = top_k(queries @ passages.T, self.recipe.stop.k, positive=False)
+        passages = self._encoded(model.encode_document, [*self.passages.values()], "passage")
+        scores = self._encoded(model.encode_query, self.queries, "query") @ passages.T
+        sparse = self.recipe.model.head == "splade"
+        hits = top_k(scores.toarray() if sparse else scores, self.recipe.stop.k, positive=sparse)
         values = quality.measure(hits, tuple(self.passages), self.query_ids, self.qrels, [self.measure])
         return float(values[self.measure].mean())
+
+    def _encoded(self, encode: Any, texts: Sequence[str], role: Role) -> Any:  # Any: of torch and scipy
+        """(n, dims), as the encoder that the model will be has it."""
+        found = encode(list(texts), batch_size=self.recipe.optimiser.batch, show_progress_bar=False)
+        if self.recipe.model.head == "splade":
+            vectors: Any = as_csr(found.cpu())
+            values = vectors.data
+        else:
+            vectors = values = shaped(np.asarray(found, np.float32), role, self.recipe.model.similarity, None)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"training of {self.recipe.name}: expected finite vectors of dev texts, found others: the weights are "
+                "gone; lower optimiser.learning_rate"
+            )
+        return vectors

@@ -16,6 +16,7 @@ Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 AtLeast1: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 AtLeast2: TypeAlias = Annotated[int, msgspec.Meta(ge=2)]
 Above0: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
+Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=10_000)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -42,6 +43,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     towers: Literal["shared", "separate"] = "shared"
     layers: AtLeast1 | None = None  # keep the first so many of a transformer; None: all
     pooling: Literal["mean", "cls"] | None = None  # of token vectors; None: the start's
+    head: Literal["dense", "splade"] = "dense"  # "splade": a weight a term of the vocabulary (Formal et al. 2021)
     similarity: Similarity = "cosine"
     max_length: AtLeast1 | None = None  # tokens: passages are cut there, and no question is longer; None: the start's
     dims: AtLeast1 = 256  # of a static start
@@ -54,6 +56,8 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature: Above0 | None = None  # similarities are divided by it; None: TEMPERATURE
     symmetric: bool = False  # also of a passage's question among all questions (Günther et al. 2024)
     cached: AtLeast1 | None = None  # texts in memory at once (GradCache, Gao et al. 2021); None: the whole batch
+    query_flops: Weight | None = None  # of "splade": what a question's terms cost (Paria et al. 2020); None: 5e-5
+    passage_flops: Weight | None = None  # the same of a passage's; None: 3e-5
     matryoshka: tuple[AtLeast1, ...] = ()  # also of vectors cut to so many dimensions (Kusupati et al. 2022); cosine
 
 
@@ -147,9 +151,26 @@ def parse(text: str, where: str) -> Recipe:
         raise InputError(f"{where}: model: expected neither layers nor pooling: a static start has none")
     if STATIC in (recipe.model.start, recipe.model.query_start) and recipe.loss.cached:
         raise InputError(f"{where}: loss.cached: expected none with a static start, whose batches fit memory whole")
+    if recipe.model.head == "splade":
+        _splade(recipe, where)
+    elif recipe.loss.query_flops is not None or recipe.loss.passage_flops is not None:
+        raise InputError(f'{where}: loss: expected query_flops and passage_flops with model.head = "splade" alone')
     if recipe.loss.matryoshka and recipe.model.similarity != "cosine":
         raise InputError(
             f'{where}: loss.matryoshka: expected similarity "cosine" with it, found '
             f"{recipe.model.similarity!r}: vectors are cut and made unit ones"
         )
     return recipe
+
+
+def _splade(recipe: Recipe, where: str) -> None:
+    """Refuse what a learned-sparse model has not."""
+    if recipe.model.similarity != "dot":
+        raise InputError(
+            f'{where}: model.similarity: expected "dot" with head "splade", whose weights are searched by their inner '
+            f"product, found {recipe.model.similarity!r}"
+        )
+    if STATIC in (recipe.model.start, recipe.model.query_start):
+        raise InputError(f'{where}: model.start: expected a masked-language model with head "splade", found "static"')
+    if recipe.model.pooling or recipe.loss.matryoshka:
+        raise InputError(f'{where}: expected neither model.pooling nor loss.matryoshka with head "splade"')

@@ -8,28 +8,29 @@ what the inner product stands for is the loss's business, and `BiEncoder`'s.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.errors import InputError
 from bench.training.recipe import STATIC, Model, Recipe
 from retrievers.encoders import models
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from retrievers.encoders.sparse import is_sparse
 
 SIMILARITY_NAMES = {"cosine": "cosine", "dot": "dot", "l2": "euclidean"}  # in the model's own configuration
 UNKNOWN = "[UNK]"
 
 
-def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> SentenceTransformer:
+KINDS: Mapping[str, models.Kind] = {"dense": "SentenceTransformer", "splade": "SparseEncoder"}  # by head
+
+
+def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> Any:  # Any: of the library's models
     """
     The model that the recipe starts from, in float32.
 
     texts: what the tokenizer of a static start is made of. InputError for a start that is not there, towers of
     different size, and options that the start can not have.
     """
-    from sentence_transformers import SentenceTransformer
+    import sentence_transformers
     from sentence_transformers.base.modules import Router
 
     passage, prompts = _tower(recipe.model, recipe.model.start, texts, device)
@@ -50,7 +51,7 @@ def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> SentenceTrans
     for dims in recipe.loss.matryoshka:
         if dims > _dims(passage):
             raise InputError(f"loss.matryoshka: expected dimensions up to the model's {_dims(passage)}, found {dims}")
-    return SentenceTransformer(
+    return getattr(sentence_transformers, KINDS[recipe.model.head])(
         modules=modules,
         device=device,
         similarity_fn_name=SIMILARITY_NAMES[recipe.model.similarity],
@@ -78,8 +79,11 @@ def _pretrained(asked: Model, start: str, device: str) -> tuple[list[Any], dict[
 
     try:
         source = models.find(start)
+        if asked.head == "splade" and not is_sparse(source.folder):
+            raise ValueError(f'expected a masked-language model, or a sparse one, with head "splade", found {start}')
         tower = models.opened(
             source,
+            kind=KINDS[asked.head],
             device=device,
             dtype="float32",
             max_length=asked.max_length,

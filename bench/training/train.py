@@ -275,7 +275,11 @@ def suite(recipe: Recipe, folder: Path, seeds: Sequence[int]) -> str:
     """A suite, as TOML, of the trained models, their start, TF-IDF and BM25 on the test set."""
     similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
     names = [START, *(f"seed-{seed}" for seed in seeds)]
-    spelled = [f"BiEncoder({_quoted(_path(folder / name))}{similarity}) @ Flat()" for name in names]
+    paths = [_quoted(_path(folder / name)) for name in names]
+    if recipe.model.head == "splade":
+        spelled = [f"SparseEncoder({path}) @ CSC()" for path in paths]
+    else:
+        spelled = [f"BiEncoder({path}{similarity}) @ Flat()" for path in paths]
     measure = f"R@{recipe.stop.k}"
     lines = [
         f'name = "{recipe.name}"',

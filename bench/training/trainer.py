@@ -17,6 +17,7 @@ from bench.training.dev import Dev
 from bench.training.losses import loss_of
 from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
+from bench.training.towers import KINDS
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,8 +44,8 @@ def trainer_of(
     looked: is told the step, how many there are, the last loss and the dev recall of each look; saved: the folder of
     each checkpoint. InputError where pairs are too few for full batches.
     """
+    import sentence_transformers as library
     import torch
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.base.evaluation import BaseEvaluator
     from sentence_transformers.base.modules import Router
     from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
@@ -61,7 +62,10 @@ def trainer_of(
         def __call__(self, model: Any, *_: object, **__: object) -> dict[str, float]:
             return {measure: dev.recall(model)}
 
-    class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]  # as above
+    kind = KINDS[recipe.model.head]
+    base: Any = getattr(library, f"{kind}Trainer")
+
+    class Trainer(base):  # type: ignore[misc]  # as above
         def add_model_card_callback(self, _: object) -> None:
             """None: `bench.training.card` says more."""
 
@@ -94,7 +98,7 @@ def trainer_of(
     callbacks: list[Any] = [Told()]
     if recipe.stop.patience:
         callbacks.append(EarlyStoppingCallback(recipe.stop.patience))
-    arguments = SentenceTransformerTrainingArguments(
+    arguments = getattr(library, f"{kind}TrainingArguments")(
         output_dir=str(checkpoints),
         seed=seed,
         max_steps=total,
