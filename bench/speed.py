@@ -62,7 +62,7 @@ def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float
     in at most 0.01 %; +10 % is caught in 83 to 99.9 % within 6 pairs, 98.5 % and more within 8, all within 16, and
     passes in none; +5 % in 35 to 62 % within 8, 67 to 74 % within 16. Made-up noise, within 16: normal of 8 %: 0.8 %
     and 88 %; bursts (40 % on average, either way) in every tenth pair: none and 99.8 %, where the plain mean alone
-    catches 78 %.
+    catches 78 %. Rounds that vary more tell later: results/trust.md has recordings of several minutes one by one.
     """
     found = np.sort(np.asarray(ratios, np.float64))
     if len(found) < FEWEST_ROUNDS:

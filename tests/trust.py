@@ -21,7 +21,7 @@ from bench import store
 from tests.trusted.page import BUDGET, page
 from tests.trusted.trials import Trial, trial
 
-RUNS, RECORDINGS = 38, 4  # half of them loaded; with so many runs the bound of no false alarm at all lies under 2 %
+RUNS, RECORDINGS = 38, 8  # half of them loaded; with so many runs the bound of no false alarm at all lies under 2 %
 RECORDED = 420.0  # seconds of rounds in a recording
 
 

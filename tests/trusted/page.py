@@ -122,6 +122,20 @@ def resampled_rows(by_load: Sequence[Group]) -> Iterator[list[str]]:
         yield [f"caught: {CAUGHT_ROWS[cell]}", *(str(rates.slower(group.resampled, [cell])) for group in by_load)]
 
 
+def recording_rows(by_load: Sequence[Group], trials: Sequence[Trial]) -> Iterator[list[str]]:
+    """What is drawn from each recording, beside how much its rounds vary."""
+    for group, loaded in zip(by_load, (False, True), strict=False):
+        recordings = recorded([t for t in trials if t.loaded is loaded])
+        for place, rounds in enumerate(recordings):
+            runs = group.resampled[place :: len(recordings)]  # drawn from each by turns
+            alike = np.concatenate([rounds.ratios[cell] for cell in SPEED_ALIKE])
+            middle = np.subtract(*np.quantile(alike, [0.75, 0.25])) / 1.349  # as a standard deviation: of a normal one
+            yield [
+                group.name, f"{100 * alike.std():.1f} %", f"{100 * middle:.1f} %",
+                *(f"{100 * rates.slower(runs, cells).value:.1f} %" for cells in (SPEED_ALIKE, *([c] for c in SLOWED))),
+            ]  # fmt: skip
+
+
 def open_rows(by_load: Sequence[Group]) -> Iterator[list[str]]:
     """How speed came out in real runs."""
     for said, cells in (("alike", SPEED_ALIKE), *((CAUGHT_ROWS[cell], (cell,)) for cell in SLOWED)):
@@ -172,6 +186,10 @@ def page(folder: Path) -> tuple[str, bool]:
         real=table(["real gate runs", *names], list(real_rows(by_load))),
         open=table(["search", *names], list(open_rows(by_load))),
         resampled=table(["resampled gate runs", *names], list(resampled_rows(by_load))),
+        by_recording=table(
+            ["recording", "spread", "of the middle", "false", *(f"caught: {CAUGHT_ROWS[cell]}" for cell in SLOWED)],
+            list(recording_rows(by_load, trials)),
+        ),
         sizes=table(
             ["cell", "true", "unloaded", "spread", "pairs", "loaded", "spread", "pairs"], list(size_rows(trials))
         ),
@@ -257,6 +275,11 @@ decided or until {budget:g} s of pairs are spent. The bounds tell of the drawing
 and bytes do not vary, and are not drawn.
 
 {resampled}
+
+Recording by recording, in the order they were made. Spread: of the log ratios of a pair of rounds where nothing
+changed, their standard deviation, and that of their middle half, which no burst moves:
+
+{by_recording}
 
 What the changes truly measure in the recordings (the median over pairs of rounds, and the standard deviation of their
 log ratio):
