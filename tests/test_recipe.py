@@ -9,7 +9,7 @@ import pytest
 from bench import corpora, toml
 from bench.errors import InputError
 from bench.training import recipe
-from bench.training.recipe import FOLDER, TABLES, parse
+from bench.training.recipe import FOLDER, TABLES
 
 NEEDED = {"data": {"train": "", "dev": "", "test": ""}, "model": {"start": ""}}
 
@@ -24,6 +24,12 @@ start = "static"
 [optimiser]
 batch = 16
 """
+
+
+def parse(text, where):
+    """The one recipe of a text without variants."""
+    (found,) = recipe.parse(text, where).recipes
+    return found
 
 
 def test_defaults():
@@ -120,13 +126,70 @@ def test_the_page_shows_every_key():
                 assert getattr(struct(**NEEDED.get(header, {})), key) == getattr(getattr(found, header), key), line
 
 
+class TestVariants:
+    TEXT = (
+        WHOLE
+        + """
+[[variants]]
+name = "small"
+optimiser.batch = 4
+
+[[variants]]
+name = "apart"
+seeds = [5]
+model = { towers = "separate" }
+"""
+    )
+
+    def test_each_is_the_recipe_but_for_what_it_names(self):
+        """
+        A variant has the keys above it, its own in their place; the recipe above them is none by itself.
+        """
+        found = recipe.parse(self.TEXT, "r.toml")
+
+        small, apart = found.recipes
+        assert ("mine", True, "small", "apart") == (found.name, found.varied, small.name, apart.name)
+        assert (4, 16) == (small.optimiser.batch, apart.optimiser.batch)
+        assert ("static", "separate", (5,)) == (apart.model.start, apart.model.towers, apart.seeds)
+        assert ((1, 2, 3), "shared") == (small.seeds, small.model.towers)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ('name = "small"', "", "variants: expected [[variants]], each with a name"),
+            ('name = "small"', 'name = "apart"', "each name once, found ['apart', 'apart']"),
+            ("optimiser.batch", "optimiser.size", "variant 'small': optimiser: unknown key 'size'"),
+            ("optimiser.batch = 4", "optimizer.batch = 4", "variant 'small': unknown key 'optimizer'"),
+            ('name = "small"', 'name = "../small"', "variant '../small': name: expected a letter"),
+        ],
+    )
+    def test_what_can_not_be(self, old, new, said):
+        """
+        A variant without a name of its own, or with a key that nobody knows, is refused by its name.
+        """
+        with pytest.raises(InputError) as refused:
+            recipe.parse(self.TEXT.replace(old, new), "recipe r.toml")
+
+        assert str(refused.value).startswith("recipe r.toml: ")
+        assert said in str(refused.value)
+
+    def test_none(self):
+        """
+        An empty list of variants is refused, and so is a table.
+        """
+        for text in ("variants = []\n" + WHOLE, WHOLE + "[variants]\na = 1\n"):
+            with pytest.raises(InputError, match="variants: expected"):
+                recipe.parse(text, "r.toml")
+
+
 @pytest.mark.parametrize("name", toml.names(FOLDER))
 def test_what_ships(name):
     """
-    A recipe that ships is called as its file, and its sets are parts of one that has a card.
+    A recipe that ships is called as its file, its sets are parts of one that has a card, and it is shown often enough.
     """
     found = recipe.load(name)
 
     assert name == found.name
-    assert all(corpora.has_card(part) for part in (found.data.train, found.data.dev, found.data.test))
-    assert len(found.seeds) >= 3
+    for each in found.recipes:
+        assert all(corpora.has_card(part) for part in (each.data.train, each.data.dev, each.data.test))
+        assert len(each.seeds) >= 3

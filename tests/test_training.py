@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
+import sys
 import time
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -18,13 +21,14 @@ from disks import disk
 
 from bench import corpora
 from bench.errors import InputError
+from bench.report.trainings import costs
 from bench.training import card as cards
 from bench.training import fit as fits
 from bench.training import towers
 from bench.training import train as trains
 from bench.training.dev import Dev
 from bench.training.energy import Energy
-from bench.training.recipe import Data, Loss, Model, Negatives, Optimiser, Recipe, Stop
+from bench.training.recipe import Data, Experiment, Loss, Model, Negatives, Optimiser, Recipe, Stop
 from bench.training.train import train
 from bench.training.trainer import trainer_of
 from retrievers.encoders.biencoder import BiEncoder
@@ -76,8 +80,12 @@ def recipe(**changes):
     return msgspec.structs.replace(whole, **changes)
 
 
-def trained(asked, folder, say=lambda _: None):
-    return train(asked, folder, installed(), say, "cpu")
+def trained(asked, folder, say=lambda _: None, device="cpu"):
+    return train(Experiment(asked.name, (asked,)), folder, installed(), say, device)
+
+
+def material_of(asked):
+    return trains._material(asked, installed(), {}, lambda _: None)
 
 
 def weights(folder):
@@ -204,22 +212,44 @@ class TestTrain:
     @pytest.mark.parametrize(
         ("folder", "path"),
         [
-            ("models/mine", "models/mine/start"),
-            ("mine", "./mine/start"),
-            ("/models", "/models/start"),
-            ('the "best"', './the "best"/start'),
+            ("models/mine/start", "models/mine/start"),
+            ("models/mine", "./models/mine"),
+            ("mine", "./mine"),
+            ("/models", "/models"),
+            ('the/"best"', './the/"best"'),
+            ("a/the 'best\\'/b", "a/the 'best\\'/b"),
         ],
     )
-    def test_a_model_is_named_so_that_it_is_found(self, tmp_path, folder, path):
+    def test_a_model_is_named_so_that_it_is_found(self, folder, path):
         """
         A folder that could be a name on the hub begins with a dot, and quotes in it are taken for letters.
         """
+        assert path == parse(trains.spelled_of(recipe(), Path(folder)), installed()).encoder.model
+
+    def test_variants(self, book):
+        """
+        Variants have a folder each, one suite, in which a start that is the same stands once, and lines of one table.
+        """
         from bench import suite
 
-        found = suite.parse(trains.suite(recipe(), Path(folder), [1]), "suite.toml")
+        one, other = (
+            recipe(name=name, optimiser=Optimiser(batch=size, epochs=1)) for name, size in (("small", 4), ("large", 8))
+        )
+        separate = recipe(name="apart", model=Model(start="static", dims=32, vocabulary=400, towers="separate"))
+        said = []
 
-        (start,) = [spelling for _, spelling in found.pairs() if "start" in spelling]
-        assert path == parse(start, installed()).encoder.model
+        found = train(Experiment("sizes", (one, other, separate)), book / "out", installed(), said.append, "cpu")
+
+        assert [("small", 3), ("large", 7), ("apart", 7)] == [(card.recipe.name, card.negatives) for card in found]
+        spelled = [spelling for _, spelling in suite.load(str(book / "out" / trains.SUITE)).pairs()]
+        assert [
+            f'BiEncoder("{book}/out/{name}") @ Flat()'
+            for name in ("small/start", "small/seed-1", "large/seed-1", "apart/start", "apart/seed-1")
+        ] == spelled[2:]
+        assert 2 == sum("leaks: " in line for line in said)
+        assert ["small", "large", "apart"] == [line[0].text for line in costs("sizes", found).lines]
+        with pytest.raises(InputError, match="found other files in it"):
+            trained(one, book / "out")
 
     def test_seeds_differ(self, book):
         """
@@ -413,6 +443,50 @@ def stop_at(line, step):
         raise StoppedError
 
 
+class TestSeveralProcesses:
+    RECIPE = """
+name = "small"
+seeds = [1]
+data = { train = "book.json:train", dev = "book.json:dev", test = "book.json:test" }
+model = { start = "static", dims = 32, vocabulary = 400 }
+optimiser = { batch = 8, epochs = 4, learning_rate = 0.05 }
+stop = { looks = 2, patience = 0 }
+"""
+
+    def started(self, folder, *options, recipe=RECIPE):
+        (folder / "small.toml").write_text(recipe)
+        torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
+        run = partial(subprocess.run, capture_output=True, text=True, check=False, timeout=300, cwd=folder)
+        (folder / "start.py").write_text("from bench.cli import main\nmain()\n")
+        return run([*torchrun, "start.py", "train", "small.toml", "--device", "cpu", *options])
+
+    def test_they_train_what_one_would(self, book):
+        """
+        Two processes that share out each batch end with the weights and the curve of one that has it whole; one writes.
+        """
+        (alone,) = trained(recipe(), book / "alone")
+
+        done = self.started(book, "-o", "out")
+
+        assert 0 == done.returncode, done.stderr
+        assert 1 == done.stderr.count("leaks: of 18 relevant test passages 0 are relevant in train")
+        (found,) = cards.of(book / "out")
+        assert (alone.negatives, alone.curve.steps) == (found.negatives, found.curve.steps)
+        recalls = [[look.recall for look in card.curve.looks] for card in (alone, found)]
+        assert recalls[0] == recalls[1]
+        (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("alone", "out"))
+        assert np.abs(one - other).max() < 1e-4
+
+    def test_a_batch_that_can_not_be_shared_out(self, book):
+        """
+        A batch that is no multiple of the processes is refused.
+        """
+        done = self.started(book, "-o", "out", recipe=self.RECIPE.replace("batch = 8", "batch = 9"))
+
+        assert 0 != done.returncode
+        assert "optimiser.batch: expected a multiple of the 2 processes that share it out, found 9" in done.stderr
+
+
 class TestWhatCanNotBeTrained:
     def test_towers_of_different_size(self, book):
         """
@@ -535,7 +609,7 @@ class TestWhatCanNotBeTrained:
         Weights that went bad in the last steps are found at the next look, not when they are kept as the best.
         """
         asked = recipe(model=Model(start="static", dims=8, similarity="dot"))
-        material = trains._material(asked, installed(), lambda _: None)
+        material = material_of(asked)
         model = trains._model(asked, material, "cpu")
         with torch.no_grad():
             model[0].embedding.weight[:] = torch.nan
@@ -556,16 +630,7 @@ class TestWhatCanNotBeTrained:
         A device that torch does not find, or a numbered one, is refused.
         """
         with pytest.raises(InputError, match=f"--device: expected cpu.* found '{device}'"):
-            train(recipe(), book / "out", installed(), lambda _: None, device)
-
-    def test_several_processes(self, book, monkeypatch):
-        """
-        Started as one of several processes it refuses: each would write the same folder.
-        """
-        monkeypatch.setenv("WORLD_SIZE", "2")
-
-        with pytest.raises(InputError, match="expected one process, found WORLD_SIZE=2"):
-            trained(recipe(), book / "out")
+            trained(recipe(), book / "out", device=device)
 
     def test_no_room_for_a_checkpoint(self, book):
         """
@@ -607,7 +672,7 @@ class TestBatches:
         No batch holds a passage twice, as itself or as a hard negative, nor a question: none is its own negative.
         """
         asked = recipe(negatives=Negatives(each=2), optimiser=Optimiser(batch=8, epochs=2, learning_rate=0.05))
-        material = trains._material(asked, installed(), lambda _: None)
+        material = material_of(asked)
         batches = batches_of(asked, material, book)
 
         assert 108 // 8 == len(batches)
@@ -622,7 +687,7 @@ class TestBatches:
         """
         A passage known to be relevant to a question is in no batch of it but as its own, for another question neither.
         """
-        material = trains._material(recipe(), installed(), lambda _: None)
+        material = material_of(recipe())
         twice = [
             pair._replace(known=(pair.passage, material.pairs[(row + 5) % len(material.pairs)].passage))
             for row, pair in enumerate(material.pairs)
@@ -652,7 +717,7 @@ def batches_of(asked, material, folder):
 
 def prompts_of(asked, folder):
     """What is put before the texts of each column while it is trained."""
-    return trainer(asked, trains._material(asked, installed(), lambda _: None), folder).args.prompts
+    return trainer(asked, material_of(asked), folder).args.prompts
 
 
 class TestEnergy:

@@ -12,7 +12,7 @@ from bench.commands import INTERRUPTED, TERMINATED, Plugin, registry_with, stand
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name: quick, korean.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name: quick, korean, towers.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -46,7 +46,8 @@ def train(
 
     asked = recipes.load(recipe)
     if seed:
-        asked = msgspec.structs.replace(asked, seeds=tuple(dict.fromkeys(seed)))
+        seeds = tuple(dict.fromkeys(seed))
+        asked = asked._replace(recipes=tuple(msgspec.structs.replace(each, seeds=seeds) for each in asked.recipes))
     folder = output or Path("models") / asked.name
     registry = registry_with(plugin)
     with shown(Console(stderr=True)) as progress:
@@ -61,8 +62,10 @@ def train(
                 raise
             progress.says(f"stopped; the same command with -o {folder} goes on from the last checkpoint")
             raise typer.Exit(int(code)) from None
+    if not cards:
+        return  # one of several processes, and not the one that tells
     console = standard_output()
-    grid = costs(cards)
+    grid = costs(asked.name, cards)
     draw(grid, console)
     for line in grid.legend:
         console.print(printable(line), style="dim")

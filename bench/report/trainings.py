@@ -14,11 +14,13 @@ LEGEND = (
 )
 
 
-def costs(cards: Sequence[TrainingCard]) -> Grid:
-    """A line a seed. cards: of one recipe, at least one."""
+def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
+    """A line a model. cards: of one recipe or of its variants, at least one."""
     first = cards[0]
+    varied = {card.recipe.name for card in cards} != {name}
     measure = f"R@{first.recipe.stop.k}"
     columns = (
+        *([Column("variant", right=False)] if varied else []),
         Column("seed"),
         Column(f"start {measure}", opens=True),
         Column(f"best {measure}"),
@@ -32,19 +34,21 @@ def costs(cards: Sequence[TrainingCard]) -> Grid:
     )
     pairs = f"{first.pairs:,} pairs of {first.train.name}, {first.dev.queries:,} questions of {first.dev.name}"
     notes = [leaks.told(part) for part, leaks in first.leaks.items()]
-    if first.passages_cut:
+    if first.passages_cut and not varied:
         notes.append(f"{first.passages_cut:.1%} of the train passages are longer than the model reads")
     towers = "two towers" if first.recipe.separate else "one shared tower"
-    title = f"{first.recipe.name}: {towers}, {first.recipe.model.similarity}; {pairs}"
-    return Grid(title, columns, tuple(map(_line, cards)), tuple(notes), legend=(LEGEND,))
+    title = f"{name}: {pairs}" if varied else f"{name}: {towers}, {first.recipe.model.similarity}; {pairs}"
+    lines = tuple(_line(card, varied=varied) for card in cards)
+    return Grid(title, columns, lines, tuple(notes), legend=(LEGEND,))
 
 
-def _line(card: TrainingCard) -> tuple[Cell, ...]:
+def _line(card: TrainingCard, *, varied: bool) -> tuple[Cell, ...]:
     curve, spent = card.curve, card.spent
     start = next((look.recall for look in curve.looks if look.step == 0), None)
     return tuple(
         Cell(text)
         for text in (
+            *([card.recipe.name] if varied else []),
             str(card.seed),
             MISSING if start is None else four(start),
             four(curve.best_recall),

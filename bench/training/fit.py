@@ -94,8 +94,11 @@ def fit(
     of progress. InputError for too few pairs, a loss that is not finite and a disk that is full; the last whole
     checkpoint stays.
     """
+    from accelerate import PartialState
+
     checkpoints = (folder / CHECKPOINTS).resolve()
-    resumed = last_whole(checkpoints)
+    with PartialState().main_process_first():
+        resumed = last_whole(checkpoints)
     before = Spent() if resumed is None else msgspec.json.decode((resumed / SPENT).read_bytes(), type=Spent)
     meter = _Meter(before, on_gpu=model.device.type == "cuda")
 
@@ -106,7 +109,8 @@ def fit(
         say(f"seed {seed}: step {step:,} of {steps:,}{told}, dev {dev.measure} {recall:.4f}{left}")
 
     def saved(checkpoint: Path) -> None:
-        store.write_whole(checkpoint / SPENT, store.pretty(meter.spent()))
+        if PartialState().is_main_process:
+            store.write_whole(checkpoint / SPENT, store.pretty(meter.spent()))
 
     with told_of_the_disk(f"training of seed {seed}", checkpoints), quiet():
         state = None if resumed is None else _state(resumed)

@@ -9,6 +9,7 @@ recipe means.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ def loss_of(recipe: Recipe, model: Any) -> nn.Module:  # Any: of the library's m
         "scale": 1 / recipe.temperature,
         "similarity_fct": similarity(recipe.model.similarity),
     }
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # told from the passages of all processes
+        options["gather_across_devices"] = True
     if recipe.loss.symmetric:
         options |= {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
     if recipe.model.head == "splade":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -132,15 +133,51 @@ TABLES: dict[str, type[msgspec.Struct]] = {
 }
 
 
-def load(name: str) -> Recipe:
+class Experiment(NamedTuple):
+    """What a recipe's file asks for: one recipe, or variants of it, each with a name of its own."""
+
+    name: str
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def varied(self) -> bool:
+        return len(self.recipes) > 1 or self.recipes[0].name != self.name
+
+
+def load(name: str) -> Experiment:
     """Read a recipe: a path, or the name of one that ships. InputError says which key, what was expected and found."""
     text, path = toml.read(name, "recipe", FOLDER)
     return parse(text, f"recipe {path}")
 
 
-def parse(text: str, where: str) -> Recipe:
-    """The recipe written in `text`; `where` names it in errors."""
-    recipe = toml.struct(text, where, Recipe, TABLES)
+def parse(text: str, where: str) -> Experiment:
+    """
+    What is written in `text`; `where` names it in errors.
+
+    A `[[variants]]` is the recipe above it, but for the keys that it names.
+    """
+    found = toml.loads(text, where)
+    variants = found.pop("variants", None)
+    whole = _recipe(found, where)
+    if variants is None:
+        return Experiment(whole.name, (whole,))
+    if not isinstance(variants, list) or not all(isinstance(each, dict) and "name" in each for each in variants):
+        raise InputError(f"{where}: variants: expected [[variants]], each with a name, found others")
+    recipes = []
+    for each in variants:
+        merged = dict(found)
+        for key, value in each.items():
+            below = merged.get(key)
+            merged[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+        recipes.append(_recipe(merged, f"{where}: variant {each['name']!r}"))
+    names = [recipe.name for recipe in recipes]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"{where}: variants: expected at least one, each name once, found {names}")
+    return Experiment(whole.name, tuple(recipes))
+
+
+def _recipe(found: Mapping[str, Any], where: str) -> Recipe:  # Any: whatever TOML has
+    recipe = toml.convert(found, where, Recipe, TABLES)
     if not NAME.fullmatch(recipe.name):
         raise InputError(
             f"{where}: name: expected a letter or digit, then letters, digits, '_', '.' and '-', found {recipe.name!r}"

@@ -1,10 +1,11 @@
-"""A recipe and a folder -> a model from each seed, what it started from, and a suite that puts them into the ring."""
+"""Recipes and a folder -> a model from each seed, what it started from, and a suite that puts them into the ring."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +21,7 @@ from bench.training.dev import Dev
 from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
 from bench.training.leaks import Leaks, audit
 from bench.training.pairs import Mined, Pair, mine, pairs, relevant
-from bench.training.recipe import STATIC, Recipe
+from bench.training.recipe import STATIC, Experiment, Recipe
 from bench.training.trainer import precision
 from retrievers.contract import Role
 from retrievers.encoders import models
@@ -59,42 +60,82 @@ class Material(NamedTuple):
 
 
 def train(
-    recipe: Recipe, folder: Path, registry: Registry, say: Callable[[str], None], device: str | None = None
+    asked: Experiment, folder: Path, registry: Registry, say: Callable[[str], None], device: str | None = None
 ) -> list[TrainingCard]:
     """
-    Train a model from each seed of the recipe that has none in `folder` yet: folder/seed-1, folder/seed-2 ...
+    Train a model from each seed of a recipe that has none in `folder` yet: folder/seed-1, folder/seed-2 ...; of
+    variants in folder/NAME/seed-1 ...
 
-    folder/start is what the first of them started from, and folder/suite.toml runs it, every model there, TF-IDF and
+    Beside the models lies `start`, what the first of them started from; folder/suite.toml runs all of them, TF-IDF and
     BM25 on the test set. Begun and stopped, the same call goes on from the last checkpoint. device: "cpu" or "cuda";
-    None: a GPU where there is one. InputError for whatever can not be trained.
+    None: a GPU where there is one. The cards of all models that lie there, variant by variant. InputError for whatever
+    can not be trained.
+
+    Started by torchrun or `accelerate launch` as several processes, each with a GPU of its own, they share out every
+    batch; one of them writes, and the others return no cards.
     """
     missing = [name for name in NEEDED if (spec := find_spec(name)) is None or spec.origin is None]
     if missing:  # a folder called datasets has a spec, and no origin
         raise InputError(f"sparring train: {', '.join(missing)} not found: pip install 'sparring[train]'")
-    from transformers import set_seed
+    if asked.varied and (folder / BEGUN).is_file():
+        raise InputError(f"{folder} was begun with one recipe: choose another folder with -o for variants")
+    from accelerate import PartialState
 
     device = _device(device)
-    material = _material(recipe, registry, say)
-    _begin(recipe, folder, material)
+    processes = PartialState(cpu=device == "cpu")
+    say = say if processes.is_main_process else _unsaid
+    audits: dict[tuple[str, str], Leaks] = {}
+    models_of = []
+    for recipe in asked.recipes:
+        into, told = folder, say
+        if asked.varied:
+            into, told = folder / recipe.name, partial(_of_variant, recipe.name, say)
+        _train(recipe, into, _material(recipe, registry, audits, told), told, device)
+        models_of.append((into, cards.of(into)))
+    if not processes.is_main_process:
+        return []
+    store.write_whole(folder / SUITE, suite(asked.name, models_of).encode())
+    return [card for _, found in models_of for card in found]
+
+
+def _unsaid(_: str) -> None:
+    """Of several processes one tells what all of them do."""
+
+
+def _of_variant(name: str, say: Callable[[str], None], line: str) -> None:
+    say(f"{name}: {line}")
+
+
+def _train(recipe: Recipe, folder: Path, material: Material, say: Callable[[str], None], device: str) -> None:
+    from accelerate import PartialState
+    from transformers import set_seed
+
+    processes = PartialState()
+    if recipe.optimiser.batch % processes.num_processes:
+        raise InputError(
+            f"optimiser.batch: expected a multiple of the {processes.num_processes} processes that share it out, found "
+            f"{recipe.optimiser.batch}"
+        )
+    with processes.main_process_first():
+        _begin(recipe, folder, material)
     for seed in recipe.seeds:
         into = folder / f"seed-{seed}"
         if cards.read(into) is not None:
             say(f"seed {seed}: trained before, in {into}")
-            shutil.rmtree(into / CHECKPOINTS, ignore_errors=True)
+            if processes.is_main_process:
+                shutil.rmtree(into / CHECKPOINTS, ignore_errors=True)
             continue
         set_seed(seed)
         with models.quiet():
             model = _model(recipe, material, device)
-            with told_of_the_disk(f"training of seed {seed}", folder):
+            with told_of_the_disk(f"training of seed {seed}", folder), processes.main_process_first():
                 _save_start(model, folder)
         _trained(recipe, seed, model, material, into, say)
-    found = cards.of(folder)
-    store.write_whole(folder / SUITE, suite(recipe, folder, [card.seed for card in found]).encode())
-    return found
+        processes.wait_for_everyone()
 
 
 def _device(asked: str | None) -> str:
-    """What torch calls the device; InputError where there is no such, or there are several processes on it."""
+    """What torch calls the device of this process; InputError where there is no such."""
     import torch
 
     on_gpu = torch.cuda.is_available()
@@ -103,15 +144,13 @@ def _device(asked: str | None) -> str:
             f"--device: expected {'cpu or cuda, the GPU by CUDA_VISIBLE_DEVICES' if on_gpu else 'cpu'}, as torch "
             f"{torch.__version__} finds {'a GPU' if on_gpu else 'no GPU'} here, found {asked!r}"
         )
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError(
-            f"sparring train: expected one process, found WORLD_SIZE={os.environ['WORLD_SIZE']}: it trains on one "
-            "device; start it without torchrun or accelerate launch"
-        )
-    return asked or ("cuda" if on_gpu else "cpu")
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu and asked != "cpu" else "cpu"
 
 
-def _material(recipe: Recipe, registry: Registry, say: Callable[[str], None]) -> Material:
+def _material(
+    recipe: Recipe, registry: Registry, audits: dict[tuple[str, str], Leaks], say: Callable[[str], None]
+) -> Material:
+    """What a recipe names, checked; audits: those made before, by SHA-256 of both sets."""
     sets = {part: corpora.load(getattr(recipe.data, part)) for part in ("train", "dev", "test")}
     for part, passage_set in sets.items():
         if passage_set.vectors is not None or not relevant(passage_set):
@@ -126,9 +165,11 @@ def _material(recipe: Recipe, registry: Registry, say: Callable[[str], None]) ->
                     f"name parts of it, as {passage_set.name}:train, {passage_set.name}:dev and {passage_set.name}:test"
                 )
     train_set, dev, test = sets.values()
-    leaks = {part: audit(sets[part], test) for part in ("train", "dev")}
-    for part, found_there in leaks.items():
-        say(f"leaks: {found_there.told(part)}")
+    for part in ("train", "dev"):
+        if (sets[part].sha256, test.sha256) not in audits:
+            audits[sets[part].sha256, test.sha256] = audit(sets[part], test)
+            say(f"leaks: {audits[sets[part].sha256, test.sha256].told(part)}")
+    leaks = {part: audits[sets[part].sha256, test.sha256] for part in ("train", "dev")}
     found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
     mined = None
     if recipe.negatives is not None:
@@ -195,6 +236,7 @@ def _trained(
 ) -> None:
     """Train from one seed, and write the model and its card; the card last, as what says that it is whole."""
     import torch
+    from accelerate import PartialState
 
     from bench import environment
 
@@ -205,6 +247,8 @@ def _trained(
     with told_of_the_disk(f"training of seed {seed}", into):
         into.mkdir(parents=True, exist_ok=True)
     curve, spent = fit(recipe, seed, model, material.pairs, Dev(material.dev, recipe), into, say)
+    if not PartialState().is_main_process:
+        return
     weights = list(model.parameters())
     found = TrainingCard(
         recipe=recipe,
@@ -271,31 +315,50 @@ def _lengths(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> li
     return found
 
 
-def suite(recipe: Recipe, folder: Path, seeds: Sequence[int]) -> str:
-    """A suite, as TOML, of the trained models, their start, TF-IDF and BM25 on the test set."""
-    similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
-    names = [START, *(f"seed-{seed}" for seed in seeds)]
-    paths = [_quoted(_path(folder / name)) for name in names]
-    if recipe.model.head == "splade":
-        spelled = [f"SparseEncoder({path}) @ CSC()" for path in paths]
-    else:
-        spelled = [f"BiEncoder({path}{similarity}) @ Flat()" for path in paths]
-    measure = f"R@{recipe.stop.k}"
-    lines = [
-        f'name = "{recipe.name}"',
-        f"passages = [{_quoted(recipe.data.test)}]",
-        f'measures = ["R@1", {"" if measure == "R@1" else _quoted(measure) + ", "}"RR@10"]',
-        f'primary = "{measure}"',
-        f"baseline = {_quoted(spelled[0])}",
-        "",
-        "[[cells]]",
-        "retrievers = [",
-        '  "TfIdf() @ CSC()",',
-        '  "BM25() @ CSC()",',
-        *(f"  {_quoted(retriever)}," for retriever in spelled),
-        "]",
+def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -> str:
+    """
+    A suite, as TOML, of trained models, what they started from, TF-IDF and BM25 on their test sets.
+
+    models_of: of each recipe the folder of its models, and their cards, at least one. A start that is another's, too,
+    stands there once. Models of Matryoshka dimensions stand there at each of them, and so does their start.
+    """
+    recipes = [found[0].recipe for _, found in models_of]
+    measures = ["R@1", *(f"R@{recipe.stop.k}" for recipe in recipes), "RR@10"]
+    tests = list(dict.fromkeys(recipe.data.test for recipe in recipes))
+    cells = []
+    for test in tests:
+        spelled, starts = ["TfIdf() @ CSC()", "BM25() @ CSC()"], set()
+        for folder, found in models_of:
+            if found[0].recipe.data.test != test:
+                continue
+            what = models.find(str(folder / START)).sha256
+            for dims in (None, *found[0].recipe.loss.matryoshka):
+                start = spelled_of(found[0].recipe, folder / START, dims)
+                if (what, start.partition(_quoted(_path(folder / START)))[2]) not in starts:
+                    spelled.append(start)
+                    starts.add((what, start.partition(_quoted(_path(folder / START)))[2]))
+                spelled += [spelled_of(card.recipe, folder / f"seed-{card.seed}", dims) for card in found]
+        listed = "".join(f"  {_quoted(retriever)},\n" for retriever in spelled)
+        passages = f"passages = [{_quoted(test)}]\n" if len(tests) > 1 else ""
+        cells.append(f"[[cells]]\n{passages}retrievers = [\n{listed}]\n")
+    head = [
+        f'name = "{name}"',
+        f"passages = [{', '.join(map(_quoted, tests))}]",
+        f"measures = [{', '.join(map(_quoted, dict.fromkeys(measures)))}]",
+        f'primary = "R@{recipes[0].stop.k}"',
     ]
-    return "\n".join(lines) + "\n"
+    if len(tests) == 1:
+        head.append(f"baseline = {_quoted(spelled_of(recipes[0], models_of[0][0] / START))}")
+    return "\n".join([*head, "", *cells])
+
+
+def spelled_of(recipe: Recipe, folder: Path, dims: int | None = None) -> str:
+    """The model in a folder as a retriever; dims: its vectors cut to so many."""
+    if recipe.model.head == "splade":
+        return f"SparseEncoder({_quoted(_path(folder))}) @ CSC()"
+    similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
+    cut = "" if dims is None else f", dims={dims}"
+    return f"BiEncoder({_quoted(_path(folder))}{similarity}{cut}) @ Flat()"
 
 
 def _path(folder: Path) -> str:

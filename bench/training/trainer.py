@@ -2,7 +2,8 @@
 sentence-transformers' trainer, as it is handed a recipe: the batches, the optimiser, when it looks and saves.
 
 Every batch is full and apart: none of its texts stands twice in it, and none is known to be relevant to another one's
-question. So each question is told from as many passages, and none that is known to answer it is held off.
+question. So each question is told from as many passages, and none that is known to answer it is held off. Several
+processes share out a batch, and tell each question from the passages of all of them.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ def trainer_of(
         max_grad_norm=CLIPPED,
         bf16=precision(recipe, on_gpu=on_gpu) == "bfloat16",
         use_cpu=not on_gpu,
+        accelerator_config={"split_batches": True},  # of several processes each takes its part of a batch
         dataloader_drop_last=True,
         dataloader_pin_memory=on_gpu,
         eval_strategy="steps",

@@ -1,0 +1,270 @@
+"""
+The page of the experiment `towers`, a benchmark and not a test: what training brings, and what it costs.
+
+`python -m tests.towers MODELS RUN [MODELS RUN ...] --page FILE --svg FILE`, each MODELS a folder that `sparring train`
+made and RUN a run of its suite, from the folder that they were made in. Nothing is measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import statistics, store
+from bench.differences import judged_clusters, values
+from bench.record import Measurement
+from bench.report.fields import four, megabytes, significant
+from bench.store import Run
+from bench.training import card as cards
+from bench.training.card import TrainingCard
+from bench.training.train import START, spelled_of
+from retrievers.encoders import models
+from tests.intervals import table
+
+MEASURES = ("R@1", "R@10", "RR@10")
+MAIN = "R@10"
+PAIRS = (  # variant, held against, what of it is asked
+    ("batch-128", "batch-8", "127 negatives against 7, in as many steps of as many pairs"),
+    ("batch-128", "batch-64", "127 negatives against 63"),
+    ("batch-512", "batch-128", "511 negatives against 127, in a quarter of the steps"),
+    ("separate", "batch-128", "two towers against one that both share"),
+    ("dot", "batch-128", "inner product against cosine"),
+    ("l2", "batch-128", "distance against cosine"),
+    ("hard", "batch-64", "a hard negative each beside 63 others"),
+    ("hard", "batch-128", "127 negatives, half of them hard, against 127 of the batch"),
+    ("symmetric", "batch-128", "questions told apart too"),
+    ("matryoshka", "batch-128", "trained for its first dimensions too, read whole"),
+    ("whole", "batch-64", "six layers against two"),
+)
+COLOURS = {"batch": "#1b6ca8", "other": "#b8b8b8"}
+
+
+class Variant(NamedTuple):
+    """A recipe's models on the test questions."""
+
+    name: str
+    cards: Sequence[TrainingCard]
+    run: Run
+    cells: Sequence[Measurement]  # a seed each
+    start: Measurement
+
+    def values(self, measure: str) -> NDArray[np.float64]:
+        """Of every judged query, the mean over seeds: (n,)."""
+        return np.mean([values(self.run, cell)[measure] for cell in self.cells], axis=0)
+
+    def seeds(self, measure: str) -> list[float]:
+        return [float((cell.quality or {})[measure] or 0) for cell in self.cells]
+
+    @property
+    def clusters(self) -> list[str] | None:
+        return judged_clusters(store.read_set(self.run.folder, self.start.passage_set))
+
+    def seconds(self) -> float:
+        return float(np.median([card.spent.seconds for card in self.cards]))
+
+
+def variants(folder: Path, run: Run) -> Iterator[Variant]:
+    """Every recipe's models in a folder that the run has."""
+    by_name = {m.retriever: m for m in run.measurements}
+    starts: dict[str, Measurement] = {}
+    places = [folder] if (folder / START).is_dir() else sorted(path.parent for path in folder.glob(f"*/{START}"))
+    for place in places:
+        found = cards.of(place)
+        spelled = spelled_of(found[0].recipe, place / START)
+        alike = models.find(str(place / START)).sha256 + found[0].recipe.model.similarity
+        if spelled in by_name:
+            starts[alike] = by_name[spelled]
+        cells = [by_name[spelled_of(card.recipe, place / f"seed-{card.seed}")] for card in found]
+        yield Variant(found[0].recipe.name, found, run, cells, starts[alike])
+
+
+def gained(old: NDArray[np.float64], new: NDArray[np.float64], clusters: list[str] | None) -> str:
+    """A difference of means with its interval."""
+    said = statistics.paired(old, new, clusters)
+    if said.interval is None:
+        return four(said.difference, "+")
+    low, high = (four(end, "+") for end in said.interval)
+    return f"{four(said.difference, '+')} [{low}, {high}]"
+
+
+def means(found: Variant, measure: str) -> str:
+    """The mean over seeds, and the lowest and highest of them."""
+    of_seeds = found.seeds(measure)
+    return f"{four(float(np.mean(of_seeds)))} ({four(min(of_seeds))}–{four(max(of_seeds))})"
+
+
+def ring(found: Sequence[Variant]) -> Iterator[str]:
+    """What stands on one test set: TF-IDF, BM25, starts and variants."""
+    first = found[0]
+    passage_set = first.start.passage_set
+    baselines = [
+        m for m in first.run.measurements if m.passage_set == passage_set and m.retriever.startswith(("TfIdf", "BM25"))
+    ]
+    bm25 = next(values(first.run, m)[MAIN] for m in baselines if m.retriever.startswith("BM25"))
+    head = ("model", "negatives", "steps", *MEASURES, f"{MAIN}, more than its start", f"{MAIN}, more than BM25",
+            "min", "peak MB", "weights MB")  # fmt: skip
+    rows = [(f"`{m.retriever}`", "", "", *[four((m.quality or {})[name]) for name in MEASURES], *[""] * 5)
+            for m in baselines]  # fmt: skip
+    starts = {each.start.retriever: each for each in found}
+    for spelled, each in starts.items():
+        own = values(each.run, each.start)
+        rows.append((
+            f"`{shortened(spelled)}`", "", "0", *[four((each.start.quality or {})[name]) for name in MEASURES], "",
+            gained(bm25, own[MAIN], each.clusters), "", "", "",
+        ))  # fmt: skip
+    for each in found:
+        card = each.cards[0]
+        own = each.values(MAIN)
+        peaks = [card.spent.peak_bytes for card in each.cards if card.spent.peak_bytes is not None]
+        rows.append((
+            each.name, f"{card.negatives:,}", f"{max(card.curve.steps for card in each.cards):,}",
+            *[means(each, name) for name in MEASURES],
+            gained(values(each.run, each.start)[MAIN], own, each.clusters),
+            gained(bm25, own, each.clusters),
+            significant(each.seconds() / 60), megabytes(max(peaks)) if peaks else "-", megabytes(card.weights_bytes),
+        ))  # fmt: skip
+    yield f"## {passage_set}: {first.start.n_passages:,} passages, {first.start.n_judged:,} test questions\n"
+    yield table(head, rows)
+    for part, leaks in first.cards[0].leaks.items():
+        yield f"- Leaks: {leaks.told(part)}.\n"
+
+
+def shortened(spelled: str) -> str:
+    """A retriever without the folder that its model lies in."""
+    return re.sub(r'"[^"]*?([^"/]+/[^"/]+)"', r'"\1"', spelled, count=1)
+
+
+def compared(found: Sequence[Variant]) -> Iterator[str]:
+    """The questions that the variants were made for."""
+    by_name = {each.name: each for each in found}
+    asked = [(by_name[new], by_name[old], what) for new, old, what in PAIRS if {new, old} <= by_name.keys()]
+    if not asked:
+        return
+    said = [
+        {name: statistics.paired(old.values(name), new.values(name), new.clusters) for name in MEASURES}
+        for new, old, _ in asked
+    ]
+    adjusted = statistics.holm([each[MAIN].p or 0.0 for each in said])
+    rows = []
+    for (new, old, what), each, p in zip(asked, said, adjusted, strict=True):
+        apart = all(seed > max(old.seeds(MAIN)) for seed in new.seeds(MAIN))
+        below = all(seed < min(old.seeds(MAIN)) for seed in new.seeds(MAIN))
+        seeds = "all above" if apart else "all below" if below else "mixed"
+        rows.append((
+            new.name, old.name, what, *[gained(old.values(name), new.values(name), new.clusters) for name in MEASURES],
+            f"{p:.2g}", seeds, f"×{new.seconds() / old.seconds():.2f}",
+            f"×{new.cards[0].weights_bytes / old.cards[0].weights_bytes:.2f}",
+        ))  # fmt: skip
+        del each
+    yield "### One thing changed at a time\n"
+    yield table(("variant", "against", "what is asked", *MEASURES, f"p, {MAIN}", "seeds", "time", "weights"), rows)
+
+
+def curve(found: Sequence[Variant]) -> Iterator[str]:
+    """Recall by the negatives of a batch."""
+    sizes = sorted((each for each in found if each.name.startswith("batch-")), key=lambda each: each.cards[0].negatives)
+    if len(sizes) < 2:
+        return
+    rows = []
+    for each in sizes:
+        asked = each.cards[0].recipe.optimiser
+        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (float("nan"),) * 2
+        first = sizes[0]
+        rows.append((
+            f"{asked.batch} × {asked.accumulate}", f"{each.cards[0].negatives:,}", f"{each.cards[0].curve.steps:,}",
+            f"{four(float(each.values(MAIN).mean()))} [{four(low)}, {four(high)}]",
+            "; ".join(map(four, each.seeds(MAIN))),
+            "" if each is first else gained(first.values(MAIN), each.values(MAIN), each.clusters),
+            "" if each is first else gained(first.values("R@1"), each.values("R@1"), each.clusters),
+        ))  # fmt: skip
+    yield "### Recall by batch\n"
+    head = ("batch × accumulated", "negatives", "steps", MAIN, "seeds", f"{MAIN}, more than the first", "R@1, the same")
+    yield table(head, rows)
+
+
+def chart(found: Sequence[Variant]) -> dict[str, object]:
+    """Test recall by negatives, and dev recall by step, as a Vega-Lite specification."""
+    sizes = [each for each in found if each.name.startswith("batch-")]
+    points, bars = [], []
+    for each in sizes:
+        negatives = each.cards[0].negatives
+        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (0.0, 0.0)
+        bars.append({"negatives": negatives, "mean": float(each.values(MAIN).mean()), "low": low, "high": high})
+        points += [{"negatives": negatives, "recall": value} for value in each.seeds(MAIN)]
+    looks = [
+        {"step": look.step, "recall": look.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
+        for each in found
+        for card in each.cards
+        for look in card.curve.looks
+        if look.recall is not None
+    ]
+    x = {"field": "negatives", "type": "quantitative", "scale": {"type": "log", "base": 2},
+         "axis": {"values": [bar["negatives"] for bar in bars], "grid": False}}  # fmt: skip
+    y = {"type": "quantitative", "scale": {"zero": False}, "title": f"test {MAIN}"}
+    left = {
+        "title": "Test recall by the negatives of a batch",
+        "width": 320,
+        "height": 260,
+        "layer": [
+            {"data": {"values": bars}, "mark": {"type": "rule", "color": COLOURS["batch"]},
+             "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}}},
+            {"data": {"values": bars}, "mark": {"type": "line", "color": COLOURS["batch"], "point": True},
+             "encoding": {"x": x, "y": {"field": "mean", **y}}},
+            {"data": {"values": points}, "mark": {"type": "point", "color": "#1a1a1a", "size": 18},
+             "encoding": {"x": x, "y": {"field": "recall", **y}}},
+        ],
+    }  # fmt: skip
+    right = {
+        "title": "Dev recall on the way, every seed",
+        "width": 320,
+        "height": 260,
+        "data": {"values": looks},
+        "mark": {"type": "line", "strokeWidth": 1},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative"},
+            "y": {"field": "recall", "type": "quantitative", "scale": {"zero": False}, "title": f"dev {MAIN}"},
+            "color": {"field": "variant", "type": "nominal", "scale": {"scheme": "tableau20"}},
+            "detail": {"field": "seed"},
+        },
+    }
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "background": "#ffffff",
+        "padding": 16,
+        "hconcat": [left, right],
+        "resolve": {"scale": {"color": "independent"}},
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.towers", description="the page of the experiment towers")
+    options.add_argument("folders", nargs="+", type=Path, help="MODELS RUN, as often as there are")
+    options.add_argument("--page", type=Path, required=True)
+    options.add_argument("--svg", type=Path)
+    chosen = options.parse_args()
+    taken = list(zip(chosen.folders[::2], chosen.folders[1::2], strict=True))
+    by_set: dict[str, list[Variant]] = {}
+    for folder, run in taken:
+        for each in variants(folder, store.read(run)):
+            by_set.setdefault(each.start.passage_set, []).append(each)
+    parts = [part for found in by_set.values() for one in (ring, curve, compared) for part in one(found)]
+    text = chosen.page.read_text(encoding="utf-8").partition(MARK)[0] if chosen.page.is_file() else ""
+    store.write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
+    if chosen.svg is not None:
+        import vl_convert
+
+        largest = max(by_set.values(), key=len)
+        store.write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
+
+
+MARK = "<!-- from here on written by tests/towers.py -->"
+
+
+if __name__ == "__main__":
+    main()
