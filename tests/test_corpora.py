@@ -479,7 +479,7 @@ def test_readme_table():
     expected = []
     for name in corpora.names():
         card = corpora.card(name)
-        counts = (card.counts.passages, card.counts.queries, card.counts.judgments)
+        counts = [getattr(card.counts, count, "-") for count in ("passages", "queries", "judgments")]
         expected.append([name, card.language, *map(str, counts), card.licence])
 
     _, after = README.read_text(encoding="utf-8").split("| name | language |", 1)
@@ -513,6 +513,8 @@ def test_real_set(real_data, name):
     """
     Every set that has a card loads with the card's hashes and counts, and every judgment finds its passage and query.
     """
+    if corpora.card(name).counts is None:
+        pytest.skip("its files were never at hand, or its card had their counts")
     found = corpora.load(name)
 
     assert isinstance(found, PassageSet)

@@ -975,10 +975,11 @@ def test_bar():
 @pytest.mark.skipif(DATA is None, reason="SPARRING_DATA is not set: it names the folder of the real collections")
 def test_real_collections_by_folder(data):
     """
-    Without a network, every shipped card is complete from a copy of the data.
+    Without a network, every shipped card is complete from a copy of the data: but those whose files nobody had.
     """
     assert DATA is not None
-    names = [name for name in cards.names() if name not in ("primer", "primer-ko")]
+    counted = [name for name in cards.names() if cards.card(name).counts is not None]
+    names = [name for name in counted if name not in ("primer", "primer-ko")]
 
     fetch(names, origin=DATA)
 

@@ -20,9 +20,7 @@ def datasets(as_json: Json = False) -> None:
         {
             "name": name,
             "language": card.language,
-            "passages": card.counts.passages,
-            "queries": card.counts.queries,
-            "judgments": card.counts.judgments,
+            **{count: getattr(card.counts, count, None) for count in ("passages", "queries", "judgments")},
             "at_hand": cards.at_hand(card),
             "title": card.title,
         }

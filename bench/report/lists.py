@@ -34,6 +34,8 @@ def print_sets(rows: Sequence[dict[str, object]], console: Console) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "-"
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
