@@ -40,7 +40,6 @@ PAIRS = (  # variant, held against, what of it is asked
     ("hard", "batch-128", "127 negatives, half of them hard, against 127 of the batch"),
     ("symmetric", "batch-128", "questions told apart too"),
     ("matryoshka", "batch-128", "trained for its first dimensions too, read whole"),
-    ("whole", "batch-64", "six layers against two"),
 )
 COLOURS = {"batch": "#1b6ca8", "other": "#b8b8b8"}
 

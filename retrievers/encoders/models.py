@@ -294,15 +294,20 @@ def own_prompt(model: Any, role: Role) -> str:  # Any: as above
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Transformers without its loading bars and reports, for as long as it lasts."""
+    """Both libraries without their loading bars, reports and advice, for as long as it lasts."""
+    import logging as standard
+
     from transformers.utils import logging
 
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    other = standard.getLogger("sentence_transformers")
+    bars, level, others = logging.is_progress_bar_enabled(), logging.get_verbosity(), other.level
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    other.setLevel(standard.ERROR)
     try:
         yield
     finally:
+        other.setLevel(others)
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
