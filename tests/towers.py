@@ -129,9 +129,8 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
             significant(each.seconds() / 60), megabytes(max(peaks)) if peaks else "-", megabytes(card.weights_bytes),
         ))  # fmt: skip
     yield f"## {passage_set}: {first.start.n_passages:,} passages, {first.start.n_judged:,} test questions\n"
-    yield table(head, rows)
-    for part, leaks in first.cards[0].leaks.items():
-        yield f"- Leaks: {leaks.told(part)}.\n"
+    yield table(head, rows) + "\n"
+    yield "\n".join(f"- Leaks: {leaks.told(part)}." for part, leaks in first.cards[0].leaks.items()) + "\n"
 
 
 def shortened(spelled: str) -> str:
@@ -145,13 +144,9 @@ def compared(found: Sequence[Variant]) -> Iterator[str]:
     asked = [(by_name[new], by_name[old], what) for new, old, what in PAIRS if {new, old} <= by_name.keys()]
     if not asked:
         return
-    said = [
-        {name: statistics.paired(old.values(name), new.values(name), new.clusters) for name in MEASURES}
-        for new, old, _ in asked
-    ]
-    adjusted = statistics.holm([each[MAIN].p or 0.0 for each in said])
+    ps = [statistics.paired(old.values(MAIN), new.values(MAIN), new.clusters).p for new, old, _ in asked]
     rows = []
-    for (new, old, what), each, p in zip(asked, said, adjusted, strict=True):
+    for (new, old, what), p in zip(asked, statistics.holm([1.0 if p is None else p for p in ps]), strict=True):
         apart = all(seed > max(old.seeds(MAIN)) for seed in new.seeds(MAIN))
         below = all(seed < min(old.seeds(MAIN)) for seed in new.seeds(MAIN))
         seeds = "all above" if apart else "all below" if below else "mixed"
@@ -160,9 +155,10 @@ def compared(found: Sequence[Variant]) -> Iterator[str]:
             f"{p:.2g}", seeds, f"×{new.seconds() / old.seconds():.2f}",
             f"×{new.cards[0].weights_bytes / old.cards[0].weights_bytes:.2f}",
         ))  # fmt: skip
-        del each
     yield "### One thing changed at a time\n"
-    yield table(("variant", "against", "what is asked", *MEASURES, f"p, {MAIN}", "seeds", "time", "weights"), rows)
+    yield (
+        table(("variant", "against", "what is asked", *MEASURES, f"p, {MAIN}", "seeds", "time", "weights"), rows) + "\n"
+    )
 
 
 def curve(found: Sequence[Variant]) -> Iterator[str]:
@@ -184,7 +180,7 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
         ))  # fmt: skip
     yield "### Recall by batch\n"
     head = ("batch × accumulated", "negatives", "steps", MAIN, "seeds", f"{MAIN}, more than the first", "R@1, the same")
-    yield table(head, rows)
+    yield table(head, rows) + "\n"
 
 
 def chart(found: Sequence[Variant]) -> dict[str, object]:
