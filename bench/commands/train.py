@@ -26,7 +26,7 @@ def train(
         list[int] | None, typer.Option(min=0, help="Train from it; repeatable.", show_default="the recipe's")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="As torch spells it.", show_default="cuda where there is one, else cpu")
+        str | None, typer.Option(help="cpu or cuda.", show_default="cuda where there is one, else cpu")
     ] = None,
     plugin: Plugin = None,
 ) -> None:

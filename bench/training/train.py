@@ -331,12 +331,13 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
         for folder, found in models_of:
             if found[0].recipe.data.test != test:
                 continue
-            what = models.find(str(folder / START)).sha256
+            sha256 = models.find(str(folder / START)).sha256
             for dims in (None, *found[0].recipe.loss.matryoshka):
                 start = spelled_of(found[0].recipe, folder / START, dims)
-                if (what, start.partition(_quoted(_path(folder / START)))[2]) not in starts:
+                same = (sha256, start.replace(_quoted(_path(folder / START)), ""))  # but for where it lies
+                if same not in starts:
                     spelled.append(start)
-                    starts.add((what, start.partition(_quoted(_path(folder / START)))[2]))
+                    starts.add(same)
                 spelled += [spelled_of(card.recipe, folder / f"seed-{card.seed}", dims) for card in found]
         listed = "".join(f"  {_quoted(retriever)},\n" for retriever in spelled)
         passages = f"passages = [{_quoted(test)}]\n" if len(tests) > 1 else ""
