@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,19 @@ def standard_output() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+@contextlib.contextmanager
+def stoppable(says: Callable[[str], None], goes_on: str) -> Iterator[None]:
+    """Ctrl-C and a signal to end, told with how to go on, as the exit codes that shells have for them."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        code = INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else stopped.code
+        if code not in (INTERRUPTED, TERMINATED):
+            raise
+        says(f"stopped; {goes_on}")
+        raise typer.Exit(int(code)) from None
 
 
 def echo_json(rows: object) -> None:

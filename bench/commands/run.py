@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from bench.commands import CELL_FAILED, INTERRUPTED, OK, TERMINATED, Plugin, registry_with, standard_output
+from bench.commands import CELL_FAILED, OK, Plugin, registry_with, standard_output, stoppable
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
@@ -174,7 +174,7 @@ def run(
 
         for doubt in todo.doubts():
             progress.says(doubt)
-        try:
+        with stoppable(progress.says, f"the same command with -o {folder} goes on from here"):
             outcome = run_suite(
                 todo.suite,
                 todo.sets,
@@ -185,12 +185,6 @@ def run(
                 command=("sparring", *sys.argv[1:]),
                 columns=todo.columns,
             )
-        except (KeyboardInterrupt, SystemExit) as stopped:
-            code = INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else stopped.code
-            if code not in (INTERRUPTED, TERMINATED):  # neither Ctrl-C nor a signal to end
-                raise
-            progress.says(f"stopped; the same command with -o {folder} goes on from here")
-            raise typer.Exit(int(code)) from None
     done = [store.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], todo.sets, console)

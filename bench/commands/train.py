@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import INTERRUPTED, TERMINATED, Plugin, registry_with, standard_output
+from bench.commands import Plugin, registry_with, standard_output, stoppable
 
 
 def train(
@@ -54,14 +54,8 @@ def train(
         from bench.training.train import SUITE
         from bench.training.train import train as train_all
 
-        try:
+        with stoppable(progress.says, f"the same command with -o {folder} goes on from the last checkpoint"):
             cards = train_all(asked, folder, registry, progress.says, device)
-        except (KeyboardInterrupt, SystemExit) as stopped:
-            code = INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else stopped.code
-            if code not in (INTERRUPTED, TERMINATED):  # neither Ctrl-C nor a signal to end
-                raise
-            progress.says(f"stopped; the same command with -o {folder} goes on from the last checkpoint")
-            raise typer.Exit(int(code)) from None
     if not cards:
         return  # one of several processes, and not the one that tells
     console = standard_output()
