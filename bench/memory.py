@@ -74,17 +74,25 @@ def peak() -> int | None:
     return None
 
 
+def reset_peak() -> bool:
+    """Have the high-water mark begin anew, at what is resident now; False where the system does not let us."""
+    with contextlib.suppress(OSError):
+        (_PROC / "clear_refs").write_text(_RESET_PEAK)
+        return True
+    return False
+
+
 def settle() -> None:
     """
     Give freed memory back, so that the next phase cannot hide in what an earlier one left.
 
     What is alive now is garbage to no later phase: left out of collections, they cost a phase only what it made itself.
     """
-    _let_go()
+    let_go()
     gc.freeze()
 
 
-def _let_go() -> None:
+def let_go() -> None:
     """Give the system back what is held and not used: garbage, and the pages of the heap that freed memory left."""
     gc.collect()
     if sys.platform == "linux":
@@ -104,17 +112,14 @@ class Phase:
 
     def __init__(self) -> None:
         settle()
-        self._reset = False
-        with contextlib.suppress(OSError):
-            (_PROC / "clear_refs").write_text(_RESET_PEAK)
-            self._reset = True
+        self._reset = reset_peak()
         self._peak_at_start = peak()
         self._start = snapshot()
 
     def end(self) -> Memory:
         """The growth since the start; call it while what was loaded is still held."""
         high = peak()
-        _let_go()  # what the phase took and freed is no weight of what it made
+        let_go()  # what the phase took and freed is no weight of what it made
         now = snapshot()
         above: int | None = None
         if high is not None and self._peak_at_start is not None:

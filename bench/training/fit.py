@@ -48,7 +48,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: float = 0.0  # with looks and checkpoints
     joules: float | None = 0.0  # of the machine's processors, other work on them too; None: not readable
-    peak_bytes: int | None = 0  # the process's high-water mark
+    peak_bytes: int | None = 0  # the process's high-water mark in that time, all that it held before included
     device_peak_bytes: int | None = None  # the same of a GPU's memory
 
 
@@ -145,6 +145,8 @@ class _Meter:
     def __init__(self, before: Spent, *, on_gpu: bool) -> None:
         import torch
 
+        memory.let_go()  # of the training before this one in the same process
+        memory.reset_peak()
         self._before = before
         self._begin = time.perf_counter()
         self._energy = Energy()
