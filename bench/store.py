@@ -210,18 +210,7 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         raise InputError(
             f"run folder {folder}: expected a new or empty folder or a run, found other files; choose another with -o"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a")
-    except OSError as error:
-        raise InputError(f"run folder {folder}: can not be written: {error.strerror}") from error
-    with lock, _told_of_the_disk(folder):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"run folder {folder}: another run is writing into it; wait for it, or choose another with -o"
-            ) from error
+    with held(folder, "run"), _told_of_the_disk(folder):
         if existing.exists():
             old = _refuse_other(folder, record, environment)
             known = {cell: identity for cell, identity in record.identities.items() if identity is not None}
@@ -241,6 +230,24 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
             part.unlink(missing_ok=True)
         yield Writer(folder)
+
+
+@contextlib.contextmanager
+def held(folder: Path, kind: str) -> Iterator[None]:
+    """Alone in a folder, made where there is none: InputError where another run, or what `kind` is, writes into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("a")
+    except OSError as error:
+        raise InputError(f"{kind} folder {folder}: can not be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"{kind} folder {folder}: another {kind} is writing into it; wait for it, or choose another with -o"
+            ) from error
+        yield
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,35 @@ def cache(tmp_path, monkeypatch):
 def zoo(tmp_path):
     """A BEIR folder of four passages, three queries and their judgments."""
     return write_set(tmp_path / "zoo")
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """
+    A SQuAD-style file of 30 articles in the present folder: a paragraph is some words, a question is other words for
+    three of them, which only training can tell.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+    rng = random.Random(3)
+    data = []
+    for article in range(30):
+        paragraphs = []
+        for paragraph in range(2):
+            words = rng.sample(range(20), 5)
+            asked = [" ".join(f"ask{w}" for w in rng.sample(words, 3)) for _ in range(3)]
+            paragraphs.append(
+                {
+                    "context": " ".join(f"tell{w}" for w in words) + f" {article}-{paragraph}",
+                    "qas": [
+                        {"id": f"{article}-{paragraph}-{n}", "question": text, "answers": []}
+                        for n, text in enumerate(asked)
+                    ],
+                }
+            )
+        data.append({"title": f"article {article}", "paragraphs": paragraphs})
+    (tmp_path / "book.json").write_text(json.dumps({"data": data}))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

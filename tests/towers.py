@@ -23,7 +23,7 @@ from bench.report.fields import four, megabytes, significant
 from bench.store import Run
 from bench.training import card as cards
 from bench.training.card import TrainingCard
-from bench.training.train import START, spelled_of
+from bench.training.ring import START, spelled_of
 from retrievers.encoders import models
 from tests.intervals import table
 

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from bench import corpora, store
+from bench import store
 from bench.errors import InputError
 from bench.passage_set import PassageSet
 from bench.training import card as cards
 from bench.training.card import TrainingCard
 from bench.training.dev import Dev
 from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
-from bench.training.leaks import Leaks, audit
-from bench.training.pairs import Mined, Pair, mine, pairs, relevant
-from bench.training.recipe import STATIC, Experiment, Recipe
+from bench.training.leaks import Leaks
+from bench.training.lengths import lengths_of, limit_of
+from bench.training.material import Material, gather
+from bench.training.recipe import Experiment, Recipe
+from bench.training.ring import START, suite
 from bench.training.trainer import precision
-from retrievers.contract import Role
 from retrievers.encoders import models
-from retrievers.registry import Registry, parse
+from retrievers.registry import Registry
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BEGUN = "recipe.json"  # what a folder was begun with
-START = "start"
 SUITE = "suite.toml"
 NEEDED = ("sentence_transformers", "datasets", "accelerate")
-COUNTED = 256  # texts whose tokens are counted at a time
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/1"):
@@ -47,16 +47,13 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="
     starts: dict[str, str]  # SHA-256 of each start that is a model
 
 
-class Material(NamedTuple):
-    """What every seed is trained on."""
+class Training(NamedTuple):
+    """What is trained of one recipe, into which folder, and who is told."""
 
-    train: PassageSet
-    dev: PassageSet
-    test: PassageSet
-    leaks: dict[str, Leaks]  # of the test set, in train and in dev
-    pairs: Sequence[Pair]
-    mined: Mined | None
-    starts: dict[str, str]
+    recipe: Recipe
+    material: Material
+    folder: Path
+    say: Callable[[str], None]
 
 
 def train(
@@ -69,7 +66,7 @@ def train(
     Beside the models lies `start`, what the first of them started from; folder/suite.toml runs all of them, TF-IDF and
     BM25 on the test set. Begun and stopped, the same call goes on from the last checkpoint. device: "cpu" or "cuda";
     None: a GPU where there is one. The cards of all models that lie there, variant by variant. InputError for whatever
-    can not be trained.
+    can not be trained, of any variant, before the first is begun.
 
     Started by torchrun or `accelerate launch` as several processes, each with a GPU of its own, they share out every
     batch; one of them writes, and the others return no cards.
@@ -77,25 +74,50 @@ def train(
     missing = [name for name in NEEDED if (spec := find_spec(name)) is None or spec.origin is None]
     if missing:  # a folder called datasets has a spec, and no origin
         raise InputError(f"sparring train: {', '.join(missing)} not found: pip install 'sparring[train]'")
-    if asked.varied and (folder / BEGUN).is_file():
-        raise InputError(f"{folder} was begun with one recipe: choose another folder with -o for variants")
+    if asked.varied:
+        _refuse_other(folder)
     from accelerate import PartialState
 
     device = _device(device)
     processes = PartialState(cpu=device == "cpu")
     say = say if processes.is_main_process else _unsaid
+    sets: dict[str, PassageSet] = {}
     audits: dict[tuple[str, str], Leaks] = {}
-    models_of = []
+    trainings = []
     for recipe in asked.recipes:
         into, told = folder, say
         if asked.varied:
             into, told = folder / recipe.name, partial(_of_variant, recipe.name, say)
-        _train(recipe, into, _material(recipe, registry, audits, told), told, device)
-        models_of.append((into, cards.of(into)))
-    if not processes.is_main_process:
-        return []
-    store.write_whole(folder / SUITE, suite(asked.name, models_of).encode())
+        with _told_of_variant(recipe.name if asked.varied else None):
+            trainings.append(Training(recipe, gather(recipe, registry, sets, audits, told), into, told))
+            _check(trainings[-1], device)
+    with (
+        told_of_the_disk("sparring train", folder),
+        store.held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
+    ):
+        with processes.main_process_first():
+            for each in trainings:
+                _begin(each)
+        for each in trainings:
+            _train(each, device)
+        if not processes.is_main_process:
+            return []
+        models_of = [(each.folder, cards.of(each.folder)) for each in trainings]
+        store.write_whole(folder / SUITE, suite(asked.name, models_of).encode())
     return [card for _, found in models_of for card in found]
+
+
+def _refuse_other(folder: Path) -> None:
+    """InputError for a folder that variants can not share with what is in it."""
+    if (folder / BEGUN).is_file():
+        raise InputError(f"{folder} was begun with one recipe: choose another folder with -o for variants")
+    if _others(folder) and not any(folder.glob(f"*/{BEGUN}")):
+        raise InputError(f"{folder}: expected a new folder, or one of variants, found other files in it")
+
+
+def _others(folder: Path) -> bool:
+    """Whether more is in a folder than what beginning leaves there."""
+    return folder.exists() and any(path.name != store.LOCK and path.suffix != ".part" for path in folder.iterdir())
 
 
 def _unsaid(_: str) -> None:
@@ -106,18 +128,40 @@ def _of_variant(name: str, say: Callable[[str], None], line: str) -> None:
     say(f"{name}: {line}")
 
 
-def _train(recipe: Recipe, folder: Path, material: Material, say: Callable[[str], None], device: str) -> None:
+@contextlib.contextmanager
+def _told_of_variant(name: str | None) -> Iterator[None]:
+    """Let an error say which variant has it."""
+    try:
+        yield
+    except InputError as error:
+        raise error if name is None else InputError(f"variant {name!r}: {error}") from error
+
+
+def _check(training: Training, device: str) -> None:
+    """InputError for what would show only when its turn comes: after hours, of the last variant."""
+    from accelerate import PartialState
+
+    from bench.training.trainer import batches_of
+
+    recipe, material, folder, _ = training
+    processes = PartialState().num_processes
+    if recipe.optimiser.batch % processes:
+        raise InputError(
+            f"optimiser.batch: expected a multiple of the {processes} processes that share it out, "
+            f"found {recipe.optimiser.batch}"
+        )
+    if any(cards.read(folder / f"seed-{seed}") is None for seed in recipe.seeds):
+        batches_of(recipe, recipe.seeds[0], material.pairs)
+        with models.quiet():
+            _model(recipe, material, device)
+
+
+def _train(training: Training, device: str) -> None:
     from accelerate import PartialState
     from transformers import set_seed
 
     processes = PartialState()
-    if recipe.optimiser.batch % processes.num_processes:
-        raise InputError(
-            f"optimiser.batch: expected a multiple of the {processes.num_processes} processes that share it out, found "
-            f"{recipe.optimiser.batch}"
-        )
-    with processes.main_process_first():
-        _begin(recipe, folder, material)
+    recipe, material, folder, say = training
     for seed in recipe.seeds:
         into = folder / f"seed-{seed}"
         if cards.read(into) is not None:
@@ -147,44 +191,9 @@ def _device(asked: str | None) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu and asked != "cpu" else "cpu"
 
 
-def _material(
-    recipe: Recipe, registry: Registry, audits: dict[tuple[str, str], Leaks], say: Callable[[str], None]
-) -> Material:
-    """What a recipe names, checked; audits: those made before, by SHA-256 of both sets."""
-    sets = {part: corpora.load(getattr(recipe.data, part)) for part in ("train", "dev", "test")}
-    for part, passage_set in sets.items():
-        if passage_set.vectors is not None or not relevant(passage_set):
-            raise InputError(
-                f"passage set {passage_set.name!r}: expected texts and judgments for data.{part}, "
-                f"found {'vectors' if passage_set.vectors is not None else 'no relevant passage'}"
-            )
-        for other in sets:
-            if other != part and sets[other].sha256 == passage_set.sha256:
-                raise InputError(
-                    f"data.{part}: expected other questions than data.{other}, found the same set, {passage_set.name}: "
-                    f"name parts of it, as {passage_set.name}:train, {passage_set.name}:dev and {passage_set.name}:test"
-                )
-    train_set, dev, test = sets.values()
-    for part in ("train", "dev"):
-        if (sets[part].sha256, test.sha256) not in audits:
-            audits[sets[part].sha256, test.sha256] = audit(sets[part], test)
-            say(f"leaks: {audits[sets[part].sha256, test.sha256].told(part)}")
-    leaks = {part: audits[sets[part].sha256, test.sha256] for part in ("train", "dev")}
-    found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
-    mined = None
-    if recipe.negatives is not None:
-        found, mined = mine(found, train_set, recipe.negatives, parse(recipe.negatives.retriever, registry))
-        say(f"hard negatives: {mined.found:,} by {recipe.negatives.retriever}, {mined.drawn:,} drawn")
-    names = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
-    try:
-        starts = {name: models.find(name).sha256 for name in sorted(names)}
-    except ValueError as error:
-        raise InputError(f"model.start: {error}") from error
-    return Material(train_set, dev, test, leaks, found, mined, starts)
-
-
-def _begin(recipe: Recipe, folder: Path, material: Material) -> None:
+def _begin(training: Training) -> None:
     """Write what the folder is begun with; InputError where it was begun with something else."""
+    recipe, material, folder, _ = training
     begun = Begun(
         recipe=msgspec.structs.replace(recipe, seeds=()),  # more of them may be added
         train=material.train.sha256,
@@ -194,7 +203,7 @@ def _begin(recipe: Recipe, folder: Path, material: Material) -> None:
     )
     path = folder / BEGUN
     if not path.is_file():
-        if folder.exists() and any(folder.iterdir()):
+        if _others(folder):
             raise InputError(f"{folder}: expected a new folder, or one of this recipe, found other files in it")
         folder.mkdir(parents=True, exist_ok=True)
         store.write_whole(path, store.pretty(begun))
@@ -215,8 +224,8 @@ def _model(recipe: Recipe, material: Material, device: str) -> SentenceTransform
     texts = [text for pair in material.pairs for text in (pair.query, pair.passage)]
     model = model_of(recipe, list(dict.fromkeys(texts)), device)
     for passage_set in (material.train, material.dev, material.test):
-        lengths = _lengths(model, "query", passage_set.queries)
-        limit = _limit(model, "query")
+        lengths = lengths_of(model, "query", passage_set.queries)
+        limit = limit_of(model, "query")
         if limit is not None and max(lengths) > limit:
             row = lengths.index(max(lengths))
             raise InputError(
@@ -240,9 +249,9 @@ def _trained(
 
     from bench import environment
 
-    limit = _limit(model, "passage")
+    limit = limit_of(model, "passage")
     passages = list(dict.fromkeys(pair.passage for pair in material.pairs))
-    cut = None if limit is None else sum(n > limit for n in _lengths(model, "passage", passages)) / len(passages)
+    cut = None if limit is None else sum(n > limit for n in lengths_of(model, "passage", passages)) / len(passages)
     on_gpu = model.device.type == "cuda"
     with told_of_the_disk(f"training of seed {seed}", into):
         into.mkdir(parents=True, exist_ok=True)
@@ -288,85 +297,3 @@ def _save_start(model: SentenceTransformer, folder: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     _save(model, part)
     part.rename(folder / START)
-
-
-def _tower(model: SentenceTransformer, role: Role) -> Any:  # Any: a module of sentence-transformers, untyped here
-    """The first module of the tower that reads a role."""
-    first = model[0]
-    towers = getattr(first, "sub_modules", None)
-    return first if towers is None else towers["query" if role == "query" else "document"][0]
-
-
-def _limit(model: SentenceTransformer, role: Role) -> int | None:
-    """How many tokens a tower reads; None: any number."""
-    limit = getattr(_tower(model, role), "max_seq_length", None)
-    return int(limit) if limit is not None and limit < models.NO_LIMIT else None
-
-
-def _lengths(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> list[int]:
-    """Tokens of each text, prompt and special ones included; none counted (0) where a tower reads any number."""
-    if _limit(model, role) is None:
-        return [0] * len(texts)
-    tokenizer, prompt = _tower(model, role).tokenizer, models.own_prompt(model, role)
-    found: list[int] = []
-    for begin in range(0, len(texts), COUNTED):
-        prompted = [prompt + text for text in texts[begin : begin + COUNTED]]
-        found += map(len, tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"])
-    return found
-
-
-def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -> str:
-    """
-    A suite, as TOML, of trained models, what they started from, TF-IDF and BM25 on their test sets.
-
-    models_of: of each recipe the folder of its models, and their cards, at least one. A start that is another's, too,
-    stands there once. Models of Matryoshka dimensions stand there at each of them, and so does their start.
-    """
-    recipes = [found[0].recipe for _, found in models_of]
-    measures = ["R@1", *(f"R@{recipe.stop.k}" for recipe in recipes), "RR@10"]
-    tests = list(dict.fromkeys(recipe.data.test for recipe in recipes))
-    cells = []
-    for test in tests:
-        spelled, starts = ["TfIdf() @ CSC()", "BM25() @ CSC()"], set()
-        for folder, found in models_of:
-            if found[0].recipe.data.test != test:
-                continue
-            sha256 = models.find(str(folder / START)).sha256
-            for dims in (None, *found[0].recipe.loss.matryoshka):
-                start = spelled_of(found[0].recipe, folder / START, dims)
-                same = (sha256, start.replace(_quoted(_path(folder / START)), ""))  # but for where it lies
-                if same not in starts:
-                    spelled.append(start)
-                    starts.add(same)
-                spelled += [spelled_of(card.recipe, folder / f"seed-{card.seed}", dims) for card in found]
-        listed = "".join(f"  {_quoted(retriever)},\n" for retriever in spelled)
-        passages = f"passages = [{_quoted(test)}]\n" if len(tests) > 1 else ""
-        cells.append(f"[[cells]]\n{passages}retrievers = [\n{listed}]\n")
-    head = [
-        f'name = "{name}"',
-        f"passages = [{', '.join(map(_quoted, tests))}]",
-        f"measures = [{', '.join(map(_quoted, dict.fromkeys(measures)))}]",
-        f'primary = "R@{recipes[0].stop.k}"',
-    ]
-    if len(tests) == 1:
-        head.append(f"baseline = {_quoted(spelled_of(recipes[0], models_of[0][0] / START))}")
-    return "\n".join([*head, "", *cells])
-
-
-def spelled_of(recipe: Recipe, folder: Path, dims: int | None = None) -> str:
-    """The model in a folder as a retriever; dims: its vectors cut to so many."""
-    if recipe.model.head == "splade":
-        return f"SparseEncoder({_quoted(_path(folder))}) @ CSC()"
-    similarity = "" if recipe.model.similarity == "cosine" else f', similarity="{recipe.model.similarity}"'
-    cut = "" if dims is None else f", dims={dims}"
-    return f"BiEncoder({_quoted(_path(folder))}{similarity}{cut}) @ Flat()"
-
-
-def _path(folder: Path) -> str:
-    """A folder as a model's name: one of two words, as `models/start`, could be the hub's."""
-    return f"./{folder}" if not folder.is_absolute() and len(folder.parts) < 3 else str(folder)
-
-
-def _quoted(text: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, but for a slash that neither needs."""
-    return msgspec.json.encode(text).decode()

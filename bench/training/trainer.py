@@ -54,7 +54,7 @@ def trainer_of(
     asked, measure = recipe.optimiser, dev.measure
     columns = ["query", "passage", *(f"negative_{i + 1}" for i in range(len(pairs[0].negatives)))]
     roles = {name: "query" if name == "query" else "document" for name in columns}
-    batches = _batches(recipe, seed, pairs)
+    batches = batches_of(recipe, seed, pairs)
     steps = math.ceil(len(batches) / asked.accumulate)
     every, total = max(1, steps // recipe.stop.looks), math.ceil(steps * asked.epochs)
     on_gpu = model.device.type == "cuda"
@@ -149,7 +149,7 @@ def precision(recipe: Recipe, *, on_gpu: bool) -> str:
     return recipe.optimiser.precision or ("bfloat16" if on_gpu else "float32")
 
 
-def _batches(recipe: Recipe, seed: int, pairs: Sequence[Pair]) -> Any:  # Any: a batch sampler, untyped here
+def batches_of(recipe: Recipe, seed: int, pairs: Sequence[Pair]) -> Any:  # Any: a batch sampler, untyped here
     """
     What says which pairs are a batch: full ones alone, and apart.
 
