@@ -111,17 +111,28 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
     return list(cells.values())
 
 
+def written_as(spelling: str, registry: Registry) -> Retriever:
+    """The retriever that is spelled; SpellingError for another adapter."""
+    written = parse(spelling, registry)
+    if not isinstance(written, Retriever):
+        raise SpellingError(
+            f"{spelling!r}: expected a retriever, found {_kind(written)}: "
+            "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
+        )
+    return written
+
+
+def of_language(written: Retriever, language: str) -> Retriever:
+    """The retriever with what was left to the passage set's language filled in."""
+    found: Retriever = resolved(written, {"analyser": default_analyser(language), "language": language})
+    return found
+
+
 def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Registry) -> Cell:
     unmade = Cell(key=_key(passage_set, spelling, suite), passage_set=passage_set, spelling=spelling)
     try:
-        written = parse(spelling, registry)
-        if not isinstance(written, Retriever):
-            raise SpellingError(
-                f"{spelling!r}: expected a retriever, found {_kind(written)}: "
-                "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
-            )
-        language = passage_set.language
-        retriever = resolved(written, {"analyser": default_analyser(language), "language": language})
+        written = written_as(spelling, registry)
+        retriever = of_language(written, passage_set.language)
         encoder = retriever.encoder if isinstance(retriever, VectorRetriever) else None
         unmade = Cell(
             key=_key(passage_set, spell(retriever), suite),

@@ -56,7 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "bench.passage_set": ("bench.errors", "bench.formats", "bench.cards"),
     "bench.toml": ("bench.errors",),
-    "bench.training": (*RUNS, "bench.toml", "retrievers"),
+    "bench.training": (*RUNS, "bench.cells", "bench.toml", "retrievers"),
     "bench.splits": ("bench.errors", "bench.passage_set"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
     **dict.fromkeys(INSTRUMENTS, (*RECORDS, "retrievers.contract")),

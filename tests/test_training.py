@@ -16,7 +16,7 @@ from bench.training import card as cards
 from bench.training import fit as fits
 from bench.training import towers
 from bench.training import train as trains
-from bench.training.recipe import Experiment, Model, Negatives, Optimiser
+from bench.training.recipe import Data, Experiment, Model, Negatives, Optimiser
 from bench.training.ring import spelled_of
 from bench.training.train import train
 from retrievers.encoders.biencoder import BiEncoder
@@ -59,6 +59,16 @@ class TestTrain:
         assert card.spent.seconds > 0
         assert card.spent.peak_bytes > 0
         assert ("cpu", "float32") == (card.device, card.precision)
+
+    def test_hard_negatives_of_another_language(self, book):
+        """
+        Hard negatives are mined by the terms that the passage set's language has, and the card says by which.
+        """
+        korean = Data(train="primer-ko:train", dev="primer-ko:dev", test="primer-ko:test")
+
+        mined = material_of(recipe(data=korean, negatives=Negatives())).mined
+
+        assert "BM25(analyser=CharNGrams()) @ CSC()" == mined.retriever
 
     def test_two_towers(self, book):
         """

@@ -17,7 +17,7 @@ from bench.training import train as trains
 from bench.training.dev import Dev
 from bench.training.recipe import Data, Experiment, Model, Negatives, Optimiser
 from bench.training.train import train
-from retrievers.registry import installed
+from retrievers.registry import SpellingError, installed
 
 
 class TestWhatCanNotBeTrained:
@@ -117,6 +117,13 @@ class TestWhatCanNotBeTrained:
             train(Experiment("both", (recipe(), wrong)), book / "out", installed(), lambda _: None, "cpu")
 
         assert not (book / "out").exists()
+
+    def test_hard_negatives_by_no_retriever(self, book):
+        """
+        An encoder without a storage finds nothing, and is refused as what mines hard negatives.
+        """
+        with pytest.raises(SpellingError, match=r"'BM25\(\)': expected a retriever, found an encoder"):
+            trained(recipe(negatives=Negatives(retriever="BM25()")), book / "out")
 
     def test_a_set_without_judgments(self, book):
         """

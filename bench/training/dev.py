@@ -48,7 +48,7 @@ class Dev:
 
     def _encoded(self, encode: Any, texts: Sequence[str], role: Role) -> Any:  # Any: of torch and scipy
         """(n, dims), as the encoder that the model will be has it."""
-        found = encode(list(texts), batch_size=self.recipe.optimiser.batch, show_progress_bar=False)
+        found = encode(list(texts), batch_size=self.recipe.at_once, show_progress_bar=False)
         if self.recipe.model.head == "splade":
             vectors: Any = as_csr(found.cpu())
             values = vectors.data

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench import corpora
+from bench.cells import of_language, written_as
 from bench.errors import InputError
 from bench.passage_set import PassageSet
 from bench.training.leaks import Leaks, audit
 from bench.training.pairs import Mined, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
 from retrievers.encoders import models
-from retrievers.registry import Registry, parse
+from retrievers.registry import Registry
 
 
 class Material(NamedTuple):
@@ -59,8 +60,9 @@ def gather(
     found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
     mined = None
     if recipe.negatives is not None:
-        found, mined = mine(found, train_set, recipe.negatives, parse(recipe.negatives.retriever, registry))
-        say(f"hard negatives: {mined.found:,} by {recipe.negatives.retriever}, {mined.drawn:,} drawn")
+        retriever = of_language(written_as(recipe.negatives.retriever, registry), train_set.language)
+        found, mined = mine(found, train_set, recipe.negatives, retriever)
+        say(f"hard negatives: {mined.found:,} by {mined.retriever}, {mined.drawn:,} drawn")
     pretrained = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
     try:
         starts = {name: models.find(name).sha256 for name in sorted(pretrained)}

@@ -13,7 +13,7 @@ from bench.answers import folded
 from bench.errors import InputError
 from bench.passage_set import PassageSet
 from bench.training.recipe import Negatives
-from retrievers.contract import Retriever
+from retrievers.contract import Retriever, spell
 
 SEED = 7  # of samples: they are the same for every seed of a recipe
 
@@ -31,6 +31,7 @@ class Pair(NamedTuple):
 class Mined(msgspec.Struct, frozen=True, kw_only=True):
     """How hard negatives came about, over all pairs."""
 
+    retriever: str = ""  # as it was resolved for the language of the set
     found: int  # by the retriever
     drawn: int  # at random, where it found too few
     relevant: int  # candidates passed over: they are relevant themselves,
@@ -97,7 +98,7 @@ def mine(
     plain = [folded(text) for text in texts]
     row_of = {text: row for row, text in enumerate(texts)}
     rng = random.Random(SEED)  # noqa: S311  # a sample, no secret
-    counts = dict.fromkeys(Mined.__struct_fields__, 0)
+    counts = {name: 0 for name in Mined.__struct_fields__ if name != "retriever"}
     mined = []
     for pair, rows, scores in zip(found, hits.rows.tolist(), hits.scores.tolist(), strict=True):
         own = {row_of[text] for text in pair.known}
@@ -125,4 +126,4 @@ def mine(
             chosen += rng.sample(silent if len(silent) >= missing else others, missing)
             counts["drawn"] += missing
         mined.append(pair._replace(negatives=tuple(texts[row] for row in chosen)))
-    return mined, Mined(**counts)
+    return mined, Mined(retriever=spell(retriever), **counts)

@@ -114,6 +114,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.model.towers == "separate" or self.model.query_start is not None
 
     @property
+    def at_once(self) -> int:
+        """How many questions, or passages, are in memory at once: at a look, too, so that a batch in parts fits."""
+        return self.loss.cached or self.optimiser.batch
+
+    @property
     def negatives_each(self) -> int:
         """
         What a question's passage is told from: all other passages of its batch, everyone's hard negatives among them.

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from bench import store
+from bench import environment, store
 from bench.errors import InputError
 from bench.passage_set import PassageSet
+from bench.record import Environment
 from bench.training import card as cards
 from bench.training.card import TrainingCard
 from bench.training.dev import Dev
@@ -81,6 +82,7 @@ def train(
     device = _device(device)
     processes = PartialState(cpu=device == "cpu")
     say = say if processes.is_main_process else _unsaid
+    ran = environment.collect()  # now: hours later the checkout may hold other code than what runs
     sets: dict[str, PassageSet] = {}
     audits: dict[tuple[str, str], Leaks] = {}
     trainings = []
@@ -99,7 +101,7 @@ def train(
             for each in trainings:
                 _begin(each)
         for each in trainings:
-            _train(each, device)
+            _train(each, device, ran)
         if not processes.is_main_process:
             return []
         models_of = [(each.folder, cards.of(each.folder)) for each in trainings]
@@ -156,7 +158,7 @@ def _check(training: Training, device: str) -> None:
             _model(recipe, material, device)
 
 
-def _train(training: Training, device: str) -> None:
+def _train(training: Training, device: str, ran: Environment) -> None:
     from accelerate import PartialState
     from transformers import set_seed
 
@@ -174,7 +176,7 @@ def _train(training: Training, device: str) -> None:
             model = _model(recipe, material, device)
             with told_of_the_disk(f"training of seed {seed}", folder), processes.main_process_first():
                 _save_start(model, folder)
-        _trained(recipe, seed, model, material, into, say)
+        _trained(recipe, seed, model, material, into, say, ran)
         processes.wait_for_everyone()
 
 
@@ -242,12 +244,11 @@ def _trained(
     material: Material,
     into: Path,
     say: Callable[[str], None],
+    ran: Environment,
 ) -> None:
     """Train from one seed, and write the model and its card; the card last, as what says that it is whole."""
     import torch
     from accelerate import PartialState
-
-    from bench import environment
 
     limit = limit_of(model, "passage")
     passages = list(dict.fromkeys(pair.passage for pair in material.pairs))
@@ -277,7 +278,7 @@ def _trained(
         spent=spent,
         device=torch.cuda.get_device_name() if on_gpu else "cpu",
         precision=precision(recipe, on_gpu=on_gpu),
-        environment=environment.collect(),
+        environment=ran,
     )
     with models.quiet(), told_of_the_disk(f"training of seed {seed}", into):
         _save(model, into)
