@@ -120,6 +120,18 @@ def test_a_dense_model(tmp_path):
         SparseEncoder("all-MiniLM-L6-v2").fit([])
 
 
+def test_another_vocabulary(toy, tmp_path):
+    """
+    A model for queries that has the same terms in another order is refused: a column would be two terms.
+    """
+    other = sparse_models.toy(tmp_path / "other", WORDS[::-1])
+
+    with pytest.raises(
+        ValueError, match=r"expected both models to have one vocabulary, found another in .*other for q"
+    ):
+        SparseEncoder(toy, query_model=other, device="cpu").fit([])
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("model", ""), ("max_active_dims", 0), ("batch", 1.5), ("dtype", "int8")]
 )

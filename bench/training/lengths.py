@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
+from bench.passage_set import PassageSet
 from retrievers.contract import Role
 from retrievers.encoders import models
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-COUNTED = 256  # texts whose tokens are counted at a time
 
 
 def _tower(model: SentenceTransformer, role: Role) -> Any:  # Any: a module of sentence-transformers, untyped here
@@ -31,9 +31,16 @@ def lengths_of(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> 
     """Tokens of each text, prompt and special ones included; none counted (0) where a tower reads any number."""
     if limit_of(model, role) is None:
         return [0] * len(texts)
-    tokenizer, prompt = _tower(model, role).tokenizer, models.own_prompt(model, role)
-    found: list[int] = []
-    for begin in range(0, len(texts), COUNTED):
-        prompted = [prompt + text for text in texts[begin : begin + COUNTED]]
-        found += map(len, tokenizer(prompted, truncation=False, padding=False, verbose=False)["input_ids"])
-    return found
+    prompt = models.own_prompt(model, role)
+    return models.token_counts(_tower(model, role).tokenizer, [prompt + text for text in texts])
+
+
+def refuse_long(model: SentenceTransformer, passage_set: PassageSet) -> None:
+    """InputError for a question that the model would not read to its end."""
+    limit, lengths = limit_of(model, "query"), lengths_of(model, "query", passage_set.queries)
+    if limit is not None and max(lengths) > limit:
+        row = lengths.index(max(lengths))
+        raise InputError(
+            f"passage set {passage_set.name!r}: expected questions of up to {limit} tokens, as the model reads them, "
+            f"found {lengths[row]} in {passage_set.query_ids[row]!r}: raise model.max_length, or leave it out"
+        )

@@ -212,14 +212,19 @@ class Tower:
         room = self.max_length - tokenizer.num_special_tokens_to_add() - 1
         prompted = [self.prompts[role] + text for text in texts]
         doubtful = [text for text in prompted if len(text) > room or not text.isascii()]
-        cut = 0
-        for start in range(0, len(doubtful), COUNTED):
-            tokens = tokenizer(doubtful[start : start + COUNTED], truncation=False, padding=False, verbose=False)
-            cut += sum(len(ids) > self.max_length for ids in tokens["input_ids"])
-        return cut
+        return sum(tokens > self.max_length for tokens in token_counts(tokenizer, doubtful))
 
     def tensors(self) -> list[Any]:  # Any: torch.Tensor, untyped here
         return [*self.model.parameters(), *self.model.buffers()]
+
+
+def token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:  # Any: a tokenizer of the libraries
+    """Of each text, special tokens included: (n,)."""
+    found: list[int] = []
+    for start in range(0, len(texts), COUNTED):
+        tokens = tokenizer(list(texts[start : start + COUNTED]), truncation=False, padding=False, verbose=False)
+        found += map(len, tokens["input_ids"])
+    return found
 
 
 def opened(
@@ -252,8 +257,7 @@ def opened(
     tower = Tower(
         source,
         model,
-        # A sparse model may not know before its first text.
-        dims=model.get_embedding_dimension() if kind == "SentenceTransformer" else model.encode("a").shape[-1],
+        dims=model.get_embedding_dimension() if kind == "SentenceTransformer" else _terms(model),
         max_length=_limited(model, source.name, max_length),
         prompts={role: own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
     )
@@ -262,6 +266,15 @@ def opened(
     for tensor in tower.tensors():
         tensor.sum()
     return tower
+
+
+def _terms(model: Any) -> int:  # Any: of the library's models
+    """The size of a sparse model's vectors."""
+    from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
+
+    if isinstance(model[0], MLMTransformer) and isinstance(model[-1], SpladePooling):
+        return int(model[0].config.vocab_size)  # its pooling knows only after a text, which is not loading's to encode
+    return int(model.encode("a").shape[-1])
 
 
 def sentence_transformers() -> Any:  # Any: the module, untyped here

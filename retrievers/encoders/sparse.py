@@ -74,6 +74,12 @@ class SparseEncoder(Pretrained):
                     f"{source.name}: of a model with dense vectors there is BiEncoder({source.name!r})"
                 )
         super()._open(sources)
+        query, passage = (self._towers[role].model.tokenizer for role in ("query", "passage"))
+        if query is not passage and query.get_vocab() != passage.get_vocab():
+            raise ValueError(
+                f"{self}: expected both models to have one vocabulary, found another in {sources['query'].name} for "
+                f"queries than in {sources['passage'].name} for passages: a column would be two terms"
+            )
 
 
 def is_sparse(folder: Path) -> bool:
