@@ -66,7 +66,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     bibtex: str = ""  # of a citation that is a sentence: one entry or several
     format: Literal["beir", "cacm", "medquad", "pubmedqa", "smart", "squad", "table", "trec"]
     files: tuple[CardFile, ...]
-    counts: Counts | None = None  # None: not known, as the files were never at hand where the card was written
+    counts: Counts | Literal["unknown"]  # "unknown": the files were never at hand where the card was written
     join: Join = "title text"  # a passage is title + " " + text where it has a title
     split: str = "test"
     clusters: Clusters | None = None  # queries on one paragraph (or article) are one cluster

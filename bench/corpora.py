@@ -108,7 +108,7 @@ def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) ->
     if columns is not None:
         raise InputError(f"passage set {name!r}: expected no columns, found {columns}: its card says how to read it")
     passage_set = assemble(_collection(found, beside), name, found, join=found.join, clusters=found.clusters)
-    if found.counts is not None:
+    if found.counts != "unknown":
         _check_counts(passage_set, found.counts)
     return passage_set
 

@@ -513,7 +513,7 @@ def test_real_set(real_data, name):
     """
     Every set that has a card loads with the card's hashes and counts, and every judgment finds its passage and query.
     """
-    if corpora.card(name).counts is None:
+    if corpora.card(name).counts == "unknown":
         pytest.skip("its files were never at hand, or its card had their counts")
     found = corpora.load(name)
 
