@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import numpy as np
-from trainings import recipe, trained, weights
+import pytest
+from trainings import MINILM, recipe, trained, weights
 
 from bench.training import card as cards
+from bench.training import recipe as recipes
+from bench.training.train import train
+from retrievers.encoders import models
+from retrievers.registry import installed
+
+
+def without_dropout(folder):
+    """A small transformer that draws nothing, so that it does not matter who reads which text."""
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(str(models.find(MINILM).folder), device="cpu").save_pretrained(str(folder))
+    config = json.loads((folder / "config.json").read_text())
+    calm = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config | calm))
 
 
 class TestSeveralProcesses:
@@ -68,11 +84,50 @@ main()
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("alone", "out"))
         assert np.abs(one - other).max() < 1e-4
 
-    def test_a_batch_that_can_not_be_shared_out(self, book):
+    @pytest.mark.parametrize("accumulate", [1, 2])
+    def test_two_towers(self, book, accumulate):
         """
-        A batch that is no multiple of the processes is refused.
+        So it is with two towers whose batch is in parts: transformers, of which some weights are never used.
         """
-        said, codes = self.started(book, self.RECIPE.replace("batch = 8", "batch = 9"))
+        without_dropout(book / "start")
+        start = 'start = "./start", layers = 1, max_length = 32, towers = "separate"'
+        optimiser = f"batch = 8, accumulate = {accumulate}, epochs = 1, learning_rate = 1e-4"
+        text = self.RECIPE.replace('start = "static", dims = 32, vocabulary = 400', start) + "loss = { cached = 2 }\n"
+        text = text.replace("batch = 8, epochs = 4, learning_rate = 0.05", optimiser)
+        (alone,) = train(recipes.parse(text, "recipe"), book / "alone", installed(), lambda _: None, "cpu")
+
+        said, codes = self.started(book, text)
+
+        assert [0, 0] == codes, said
+        (found,) = cards.of(book / "out")
+        assert (2, alone.curve.steps) == (found.processes, found.curve.steps)
+        one, other = (weights(book / name / "seed-1") for name in ("alone", "out"))
+        before = weights(book / "alone" / "start")
+        learned, apart = (
+            sum(float(np.abs(one[name] - those[name]).sum()) for name in one) for those in (before, other)
+        )
+        assert apart < 0.01 * learned
+
+    @pytest.mark.parametrize(
+        ("old", "new", "what"),
+        [
+            (
+                "batch = 8",
+                "batch = 9",
+                "optimiser.batch: expected a multiple of the 2 processes that",
+            ),
+            (
+                "dims = 32",
+                'dims = 32, towers = "separate"',
+                "model.towers: expected one process for two towers",
+            ),
+        ],
+    )
+    def test_what_they_can_not_share(self, book, old, new, what):
+        """
+        A batch that is no multiple of the processes is refused, and so are two towers whose batch is not in parts.
+        """
+        said, codes = self.started(book, self.RECIPE.replace(old, new))
 
         assert [2, 2] == codes, said
-        assert "optimiser.batch: expected a multiple of the 2 processes that share it out, found 9" in said
+        assert what in said

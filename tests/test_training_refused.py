@@ -7,6 +7,7 @@ from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
+import sparse_models
 import torch
 from disks import disk
 from trainings import MINILM, StoppedError, material_of, recipe, stop_at, trained
@@ -29,6 +30,19 @@ class TestWhatCanNotBeTrained:
 
         with pytest.raises(
             InputError, match=r"one output size, found 32 of static for questions and 384 of sentence-tr"
+        ):
+            trained(asked, book / "out")
+
+    def test_towers_of_another_vocabulary(self, book):
+        """
+        Learned-sparse towers whose columns are not the same terms are refused, be they as many.
+        """
+        words = tuple(f"ask{n}" for n in range(20))
+        starts = [sparse_models.toy(book / name, terms) for name, terms in (("one", words), ("other", words[::-1]))]
+        asked = recipe(model=Model(start=starts[0], query_start=starts[1], head="splade", similarity="dot"))
+
+        with pytest.raises(
+            InputError, match=r"expected towers of one vocabulary, found another in .*other for questions"
         ):
             trained(asked, book / "out")
 

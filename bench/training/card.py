@@ -44,6 +44,7 @@ class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     weights_bytes: int  # of both towers
     curve: Curve
     spent: Spent
+    processes: int = 1  # that shared out each batch; seconds and peaks are the first one's
     device: str
     precision: str
     environment: Environment

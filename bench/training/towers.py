@@ -47,6 +47,11 @@ def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> Any:  # Any: 
                 f"model: expected towers of one output size, found {sizes[0]} of {recipe.model.query_start} for "
                 f"questions and {sizes[1]} of {recipe.model.start} for passages: choose starts that meet"
             )
+        if recipe.model.head == "splade" and query[0].tokenizer.get_vocab() != passage[0].tokenizer.get_vocab():
+            raise InputError(
+                f"model: expected towers of one vocabulary, found another in {recipe.model.query_start} for questions "
+                f"than in {recipe.model.start} for passages: a column would be two terms"
+            )
         modules = [Router.for_query_document(query_modules=query, document_modules=passage)]
     for dims in recipe.loss.matryoshka:
         if dims > _dims(passage):

@@ -22,7 +22,7 @@ from bench.training.card import TrainingCard
 from bench.training.dev import Dev
 from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
 from bench.training.leaks import Leaks
-from bench.training.lengths import lengths_of, limit_of
+from bench.training.lengths import lengths_of, limit_of, refuse_long
 from bench.training.material import Material, gather
 from bench.training.recipe import Experiment, Recipe
 from bench.training.ring import START, suite
@@ -152,10 +152,17 @@ def _check(training: Training, device: str) -> None:
             f"optimiser.batch: expected a multiple of the {processes} processes that share it out, "
             f"found {recipe.optimiser.batch}"
         )
+    if recipe.separate and recipe.loss.cached is None and processes > 1:  # torch gathers gradients of one pass a step
+        raise InputError(
+            f"model.towers: expected one process for two towers, or loss.cached (with the batch it is the same loss), "
+            f"found {processes} processes"
+        )
     if any(cards.read(folder / f"seed-{seed}") is None for seed in recipe.seeds):
         batches_of(recipe, recipe.seeds[0], material.pairs)
         with models.quiet():
-            _model(recipe, material, device)
+            model = _model(recipe, material, device)
+        for passage_set in (material.train, material.dev, material.test):
+            refuse_long(model, passage_set)
 
 
 def _train(training: Training, device: str, ran: Environment) -> None:
@@ -220,21 +227,11 @@ def _begin(training: Training) -> None:
 
 
 def _model(recipe: Recipe, material: Material, device: str) -> SentenceTransformer:
-    """The model to start from; InputError for a question that it would not read to its end."""
+    """The model to start from."""
     from bench.training.towers import model_of
 
     texts = [text for pair in material.pairs for text in (pair.query, pair.passage)]
-    model = model_of(recipe, list(dict.fromkeys(texts)), device)
-    for passage_set in (material.train, material.dev, material.test):
-        lengths = lengths_of(model, "query", passage_set.queries)
-        limit = limit_of(model, "query")
-        if limit is not None and max(lengths) > limit:
-            row = lengths.index(max(lengths))
-            raise InputError(
-                f"passage set {passage_set.name!r}: expected questions of up to {limit} tokens, as the model reads "
-                f"them, found {lengths[row]} in {passage_set.query_ids[row]!r}: raise model.max_length, or leave it out"
-            )
-    return model
+    return model_of(recipe, list(dict.fromkeys(texts)), device)
 
 
 def _trained(
@@ -276,6 +273,7 @@ def _trained(
         weights_bytes=sum(tensor.numel() * tensor.element_size() for tensor in weights),
         curve=curve,
         spent=spent,
+        processes=PartialState().num_processes,
         device=torch.cuda.get_device_name() if on_gpu else "cpu",
         precision=precision(recipe, on_gpu=on_gpu),
         environment=ran,
