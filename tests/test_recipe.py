@@ -161,6 +161,8 @@ model = { towers = "separate" }
             ("optimiser.batch", "optimiser.size", "variant 'small': optimiser: unknown key 'size'"),
             ("optimiser.batch = 4", "optimizer.batch = 4", "variant 'small': unknown key 'optimizer'"),
             ('name = "small"', 'name = "../small"', "variant '../small': name: expected a letter"),
+            ('name = "small"', 'name = "ring"', "variants: expected other names than ring"),
+            ("optimiser.batch = 4", "stop.k = 3", "variants: expected one stop.k for all"),
         ],
     )
     def test_what_can_not_be(self, old, new, said):

@@ -16,8 +16,8 @@ from bench.training import card as cards
 from bench.training import fit as fits
 from bench.training import towers
 from bench.training import train as trains
-from bench.training.recipe import Data, Experiment, Model, Negatives, Optimiser
-from bench.training.ring import spelled_of
+from bench.training.recipe import Data, Experiment, Loss, Model, Negatives, Optimiser
+from bench.training.ring import dims_of, spelled_of
 from bench.training.train import train
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.encoders.sparse import SparseEncoder
@@ -163,6 +163,18 @@ class TestTrain:
         A folder that could be a name on the hub begins with a dot, and quotes in it are taken for letters.
         """
         assert path == parse(spelled_of(recipe(), Path(folder)), installed()).encoder.model
+
+    def test_vectors_that_are_cut(self):
+        """
+        A recipe that is the same as one of Matryoshka dimensions, but for them, stands in the ring at these, too.
+        """
+        made, plain, other = (
+            recipe(name="made", loss=Loss(matryoshka=(8, 16))),
+            recipe(name="plain"),
+            recipe(name="other", optimiser=Optimiser(batch=4)),
+        )
+
+        assert [[16, 8], [16, 8], []] == [dims_of(each, (made, plain, other)) for each in (made, plain, other)]
 
     def test_variants(self, book):
         """

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from bench import statistics, store
 from bench.differences import judged_clusters, values
+from bench.errors import InputError
 from bench.record import Measurement
 from bench.report.fields import four, megabytes, significant
 from bench.store import Run
 from bench.training import card as cards
 from bench.training.card import TrainingCard
-from bench.training.ring import START, spelled_of
+from bench.training.ring import START, dims_of, spelled_of
 from retrievers.encoders import models
 from tests.intervals import table
 
@@ -37,7 +38,7 @@ PAIRS = (  # variant, held against, what of it is asked
     ("dot", "batch-128", "inner product against cosine"),
     ("l2", "batch-128", "distance against cosine"),
     ("hard", "batch-64", "a hard negative each beside 63 others"),
-    ("hard", "batch-128", "127 negatives, half of them hard, against 127 of the batch"),
+    ("hard", "batch-128", "127 negatives, one of them mined for the question and 63 for others, against 127 drawn"),
     ("symmetric", "batch-128", "questions told apart too"),
     ("matryoshka", "batch-128", "trained for its first dimensions too, read whole"),
 )
@@ -52,20 +53,30 @@ class Variant(NamedTuple):
     run: Run
     cells: Sequence[Measurement]  # a seed each
     start: Measurement
+    cut: dict[int, Sequence[Measurement]]  # by dimensions: vectors cut to so many, a seed each
 
-    def values(self, measure: str) -> NDArray[np.float64]:
+    def values(self, measure: str, dims: int | None = None) -> NDArray[np.float64]:
         """Of every judged query, the mean over seeds: (n,)."""
-        return np.mean([values(self.run, cell)[measure] for cell in self.cells], axis=0)
+        cells = self.cells if dims is None else self.cut[dims]
+        return np.mean([values(self.run, cell)[measure] for cell in cells], axis=0)
 
     def seeds(self, measure: str) -> list[float]:
-        return [float((cell.quality or {})[measure] or 0) for cell in self.cells]
+        return [measured(cell, measure) for cell in self.cells]
 
     @property
     def clusters(self) -> list[str] | None:
         return judged_clusters(store.read_set(self.run.folder, self.start.passage_set))
 
-    def seconds(self) -> float:
-        return float(np.median([card.spent.seconds for card in self.cards]))
+    def minutes(self) -> list[float]:
+        return sorted(card.spent.seconds / 60 for card in self.cards)
+
+
+def measured(cell: Measurement, measure: str) -> float:
+    """A mean that is there; InputError where it is not: nothing missing becomes a number."""
+    found = (cell.quality or {}).get(measure)
+    if found is None:
+        raise InputError(f"cell {cell.retriever} on {cell.passage_set}: expected {measure}, found a cell {cell.status}")
+    return float(found)
 
 
 def variants(folder: Path, run: Run) -> Iterator[Variant]:
@@ -73,14 +84,20 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
     by_name = {m.retriever: m for m in run.measurements}
     starts: dict[str, Measurement] = {}
     places = [folder] if (folder / START).is_dir() else sorted(path.parent for path in folder.glob(f"*/{START}"))
+    recipes = [cards.of(place)[0].recipe for place in places]
     for place in places:
         found = cards.of(place)
         spelled = spelled_of(found[0].recipe, place / START)
         alike = models.find(str(place / START)).sha256 + found[0].recipe.model.similarity
         if spelled in by_name:
             starts[alike] = by_name[spelled]
-        cells = [by_name[spelled_of(card.recipe, place / f"seed-{card.seed}")] for card in found]
-        yield Variant(found[0].recipe.name, found, run, cells, starts[alike])
+        spellings = {
+            dims: [spelled_of(card.recipe, place / f"seed-{card.seed}", dims) for card in found]
+            for dims in (None, *dims_of(found[0].recipe, recipes))
+        }
+        cells = {dims: [by_name[name] for name in names] for dims, names in spellings.items()}
+        whole = cells.pop(None)
+        yield Variant(found[0].recipe.name, found, run, whole, starts[alike], cells)
 
 
 def gained(old: NDArray[np.float64], new: NDArray[np.float64], clusters: list[str] | None) -> str:
@@ -106,15 +123,15 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
         m for m in first.run.measurements if m.passage_set == passage_set and m.retriever.startswith(("TfIdf", "BM25"))
     ]
     bm25 = next(values(first.run, m)[MAIN] for m in baselines if m.retriever.startswith("BM25"))
-    head = ("model", "negatives", "steps", *MEASURES, f"{MAIN}, more than its start", f"{MAIN}, more than BM25",
-            "min", "peak MB", "weights MB")  # fmt: skip
-    rows = [(f"`{m.retriever}`", "", "", *[four((m.quality or {})[name]) for name in MEASURES], *[""] * 5)
+    head = ("model", "pairs", "negatives", "steps", *MEASURES, f"{MAIN}, more than its start",
+            f"{MAIN}, more than BM25", "min", "peak MB", "weights MB")  # fmt: skip
+    rows = [(f"`{m.retriever}`", "", "", "", *[four(measured(m, name)) for name in MEASURES], *[""] * 5)
             for m in baselines]  # fmt: skip
     starts = {each.start.retriever: each for each in found}
     for spelled, each in starts.items():
         own = values(each.run, each.start)
         rows.append((
-            f"`{shortened(spelled)}`", "", "0", *[four((each.start.quality or {})[name]) for name in MEASURES], "",
+            f"`{shortened(spelled)}`", "", "", "0", *[four(measured(each.start, name)) for name in MEASURES], "",
             gained(bm25, own[MAIN], each.clusters), "", "", "",
         ))  # fmt: skip
     for each in found:
@@ -122,11 +139,12 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
         own = each.values(MAIN)
         peaks = [card.spent.peak_bytes for card in each.cards if card.spent.peak_bytes is not None]
         rows.append((
-            each.name, f"{card.negatives:,}", f"{max(card.curve.steps for card in each.cards):,}",
+            each.name, f"{card.pairs:,}", f"{card.negatives:,}", f"{max(card.curve.steps for card in each.cards):,}",
             *[means(each, name) for name in MEASURES],
             gained(values(each.run, each.start)[MAIN], own, each.clusters),
             gained(bm25, own, each.clusters),
-            significant(each.seconds() / 60), megabytes(max(peaks)) if peaks else "-", megabytes(card.weights_bytes),
+            "–".join(significant(each.minutes()[end]) for end in (0, -1)),
+            megabytes(max(peaks)) if peaks else "-", megabytes(card.weights_bytes),
         ))  # fmt: skip
     yield f"## {passage_set}: {first.start.n_passages:,} passages, {first.start.n_judged:,} test questions\n"
     yield table(head, rows) + "\n"
@@ -144,21 +162,47 @@ def compared(found: Sequence[Variant]) -> Iterator[str]:
     asked = [(by_name[new], by_name[old], what) for new, old, what in PAIRS if {new, old} <= by_name.keys()]
     if not asked:
         return
-    ps = [statistics.paired(old.values(MAIN), new.values(MAIN), new.clusters).p for new, old, _ in asked]
+    ps = {
+        row: p
+        for row, (new, old, _) in enumerate(asked)
+        if (p := statistics.paired(old.values(MAIN), new.values(MAIN), new.clusters).p) is not None
+    }
+    adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
     rows = []
-    for (new, old, what), p in zip(asked, statistics.holm([1.0 if p is None else p for p in ps]), strict=True):
-        apart = all(seed > max(old.seeds(MAIN)) for seed in new.seeds(MAIN))
-        below = all(seed < min(old.seeds(MAIN)) for seed in new.seeds(MAIN))
-        seeds = "all above" if apart else "all below" if below else "mixed"
+    for row, (new, old, what) in enumerate(asked):
+        by_seed = "; ".join(four(b - a, "+") for a, b in zip(old.seeds(MAIN), new.seeds(MAIN), strict=True))
         rows.append((
             new.name, old.name, what, *[gained(old.values(name), new.values(name), new.clusters) for name in MEASURES],
-            f"{p:.2g}", seeds, f"×{new.seconds() / old.seconds():.2f}",
+            f"{adjusted[row]:.2g}" if row in adjusted else "-", by_seed, longer(old, new),
             f"×{new.cards[0].weights_bytes / old.cards[0].weights_bytes:.2f}",
         ))  # fmt: skip
     yield "### One thing changed at a time\n"
-    yield (
-        table(("variant", "against", "what is asked", *MEASURES, f"p, {MAIN}", "seeds", "time", "weights"), rows) + "\n"
-    )
+    head = ("variant", "against", "what is asked", *MEASURES, f"p, {MAIN}", f"{MAIN}, seed by seed", "time", "weights")
+    yield table(head, rows) + "\n"
+
+
+def longer(old: Variant, new: Variant) -> str:
+    """How many times as long: of the medians over seeds, and from shortest by longest to longest by shortest."""
+    before, now = old.minutes(), new.minutes()
+    return f"×{np.median(now) / np.median(before):.2f} ({now[0] / before[-1]:.2f}–{now[-1] / before[0]:.2f})"
+
+
+def by_dims(found: Sequence[Variant]) -> Iterator[str]:
+    """What is left of recall where vectors are cut, with training for it and without."""
+    rows = [
+        (f"{made.name} against {plain.name}", f"{dims:,}",
+         *[four(float(each.values(MAIN, dims).mean())) for each in (plain, made)],
+         *[gained(plain.values(name, dims), made.values(name, dims), made.clusters) for name in MEASURES])
+        for made in found
+        for plain in found
+        if made.cards[0].recipe.loss.matryoshka and not plain.cards[0].recipe.loss.matryoshka
+        for dims in made.cut
+        if dims in plain.cut
+    ]  # fmt: skip
+    if rows:
+        yield "### Vectors cut to their first dimensions\n"
+        head = ("trained for it, and not", "dims", f"{MAIN}, not", f"{MAIN}, trained for it", *MEASURES)
+        yield table(head, rows) + "\n"
 
 
 def curve(found: Sequence[Variant]) -> Iterator[str]:
@@ -169,11 +213,12 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
     rows = []
     for each in sizes:
         asked = each.cards[0].recipe.optimiser
-        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (float("nan"),) * 2
+        interval = statistics.interval_of_mean(each.values(MAIN), each.clusters)
+        ends = "" if interval is None else f" [{', '.join(map(four, interval))}]"
         first = sizes[0]
         rows.append((
             f"{asked.batch} × {asked.accumulate}", f"{each.cards[0].negatives:,}", f"{each.cards[0].curve.steps:,}",
-            f"{four(float(each.values(MAIN).mean()))} [{four(low)}, {four(high)}]",
+            f"{four(float(each.values(MAIN).mean()))}{ends}",
             "; ".join(map(four, each.seeds(MAIN))),
             "" if each is first else gained(first.values(MAIN), each.values(MAIN), each.clusters),
             "" if each is first else gained(first.values("R@1"), each.values("R@1"), each.clusters),
@@ -189,8 +234,9 @@ def chart(found: Sequence[Variant]) -> dict[str, object]:
     points, bars = [], []
     for each in sizes:
         negatives = each.cards[0].negatives
-        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (0.0, 0.0)
-        bars.append({"negatives": negatives, "mean": float(each.values(MAIN).mean()), "low": low, "high": high})
+        mean = float(each.values(MAIN).mean())
+        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (None, None)  # no bar
+        bars.append({"negatives": negatives, "mean": mean, "low": low, "high": high})
         points += [{"negatives": negatives, "recall": value} for value in each.seeds(MAIN)]
     looks = [
         {"step": look.step, "recall": look.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
@@ -248,7 +294,7 @@ def main() -> None:
     for folder, run in taken:
         for each in variants(folder, store.read(run)):
             by_set.setdefault(each.start.passage_set, []).append(each)
-    parts = [part for found in by_set.values() for one in (ring, curve, compared) for part in one(found)]
+    parts = [part for found in by_set.values() for one in (ring, curve, compared, by_dims) for part in one(found)]
     text = chosen.page.read_text(encoding="utf-8").partition(MARK)[0] if chosen.page.is_file() else ""
     store.write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
     if chosen.svg is not None:

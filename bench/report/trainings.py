@@ -9,8 +9,8 @@ from bench.training.card import TrainingCard
 
 LEGEND = (
     "start, best: dev recall before the first step and at the step whose model was kept. negatives: passages that a "
-    "question's own is told from. min, kJ: over all sittings. peak: high-water mark of the process that trained. "
-    "weights: of both towers."
+    "question's own is told from. min, kJ: over all sittings, kJ of the processors alone. peak: high-water mark of the "
+    "process that trained, of several the first. weights: of both towers."
 )
 
 
@@ -20,7 +20,7 @@ def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
     varied = {card.recipe.name for card in cards} != {name}
     measure = f"R@{first.recipe.stop.k}"
     columns = (
-        *([Column("variant", right=False)] if varied else []),
+        *([Column("variant", right=False), Column("pairs")] if varied else []),
         Column("seed"),
         Column(f"start {measure}", opens=True),
         Column(f"best {measure}"),
@@ -32,7 +32,8 @@ def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
         Column("weights MB", opens=True),
         Column("negatives"),
     )
-    pairs = f"{first.pairs:,} pairs of {first.train.name}, {first.dev.queries:,} questions of {first.dev.name}"
+    pairs = f"{first.dev.queries:,} questions of {first.dev.name}"
+    pairs = pairs if varied else f"{first.pairs:,} pairs of {first.train.name}, {pairs}"
     notes = [leaks.told(part) for part, leaks in first.leaks.items()]
     if first.passages_cut and not varied:
         notes.append(f"{first.passages_cut:.1%} of the train passages are longer than the model reads")
@@ -48,7 +49,7 @@ def _line(card: TrainingCard, *, varied: bool) -> tuple[Cell, ...]:
     return tuple(
         Cell(text)
         for text in (
-            *([card.recipe.name] if varied else []),
+            *([card.recipe.name, f"{card.pairs:,}"] if varied else []),
             str(card.seed),
             MISSING if start is None else four(start),
             four(curve.best_recall),

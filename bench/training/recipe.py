@@ -178,6 +178,10 @@ def parse(text: str, where: str) -> Experiment:
     names = [recipe.name for recipe in recipes]
     if not names or len(set(names)) < len(names):
         raise InputError(f"{where}: variants: expected at least one, each name once, found {names}")
+    if reserved := {"ring", "start", "suite.toml"}.intersection(names):  # each variant is a folder beside these
+        raise InputError(f"{where}: variants: expected other names than {', '.join(sorted(reserved))}")
+    if len({recipe.stop.k for recipe in recipes}) > 1:
+        raise InputError(f"{where}: variants: expected one stop.k for all, as one table has them, found several")
     return Experiment(whole.name, tuple(recipes))
 
 

@@ -19,7 +19,8 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
     A suite, as TOML, of trained models, what they started from, TF-IDF and BM25 on their test sets.
 
     models_of: of each recipe the folder of its models, and their cards, at least one. A start that is another's, too,
-    stands there once. Models of Matryoshka dimensions stand there at each of them, and so does their start.
+    stands there once. Models of Matryoshka dimensions stand there at each of them, and so do their start and the
+    models of a recipe that is the same but for them.
     """
     recipes = [found[0].recipe for _, found in models_of]
     measures = ["R@1", *(f"R@{recipe.stop.k}" for recipe in recipes), "RR@10"]
@@ -31,7 +32,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
             if found[0].recipe.data.test != test:
                 continue
             sha256 = models.find(str(folder / START)).sha256
-            for dims in (None, *found[0].recipe.loss.matryoshka):
+            for dims in (None, *dims_of(found[0].recipe, recipes)):
                 start = spelled_of(found[0].recipe, folder / START, dims)
                 same = (sha256, start.replace(_quoted(_path(folder / START)), ""))  # but for where it lies
                 if same not in starts:
@@ -50,6 +51,16 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
     if len(tests) == 1:
         head.append(f"baseline = {_quoted(spelled_of(recipes[0], models_of[0][0] / START))}")
     return "\n".join([*head, "", *cells])
+
+
+def dims_of(recipe: Recipe, recipes: Sequence[Recipe]) -> list[int]:
+    """The dimensions that a recipe's vectors are cut to in the ring: its own, and those of recipes otherwise alike."""
+    alike = [other for other in recipes if _but_for_matryoshka(other) == _but_for_matryoshka(recipe)]
+    return sorted({dims for other in alike for dims in other.loss.matryoshka}, reverse=True)
+
+
+def _but_for_matryoshka(recipe: Recipe) -> Recipe:
+    return msgspec.structs.replace(recipe, name="", loss=msgspec.structs.replace(recipe.loss, matryoshka=()))
 
 
 def spelled_of(recipe: Recipe, folder: Path, dims: int | None = None) -> str:
