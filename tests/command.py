@@ -1,7 +1,8 @@
-"""A command of the command line in this process."""
+"""A command of the command line: in this process, or ended in another."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 
 import typer
@@ -17,3 +18,11 @@ def call(command: Callable[..., None], *arguments: object) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def said(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a refused command said on stderr, on one line; that it was refused as it should be."""
+    assert 2 == ended.returncode, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "" == ended.stdout
+    return " ".join(ended.stderr.split())

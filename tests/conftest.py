@@ -45,6 +45,12 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(scope="session")
+def engines():
+    """A file of engines that cost nothing."""
+    return ROOT / "tests" / "plugins" / "engines.py"
+
+
 @pytest.fixture
 def zoo(tmp_path):
     """A BEIR folder of four passages, three queries and their judgments."""
