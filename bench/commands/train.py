@@ -64,10 +64,9 @@ def train(
     for line in grid.legend:
         console.print(printable(line), style="dim")
     ring = folder / "ring"
+    suite = f"sparring run {shlex.quote(str(folder / SUITE))} -o {shlex.quote(str(ring))}"
     typer.echo(
-        printable(
-            f"models in {folder}; beside TF-IDF and BM25, on questions they were not trained on:\n"
-            f"  sparring run {shlex.quote(str(folder / SUITE))} -o {shlex.quote(str(ring))}"
-        ),
+        f"models in {printable(str(folder))}; beside TF-IDF and BM25, on questions they were not trained on:\n"
+        f"  {printable(suite)}",
         err=True,
     )
