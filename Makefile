@@ -40,12 +40,12 @@ trust: .venv/installed  ## how often statistics and gate are wrong -> results/tr
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; a benchmark of hours, not a test
 	$(BIN)/sparring train towers
-	$(BIN)/sparring run models/towers/suite.toml -o models/towers/ring
+	$(BIN)/sparring run models/towers/suite.toml --rounds 1 --mode single -o models/towers/ring
 	$(BIN)/sparring train korean
-	$(BIN)/sparring run models/korean/suite.toml -o models/korean/ring
+	$(BIN)/sparring run models/korean/suite.toml --rounds 1 --mode single -o models/korean/ring
 	$(BIN)/python -m tests.sparse_models models/splade-tiny
 	$(BIN)/sparring train tests/splade.toml
-	$(BIN)/sparring run models/splade/suite.toml -o models/splade/ring
+	$(BIN)/sparring run models/splade/suite.toml --rounds 1 --mode single -o models/splade/ring
 	$(BIN)/python -m tests.towers models/towers models/towers/ring models/korean models/korean/ring \
 		models/splade models/splade/ring --page results/towers.md --svg results/towers.svg
 

@@ -79,25 +79,32 @@ def measured(cell: Measurement, measure: str) -> float:
     return float(found)
 
 
+def counted(place: Path) -> list[tuple[int, str]]:
+    """Where a folder's name comes among others: numbers in it as numbers."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", place.name)]
+
+
 def variants(folder: Path, run: Run) -> Iterator[Variant]:
     """Every recipe's models in a folder that the run has."""
     by_name = {m.retriever: m for m in run.measurements}
-    starts: dict[str, Measurement] = {}
-    places = [folder] if (folder / START).is_dir() else sorted(path.parent for path in folder.glob(f"*/{START}"))
+    below = sorted((path.parent for path in folder.glob(f"*/{START}")), key=counted)
+    places = [folder] if (folder / START).is_dir() else below
     recipes = [cards.of(place)[0].recipe for place in places]
-    for place in places:
+    alike = [
+        (models.find(str(place / START)).sha256, recipe.model.similarity)
+        for place, recipe in zip(places, recipes, strict=True)
+    ]
+    spelled = [spelled_of(recipe, place / START) for place, recipe in zip(places, recipes, strict=True)]
+    starts = {which: by_name[name] for which, name in zip(alike, spelled, strict=True) if name in by_name}
+    for place, which in zip(places, alike, strict=True):
         found = cards.of(place)
-        spelled = spelled_of(found[0].recipe, place / START)
-        alike = models.find(str(place / START)).sha256 + found[0].recipe.model.similarity
-        if spelled in by_name:
-            starts[alike] = by_name[spelled]
         spellings = {
             dims: [spelled_of(card.recipe, place / f"seed-{card.seed}", dims) for card in found]
             for dims in (None, *dims_of(found[0].recipe, recipes))
         }
         cells = {dims: [by_name[name] for name in names] for dims, names in spellings.items()}
         whole = cells.pop(None)
-        yield Variant(found[0].recipe.name, found, run, whole, starts[alike], cells)
+        yield Variant(found[0].recipe.name, found, run, whole, starts[which], cells)
 
 
 def gained(old: NDArray[np.float64], new: NDArray[np.float64], clusters: list[str] | None) -> str:
@@ -107,6 +114,17 @@ def gained(old: NDArray[np.float64], new: NDArray[np.float64], clusters: list[st
         return four(said.difference, "+")
     low, high = (four(end, "+") for end in said.interval)
     return f"{four(said.difference, '+')} [{low}, {high}]"
+
+
+def adjusted(
+    tested: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], clusters: list[str] | None
+) -> list[str]:
+    """The p of each old and new, by Holm over all of them; "-" where there is no test."""
+    found = {
+        row: p for row, (old, new) in enumerate(tested) if (p := statistics.paired(old, new, clusters).p) is not None
+    }
+    ps = dict(zip(found, statistics.holm(list(found.values())), strict=True))
+    return [f"{ps[row]:.2g}" if row in ps else "-" for row in range(len(tested))]
 
 
 def means(found: Variant, measure: str) -> str:
@@ -128,21 +146,25 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
     rows = [(f"`{m.retriever}`", "", "", "", *[four(measured(m, name)) for name in MEASURES], *[""] * 5)
             for m in baselines]  # fmt: skip
     starts = {each.start.retriever: each for each in found}
-    for spelled, each in starts.items():
-        own = values(each.run, each.start)
+    before = [values(each.run, each.start)[MAIN] for each in found]
+    tested = [*zip(before, (each.values(MAIN) for each in found), strict=True)]
+    tested += [(bm25, values(each.run, each.start)[MAIN]) for each in starts.values()]
+    tested += [(bm25, each.values(MAIN)) for each in found]
+    ps = adjusted(tested, first.clusters)
+    told = [f"{gained(old, new, first.clusters)}; p {p}" for (old, new), p in zip(tested, ps, strict=True)]
+    more_than_start, more_than_bm25 = told[: len(found)], told[len(found) :]
+    for row, (spelled, each) in enumerate(starts.items()):
         rows.append((
             f"`{shortened(spelled)}`", "", "", "0", *[four(measured(each.start, name)) for name in MEASURES], "",
-            gained(bm25, own[MAIN], each.clusters), "", "", "",
+            more_than_bm25[row], "", "", "",
         ))  # fmt: skip
-    for each in found:
+    for row, each in enumerate(found):
         card = each.cards[0]
-        own = each.values(MAIN)
         peaks = [card.spent.peak_bytes for card in each.cards if card.spent.peak_bytes is not None]
         rows.append((
             each.name, f"{card.pairs:,}", f"{card.negatives:,}", f"{max(card.curve.steps for card in each.cards):,}",
             *[means(each, name) for name in MEASURES],
-            gained(values(each.run, each.start)[MAIN], own, each.clusters),
-            gained(bm25, own, each.clusters),
+            more_than_start[row], more_than_bm25[len(starts) + row],
             "–".join(significant(each.minutes()[end]) for end in (0, -1)),
             megabytes(max(peaks)) if peaks else "-", megabytes(card.weights_bytes),
         ))  # fmt: skip
@@ -162,18 +184,13 @@ def compared(found: Sequence[Variant]) -> Iterator[str]:
     asked = [(by_name[new], by_name[old], what) for new, old, what in PAIRS if {new, old} <= by_name.keys()]
     if not asked:
         return
-    ps = {
-        row: p
-        for row, (new, old, _) in enumerate(asked)
-        if (p := statistics.paired(old.values(MAIN), new.values(MAIN), new.clusters).p) is not None
-    }
-    adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
+    ps = adjusted([(old.values(MAIN), new.values(MAIN)) for new, old, _ in asked], found[0].clusters)
     rows = []
-    for row, (new, old, what) in enumerate(asked):
+    for (new, old, what), p in zip(asked, ps, strict=True):
         by_seed = "; ".join(four(b - a, "+") for a, b in zip(old.seeds(MAIN), new.seeds(MAIN), strict=True))
         rows.append((
             new.name, old.name, what, *[gained(old.values(name), new.values(name), new.clusters) for name in MEASURES],
-            f"{adjusted[row]:.2g}" if row in adjusted else "-", by_seed, longer(old, new),
+            p, by_seed, longer(old, new),
             f"×{new.cards[0].weights_bytes / old.cards[0].weights_bytes:.2f}",
         ))  # fmt: skip
     yield "### One thing changed at a time\n"
@@ -229,15 +246,16 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
 
 
 def chart(found: Sequence[Variant]) -> dict[str, object]:
-    """Test recall by negatives, and dev recall by step, as a Vega-Lite specification."""
-    sizes = [each for each in found if each.name.startswith("batch-")]
+    """What more negatives bring on the test set, and dev recall by step, as a Vega-Lite specification."""
+    sizes = sorted((each for each in found if each.name.startswith("batch-")), key=lambda each: each.cards[0].negatives)
     points, bars = [], []
-    for each in sizes:
+    for each in sizes[1:]:
         negatives = each.cards[0].negatives
-        mean = float(each.values(MAIN).mean())
-        low, high = statistics.interval_of_mean(each.values(MAIN), each.clusters) or (None, None)  # no bar
-        bars.append({"negatives": negatives, "mean": mean, "low": low, "high": high})
-        points += [{"negatives": negatives, "recall": value} for value in each.seeds(MAIN)]
+        said = statistics.paired(sizes[0].values(MAIN), each.values(MAIN), each.clusters)
+        low, high = said.interval or (None, None)  # no bar
+        bars.append({"negatives": negatives, "mean": said.difference, "low": low, "high": high})
+        by_seed = zip(sizes[0].seeds(MAIN), each.seeds(MAIN), strict=True)
+        points += [{"negatives": negatives, "recall": new - old} for old, new in by_seed]
     looks = [
         {"step": look.step, "recall": look.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
         for each in found
@@ -247,9 +265,9 @@ def chart(found: Sequence[Variant]) -> dict[str, object]:
     ]
     x = {"field": "negatives", "type": "quantitative", "scale": {"type": "log", "base": 2},
          "axis": {"values": [bar["negatives"] for bar in bars], "grid": False}}  # fmt: skip
-    y = {"type": "quantitative", "scale": {"zero": False}, "title": f"test {MAIN}"}
+    y = {"type": "quantitative", "scale": {"zero": False}, "title": f"more {MAIN}"}
     left = {
-        "title": "Test recall by the negatives of a batch",
+        "title": f"Test {MAIN}, more than with {sizes[0].cards[0].negatives} negatives" if sizes else "",
         "width": 320,
         "height": 260,
         "layer": [
@@ -270,7 +288,7 @@ def chart(found: Sequence[Variant]) -> dict[str, object]:
         "encoding": {
             "x": {"field": "step", "type": "quantitative"},
             "y": {"field": "recall", "type": "quantitative", "scale": {"zero": False}, "title": f"dev {MAIN}"},
-            "color": {"field": "variant", "type": "nominal", "scale": {"scheme": "tableau20"}},
+            "color": {"field": "variant", "type": "nominal", "sort": None, "scale": {"scheme": "tableau20"}},
             "detail": {"field": "seed"},
         },
     }
