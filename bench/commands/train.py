@@ -66,7 +66,6 @@ def train(
     ring = folder / "ring"
     suite = f"sparring run {shlex.quote(str(folder / SUITE))} -o {shlex.quote(str(ring))}"
     typer.echo(
-        f"models in {printable(str(folder))}; beside TF-IDF and BM25, on questions they were not trained on:\n"
-        f"  {printable(suite)}",
+        f"models in {printable(str(folder))}; beside TF-IDF and BM25, on the test questions:\n  {printable(suite)}",
         err=True,
     )

@@ -8,9 +8,9 @@ from bench.report.fields import MISSING, Cell, Column, Grid, four, megabytes, si
 from bench.training.card import TrainingCard
 
 LEGEND = (
-    "start, best: dev recall before the first step and at the step whose model was kept. negatives: passages that a "
-    "question's own is told from. min, kJ: over all sittings, kJ of the processors alone. peak: high-water mark of the "
-    "process that trained, of several the first. weights: of both towers."
+    "start, best: dev recall among stop.passages passages, before the first step and at the step whose model was kept. "
+    "negatives: passages that a question's own is told from. min, kJ: over all sittings, kJ of the processors alone. "
+    "peak: high-water mark of the process that trained, of several the first. weights: of both towers."
 )
 
 
