@@ -139,6 +139,17 @@ class TestWhatCanNotBeTrained:
         with pytest.raises(SpellingError, match=r"'BM25\(\)': expected a retriever, found an encoder"):
             trained(recipe(negatives=Negatives(retriever="BM25()")), book / "out")
 
+    def test_hard_negatives_by_a_model_that_is_not_there(self, book):
+        """
+        A retriever that can not be made ready is refused, with what it says.
+        """
+        asked = recipe(negatives=Negatives(retriever='BiEncoder("./none") @ Flat()'))
+
+        with pytest.raises(
+            InputError, match=r"negatives.retriever: model './none': expected a folder there, found none"
+        ):
+            trained(asked, book / "out")
+
     def test_a_set_without_judgments(self, book):
         """
         Vectors and unjudged sets are no training data.

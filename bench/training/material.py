@@ -61,7 +61,10 @@ def gather(
     mined = None
     if recipe.negatives is not None:
         retriever = of_language(written_as(recipe.negatives.retriever, registry), train_set.language)
-        found, mined = mine(found, train_set, recipe.negatives, retriever)
+        try:
+            found, mined = mine(found, train_set, recipe.negatives, retriever)
+        except (ValueError, ImportError) as error:  # of a model that is not there, say
+            raise InputError(f"negatives.retriever: {error}") from error
         say(f"hard negatives: {mined.found:,} by {mined.retriever}, {mined.drawn:,} drawn")
     pretrained = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
     try:
