@@ -175,7 +175,7 @@ class TestResume:
         with pytest.raises(InputError, match=r"expected a new folder, or one of .*, found other files"):
             train(Experiment("small", recipes), book / "out", installed(), lambda _: None, "cpu")
 
-        assert not list(book.glob("out/**/recipe.json"))
+        assert [book / "out" / "letter.txt"] == list(book.glob("out/**/*"))
 
     def test_a_folder_that_another_training_holds(self, book):
         """

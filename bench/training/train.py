@@ -77,6 +77,10 @@ def train(
         raise InputError(f"sparring train: {', '.join(missing)} not found: pip install 'sparring[train]'")
     if asked.varied:
         _refuse_other(folder)
+    for recipe in asked.recipes:
+        into = folder / recipe.name if asked.varied else folder
+        if _others(into) and not (into / BEGUN).is_file():
+            raise InputError(f"{into}: expected a new folder, or one of this recipe, found other files in it")
     from accelerate import PartialState
 
     device = _device(device)
@@ -212,8 +216,6 @@ def _begin(training: Training) -> None:
     )
     path = folder / BEGUN
     if not path.is_file():
-        if _others(folder):
-            raise InputError(f"{folder}: expected a new folder, or one of this recipe, found other files in it")
         folder.mkdir(parents=True, exist_ok=True)
         store.write_whole(path, store.pretty(begun))
         return
