@@ -88,7 +88,8 @@ class TestMine:
         found, counts = self.mined(whole, [0, 3, 1], [9.0, 5.0, 4.0])
 
         assert [(whole.passages[3],)] == [pair.negatives for pair in found]
-        assert Mined(retriever=counts.retriever, found=1, drawn=0, relevant=1, answering=0, near=0) == counts
+        retriever = "Scripted([0, 3, 1], [9.0, 5.0, 4.0])"
+        assert Mined(retriever=retriever, found=1, drawn=0, relevant=1, answering=0, near=0) == counts
 
     def test_nearly_as_good_as_the_relevant_one(self):
         """

@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 class Mined(msgspec.Struct, frozen=True, kw_only=True):
     """How hard negatives came about, over all pairs."""
 
-    retriever: str = ""  # as it was resolved for the language of the set
+    retriever: str  # as it was resolved for the language of the set
     found: int  # by the retriever
     drawn: int  # at random, where it found too few
     relevant: int  # candidates passed over: they are relevant themselves,
@@ -98,7 +98,7 @@ def mine(
     plain = [folded(text) for text in texts]
     row_of = {text: row for row, text in enumerate(texts)}
     rng = random.Random(SEED)  # noqa: S311  # a sample, no secret
-    counts = {name: 0 for name in Mined.__struct_fields__ if name != "retriever"}
+    counts = dict.fromkeys(("found", "drawn", "relevant", "answering", "near"), 0)
     mined = []
     for pair, rows, scores in zip(found, hits.rows.tolist(), hits.scores.tolist(), strict=True):
         own = {row_of[text] for text in pair.known}
