@@ -1,4 +1,4 @@
-"""The bi-encoder, and how the name of a model becomes a folder."""
+"""The bi-encoder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dense_models import MINILM, MINILM_SHA256, saved_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,33 +23,6 @@ from retrievers.contract import (
 )
 from retrievers.encoders import models
 from retrievers.encoders.biencoder import BiEncoder, l2_augmented, shaped, unit
-
-MINILM = "all-MiniLM-L6-v2"
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-WORDS = {  # the vector of each word of a toy model; a text is the mean of its words
-    "[UNK]": [0, 0, 0],
-    "cat": [3, 4, 0],
-    "dog": [0, 2, 0],
-    "cow": [1, 0, 1],
-    "ask": [0, 0, 8],
-    "tell": [8, 0, 0],
-}
-
-
-def saved_model(folder: Path, dims: int = 3, prompts: dict[str, str] | None = None) -> str:
-    """A model whose vectors can be worked out by hand."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    weights = np.array([row[:dims] for row in WORDS.values()], np.float32)
-    module = StaticEmbedding(tokenizer, embedding_weights=weights)
-    SentenceTransformer(modules=[module], device="cpu", prompts=prompts).save(str(folder), create_model_card=False)
-    return str(folder)
 
 
 @pytest.fixture
@@ -458,94 +432,6 @@ def test_another_models_folder_is_refused(toy, tmp_path):
 
     with pytest.raises(ValueError, match=f"expected '{MINILM}' for the passage side"):
         BiEncoder(MINILM).load(tmp_path / "saved")
-
-
-# The name of a model
-
-
-@pytest.mark.parametrize("name", [MINILM, f"sentence-transformers/{MINILM}"])
-def test_an_installed_package_can_carry_a_model(name):
-    """
-    A model's short and full name both lead to the package that carries it.
-    """
-    found = models.find(name)
-
-    assert MINILM_SHA256 == found.weights_sha256
-    assert (found.folder / "modules.json").is_file()
-
-
-def test_a_package_with_other_bytes_is_refused(monkeypatch):
-    """
-    A package that carries other weights than published is refused, with both hashes.
-    """
-    full_name = f"sentence-transformers/{MINILM}"
-    monkeypatch.setattr(models, "CARRIERS", {full_name: models.CARRIERS[full_name]._replace(sha256="00")})
-
-    with pytest.raises(ValueError, match=f"sha256 00, found {MINILM_SHA256}"):
-        models.find(MINILM)
-
-
-def test_without_a_network_an_unknown_model_is_asked_for_once(monkeypatch):
-    """
-    Where the hub can not be reached it is asked once, and the error says what was looked for and what to do.
-    """
-    import huggingface_hub
-
-    asked = []
-
-    def unreachable(*arguments, **options):
-        asked.append(arguments[-1])
-        raise ConnectionError("no network")
-
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
-
-    with pytest.raises(ValueError, match=r"'nobody-has-this'.*ConnectionError: no network.*hf download"):
-        BiEncoder("nobody-has-this").fit([])
-    assert ["sentence-transformers/nobody-has-this"] == asked
-
-
-def test_a_path_that_is_no_folder_is_never_asked_for(tmp_path):
-    """
-    What is spelled as a path and is not there is an error at once.
-    """
-    with pytest.raises(ValueError, match="expected a folder there, found none"):
-        models.find(str(tmp_path / "nowhere"))
-
-
-def test_a_folder_without_a_model_is_refused(tmp_path):
-    """
-    A folder that holds no model is an error that says what a model's folder holds.
-    """
-    with pytest.raises(ValueError, match=r"expected modules\.json or config\.json"):
-        models.find(str(tmp_path))
-
-
-def test_pickled_weights_are_refused(toy):
-    """
-    Weights as a pickle, which runs code when read, are not loaded, also beside safetensors of another part.
-    """
-    dense = Path(toy) / "2_Dense"
-    dense.mkdir()
-    (dense / "pytorch_model.bin").write_bytes(b"")
-
-    with pytest.raises(ValueError, match=r"expected weights as safetensors in .*2_Dense"):
-        models.find(toy)
-
-
-def test_a_page_about_the_model_is_no_part_of_it(toy):
-    """
-    The fingerprint follows weights, configuration and tokenizer, and nothing else that lies in the folder.
-    """
-    before = BiEncoder(toy).fingerprint()
-
-    (Path(toy) / "README.md").write_text("words")
-    (Path(toy) / "onnx").mkdir()
-    (Path(toy) / "onnx" / "config.json").write_text("{}")
-    beside = BiEncoder(toy).fingerprint()
-    (Path(toy) / "tokenizer.json").write_text("{}")
-
-    assert before == beside
-    assert before != BiEncoder(toy).fingerprint()
 
 
 def test_what_is_saved_names_no_place(minilm, tmp_path):
