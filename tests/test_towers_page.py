@@ -41,14 +41,13 @@ def variant(name: str, by_seed: list[list[float]], *, minutes=(1.0, 1.0), negati
     start = cell(f'BiEncoder("models/{name}/start") @ Flat()', [0.0] * QUESTIONS)
     run = SimpleNamespace(measurements=[cell("TfIdf() @ CSC()", [0.5] * 8), cell("BM25() @ CSC()", [1.0] * 8), start])
     cut = {dims: [cell("", values) for values in cells] for dims, cells in more.get("cut", {}).items()}
-    return Variant(name, cards, run, [cell("", values) for values in by_seed], start, cut)  # type: ignore[arg-type]
+    return Variant(name, cards, run, [cell("", values) for values in by_seed], start, cut, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def no_files(monkeypatch):
-    """Values and clusters as the cells have them, not from a run folder."""
+    """Values as the cells have them, not from a run folder."""
     monkeypatch.setattr(towers, "values", lambda _, cell: dict.fromkeys(MEASURES, np.array(cell.found)))
-    monkeypatch.setattr(Variant, "clusters", None)
 
 
 def cells(text: str, first: str) -> list[str]:

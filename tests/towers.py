@@ -21,6 +21,7 @@ from bench.differences import judged_clusters, values
 from bench.errors import InputError
 from bench.record import Measurement
 from bench.report.fields import four, megabytes, significant
+from bench.statistics import Paired
 from bench.store import Run
 from bench.training import card as cards
 from bench.training.card import TrainingCard
@@ -42,7 +43,7 @@ PAIRS = (  # variant, held against, what of it is asked
     ("symmetric", "batch-128", "questions told apart too"),
     ("matryoshka", "batch-128", "trained for its first dimensions too, read whole"),
 )
-COLOURS = {"batch": "#1b6ca8", "other": "#b8b8b8"}
+BLUE = "#1b6ca8"
 
 
 class Variant(NamedTuple):
@@ -54,6 +55,7 @@ class Variant(NamedTuple):
     cells: Sequence[Measurement]  # a seed each
     start: Measurement
     cut: dict[int, Sequence[Measurement]]  # by dimensions: vectors cut to so many, a seed each
+    clusters: list[str] | None  # of every judged query
 
     def values(self, measure: str, dims: int | None = None) -> NDArray[np.float64]:
         """Of every judged query, the mean over seeds: (n,)."""
@@ -62,10 +64,6 @@ class Variant(NamedTuple):
 
     def seeds(self, measure: str) -> list[float]:
         return [measured(cell, measure) for cell in self.cells]
-
-    @property
-    def clusters(self) -> list[str] | None:
-        return judged_clusters(store.read_set(self.run.folder, self.start.passage_set))
 
     def minutes(self) -> list[float]:
         return sorted(card.spent.seconds / 60 for card in self.cards)
@@ -96,6 +94,8 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
     ]
     spelled = [spelled_of(recipe, place / START) for place, recipe in zip(places, recipes, strict=True)]
     starts = {which: by_name[name] for which, name in zip(alike, spelled, strict=True) if name in by_name}
+    sets = {start.passage_set for start in starts.values()}
+    clusters = {name: judged_clusters(store.read_set(run.folder, name)) for name in sets}
     for place, which in zip(places, alike, strict=True):
         found = cards.of(place)
         spellings = {
@@ -104,27 +104,33 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
         }
         cells = {dims: [by_name[name] for name in names] for dims, names in spellings.items()}
         whole = cells.pop(None)
-        yield Variant(found[0].recipe.name, found, run, whole, starts[which], cells)
+        start = starts[which]
+        yield Variant(found[0].recipe.name, found, run, whole, start, cells, clusters[start.passage_set])
 
 
-def gained(old: NDArray[np.float64], new: NDArray[np.float64], clusters: list[str] | None) -> str:
+def gained(said: Paired) -> str:
     """A difference of means with its interval."""
-    said = statistics.paired(old, new, clusters)
     if said.interval is None:
         return four(said.difference, "+")
     low, high = (four(end, "+") for end in said.interval)
     return f"{four(said.difference, '+')} [{low}, {high}]"
 
 
-def adjusted(
-    tested: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], clusters: list[str] | None
-) -> list[str]:
-    """The p of each old and new, by Holm over all of them; "-" where there is no test."""
-    found = {
-        row: p for row, (old, new) in enumerate(tested) if (p := statistics.paired(old, new, clusters).p) is not None
-    }
+def adjusted(said: Sequence[Paired]) -> list[str]:
+    """The p of each, by Holm over all of them; "-" where there is no test."""
+    found = {row: each.p for row, each in enumerate(said) if each.p is not None}
     ps = dict(zip(found, statistics.holm(list(found.values())), strict=True))
-    return [f"{ps[row]:.2g}" if row in ps else "-" for row in range(len(tested))]
+    return [f"{ps[row]:.2g}" if row in ps else "-" for row in range(len(said))]
+
+
+def held_against(old: Variant, new: Variant, measure: str, dims: int | None = None) -> Paired:
+    """What a variant has more than another."""
+    return statistics.paired(old.values(measure, dims), new.values(measure, dims), new.clusters)
+
+
+def by_negatives(found: Sequence[Variant]) -> list[Variant]:
+    """The variants that differ in the size of a batch, the smallest first."""
+    return sorted((each for each in found if each.name.startswith("batch-")), key=lambda each: each.cards[0].negatives)
 
 
 def means(found: Variant, measure: str) -> str:
@@ -146,12 +152,11 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
     rows = [(f"`{m.retriever}`", "", "", "", *[four(measured(m, name)) for name in MEASURES], *[""] * 5)
             for m in baselines]  # fmt: skip
     starts = {each.start.retriever: each for each in found}
-    before = [values(each.run, each.start)[MAIN] for each in found]
-    tested = [*zip(before, (each.values(MAIN) for each in found), strict=True)]
+    tested = [(values(each.run, each.start)[MAIN], each.values(MAIN)) for each in found]
     tested += [(bm25, values(each.run, each.start)[MAIN]) for each in starts.values()]
     tested += [(bm25, each.values(MAIN)) for each in found]
-    ps = adjusted(tested, first.clusters)
-    told = [f"{gained(old, new, first.clusters)}; p {p}" for (old, new), p in zip(tested, ps, strict=True)]
+    said = [statistics.paired(old, new, first.clusters) for old, new in tested]
+    told = [f"{gained(each)}; p {p}" for each, p in zip(said, adjusted(said), strict=True)]
     more_than_start, more_than_bm25 = told[: len(found)], told[len(found) :]
     for row, (spelled, each) in enumerate(starts.items()):
         rows.append((
@@ -184,13 +189,13 @@ def compared(found: Sequence[Variant]) -> Iterator[str]:
     asked = [(by_name[new], by_name[old], what) for new, old, what in PAIRS if {new, old} <= by_name.keys()]
     if not asked:
         return
-    ps = adjusted([(old.values(MAIN), new.values(MAIN)) for new, old, _ in asked], found[0].clusters)
+    said = [{name: held_against(old, new, name) for name in MEASURES} for new, old, _ in asked]
+    ps = adjusted([each[MAIN] for each in said])
     rows = []
-    for (new, old, what), p in zip(asked, ps, strict=True):
+    for (new, old, what), each, p in zip(asked, said, ps, strict=True):
         by_seed = "; ".join(four(b - a, "+") for a, b in zip(old.seeds(MAIN), new.seeds(MAIN), strict=True))
         rows.append((
-            new.name, old.name, what, *[gained(old.values(name), new.values(name), new.clusters) for name in MEASURES],
-            p, by_seed, longer(old, new),
+            new.name, old.name, what, *[gained(each[name]) for name in MEASURES], p, by_seed, longer(old, new),
             f"×{new.cards[0].weights_bytes / old.cards[0].weights_bytes:.2f}",
         ))  # fmt: skip
     yield "### One thing changed at a time\n"
@@ -209,7 +214,7 @@ def by_dims(found: Sequence[Variant]) -> Iterator[str]:
     rows = [
         (f"{made.name} against {plain.name}", f"{dims:,}",
          *[four(float(each.values(MAIN, dims).mean())) for each in (plain, made)],
-         *[gained(plain.values(name, dims), made.values(name, dims), made.clusters) for name in MEASURES])
+         *[gained(held_against(plain, made, name, dims)) for name in MEASURES])
         for made in found
         for plain in found
         if made.cards[0].recipe.loss.matryoshka and not plain.cards[0].recipe.loss.matryoshka
@@ -224,7 +229,7 @@ def by_dims(found: Sequence[Variant]) -> Iterator[str]:
 
 def curve(found: Sequence[Variant]) -> Iterator[str]:
     """Recall by the negatives of a batch."""
-    sizes = sorted((each for each in found if each.name.startswith("batch-")), key=lambda each: each.cards[0].negatives)
+    sizes = by_negatives(found)
     if len(sizes) < 2:
         return
     rows = []
@@ -237,8 +242,8 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
             f"{asked.batch} × {asked.accumulate}", f"{each.cards[0].negatives:,}", f"{each.cards[0].curve.steps:,}",
             f"{four(float(each.values(MAIN).mean()))}{ends}",
             "; ".join(map(four, each.seeds(MAIN))),
-            "" if each is first else gained(first.values(MAIN), each.values(MAIN), each.clusters),
-            "" if each is first else gained(first.values("R@1"), each.values("R@1"), each.clusters),
+            "" if each is first else gained(held_against(first, each, MAIN)),
+            "" if each is first else gained(held_against(first, each, "R@1")),
         ))  # fmt: skip
     yield "### Recall by batch\n"
     head = ("batch × accumulated", "negatives", "steps", MAIN, "seeds", f"{MAIN}, more than the first", "R@1, the same")
@@ -247,11 +252,11 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
 
 def chart(found: Sequence[Variant]) -> dict[str, object]:
     """What more negatives bring on the test set, and dev recall by step, as a Vega-Lite specification."""
-    sizes = sorted((each for each in found if each.name.startswith("batch-")), key=lambda each: each.cards[0].negatives)
+    sizes = by_negatives(found)
     points, bars = [], []
     for each in sizes[1:]:
         negatives = each.cards[0].negatives
-        said = statistics.paired(sizes[0].values(MAIN), each.values(MAIN), each.clusters)
+        said = held_against(sizes[0], each, MAIN)
         low, high = said.interval or (None, None)  # no bar
         bars.append({"negatives": negatives, "mean": said.difference, "low": low, "high": high})
         by_seed = zip(sizes[0].seeds(MAIN), each.seeds(MAIN), strict=True)
@@ -271,9 +276,9 @@ def chart(found: Sequence[Variant]) -> dict[str, object]:
         "width": 320,
         "height": 260,
         "layer": [
-            {"data": {"values": bars}, "mark": {"type": "rule", "color": COLOURS["batch"]},
+            {"data": {"values": bars}, "mark": {"type": "rule", "color": BLUE},
              "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}}},
-            {"data": {"values": bars}, "mark": {"type": "line", "color": COLOURS["batch"], "point": True},
+            {"data": {"values": bars}, "mark": {"type": "line", "color": BLUE, "point": True},
              "encoding": {"x": x, "y": {"field": "mean", **y}}},
             {"data": {"values": points}, "mark": {"type": "point", "color": "#1a1a1a", "size": 18},
              "encoding": {"x": x, "y": {"field": "recall", **y}}},
