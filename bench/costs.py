@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from bench import latency, ratio
+from bench import bootstrap, latency
+from bench.bootstrap import SEED
 from bench.differences import Difference, Interval, Kind, Rounds, Side, together
 from bench.environment import hardware_differences
 from bench.errors import InputError
@@ -21,7 +22,6 @@ SAME_MEMORY = 0.02  # the same of resident bytes
 # Between two runs of one suite on one machine, hours apart, p50 moved by up to 13 % (ten pairs of cells on a virtual
 # machine of two cores). No run knows of it from its own rounds.
 DRIFT = 0.15
-SEED = 7  # of the bootstrap; the new side has another of what the two do not share
 UNDER_RESOLUTION = f"the difference is under resolution: {RESOLUTION // 2**20} MiB"
 PERCENTILES = {"single_p50_ms": 0.50, "single_p95_ms": 0.95}
 SPEEDS = (*PERCENTILES, "batch_qps")
@@ -122,16 +122,15 @@ def _growth(rounds: list[StageResult], name: str) -> list[int]:
 def _interval(rounds: list[list[int]], *, alike: bool) -> Interval | None:
     """The interval of new / old of one number a round. alike: both were measured in the same rounds."""
     old, new = (
-        ratio.draws(
+        bootstrap.draws(
             [np.array([[value]], np.int64) for value in one],
-            0.5,
+            [0.5],
             rounds_seed=SEED + (0 if alike else side),
-            columns_seed=SEED,
-        )
+        )[0]
         for side, one in enumerate(rounds)
     )
     by_round = [np.array(one, np.float64) for one in rounds]
-    return ratio.wider(ratio.interval(old, new), ratio.student(*by_round, alike=alike))
+    return bootstrap.wider(bootstrap.ratio_interval(old, new), bootstrap.student(*by_round, alike=alike))
 
 
 def verdict_of(within: Interval | None, margin: float, *, high: bool = False) -> Verdict:
@@ -208,7 +207,8 @@ def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) 
     """
     The interval of new / old of one speed. Raises InputError where raw times are not at hand.
 
-    Queries are drawn alike for both sides where they are the same sample, rounds where both were measured in them.
+    Queries are drawn alike for both sides where they are the same sample, rounds where both were measured in them; what
+    the two do not share is drawn from another seed for the new side.
     """
     alike = together(old.run, new.run)
     rounds_seeds = (SEED, SEED) if alike else (SEED, SEED + 1)
@@ -224,14 +224,15 @@ def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) 
             raise InputError(f"{side.run.folder}: expected samples of {m.retriever}, found none in its record")
         p = PERCENTILES.get(name, 0.5)
         of_parts = [
-            ratio.draws(part, p, rounds_seed=first, columns_seed=second, crossed=name in PERCENTILES) for part in parts
+            bootstrap.draws(part, [p], rounds_seed=first, columns_seed=second, crossed=name in PERCENTILES)[0]
+            for part in parts
         ]
         drawn.append(np.sum(of_parts, axis=0))
-        each = zip(*parts, strict=False)
-        by_round.append(np.array([sum(float(np.quantile(one, p, method="lower")) for one in of) for of in each]))
-    within = ratio.interval(*drawn)
+        n_rounds = min(map(len, parts))
+        by_round.append(np.sum([bootstrap.by_round(part[:n_rounds], p) for part in parts], axis=0))
+    within = bootstrap.ratio_interval(*drawn)
     if alike:  # between two runs DRIFT is allowed for, which is more than what a bootstrap of few rounds lacks
-        within = ratio.wider(within, ratio.student(*by_round, alike=True))
+        within = bootstrap.wider(within, bootstrap.student(*by_round, alike=True))
     return (1 / within[1], 1 / within[0]) if within is not None and name == "batch_qps" else within
 
 

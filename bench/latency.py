@@ -16,19 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import bootstrap
 from bench.record import Latency
 
 WARM_UP_QUERIES = 50
 SECONDS_A_ROUND = 1.0  # a round repeats its queries until it has taken at least this long
 QUERIES_PER_TAIL = 10  # a percentile p needs 10 / (1 - p) distinct queries
 PERCENTILES = (0.50, 0.95, 0.99)
-
-# Intervals of percentiles
-LEVEL = 0.95
-DRAWS = 1_000
-SEED = 7
-GRID = 200  # values at which the distribution near a percentile is looked at
-REACH = 6.0  # standard errors of the percentile's rank that they span
 
 UNSTABLE = "unstable: "  # begins each flag that makes a cell's speed unfit to decide anything
 
@@ -111,7 +105,7 @@ def percentile(rounds: Sequence[NDArray[np.int64]], p: float, n_queries: int | N
         n_queries = min(samples.shape[1] for samples in rounds)
     if n_queries * (1 - p) < QUERIES_PER_TAIL - 1e-9:
         return None
-    return float(np.median([np.quantile(samples, p) for samples in rounds])) / 1e6
+    return bootstrap.percentile(rounds, p) / 1e6
 
 
 def summary(
@@ -121,13 +115,14 @@ def summary(
     n_queries: int | None = None,
     crossed: bool = True,
 ) -> Latency | None:
-    """The percentiles of some rounds of (n_passes, n_queries) nanoseconds, as in `percentile` and `intervals`."""
+    """The percentiles of some rounds of (n_passes, n_queries) nanoseconds with their intervals, in milliseconds."""
     if not rounds:
         return None
     cold = [ms for ms in cold_ms if ms is not None]
     values = [percentile(rounds, p, n_queries) for p in PERCENTILES]
     known = [p for p, value in zip(PERCENTILES, values, strict=True) if value is not None]
-    found = dict(zip(known, intervals(rounds, known, crossed=crossed), strict=True)) if known else {}
+    bounds = bootstrap.intervals(rounds, known, crossed=crossed) if known else []
+    found = {p: (low / 1e6, high / 1e6) for p, (low, high) in zip(known, bounds, strict=True)}
     p50, p95, p99 = (found.get(p) for p in PERCENTILES)
     return Latency(
         p50=values[0],
@@ -138,72 +133,6 @@ def summary(
         p95_interval=p95,
         p99_interval=p99,
     )
-
-
-def intervals(
-    rounds: Sequence[NDArray[np.int64]], ps: Sequence[float], *, crossed: bool = True, draws: int = DRAWS
-) -> list[tuple[float, float]]:
-    """
-    The 95 % intervals of some percentiles, in milliseconds: a bootstrap over rounds and over queries.
-
-    Rounds are drawn with replacement, and queries too, all passes of a query together; of each draw the percentile is
-    taken as `percentile` takes it. crossed: every round asks the same queries, so a draw of queries holds for all its
-    rounds (drawn anew for each, what is due to the choice of queries would average out); else the columns are other
-    things in every round. One round tells of queries alone.
-
-    Of 300 simulated cells each (200 queries of one log-normal population, 3 or 5 rounds that differ by 0, 1 or 5 %)
-    94 % of the intervals of p50 hold the population's, and 91 to 92 % of p95's; of one round, where rounds differ by
-    5 %, 76 and 83 %.
-
-    A percentile of a draw is read off at GRID values near it, which is exact where a round has no more there, and
-    otherwise within a twentieth of its standard error.
-    """
-    rng = np.random.default_rng(SEED)
-    n_rounds, n_queries = len(rounds), rounds[0].shape[1]
-    chosen = rng.integers(n_rounds, size=(draws, n_rounds))
-    found = np.empty((len(ps), draws, n_rounds))
-    near = [[_near(samples, p) for samples in rounds] for p in ps]
-    for slot in range(n_rounds):
-        if slot == 0 or not crossed:
-            weights = _drawn(rng, draws, n_queries)
-        for number, samples in enumerate(rounds):
-            drawn = np.flatnonzero(chosen[:, slot] == number)
-            for index, p in enumerate(ps):
-                found[index, drawn, slot] = _quantile(weights[drawn], *near[index][number], p * (samples.size - 1))
-    tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
-    bounds = np.quantile(np.median(found, axis=2), tails, axis=1) / 1e6
-    return [(float(low), float(high)) for low, high in bounds.T]
-
-
-def _drawn(rng: np.random.Generator, draws: int, n: int) -> NDArray[np.float32]:
-    """How often each of n things is in each of some draws of n with replacement: (draws, n)."""
-    places = rng.integers(n, size=(draws, n)) + np.arange(draws)[:, None] * n
-    return np.bincount(places.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float32)
-
-
-def _near(samples: NDArray[np.int64], p: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """
-    Values about a percentile, ascending, and how many samples of each query are no greater: (n_queries, n_values).
-
-    float32 counts to 2**24 exactly, which no round comes near.
-    """
-    n_queries, ordered = samples.shape[1], np.sort(samples, axis=None)
-    reach = REACH * float(np.sqrt(p * (1 - p) / n_queries))
-    ranks = np.linspace(max(0.0, p - reach), min(1.0, p + reach), GRID) * (samples.size - 1)
-    values = np.unique(ordered[np.unique(np.rint(ranks).astype(np.int64))])
-    places = np.searchsorted(values, samples) + np.arange(n_queries) * (len(values) + 1)
-    counts = np.bincount(places.ravel(), minlength=n_queries * (len(values) + 1)).reshape(n_queries, -1)
-    return values, counts[:, :-1].cumsum(axis=1).astype(np.float32)
-
-
-def _quantile(
-    weights: NDArray[np.float32], values: NDArray[np.int64], counts: NDArray[np.float32], rank: float
-) -> NDArray[np.float64]:
-    """The value of a rank from 0, between its two neighbours as numpy's "linear" has it, of each draw: (n_draws,)."""
-    below, share = divmod(rank, 1.0)
-    known = weights @ counts  # (n_draws, n_values): samples of the draw that are no greater than each value
-    low, high = (values[np.minimum((known < place).sum(axis=1), len(values) - 1)] for place in (below + 1, below + 2))
-    return np.asarray(low + share * (high - low) if share else low, np.float64)
 
 
 def end_to_end(encode: NDArray[np.int64], search: NDArray[np.int64]) -> NDArray[np.int64]:

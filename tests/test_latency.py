@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny import noisy
 
 from bench import latency
 
@@ -207,86 +208,8 @@ class TestPercentiles:
         assert 100.0 == latency.throughput(rounds, 20)  # 100, 400 and 50
 
 
-def slow_interval(rounds: list[np.ndarray], p: float, draws: int, *, crossed: bool) -> list[float]:
-    """The bootstrap as it is said: draw rounds, draw queries, take the percentile of each, their median."""
-    rng = np.random.default_rng(latency.SEED)
-    n_rounds, n_queries = len(rounds), rounds[0].shape[1]
-    chosen = rng.integers(n_rounds, size=(draws, n_rounds))
-    queries = [rng.integers(n_queries, size=(draws, n_queries)) for _ in range(1 if crossed else n_rounds)]
-    medians = [
-        np.median(
-            [
-                np.quantile(rounds[number][:, queries[0 if crossed else slot][draw]], p)
-                for slot, number in enumerate(chosen[draw])
-            ]
-        )
-        for draw in range(draws)
-    ]
-    return [float(bound) / MS for bound in np.quantile(medians, [0.025, 0.975])]
-
-
-def noisy(n_passes: int, n_queries: int, n_rounds: int = 3) -> list[np.ndarray]:
-    """Rounds over the same queries, each a little quicker or slower as a whole."""
-    rng = np.random.default_rng(11)
-    queries = rng.lognormal(0, 0.5, n_queries)
-    return [
-        (MS * rng.normal(1, 0.05) * queries * rng.lognormal(0, 0.1, (n_passes, n_queries))).astype(np.int64)
-        for _ in range(n_rounds)
-    ]
-
-
-class TestIntervals:
-    @pytest.mark.parametrize("crossed", [True, False])
-    @pytest.mark.parametrize(("n_rounds", "n_passes"), [(1, 1), (1, 3), (3, 1), (3, 2), (2, 5)])
-    def test_they_are_those_of_the_plain_bootstrap(self, crossed, n_rounds, n_passes):
-        """
-        Where a round has no more samples near a percentile than are looked at, the interval is the plain bootstrap's.
-        """
-        rounds = noisy(n_passes, 20, n_rounds)
-
-        found = latency.intervals(rounds, [0.5, 0.95], crossed=crossed, draws=60)
-
-        for p, interval in zip((0.5, 0.95), found, strict=True):
-            assert slow_interval(rounds, p, 60, crossed=crossed) == pytest.approx(list(interval))
-
-    def test_many_samples_are_looked_at_near_the_percentile(self):
-        """
-        Of more samples the interval's ends lie within a twentieth of its width of the plain bootstrap's.
-        """
-        rounds = noisy(20, 200)
-
-        found = latency.intervals(rounds, [0.5, 0.95], draws=100)
-
-        for p, (low, high) in zip((0.5, 0.95), found, strict=True):
-            assert slow_interval(rounds, p, 100, crossed=True) == pytest.approx([low, high], abs=(high - low) / 20)
-
-    def test_equal_times_have_no_width(self):
-        """
-        Where every query takes the same time there is nothing to be unsure of.
-        """
-        assert [(3.0, 3.0)] == latency.intervals([np.full((2, 20), 3 * MS)] * 3, [0.5])
-
-    def test_passes_of_a_query_go_together(self):
-        """
-        More passes of the same queries tell no more of other queries: the interval is as wide.
-        """
-        (rounds,) = noisy(1, 50, 1)
-
-        once, often = (latency.intervals([np.repeat(rounds, n, axis=0)], [0.5])[0] for n in (1, 40))
-
-        assert once == pytest.approx(often, rel=0.02)
-
-    def test_rounds_share_their_queries(self):
-        """
-        More rounds over the same queries do not average away what is due to the choice of queries.
-        """
-        (samples,) = noisy(1, 50, 1)
-
-        one, three = (latency.intervals([samples] * n, [0.5])[0] for n in (1, 3))
-
-        assert one == pytest.approx(three, rel=0.1)
-
-    def test_a_summary_has_them(self):
+class TestSummary:
+    def test_a_percentile_has_its_interval(self):
         """
         A percentile that is told has its interval about it; one that is not has none.
         """

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from bench import run as runs
 from bench import store
@@ -16,6 +17,7 @@ from bench.suite import Cells, Limits, Suite
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"
+MS = 1_000_000  # nanoseconds
 
 
 def tiny_set(n_passages: int = 30, n_queries: int = 20, *, judged: bool = True, name: str = "tiny") -> PassageSet:
@@ -96,3 +98,13 @@ def without_times(measurement: Measurement) -> dict[str, object]:
     """The columns of a measurement that must not depend on when and how often it was interrupted."""
     kept = ("cell", "retriever", "status", "quality", "n_unanswered", "tie_rate", "overlap_with_exact", "shape")
     return {name: value for name, value in msgspec.structs.asdict(measurement).items() if name in kept}
+
+
+def noisy(n_passes: int, n_queries: int, n_rounds: int = 3) -> list[np.ndarray]:
+    """Rounds over the same queries, each a little quicker or slower as a whole."""
+    rng = np.random.default_rng(11)
+    queries = rng.lognormal(0, 0.5, n_queries)
+    return [
+        (MS * rng.normal(1, 0.05) * queries * rng.lognormal(0, 0.1, (n_passes, n_queries))).astype(np.int64)
+        for _ in range(n_rounds)
+    ]
