@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from bench import answers as spans
 from bench.errors import InputError
+from bench.formats import HIGHEST_GRADE
 from retrievers.contract import Hits
 
 Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 
-HIGHEST_GRADE = 10_000
 CAPPED = "CappedR"  # ir-measures lacks it
 ANSWER = "Answer"  # the share of queries with an answer in their top k, by characters: ours too
 NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)  # and ANSWER, which reads no judgments

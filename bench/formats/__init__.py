@@ -14,6 +14,9 @@ from typing import NamedTuple, TypeVar
 
 from bench.errors import InputError
 
+# Of a judgment: trec_eval's time and memory grow with it (8 GB for 10^9), and for 10^13 its figures are 0.
+HIGHEST_GRADE = 10_000
+
 
 class Passage(NamedTuple):
     """One passage as its file has it, title and text apart."""

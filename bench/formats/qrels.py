@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from bench.errors import InputError
-from bench.formats import Judgment, parquet, run_json
+from bench.formats import HIGHEST_GRADE, Judgment, parquet, run_json
 from bench.formats.files import Content, kind, lines
-from bench.quality import HIGHEST_GRADE
 
 HEADERS = {"query-id", "query_id", "qid", "query"}
 COLUMNS = (("query-id", "query_id", "qid"), ("corpus-id", "corpus_id", "docid"), ("score", "relevance", "grade"))
