@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from bench import costs, environment, quality, statistics
+from bench import comparability, costs, quality, statistics
 from bench.differences import Difference, Kind, Side, judged_clusters, values
 from bench.errors import InputError
 from bench.matching import matched
@@ -112,7 +112,7 @@ def differing(old: Run, new: Run) -> Iterator[tuple[str, object, object]]:
     The machine's and the software's fields come first, then `suite.KEY`, `passage_sets.NAME` (sha256), `plugins`, and
     `adapters.SET: RETRIEVER` (hash of the models and the code that a spelling names).
     """
-    for name, (one, other) in environment.differences(old.environment, new.environment).items():
+    for name, (one, other) in comparability.differences(old.environment, new.environment).items():
         yield name, one, other
     suites = [_whole(run.record.suite) for run in (old, new)]
     for key in dict.fromkeys((*suites[0], *suites[1])):

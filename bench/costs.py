@@ -9,8 +9,8 @@ import numpy as np
 
 from bench import bootstrap, latency
 from bench.bootstrap import SEED
+from bench.comparability import hardware_differences
 from bench.differences import Difference, Interval, Kind, Rounds, Side, together
-from bench.environment import hardware_differences
 from bench.errors import InputError
 from bench.measure import ROUNDS
 from bench.memory import RESOLUTION

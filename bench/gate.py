@@ -13,12 +13,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from bench.comparability import HARDWARE, LIBRARY
 from bench.compare import CellPair, Comparison
 from bench.differences import Difference
-from bench.environment import HARDWARE
 from bench.record import Measurement
 from bench.speed import Speed
-from bench.store import LIBRARY, Run
+from bench.store import Run
 from bench.suite import Gate
 
 Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]

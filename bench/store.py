@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 import numpy as np
 
+from bench.comparability import LIBRARY, differences
 from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.record import Environment, Measurement, Record, RunRecord, StageResult, decode
@@ -41,7 +42,6 @@ RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
 )
 # What a disk says that is full, worn out, or no longer to be written to: nothing an adapter or this code has done.
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-LIBRARY = "libraries."  # how a library is named among the differences of two environments
 
 
 class FinishedStage(msgspec.Struct, frozen=True):
@@ -267,8 +267,6 @@ def _told_of_the_disk(folder: Path) -> Iterator[None]:
 
 def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> RunRecord:
     """The folder's own record; InputError where it is not this run's."""
-    from bench.environment import differences
-
     old = _read(folder / RUN, RunRecord)
     for name in ("suite_sha256", "passage_sets", "plugins"):
         if getattr(old, name) != getattr(record, name):

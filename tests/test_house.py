@@ -28,7 +28,7 @@ COMPILED = "retrievers.storages.compiled"
 
 # Layer -> what of the project it may import, itself apart; a package stands for all its modules. The longest name that
 # fits a module is its layer; a new module gets a line.
-RECORDS = ("bench.errors", "bench.record")
+RECORDS = ("bench.errors", "bench.record", "bench.comparability")
 INSTRUMENTS = (
     *("bench.latency", "bench.rate", "bench.stability", "bench.memory"),
     *("bench.answers", "bench.quality", "bench.environment"),
@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench": (*RUNS, "bench.report"),
     "bench.errors": (),
     "bench.record": ("bench.errors",),
+    "bench.comparability": ("bench.record",),
     "bench.guard": RECORDS,
     "bench.distractors": ("retrievers.contract",),
     "bench.failure": (*RECORDS, "retrievers"),
@@ -64,7 +65,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.quality": (*RECORDS, "bench.answers", "bench.formats", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
     "bench.suite": (*RECORDS, *SETS, "bench.quality", "bench.rate", "bench.toml", "retrievers"),
-    "bench.store": (*RECORDS, *SETS, "bench.environment", "retrievers.contract"),
+    "bench.store": (*RECORDS, *SETS, "retrievers.contract"),
     # Every stage starts anew with what the worker imports: no cards, no suite, no store.
     "bench.serving": (*RECORDS, *INSTRUMENTS),
     "bench.rehearsal": (

@@ -8,16 +8,15 @@ from dataclasses import replace
 
 import msgspec
 
+from bench.comparability import HARDWARE, LIBRARY
 from bench.compare import CellPair, Comparison
 from bench.costs import DRIFT, SAME_MEMORY, SAME_TIME, UNDER_RESOLUTION
 from bench.differences import Difference
-from bench.environment import HARDWARE
 from bench.measure import ROUNDS
 from bench.record import Measurement
 from bench.report.fields import MISSING, Cell, Column, Grid, bounds, four, megabytes, share, significant, sized
 from bench.report.grid import shortened
 from bench.statistics import FEWEST_DISCORDANT
-from bench.store import LIBRARY
 from bench.suite import Cells
 
 VERDICT_STYLE = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from bench.environment import HARDWARE
+from bench.comparability import HARDWARE
 from bench.latency import UNSTABLE
 from bench.record import Footprint, Latency, Measurement, Memory, Rate
 from bench.report import theory

@@ -11,7 +11,7 @@ from textwrap import shorten
 
 import msgspec
 
-from bench.environment import HARDWARE
+from bench.comparability import HARDWARE
 from bench.errors import InputError
 from bench.history import SHORT, Version
 from bench.record import Measurement
