@@ -1,22 +1,14 @@
-"""Whether one side of an A/B has become slower: what interleaved rounds decide, asked again after each."""
+"""Whether one side of an A/B has become slower, by the suite's policy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from bench.sequential import Decision, decision_of
 from bench.suite import Gate
-
-Decision: TypeAlias = Literal["slower", "pass", "undecided"]
-
-FEWEST_ROUNDS = 5  # of which a trimmed mean still has three
-TRIMMED = 0.2  # share of the rounds that is left out at either end
-SLOWER_ALPHA = 0.001  # of each look, one-sided
-PASS_ALPHA = 0.01
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,42 +37,3 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate) -> Speed:
         ratio=float(np.exp(np.median(ratios))),
         bounds=None if bounds is None else (float(np.exp(bounds[0])), float(np.exp(bounds[1]))),
     )
-
-
-def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float, float] | None]:
-    """
-    What the log ratios (new / old) of some pairs of rounds decide, and the lower and the upper bound that it goes by.
-
-    `slower` where the lower bound is above 0 and the median at least log(1 + slower); `pass` where both the upper bound
-    and the median are below that. Asked after each pair from FEWEST_ROUNDS on. The bounds are the tighter ones of
-    two means: the plain one by Student's t, which tells most of few rounds, and the one trimmed at both ends with the
-    winsorised spread (Tukey & McLaughlin 1963), which a neighbour's bursts do not move. A level alone, asked again
-    and again, would cry wolf: the second condition of `slower` is what keeps A/A quiet.
-
-    Resampled 20,000 times from pairs of real rounds of two cells, 150 each on two cores that others used too (their
-    spread 1.6 and 2.8 %), and 34 each with a busy loop on the other core as well (2.1 and 3.7 %): A/A is called slower
-    in at most 0.01 %; +10 % is caught in 83 to 99.9 % within 6 pairs, 98.5 % and more within 8, all within 16, and
-    passes in none; +5 % in 35 to 62 % within 8, 67 to 74 % within 16. Made-up noise, within 16: normal of 8 %: 0.8 %
-    and 88 %; bursts (40 % on average, either way) in every tenth pair: none and 99.8 %, where the plain mean alone
-    catches 78 %. Rounds that vary more tell later: results/trust.md has recordings of several minutes one by one.
-    """
-    found = np.sort(np.asarray(ratios, np.float64))
-    if len(found) < FEWEST_ROUNDS:
-        return "undecided", None
-    pairs = [_bounds(found, 0), _bounds(found, max(1, int(TRIMMED * len(found))))]
-    low, high = max(low for low, _ in pairs), min(high for _, high in pairs)
-    median, limit = float(np.median(found)), float(np.log1p(slower))
-    if low > 0 and median >= limit:
-        return "slower", (low, high)
-    return ("pass" if max(high, median) < limit else "undecided"), (low, high)
-
-
-def _bounds(found: NDArray[np.float64], cut: int) -> tuple[float, float]:
-    """The lower and the upper bound of the mean of sorted values, `cut` of them left out at either end."""
-    from scipy.special import stdtrit
-
-    n = len(found)
-    kept = found[cut : n - cut]
-    error = float(np.clip(found, kept[0], kept[-1]).std(ddof=1)) / ((1 - 2 * cut / n) * np.sqrt(n))
-    mean, freedom = float(kept.mean()), len(kept) - 1
-    return mean + error * float(stdtrit(freedom, SLOWER_ALPHA)), mean - error * float(stdtrit(freedom, PASS_ALPHA))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.speed import FEWEST_ROUNDS, decided, decision_of
+from bench.sequential import FEWEST_ROUNDS, decision_of
+from bench.speed import decided
 from bench.suite import Gate
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.gate import Finding
-from bench.speed import FEWEST_ROUNDS, Decision, decision_of
+from bench.sequential import FEWEST_ROUNDS, Decision, decision_of
 from bench.suite import Gate
 from tests.intervals import bounds
 from tests.trusted.trials import CELLS, Trial
