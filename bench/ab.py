@@ -26,9 +26,10 @@ import msgspec
 from bench import cards, store
 from bench import suite as suites
 from bench.errors import InputError
+from bench.git import git
 from bench.matching import matched
 from bench.opponent import Side, started
-from bench.revision import environment, git, toplevel, worktree
+from bench.revision import environment, toplevel, worktree
 from bench.side import Answer, Job, Wanted
 from bench.speed import Speed, decided
 from bench.store import Run
@@ -234,7 +235,8 @@ def _reads_checkout(moved: _Moved, plugins: Sequence[Path], suite: Suite) -> boo
 
 def _own_code(repository: Path, ref: str) -> Callable[[Answer], None]:
     """What refuses an old side that imported files of the working tree: it would be the new side, against itself."""
-    tracked = {str(repository / name) for name in git(repository, "ls-files", "-z").stdout.split("\0") if name}
+    names = os.fsdecode(git(repository, "ls-files", "-z").stdout).split("\0")
+    tracked = {str(repository / name) for name in names if name}
 
     def refuse(answer: Answer) -> None:
         own = sorted(tracked.intersection(answer.code))

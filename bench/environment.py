@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+import bench
+from bench.errors import InputError
+from bench.git import git, text
 from bench.record import Environment
 
 LIBRARIES = (
@@ -34,6 +37,8 @@ LIBRARIES = (
     "transformers",
 )
 
+GIT_SECONDS = 10.0  # a file system that hangs keeps no run from starting
+
 
 def cores() -> int:
     """Cores that this process may use."""
@@ -42,7 +47,7 @@ def cores() -> int:
 
 def code_sha256(*packages: str) -> str:
     """sha256 over every Python file of some packages of this project (`bench`, `retrievers`), names and bytes."""
-    home = Path(__file__).parent.parent
+    home = Path(bench.__file__).parent.parent
     total = hashlib.sha256()
     for package in packages:
         for path in sorted((home / package).rglob("*.py")):
@@ -122,15 +127,14 @@ def _accelerator() -> str | None:
 
 def _checkout() -> tuple[str | None, bool | None]:
     """Commit of the checkout that this package lies in, and whether it has uncommitted changes."""
-    home = Path(__file__).parent.parent
+    home = Path(bench.__file__).parent.parent
     if not (home / ".git").exists():
         return None, None
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(home), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603  # fixed
-
     try:
-        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "--untracked-files=no").strip())
-    except (OSError, subprocess.SubprocessError):
+        head = git(home, "rev-parse", "HEAD", seconds=GIT_SECONDS)
+        changed = git(home, "status", "--porcelain", "--untracked-files=no", seconds=GIT_SECONDS)
+    except (InputError, subprocess.TimeoutExpired):
         return None, None
+    if head.returncode or changed.returncode:
+        return None, None
+    return text(head.stdout), bool(changed.stdout.strip())

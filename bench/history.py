@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,12 @@ import msgspec
 
 from bench import store
 from bench.errors import InputError
+from bench.git import git, text
 from bench.record import Environment, Measurement, RunRecord, decode
-from bench.revision import OWN_GIT
 from bench.store import ENVIRONMENT, MEASUREMENTS, RUN, Run
 
 SHORT = 8  # digits of a commit that a reader is shown
 FILES = (RUN, ENVIRONMENT, MEASUREMENTS)
-# A user's settings may name programs (a monitor of files, a checker of signatures): none is wanted here.
-QUIET_GIT = ("--literal-pathspecs", "--no-pager", "-c", "core.fsmonitor=false")
 
 
 @dataclass(frozen=True)
@@ -125,30 +122,16 @@ def _decoded(folder: Path, contents: Mapping[str, bytes | None]) -> Run:
 
 def _blob(top: Path, commit: str, path: str) -> bytes | None:
     """A file's bytes as they are committed; None where there is none. No filter and no text conversion is run."""
-    found = _git(top, "cat-file", "blob", f"{commit}:{path.removeprefix('./')}")
+    found = git(top, "cat-file", "blob", f"{commit}:{path.removeprefix('./')}")
     return None if found.returncode else found.stdout
 
 
 def _told(folder: Path, *arguments: str) -> bytes:
-    found = _git(folder, *arguments)
+    found = git(folder, *arguments)
     if found.returncode:
-        said = found.stderr.decode("utf-8", "replace").strip()
+        said = text(found.stderr)
         raise InputError(f"history: expected a git repository with commits round {folder}, found: {said}")
     return found.stdout
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {name: value for name, value in os.environ.items() if name not in OWN_GIT}
-    try:
-        return subprocess.run(  # noqa: S603  # git, and arguments of ours
-            ["git", "-C", str(folder), *QUIET_GIT, *arguments],  # noqa: S607  # found on PATH
-            env=environment | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise InputError("history: expected git to be installed, found no such command") from error
 
 
 def _utc(date: str) -> str:

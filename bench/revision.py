@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.git import OWN, git, text
 
 INSTALL_SECONDS = 1800.0
-OWN_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")  # set in a hook: they would name another tree
 LOG_TAIL_BYTES, LAST_LINES = 20_000, 20
 VENV = ("-m", "venv")
 SELDOM_INSTALLED = ("pip", "setuptools", "wheel")  # what a new environment brings itself
@@ -31,25 +31,11 @@ def last_lines(log: Path) -> tuple[str, ...]:
         return tuple(file.read().decode("utf-8", "replace").splitlines()[-LAST_LINES:])
 
 
-def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in OWN_GIT}
-    try:
-        return subprocess.run(  # noqa: S603  # git, and arguments of ours
-            ["git", "-C", str(folder), *arguments],  # noqa: S607  # found on PATH
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise InputError("--ab: expected git to be installed, found no such command") from error
-
-
 def toplevel(folder: Path) -> Path:
     found = git(folder, "rev-parse", "--show-toplevel")
     if found.returncode:
         raise InputError(f"--ab: expected the suite to lie in a git repository, found none round {folder}")
-    return Path(found.stdout.strip()).resolve()
+    return Path(os.fsdecode(found.stdout).rstrip("\n")).resolve()
 
 
 @contextlib.contextmanager
@@ -64,11 +50,11 @@ def worktree(repository: Path, ref: str) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="sparring-ab-")).resolve()
     tree = folder / "tree"
     try:
-        commit = found.stdout.strip()
+        commit = text(found.stdout)
         # No hook of the user's runs: it was written for the user's own checkouts.
         made = git(repository, "-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--detach", str(tree), commit)
         if made.returncode:
-            raise InputError(f"--ab: {ref} could not be checked out: {made.stderr.strip()}")
+            raise InputError(f"--ab: {ref} could not be checked out: {text(made.stderr)}")
         yield tree
     finally:
         git(repository, "worktree", "remove", "--force", str(tree))  # no prune: that would forget the user's own too
@@ -86,7 +72,7 @@ def environment(
     home = scratch / "environment"
     _installing([sys.executable, *VENV, str(home)], tree, dict(os.environ), "an environment could not be made")
     python = home / "bin" / "python"
-    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", *OWN_GIT)}
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", *OWN)}
     variables |= {"VIRTUAL_ENV": str(home), "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
     packages = sysconfig.get_path("purelib", vars={"base": str(home), "platbase": str(home)}, scheme="venv")
     inherited = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
