@@ -45,14 +45,28 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def code_sha256(*packages: str) -> str:
-    """sha256 over every Python file of some packages of this project (`bench`, `retrievers`), names and bytes."""
+def code_files(*packages: str) -> dict[str, Path]:
+    """
+    Every Python file of some packages of this project (`bench`, `retrievers`), by its path from where they lie.
+
+    Raises RuntimeError for a package without any: a hash of nothing would never change.
+    """
     home = Path(bench.__file__).parent.parent
-    total = hashlib.sha256()
+    found = {}
     for package in packages:
-        for path in sorted((home / package).rglob("*.py")):
-            total.update(str(path.relative_to(home)).encode() + b"\0")
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+        paths = sorted((home / package).rglob("*.py"))
+        if not paths:
+            raise RuntimeError(f"{home / package}: expected the code of {package}, found no Python file")
+        found |= {path.relative_to(home).as_posix(): path for path in paths}
+    return found
+
+
+def code_sha256(*packages: str) -> str:
+    """sha256 over names and bytes of `code_files`."""
+    total = hashlib.sha256()
+    for name, path in code_files(*packages).items():
+        total.update(name.encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 

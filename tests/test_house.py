@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.training": (*RUNS, "bench.cells", "bench.toml", "retrievers"),
     "bench.splits": ("bench.errors", "bench.passage_set"),
     "bench.corpora": ("bench.errors", "bench.formats", "bench.cards", "bench.passage_set", "bench.splits"),
-    **dict.fromkeys(INSTRUMENTS, (*RECORDS, "bench", "bench.bootstrap", "bench.git", "retrievers.contract")),
+    **dict.fromkeys(INSTRUMENTS, (*RECORDS, "bench.bootstrap", "bench.git", "retrievers.contract")),
     **dict.fromkeys(("bench.rate", "bench.stability"), (*RECORDS, "bench.latency")),
     "bench.quality": (*RECORDS, "bench.answers", "bench.formats", "retrievers.contract"),
     "bench.matrices": (*RECORDS, "bench.cache", "retrievers.contract"),
@@ -161,7 +161,8 @@ def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
     """Every module of the project that a tree imports, at the top or inside a function."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
+            # `import bench` says where it lies: what it offers is in no module's way.
+            yield from (alias.name for alias in node.names if alias.name in known - {"bench"})
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             # `from package import name`: the name may be a module; where it is not, the package is what is imported.
             for alias in node.names:
