@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bench import environment
+from bench import distractors, environment, matrices, stages
 from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.record import digest
@@ -34,7 +34,7 @@ from retrievers.contract import (
 from retrievers.registry import Registry, SpellingError, parse, resolved
 
 # The code that decides what is made up, who is given which of it, and how it is written.
-MAKES_UP = [Path(__file__).with_name(name) for name in ("distractors.py", "stages.py", "matrices.py")]
+MAKES_UP = [Path(str(module.__file__)) for module in (distractors, stages, matrices)]
 
 
 @dataclass(frozen=True, kw_only=True)

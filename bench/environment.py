@@ -52,7 +52,7 @@ def code_files(*packages: str) -> dict[str, Path]:
     Raises RuntimeError for a package without any: a hash of nothing would never change.
     """
     home = Path(bench.__file__).parent.parent
-    found = {}
+    found: dict[str, Path] = {}
     for package in packages:
         paths = sorted((home / package).rglob("*.py"))
         if not paths:

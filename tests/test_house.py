@@ -87,7 +87,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.worker": (*RECORDS, "bench.failure", "bench.job", "bench.stages"),
     "bench.remains": (),
     "bench.child": (*RECORDS, "bench.failure", "bench.job", "bench.remains"),
-    "bench.cells": (*RUNS, "retrievers"),
+    "bench.cells": (*RUNS, "bench.distractors", "bench.matrices", "bench.stages", "retrievers"),
     "bench.tasks": (
         *RUNS,
         *("bench.cells", "bench.cache", "bench.job", "bench.matrices", "bench.worker", "retrievers"),
