@@ -36,7 +36,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.contract import Vectors, stands_for_l2
+from retrievers.contract import Vectors
+from retrievers.similarity import stands_for_l2
 
 Dense: TypeAlias = NDArray[np.float32]  # (n, dims)
 

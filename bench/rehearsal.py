@@ -72,7 +72,7 @@ def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str,
     import numpy as np
 
     from bench import adapters, distractors, matrices
-    from retrievers.contract import stands_for_l2
+    from retrievers.similarity import stands_for_l2
 
     sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")[:QUERIES]
     adapters.prepare(storage, queries)

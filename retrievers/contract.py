@@ -25,9 +25,6 @@ Vectors: TypeAlias = NDArray[np.float32] | csr_array
 Role: TypeAlias = Literal["query", "passage"]
 Fact: TypeAlias = str | int | float | None
 
-L2_NEAR = 1e-5  # relative: a last column so near to -|x|²/2 orders as the distance does
-L2_ROWS = 1024  # looked at in one go
-
 
 class Unsupported(ValueError):  # noqa: N818  # a state of a cell, not a mistake
     """Raised by an adapter that is handed vectors or options that it can not hold by design."""
@@ -171,22 +168,6 @@ def is_deterministic(adapter: object) -> bool:
 def search_options(adapter: object) -> tuple[str, ...]:
     """The constructor options that act at search time only (its attribute `search_options`): they share one build."""
     return tuple(getattr(adapter, "search_options", ()))
-
-
-def stands_for_l2(vectors: Vectors) -> bool:
-    """
-    Whether passages stand for L2: dense, every row [x, -|x|²/2], and not all of them zeros.
-
-    Their inner product with a query [q, 1] orders by distance to q. What is no L2 is seen in the first rows.
-    """
-    if not isinstance(vectors, np.ndarray) or vectors.shape[1] == 0:
-        return False
-    for start in range(0, len(vectors), L2_ROWS):
-        block = vectors[start : start + L2_ROWS]
-        halves = np.square(block[:, :-1], dtype=np.float64).sum(axis=1) / 2
-        if not np.allclose(block[:, -1], -halves, rtol=L2_NEAR, atol=0):
-            return False
-    return bool(vectors[:, -1].any())
 
 
 # Spelling: an adapter is written as the call that makes it.

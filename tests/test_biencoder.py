@@ -22,7 +22,8 @@ from retrievers.contract import (
     Preparable,
 )
 from retrievers.encoders import models
-from retrievers.encoders.biencoder import BiEncoder, l2_augmented, shaped, unit
+from retrievers.encoders.biencoder import BiEncoder
+from retrievers.similarity import l2_augmented, shaped, unit
 
 
 @pytest.fixture

@@ -13,17 +13,9 @@ from scipy.sparse import csr_array
 
 from bench import corpora
 from retrievers.conformance import same_hits
-from retrievers.contract import (
-    Unsupported,
-    is_deterministic,
-    is_exact,
-    options_of,
-    search_options,
-    spell,
-    stands_for_l2,
-    top_k,
-)
-from retrievers.encoders.biencoder import BiEncoder, l2_augmented
+from retrievers.contract import Unsupported, is_deterministic, is_exact, options_of, search_options, spell, top_k
+from retrievers.encoders.biencoder import BiEncoder
+from retrievers.similarity import l2_augmented, stands_for_l2
 from retrievers.storages import kernels
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat, best_products

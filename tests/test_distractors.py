@@ -19,7 +19,7 @@ from bench.distractors import Source, grown, texts
 from bench.errors import InputError
 from bench.suite import parse as parse_suite
 from retrievers.analysers import Words
-from retrievers.encoders.biencoder import l2_augmented
+from retrievers.similarity import l2_augmented
 from retrievers.storages.faiss import Faiss
 
 SET = "0" * 64

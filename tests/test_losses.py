@@ -14,7 +14,7 @@ from bench.training.losses import loss_of, similarity
 from bench.training.recipe import Data, Loss, Model, Recipe
 from bench.training.towers import model_of
 from retrievers.contract import top_k
-from retrievers.encoders.biencoder import shaped
+from retrievers.similarity import shaped
 
 QUERIES = ["red apples", "green pears", "blue plums", "old trees"]
 PASSAGES = ["apples are red or green", "pears hang green on trees", "plums turn blue", "trees grow old and tall"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import matrices, rehearsal
-from retrievers.encoders.biencoder import l2_augmented
+from retrievers.similarity import l2_augmented
 from retrievers.storages.faiss import Faiss
 
 POINTS = np.random.default_rng(3).standard_normal((40, 8)).astype(np.float32)

@@ -23,8 +23,8 @@ from retrievers.contract import (
     options_of,
     search_options,
 )
-from retrievers.encoders.biencoder import l2_augmented
 from retrievers.encoders.lexical import BM25, TfIdf
+from retrievers.similarity import l2_augmented
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss, _one_thread
 from retrievers.storages.flat import Flat, dense_rows

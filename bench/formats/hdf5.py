@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from retrievers.encoders.biencoder import Similarity
+    from retrievers.similarity import Similarity
 
 SUFFIXES = (".hdf5", ".h5")
 RELEVANT = 10  # so many nearest neighbours are relevant: R@10 is then the share of them that was found
@@ -96,7 +96,7 @@ def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32
     """
     import numpy as np
 
-    from retrievers.encoders.biencoder import shaped
+    from retrievers.similarity import shaped
 
     with _opened(path) as file:
         found, kind = _matrix(path, file, "train" if role == "passage" else "test"), similarity(path, file)

@@ -14,8 +14,8 @@ from bench.passage_set import PassageSet
 from bench.training.pairs import SEED, relevant
 from bench.training.recipe import Recipe
 from retrievers.contract import Role, top_k
-from retrievers.encoders.biencoder import shaped
 from retrievers.encoders.sparse import as_csr
+from retrievers.similarity import shaped
 
 
 class Dev:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,39 +17,7 @@ from numpy.typing import NDArray
 from retrievers.contract import Fact, Role
 from retrievers.encoders.models import ModelFolder, Tower
 from retrievers.encoders.pretrained import Precision, Pretrained, check
-
-Similarity = Literal["cosine", "dot", "l2"]
-
-
-# Similarity as inner product.
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each row divided by its length, (n, dims); a row of zeros stays. The inner product is then the cosine."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
-
-
-def l2_augmented(vectors: NDArray[np.float32], role: Role) -> NDArray[np.float32]:
-    """
-    One more column, (n, dims + 1): passages [x, -|x|²/2], queries [q, 1].
-
-    The inner product is q·x - |x|²/2 = (|q|² - |q - x|²) / 2: for one query, the order of falling distance. float32
-    tells the distances apart where the origin is no farther than some tens of times the vectors' spread, as it is of
-    what models give; other vectors are to be moved there first, both sides alike.
-    """
-    last = -np.square(vectors).sum(axis=1) / 2 if role == "passage" else np.ones(len(vectors))
-    return np.column_stack([vectors, last.astype(np.float32)])
-
-
-def shaped(vectors: NDArray[np.float32], role: Role, similarity: Similarity, dims: int | None) -> NDArray[np.float32]:
-    """The vectors cut to `dims` (None: all) and then made such that their inner product is the similarity."""
-    vectors = vectors[:, :dims]
-    if similarity == "cosine":
-        vectors = unit(vectors)
-    elif similarity == "l2":
-        vectors = l2_augmented(vectors, role)
-    return np.ascontiguousarray(vectors, np.float32)
+from retrievers.similarity import Similarity, shaped
 
 
 @dataclass(repr=False)

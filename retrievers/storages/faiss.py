@@ -14,17 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.contract import (
-    Fact,
-    Hits,
-    Spelled,
-    Unsupported,
-    Vectors,
-    no_hits,
-    ordered,
-    search_blocks,
-    stands_for_l2,
-)
+from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.similarity import stands_for_l2
 from retrievers.storages import faiss_ledger
 from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
 
