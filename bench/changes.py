@@ -12,7 +12,7 @@ from bench.compare import CellPair
 from bench.corpora import PassageSet
 from bench.differences import values
 from bench.errors import InputError
-from bench.measure import OVERLAP_K
+from bench.quality import OVERLAP_K
 from bench.record import Measurement
 from bench.statistics import NOISE
 from bench.store import Run, read_hits, read_set

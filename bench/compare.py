@@ -15,7 +15,7 @@ from bench import comparability, costs, quality, statistics
 from bench.differences import Difference, Kind, Side, judged_clusters, values
 from bench.errors import InputError
 from bench.matching import matched
-from bench.measure import OVERLAP_K
+from bench.quality import OVERLAP_K
 from bench.record import Measurement
 from bench.statistics import MARGIN, Paired
 from bench.store import Run, read_hits

@@ -12,7 +12,7 @@ from bench.bootstrap import SEED
 from bench.comparability import hardware_differences
 from bench.differences import Difference, Interval, Kind, Rounds, Side, together
 from bench.errors import InputError
-from bench.measure import ROUNDS
+from bench.latency import ROUNDS
 from bench.memory import RESOLUTION
 from bench.record import Footprint, Measurement, StageResult
 from bench.statistics import Verdict

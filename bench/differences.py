@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from bench import quality
 from bench.errors import InputError
-from bench.measure import samples
 from bench.passage_set import PassageSet
 from bench.record import Measurement, StageResult
 from bench.statistics import Paired, Verdict
-from bench.store import STAGES, FinishedStage, Run, lines, read_set
+from bench.store import STAGES, FinishedStage, Run, lines, read_set, samples
 
 Kind: TypeAlias = Literal["quality", "latency", "memory", "bytes"]
 Interval: TypeAlias = tuple[float, float]

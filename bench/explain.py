@@ -15,9 +15,8 @@ import numpy as np
 from bench import corpora
 from bench.corpora import Columns
 from bench.errors import InputError
-from bench.measure import samples
 from bench.record import Footprint, Latency, Measurement, Memory, Rate, StageResult
-from bench.store import STAGES, FinishedStage, Run, lines
+from bench.store import STAGES, FinishedStage, Run, lines, samples
 from bench.suite import Cells, Suite
 
 AGAIN = "again.toml"

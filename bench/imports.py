@@ -22,8 +22,8 @@ from bench import environment, quality, store
 from bench.corpora import PassageSet
 from bench.errors import InputError
 from bench.formats import files, run_json, trec_run
-from bench.measure import OVERLAP_K
-from bench.measure import quality_fields as quality_fields
+from bench.measure import quality_fields
+from bench.quality import OVERLAP_K
 from bench.record import Measurement, RunRecord, digest
 from bench.suite import Cells, Suite
 from retrievers.contract import Hits, no_hits

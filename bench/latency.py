@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bench import bootstrap
 from bench.record import Latency
 
+ROUNDS = 3  # a latency of fewer is flagged
 WARM_UP_QUERIES = 50
 SECONDS_A_ROUND = 1.0  # a round repeats its queries until it has taken at least this long
 QUERIES_PER_TAIL = 10  # a percentile p needs 10 / (1 - p) distinct queries

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import statistics
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,14 +19,12 @@ from bench.cells import Cell
 from bench.corpora import PassageSet, text_bytes
 from bench.errors import InputError
 from bench.record import Fact, Footprint, Latency, Measurement, Memory, Rate, StageResult
-from bench.store import read_hits, write_whole
+from bench.store import read_hits, samples, write_whole
 from bench.suite import Suite
 from retrievers.contract import Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
 
-OVERLAP_K = 10
 MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
-ROUNDS = 3  # a latency of fewer is flagged
 LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
 
 
@@ -68,20 +65,6 @@ class Agreement:
             overlap_with_exact=measured.overlap_with_exact if exact is None else exact,
             overlap_with_baseline=measured.overlap_with_baseline if baseline is None else baseline,
         )
-
-
-def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDArray[np.int64]]:
-    """The raw times of some rounds, nanoseconds, of those that have them."""
-    found = []
-    for result in results:
-        if result.samples:
-            try:
-                with np.load(folder / result.samples, allow_pickle=False) as arrays:
-                    if name in arrays:
-                        found.append(arrays[name])
-            except (OSError, ValueError, zipfile.BadZipFile) as error:
-                raise InputError(f"{folder / result.samples}: expected raw times, found none: {error}") from error
-    return found
 
 
 def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | None) -> Measurement:
@@ -212,7 +195,7 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
 def _overlap(one: Hits | None, other: Hits | None) -> float | None:
     if one is None or other is None or len(one.rows) == 0:
         return None
-    return float(quality.overlap(one, other, OVERLAP_K).mean())
+    return float(quality.overlap(one, other, quality.OVERLAP_K).mean())
 
 
 def _times(
@@ -314,8 +297,8 @@ def _flags(facts: dict[str, Fact], results: CellResults, *, timed: bool) -> list
         flags += _given_flags(facts, results)
     if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
         flags.append("built and served in one process: resident memory includes what building left")
-    if timed and len(results.serves) < ROUNDS and results.failure is None:
-        flags.append(f"{len(results.serves)} of the {ROUNDS} rounds that a latency needs")
+    if timed and len(results.serves) < latency.ROUNDS and results.failure is None:
+        flags.append(f"{len(results.serves)} of the {latency.ROUNDS} rounds that a latency needs")
     return flags
 
 

@@ -24,6 +24,7 @@ from retrievers.contract import Hits
 
 Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 
+OVERLAP_K = 10  # of the agreement of two retrievers
 CAPPED = "CappedR"  # ir-measures lacks it
 ANSWER = "Answer"  # the share of queries with an answer in their top k, by characters: ours too
 NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)  # and ANSWER, which reads no judgments

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench import corpora, measure
+from bench import corpora, store
 from bench.cells import Cell
 from bench.errors import InputError
 from bench.latency import end_to_end
@@ -153,12 +153,12 @@ def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float
     if cell.key in runner.failed:
         return None
     stages, work = runner.writer.stages, prepared.work
-    times = measure.samples(runner.writer.folder, [stages[work.serve_key(cell, number)]], "single")
+    times = store.samples(runner.writer.folder, [stages[work.serve_key(cell, number)]], "single")
     if cell.encoder is not None and not cell.given:
         times = [
             end_to_end(encode, search)
             for encode, search in zip(
-                measure.samples(runner.writer.folder, [stages[work.ask_key(cell, number)]], "single"),
+                store.samples(runner.writer.folder, [stages[work.ask_key(cell, number)]], "single"),
                 times,
                 strict=True,
             )

@@ -20,12 +20,13 @@ import fcntl
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.comparability import LIBRARY, differences
 from bench.corpora import PassageSet
@@ -85,6 +86,20 @@ def _check_names(folder: Path, m: Measurement) -> None:
             f"{folder / MEASUREMENTS}: expected files within the run's folder, and names without folders, "
             f"found {bad[0]!r}"
         )
+
+
+def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDArray[np.int64]]:
+    """The raw times of some rounds, nanoseconds, of those that have them."""
+    found = []
+    for result in results:
+        if result.samples:
+            try:
+                with np.load(folder / result.samples, allow_pickle=False) as arrays:
+                    if name in arrays:
+                        found.append(arrays[name])
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                raise InputError(f"{folder / result.samples}: expected raw times, found none: {error}") from error
+    return found
 
 
 def read_hits(folder: Path, cell: str) -> Hits:

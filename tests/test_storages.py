@@ -603,7 +603,7 @@ class TestL2:
         """
         What float32 rounds of |x|^2/2 is no other form, in a later block of rows neither.
         """
-        monkeypatch.setattr("retrievers.contract.L2_ROWS", 7)
+        monkeypatch.setattr("retrievers.similarity.L2_ROWS", 7)
         random = np.random.default_rng(dims)
         vectors = (random.normal(size=(20, dims)) * 10.0 ** random.integers(-3, 4, (20, 1))).astype(np.float32)
         storage = Faiss("SQfp16")

@@ -12,7 +12,7 @@ from bench.comparability import HARDWARE, LIBRARY
 from bench.compare import CellPair, Comparison
 from bench.costs import DRIFT, SAME_MEMORY, SAME_TIME, UNDER_RESOLUTION
 from bench.differences import Difference
-from bench.measure import ROUNDS
+from bench.latency import ROUNDS
 from bench.record import Measurement
 from bench.report.fields import MISSING, Cell, Column, Grid, bounds, four, megabytes, share, significant, sized
 from bench.report.grid import shortened
