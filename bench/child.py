@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench import remains
+from bench import remains, worker
 from bench.failure import reason, shortened, signal_name, tells_of_memory
 from bench.job import Job
 from bench.record import StageResult, Status
@@ -154,7 +154,7 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
         job_file.write_bytes(msgspec.json.encode(job))
         start = time.perf_counter()
         with subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            [sys.executable, "-P", "-m", "bench.worker", str(job_file)],
+            [sys.executable, "-P", "-m", worker.__name__, str(job_file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

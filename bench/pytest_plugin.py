@@ -3,7 +3,7 @@ The gate as tests: `pytest --sparring suite.toml --sparring-reference FOLDER` (o
 
 Each cell of the suite is an item, `suite.toml::scifact: BM25() @ CSR()`, beside all other tests. The gate itself runs
 once, in a process of its own, when the first of them is reached: collecting measures nothing. Without `--sparring`
-nothing but this module is imported.
+nothing but this module and its child's, which imports nothing at its start, is imported.
 """
 
 from __future__ import annotations
@@ -19,17 +19,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from bench import pytest_child
+
 Judgment: TypeAlias = dict[str, Any]  # Any: the JSON object of `sparring gate --json`
 Finding: TypeAlias = dict[str, Any]  # Any: one of its findings
 
-# The command as a process that does not outlive this one.
-COMMAND = """
-import sys
-from bench.worker import die_with
-die_with(int(sys.argv.pop(1)))
-from bench.cli import main
-main()
-"""
 CELL_FAILED = 3  # exit code of a run in which a cell failed: the gate judges it
 GATE_FAILED = 1
 LAST_LINES = 20
@@ -219,7 +213,7 @@ def _said(folder: Path, *arguments: str) -> Judgment:
 def _called(folder: Path, *arguments: str, allowed: tuple[int, ...]) -> str:
     """What the command printed; GateError, with its last lines, where it ended otherwise than allowed."""
     process = subprocess.Popen(  # noqa: S603  # this interpreter and our own command
-        [sys.executable, "-P", "-c", COMMAND, str(os.getpid()), *arguments],
+        [sys.executable, "-P", "-m", pytest_child.__name__, str(os.getpid()), *arguments],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -87,7 +87,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench.job": (*RECORDS, "bench.distractors"),
     "bench.worker": (*RECORDS, "bench.failure", "bench.job", "bench.stages"),
     "bench.remains": (),
-    "bench.child": (*RECORDS, "bench.failure", "bench.job", "bench.remains"),
+    "bench.child": (*RECORDS, "bench.worker", "bench.failure", "bench.job", "bench.remains"),
     "bench.cells": (*RUNS, "bench.distractors", "bench.matrices", "bench.stages", "retrievers"),
     "bench.tasks": (
         *RUNS,
@@ -120,7 +120,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "retrievers.contract",
     ),
     "bench.history": (*RUNS, "bench.git"),
-    "bench.pytest_plugin": ("bench.corpora", "bench.errors", "bench.suite", "retrievers"),
+    "bench.pytest_child": ("bench.cli", "bench.worker"),
+    "bench.pytest_plugin": ("bench.pytest_child", "bench.corpora", "bench.errors", "bench.suite", "retrievers"),
     "bench.side": (*RUNS, "bench.cells", "bench.measure", "bench.run", "bench.worker", "retrievers"),
     "bench.revision": ("bench.errors", "bench.git"),
     "bench.opponent": ("bench.errors", "bench.revision", "bench.side"),
