@@ -17,6 +17,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+import bench
 from bench.cache import cache_folder
 from bench.errors import InputError
 from bench.formats.files import Content, read, text
@@ -86,7 +87,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 def shipped() -> Path:
     """The folder of the cards and sets that ship: in the package (wheel), or beside it (checkout, editable)."""
-    package = Path(__file__).parent
+    package = Path(bench.__file__).parent
     inside = package / "datasets"
     return inside if inside.is_dir() else package.parent / "datasets"
 

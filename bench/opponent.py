@@ -15,11 +15,26 @@ from pathlib import Path
 
 import msgspec
 
+from bench import side as ab_side
 from bench.errors import InputError
 from bench.revision import last_lines
 from bench.side import Answer, Job, Known, Wanted
 
 END_SECONDS = 5.0  # that a side has to end itself, once asked
+
+
+# The other side's Sparring may be another one: what it calls the module of a side, the newest name first.
+NAMES = (ab_side.__name__,)
+LAUNCH = f"""
+import importlib.util, runpy, sys
+for name in {NAMES}:
+    try:
+        if importlib.util.find_spec(name) is not None:
+            break
+    except ModuleNotFoundError:  # its package is none, or a module, there
+        pass
+runpy.run_module(name, run_name="__main__", alter_sys=True)
+"""
 
 
 @dataclass
@@ -40,7 +55,7 @@ class Side:
         file.write_bytes(msgspec.json.encode(self.job))
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603  # an interpreter and our own module
-                [self.python, "-P", "-m", "bench.side", str(file)],
+                [self.python, "-P", "-c", LAUNCH, str(file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -83,7 +98,7 @@ class Side:
         code = self.process.wait()
         if "No module named bench" in "\n".join(last_lines(self.log)):
             return (
-                f"{self.name}: expected a Sparring that can be one side of an A/B (bench.side), found an older one or "
+                f"{self.name}: expected a Sparring that can be one side of an A/B ({NAMES[0]}), found an older one or "
                 f"none in its environment: let the suite's [gate] install bring the present one"
             )
         return f"{self.name}: ended with exit code {code} and no answer{self._last_lines()}"
