@@ -18,7 +18,7 @@ def load(*folders: str | PathLike[str]) -> pd.DataFrame:
 
     Raises bench.errors.InputError for a folder that holds no run.
     """
-    from bench import store
+    from bench.records import run_folder
     from bench.report.rows import frame
 
-    return frame([store.read(Path(folder)) for folder in folders])
+    return frame([run_folder.read(Path(folder)) for folder in folders])

@@ -81,7 +81,7 @@ def main() -> None:
         app(standalone_mode=True)
     except Exception as error:
         from bench.errors import InputError
-        from bench.report.plain import printable
+        from bench.report.text import printable
         from retrievers.registry import PluginError, SpellingError
 
         if not isinstance(error, InputError | PluginError | SpellingError):

@@ -25,13 +25,14 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from bench import corpora, environment
+from bench.instruments import environment
+from bench.passages import loader
 from retrievers.conformance import same_hits
 from retrievers.contract import Hits
 from retrievers.encoders.lexical import BM25
-from retrievers.storages import kernels
 from retrievers.storages.csc import CSC
 from retrievers.storages.flat import Flat
+from retrievers.storages.search import kernels
 
 SIZES = (10_000, 100_000, 1_000_000)
 ROUNDS = 15
@@ -45,7 +46,7 @@ modes = pytest.mark.parametrize("mode", ["single", "batch"])
 def collection() -> tuple[str, np.ndarray, np.ndarray, csr_array]:
     """What passages are drawn from: its name, how often each term comes, lengths of passages, queries (counts)."""
     if os.environ.get("SPARRING_DATA"):
-        squad, encoder = corpora.load("squad"), BM25()
+        squad, encoder = loader.load("squad"), BM25()
         encoder.fit(squad.passages)
         terms = [encoder._terms(passage) for passage in squad.passages]
         often = np.bincount([encoder.vocabulary[term] for passage in terms for term in passage])

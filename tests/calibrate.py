@@ -23,9 +23,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench import child, corpora, rate, run, suite
-from bench.job import Job
-from bench.record import Measurement
+from bench.instruments import load
+from bench.passages import loader
+from bench.records.schema import Measurement
+from bench.run import runner, suite
+from bench.stage import process
+from bench.stage.job import Job
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"
@@ -84,7 +87,7 @@ def waits(cell: Measurement, folder: Path) -> float | None:
     for number in range(cell.rounds):
         with np.load(folder / cell.files[f"joint-{number}"]) as arrays:
             intended, start, service = arrays["rate"].T
-        found.append(np.quantile(np.abs(start - intended - rate.lindley(intended, service)), 0.99) / 1e6)
+        found.append(np.quantile(np.abs(start - intended - load.lindley(intended, service)), 0.99) / 1e6)
     return float(np.median(found))
 
 
@@ -95,7 +98,7 @@ def measured(registry: Registry, scratch: Path) -> dict[str, Measurement]:
         {"modes": ["single", "batch", "joint", "rate"], "queries": 100, "rate": "50%"},
         {},
     )
-    outcome = run.run(chosen, [corpora.load("primer")], scratch / "run", registry, plugins=[KNOWN])
+    outcome = runner.run(chosen, [loader.load("primer")], scratch / "run", registry, plugins=[KNOWN])
     return {measurement.retriever: measurement for measurement in outcome.measurements}
 
 
@@ -118,9 +121,9 @@ def overhead(registry: Registry, scratch: Path) -> float:
     differences = []
     for _ in range(PAIRS):
         start = time.perf_counter()
-        subprocess.run(BARE, check=True, env=os.environ | dict.fromkeys(child.THREAD_VARIABLES, "1"))
+        subprocess.run(BARE, check=True, env=os.environ | dict.fromkeys(process.THREAD_VARIABLES, "1"))
         bare = time.perf_counter() - start
-        result = child.run(job, scratch / "job", threads=1, seconds=60, memory_bytes=10**9)
+        result = process.run(job, scratch / "job", threads=1, seconds=60, memory_bytes=10**9)
         if result.status != "ok" or result.process_seconds is None:
             raise RuntimeError(f"the trivial job was expected to go well, found {result.status}: {result.reason}")
         differences.append(result.process_seconds - bare)

@@ -10,8 +10,8 @@ import random
 import sys
 import time
 
-from bench import cards, corpora
-from bench.corpora import PassageSet
+from bench.passages import cards, loader
+from bench.passages.loader import PassageSet
 from retrievers.analysers import default_analyser
 from retrievers.conformance import same_hits
 from retrievers.contract import VectorRetriever
@@ -45,7 +45,7 @@ def main() -> int:
         if not cards.at_hand(cards.card(name)):
             print(f"{name:14s} not at hand: set SPARRING_DATA")
             continue
-        passage_set = corpora.load(name)
+        passage_set = loader.load(name)
         for encoder in ENCODERS:
             start = time.perf_counter()
             found = differences(passage_set, encoder)

@@ -1,8 +1,9 @@
 """
 Hold intervals and tests to known truth: `python -m tests.intervals`, a benchmark and not a test.
 
-Made-up differences of known mean, clustered as real ones are, go through bench.statistics thousands of times. Prints,
-as Markdown, how often the intervals hold the true mean and how often the tests find a difference where there is none.
+Made-up differences of known mean, clustered as real ones are, go through bench.statistics.paired thousands of times.
+Prints, as Markdown, how often the intervals hold the true mean and how often the tests find a difference where there is
+none.
 Exits with 1 where a rate lies outside its rule.
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 from scipy.stats import beta
 
-from bench import statistics
+from bench.statistics import paired
 
 SIMULATIONS, AT_ONCE = 20_000, 4_000
 SEED = 20
@@ -119,22 +120,22 @@ def ask(samples: Samples, effect: float) -> Outcome:
     """Every method's answer to every simulation."""
     sums, sizes, squares = samples
     n_queries, discordant = sizes.sum(), (sums != 0).sum(axis=1)
-    mean, error, freedom = statistics.spread(sums, sizes)
+    mean, error, freedom = paired.spread(sums, sizes)
     reach90, reach95 = (stdtrit(freedom, at) * error for at in (0.95, 0.975))
     naive = stdtrit(n_queries - 1, 0.975) * np.sqrt((squares / n_queries - mean**2) / (n_queries - 1))
     low, high = percentiles(sums, sizes)
     verdicts = [
-        statistics.verdict(int(differ), int(clusters), (m - r90, m + r90), (m - r95, m + r95))
+        paired.verdict(int(differ), int(clusters), (m - r90, m + r90), (m - r95, m + r95))
         for differ, clusters, m, r90, r95 in zip(squares > 0, discordant, mean, reach90, reach95, strict=True)
     ]
-    untrue = {"better": effect <= 0, "worse": effect >= 0, "equivalent": abs(effect) >= statistics.MARGIN}
+    untrue = {"better": effect <= 0, "worse": effect >= 0, "equivalent": abs(effect) >= paired.MARGIN}
     return Outcome(
-        reaches=discordant >= statistics.FEWEST_DISCORDANT,
+        reaches=discordant >= paired.FEWEST_DISCORDANT,
         covers=np.abs(mean - effect) <= reach95,
         naive=np.abs(mean - effect) <= naive,
         percentile=(low <= effect) & (effect <= high),
         wrong=np.array([untrue.get(verdict, False) for verdict in verdicts]),
-        rejects=statistics.flipped(sums) < 0.05,
+        rejects=paired.flipped(sums) < 0.05,
         rejects_naive=np.abs(mean) > naive,
     )
 
@@ -212,7 +213,7 @@ def table(heads: list[str], lines: list[list[str]]) -> str:
 
 def main() -> int:
     intervals, tests, well = rows()
-    least = statistics.FEWEST_DISCORDANT
+    least = paired.FEWEST_DISCORDANT
     regime = ["clusters × queries", "sizes", "differences"]
     alike = ", ".join(f"{shape.alike:g} ({shape.n_clusters} × {shape.size})" for shape in SHAPES)
     uneven = ", ".join(f"{shape.uneven:g}" for shape in SHAPES)
@@ -226,7 +227,7 @@ and KorQuAD have it. "0/1, 2%": 2 % of the queries change their outcome. A verdi
 The rule: among samples that have them intervals cover {covers} and the test rejects {rejects}; **bold** is outside it.
 *Italic*: fewer than {100 * RARELY:.0f} % of the samples have them, and no rule is held; such a sample drew more
 discordance than there is, so its difference looks larger than it is, though hardly ever of the wrong sign (last
-column). Where the true difference is the margin itself, {statistics.MARGIN:g}, each verdict "equivalent" is wrong.
+column). Where the true difference is the margin itself, {paired.MARGIN:g}, each verdict "equivalent" is wrong.
 
 How often the 95 % interval holds the true mean difference:
 """

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from test_table import measurement, run_of
 
-from bench import store
-from bench.passage_set import PassageSet
-from bench.store import Run
+from bench.passages.passage_set import PassageSet
+from bench.records import run_folder
+from bench.records.run_folder import Run
 
 
 def judged_run(
@@ -43,7 +43,7 @@ def judged_run(
     )
     for name in ("sets", "quality"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    store.write_set(folder, kept)
+    run_folder.write_set(folder, kept)
     cells = []
     for number, (retriever, found) in enumerate(values.items()):
         np.savez(folder / "quality" / f"{number}.npz", **{measure: np.array(found, np.float64)})

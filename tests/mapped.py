@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_array
 
-from bench import adapters, child, matrices
-from bench.job import Job
-from bench.record import StageResult
+from bench.records.schema import StageResult
+from bench.stage import lifecycle, matrices, process
+from bench.stage.job import Job
 from retrievers.contract import Hits, Vectors, top_k
 from retrievers.registry import installed
 
@@ -91,7 +91,7 @@ def brute_force(passages: Vectors, queries: Vectors) -> Hits:
 
 def in_memory(spelling: str, folder: Path, queries: Vectors) -> Hits:
     """What a saved storage answers where it is loaded, without a limit."""
-    storage = adapters.make(spelling, ENTRIES)
+    storage = lifecycle.make(spelling, ENTRIES)
     storage.load(folder)
     hits: Hits = storage.search(queries, DEPTH)
     return hits
@@ -115,7 +115,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
         sample=(0,),  # which is asked before weighing; all are asked for their hits
         depth=DEPTH,
     )
-    built = child.run(common, folder / "work", threads=1, seconds=SECONDS, memory_bytes=ENOUGH_BYTES)
+    built = process.run(common, folder / "work", threads=1, seconds=SECONDS, memory_bytes=ENOUGH_BYTES)
     if built.status != "ok" or built.ledger is None:
         raise RuntimeError(f"{case.loaded} was expected to be built, found {built.status}: {built.reason}")
     expected = brute_force(passages, queries) if case.exact else in_memory(case.loaded, folder / "storage", queries)
@@ -131,9 +131,9 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
 def _served(job: Job, folder: Path, limit: int, expected: Hits, *, grouped: bool) -> Served:
     for path in folder.rglob("*.*"):
         drop_pages(path)
-    make = child._make_cgroup if grouped else lambda limit: None
-    with mock.patch.object(child, "_make_cgroup", make):
-        result = child.run(job, folder / "work", threads=1, seconds=SECONDS, memory_bytes=limit)
+    make = process._make_cgroup if grouped else lambda limit: None
+    with mock.patch.object(process, "_make_cgroup", make):
+        result = process.run(job, folder / "work", threads=1, seconds=SECONDS, memory_bytes=limit)
     right = False
     if result.status == "ok":
         with np.load(str(job.hits)) as found:

@@ -131,7 +131,6 @@ SPELLINGS = [
 
 def readers() -> dict[str, Reader]:
     """Every reader by its name; imports of the project happen here, so that they can be watched."""
-    from bench import cards, suite
     from bench.errors import InputError
     from bench.formats import (
         archive,
@@ -150,6 +149,8 @@ def readers() -> dict[str, Reader]:
     )
     from bench.formats.files import Content
     from bench.formats.table import Columns
+    from bench.passages import cards
+    from bench.run import suite
     from retrievers import registry
 
     def content(data: bytes, name: str = "fuzzed") -> Content:

@@ -15,15 +15,16 @@ import psutil
 import pytest
 from conftest import write_set
 
-from bench import ab, opponent, revision, store
-from bench import suite as suites
-from bench.ab import fought
-from bench.compare import compare
+from bench.analysis.compare import compare
 from bench.errors import InputError
-from bench.gate import judge
-from bench.opponent import Side
-from bench.side import Answer, Job, Known, Wanted
-from bench.suite import Gate
+from bench.gate import ab, ab_process, revision
+from bench.gate.ab import fought
+from bench.gate.ab_process import Side
+from bench.gate.ab_worker import Answer, Job, Known, Wanted
+from bench.gate.judge import judge
+from bench.records import run_folder
+from bench.run import suite as suites
+from bench.run.suite import Gate
 
 ENGINES = """
 import time
@@ -147,7 +148,7 @@ class TestSides:
         assert {"Added()", "Gone()"} == {c.retriever for c in found.cells if c.outcome == "skipped"}
         assert "no index today" in next(c for c in found.cells if c.retriever == "Broken()").findings[0].said
         assert ["undecided"] * 2 == [speed.decision for speed in duel.speeds.values()]
-        assert 4 == len(store.read(repository.parent / "kept" / "old").measurements)
+        assert 4 == len(run_folder.read(repository.parent / "kept" / "old").measurements)
         assert [] == left_behind(repository)
 
     def test_five_times_slower(self, repository):
@@ -329,12 +330,30 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
+    @pytest.mark.parametrize("gate", ["gate.py", "gate/__init__.py"])
+    def test_a_sparring_that_calls_its_module_otherwise(self, tmp_path, gate):
+        """
+        A side whose Sparring has the module of a side under its earlier name is asked for it by that.
+        """
+        for name, code in ((gate, ""), ("side.py", "import sys; print('{}' if __name__ == '__main__' else sys.argv)")):
+            path = tmp_path / "bench" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code)
+        (tmp_path / "bench" / "__init__.py").touch()
+        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = Side("v1", job, tmp_path / "side.log", environment=os.environ | {"PYTHONPATH": str(tmp_path)})
+
+        side.start()
+
+        assert Answer() == side.known(30)
+        side.end()
+
     def test_an_older_sparring(self, tmp_path):
         """
         A side whose Sparring can be none says so.
         """
         python = tmp_path / "python"
-        python.write_text('#!/bin/sh\necho "$0: No module named bench.side" >&2\nexit 1\n')
+        python.write_text('#!/bin/sh\necho "$0: No module named bench.gate.ab_worker" >&2\nexit 1\n')
         python.chmod(0o755)
         job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
         side = Side("v1", job, tmp_path / "side.log", str(python))
@@ -349,7 +368,7 @@ class TestRefusals:
         Every wait has an end, and what does not end itself is ended.
         """
         python = tmp_path / "python"
-        monkeypatch.setattr(opponent, "END_SECONDS", 0.2)
+        monkeypatch.setattr(ab_process, "END_SECONDS", 0.2)
         python.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
         python.chmod(0o755)
         job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())

@@ -20,8 +20,8 @@ from retrievers.analysers import (
     fingerprint,
     unstemmed,
 )
+from retrievers.analysers.morphemes import Morphemes
 from retrievers.encoders.lexical import BM25
-from retrievers.morphemes import Morphemes
 from retrievers.registry import installed, parse, resolved
 
 plain_words = Words(stem=False, stop=False)

@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import run, suite, tiny_set
 
-from bench import answers, corpora, quality
 from bench.errors import InputError
-from bench.quality import Texts
-from bench.record import Environment, RunRecord
-from bench.report import rows, table
-from bench.store import Run
+from bench.instruments import quality, spans
+from bench.instruments.quality import Texts
+from bench.passages import loader
+from bench.records.run_folder import Run
+from bench.records.schema import Environment, RunRecord
+from bench.report import rows
+from bench.report.render import table
 from retrievers.contract import Hits
 
 DATA = os.environ.get("SPARRING_DATA")
@@ -49,7 +51,7 @@ class TestHolds:
         """
         A passage holds an answer as characters in one piece; composition, case and lengths of white space are alike.
         """
-        assert [expected] == answers.holds([passage], [[0]], [[answer]]).tolist()
+        assert [expected] == spans.holds([passage], [[0]], [[answer]]).tolist()
 
     def test_any_passage_and_any_answer_will_do(self):
         """
@@ -57,7 +59,7 @@ class TestHolds:
         """
         passages = ["a cat", "a dog"]
 
-        found = answers.holds(passages, [[0, 1], [0, -1], [0, 1], []], [["bird", "dog"], ["dog"], [], ["cat"]])
+        found = spans.holds(passages, [[0, 1], [0, -1], [0, 1], []], [["bird", "dog"], ["dog"], [], ["cat"]])
 
         assert [True, False, False, False] == found.tolist()
 
@@ -82,7 +84,7 @@ class TestHolds:
             for start in range(len(plain(passage)))
         )
 
-        assert [expected] == answers.holds(passages, [range(len(passages))], [texts]).tolist()
+        assert [expected] == spans.holds(passages, [range(len(passages))], [texts]).tolist()
 
 
 # Passage c holds q1's answer and was not judged; q2's own passage does not hold its answer; q3 has no judgment.
@@ -194,7 +196,7 @@ def test_every_gold_passage_holds_its_answer(name):
     """
     On Korean, Chinese and Thai every gold passage holds its own answer: nothing keeps the measure from 1.
     """
-    passage_set = corpora.load(name)
+    passage_set = loader.load(name)
     texts = Texts(passage_set.passages, passage_set.answers)
 
     found = quality.ceilings(passage_set.passage_ids, passage_set.query_ids, passage_set.qrels, ["Answer@10"], texts)
@@ -207,14 +209,14 @@ def test_tokens_would_fail_korean():
     """
     By whole tokens (Karpukhin et al. 2020) 3,102 of KorQuAD's 5,774 questions lose their own passage: 53.7 %.
     """
-    passage_set = corpora.load("korquad")
+    passage_set = loader.load("korquad")
     token = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
 
     def tokens(text: str) -> str:
         return "\0".join(["", *token.findall(unicodedata.normalize("NFD", text).lower()), ""])
 
     held = [tokens(passage) for passage in passage_set.passages]
-    gold = answers.gold_rows(passage_set.passage_ids, passage_set.query_ids, passage_set.qrels)
+    gold = spans.gold_rows(passage_set.passage_ids, passage_set.query_ids, passage_set.qrels)
     failed = sum(
         not any(tokens(text) in held[row] for row in own for text in texts)
         for own, texts in zip(gold, passage_set.answers, strict=True)

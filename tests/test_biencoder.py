@@ -21,7 +21,7 @@ from retrievers.contract import (
     Persistent,
     Preparable,
 )
-from retrievers.encoders import models
+from retrievers.encoders import _models
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.similarity import l2_augmented, shaped, unit
 
@@ -359,7 +359,7 @@ def test_the_ledger_counts_the_weights(minilm):
     """
     The ledger has the bytes of the weights in memory and of the tokenizer's file.
     """
-    folder = models.find(MINILM).folder
+    folder = _models.find(MINILM).folder
     header = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
     tensors = (folder / "model.safetensors").stat().st_size - header
 

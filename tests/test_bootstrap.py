@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from tiny import MS, noisy
 
-from bench import bootstrap
+from bench.statistics import bootstrap
 
 
 def slow_interval(rounds: list[np.ndarray], p: float, draws: int, *, crossed: bool) -> list[float]:

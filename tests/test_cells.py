@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from tiny import registry, run, suite, tiny_set
 
-from bench import cells, store
-from bench import run as runs
-from bench.cells import make_cells
 from bench.errors import InputError
+from bench.records import run_folder
+from bench.run import cells, runner
+from bench.run.cells import make_cells
 from retrievers.contract import spell
 
 MODELS = Path(__file__).parent / "plugins" / "models.py"
@@ -156,7 +156,7 @@ class TestIdentity:
         found = run(cells, tmp_path / "run", plugins=[MODELS])
 
         assert {"ok"} == {m.status for m in found.values()}
-        assert 1 == len(store.read(tmp_path / "run").measurements)
+        assert 1 == len(run_folder.read(tmp_path / "run").measurements)
 
 
 class TestLanguage:
@@ -250,7 +250,7 @@ def test_equal_sets_of_two_names_are_two_cells(tmp_path):
     cells = msgspec.structs.replace(suite("TfIdf() @ First()"), passages=("one", "two"))
     sets = [tiny_set(name="one"), tiny_set(name="two")]
 
-    outcome = runs.run(cells, sets, tmp_path / "run", registry(MODELS), plugins=[MODELS])
+    outcome = runner.run(cells, sets, tmp_path / "run", registry(MODELS), plugins=[MODELS])
 
     assert [("one", "ok"), ("two", "ok")] == [(m.passage_set, m.status) for m in outcome.measurements]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from tiny import registry
 
-from bench import child, failure, matrices, worker
-from bench.job import Job
-from bench.record import StageResult
+from bench.records.schema import StageResult
+from bench.stage import failure, matrices, process, worker
+from bench.stage.job import Job
 from retrievers.contract import Unsupported
 from retrievers.registry import parse
 
@@ -72,7 +72,7 @@ class Ring:
         if stage == "joint":
             fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out")}
         job = msgspec.structs.replace(self.common, stage=stage, storage=storage, **fields)
-        return child.run(job, self.folder / "work", threads=1, seconds=seconds, memory_bytes=4 * 10**9)
+        return process.run(job, self.folder / "work", threads=1, seconds=seconds, memory_bytes=4 * 10**9)
 
 
 @pytest.fixture
@@ -269,9 +269,9 @@ class TestEnds:
         """
         Where the kernel ended what an adapter had started, for memory, a stage that then fails lacked memory.
         """
-        group = child.Cgroup(ring.folder, "cgroup-v2")
+        group = process.Cgroup(ring.folder, "cgroup-v2")
         (ring.folder / "memory.events").write_text("oom 1\noom_kill 1\n")
-        monkeypatch.setattr(child, "memory_cgroup", lambda limit: contextlib.nullcontext(group))
+        monkeypatch.setattr(process, "memory_cgroup", lambda limit: contextlib.nullcontext(group))
 
         result = ring.do("build", storage)
 
@@ -365,10 +365,10 @@ class TestLimits:
             (folder / "memory.max").touch()
             os.mkdir(folder / "memory.swap.max")  # noqa: PTH102
 
-        monkeypatch.setattr(child, "_cgroup_parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
+        monkeypatch.setattr(process, "_cgroup_parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
         monkeypatch.setattr(Path, "mkdir", mkdir)
 
-        group = child._make_cgroup(10**9)
+        group = process._make_cgroup(10**9)
 
         assert "cgroup-v2" == group.version
         assert "1000000000" == (group.folder / "memory.max").read_text()

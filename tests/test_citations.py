@@ -8,7 +8,7 @@ import pytest
 from judged import judged_run
 from test_table import measurement, run_of
 
-from bench import cards
+from bench.passages import cards
 from bench.report import citations
 
 

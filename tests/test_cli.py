@@ -19,10 +19,11 @@ from conftest import KNOWN, PASSAGES, write_set
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bench import cli, corpora
+from bench import cli
 from bench.commands.run import _doubts
-from bench.corpora import Columns
-from bench.suite import Suite
+from bench.passages import loader
+from bench.passages.loader import Columns
+from bench.run.suite import Suite
 
 # Other programs rely on these keys (design, section 8).
 KEYS = [
@@ -330,9 +331,9 @@ def test_passages_in_other_letters(tmp_path):
     (tmp_path / "asked.txt").write_text("고양이\n", encoding="utf-8")
     path, queries = str(tmp_path / "docs.csv"), str(tmp_path / "asked.txt")
     english, korean, primer = (
-        corpora.load(path, columns=corpora.Columns(queries=queries)),
-        corpora.load(path, columns=corpora.Columns(queries=queries, language="ko")),
-        msgspec.structs.replace(corpora.load("primer-ko"), language="en"),
+        loader.load(path, columns=loader.Columns(queries=queries)),
+        loader.load(path, columns=loader.Columns(queries=queries, language="ko")),
+        msgspec.structs.replace(loader.load("primer-ko"), language="en"),
     )
 
     found = list(_doubts([path, path, "primer-ko"], [english, korean, primer]))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import cards, corpora
 from bench.errors import InputError
 from bench.formats import pubmedqa, squad
 from bench.formats.files import Content
+from bench.passages import cards, loader
 
 DATA = os.environ.get("SPARRING_DATA")
 SHIPPED = {name for name in cards.names() if (cards.shipped() / name).is_dir()}
@@ -73,7 +73,7 @@ def test_impossible_questions(tmp_path):
     qas = [question("q", "cats"), question("r", is_impossible=True), question("s", "who", is_impossible=False)]
     (tmp_path / "own.json").write_bytes(squad_file("own.json", ("Cats purr.", qas)).data)
 
-    found = corpora.load(str(tmp_path / "own.json"))
+    found = loader.load(str(tmp_path / "own.json"))
 
     assert ("q", "s") == found.query_ids
     assert (3, (0, 2)) == (found.n_file_queries, found.query_rows)
@@ -167,7 +167,7 @@ def test_roles(tmp_path, form, roles, words):
     (tmp_path / "own.toml").write_text(head + counts + files)
 
     with pytest.raises(InputError, match=words):
-        corpora.load(str(tmp_path / "own.toml"))
+        loader.load(str(tmp_path / "own.toml"))
 
 
 # The real collections
@@ -209,7 +209,7 @@ def flipped(data: bytes) -> bytes:
 def loaded_or_refused(name: str) -> str:
     """Nothing, or what a set was refused with."""
     try:
-        loaded = corpora.load(name)
+        loaded = loader.load(name)
     except InputError as error:
         return str(error)
     assert loaded.passages
@@ -219,7 +219,7 @@ def loaded_or_refused(name: str) -> str:
 
 def refusal(name: str) -> str:
     with pytest.raises(InputError) as refused:
-        corpora.load(name)
+        loader.load(name)
     return str(refused.value)
 
 

@@ -18,15 +18,16 @@ from test_table import failed, latency, measurement, run_of, weight
 from tiny import tiny_set
 from typer.testing import CliRunner
 
-from bench import corpora, store
-from bench.changes import changes
+from bench.analysis.changed_queries import changes
+from bench.analysis.compare import Comparison, Difference, compare, differing, of_one_run
 from bench.commands.compare import compare as command
-from bench.compare import Comparison, Difference, compare, differing, of_one_run
 from bench.errors import InputError
-from bench.record import Measurement
-from bench.report import comparison as report
-from bench.report import pairs
-from bench.store import Run
+from bench.passages import loader
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.report.render import comparison as report
+from bench.report.tables import comparison as pairs
 
 N = 40  # queries of the tiny set: enough for a verdict
 SUITE = {"name": "s", "passages": ["tiny"], "cells": [{"retrievers": ["BM25() @ CSR()"]}], "k": 10, "queries": 500}
@@ -49,7 +50,7 @@ class Folders:
         folder = self.root / name
         for inside in ("sets", "hits", "quality", "samples"):
             (folder / inside).mkdir(parents=True)
-        store.write_set(folder, self.passage_set)
+        run_folder.write_set(folder, self.passage_set)
         for cell in cells:
             np.savez(folder / "quality" / f"{cell.cell}.npz", **(values or {}))
         if rows is not None:
@@ -321,7 +322,7 @@ def test_agreement_of_hits(folders):
 def moved(folders):
     """Two runs on a BEIR folder of three queries: of the second the first hit goes, the third is not judged alike."""
     collection = write_set(folders.root / "zoo")
-    folders.passage_set = corpora.load(str(collection))
+    folders.passage_set = loader.load(str(collection))
     zoo = {"passages": [str(collection)]}
     known = cell(passage_set="zoo", n_queries=3, passage_set_sha256=folders.passage_set.sha256)
     old = folders.run("old", known, values={"nDCG@10": np.array([1.0, 1.0, 0.5])}, rows=[[0], [1], [3]], **zoo)
@@ -507,10 +508,10 @@ def call(*arguments: object) -> tuple[int, str]:
 def written(moved):
     """The two runs' folders, as they lie on disk."""
     for run in moved:
-        store.write_whole(run.folder / store.RUN, store.pretty(run.record))
-        store.write_whole(run.folder / store.ENVIRONMENT, store.pretty(run.environment))
+        run_folder.write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
+        run_folder.write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
         lines = b"".join(msgspec.json.encode(m) + b"\n" for m in run.measurements)
-        store.write_whole(run.folder / store.MEASUREMENTS, lines)
+        run_folder.write_whole(run.folder / run_folder.MEASUREMENTS, lines)
     return [run.folder for run in moved]
 
 

@@ -9,9 +9,10 @@ import pytest
 from scipy.sparse import csr_array
 
 from retrievers.analysers import CharNGrams, Whitespace, Words
+from retrievers.analysers.morphemes import Morphemes
 from retrievers.conformance import ConformanceError, UntriedError, checks
-from retrievers.conformance.apart import Apart
-from retrievers.conformance.held import held_bytes
+from retrievers.conformance.check_process import Apart
+from retrievers.conformance.held_bytes import held_bytes
 from retrievers.conformance.hits import brute_force
 from retrievers.conformance.material import CROWD_PASSAGES, SEASONS, VECTORS
 from retrievers.contract import Spelled
@@ -20,7 +21,6 @@ from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.encoders.sparse import SparseEncoder
 from retrievers.encoders.vectors import Vectors
 from retrievers.engines.rank_bm25 import RankBM25
-from retrievers.morphemes import Morphemes
 from retrievers.registry import PluginError, installed
 from retrievers.storages.coo import COO
 from retrievers.storages.csc import CSC

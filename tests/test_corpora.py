@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import cards, corpora
-from bench.corpora import PassageSet
 from bench.errors import InputError
+from bench.passages import cards, loader
+from bench.passages.loader import PassageSet
 
 README = cards.shipped() / "README.md"
-SHIPPED = [name for name in corpora.names() if (cards.shipped() / name).is_dir()]
+SHIPPED = [name for name in loader.names() if (cards.shipped() / name).is_dir()]
 DATA = os.environ.get("SPARRING_DATA")
 CORPUS = '{"_id": "d1", "title": "A", "text": "x"}\n{"_id": "d2", "text": "A x"}\n{"_id": "d3", "text": "y"}\n'
 QUERIES = '{"_id": "q1", "text": "a"}\n{"_id": "q2", "text": "y"}\n'
@@ -70,7 +70,7 @@ def tiny(folder: Path, card: str | None = None, *, data: Path | None = None) -> 
 
 def refusal(name: str) -> str:
     with pytest.raises(InputError) as refused:
-        corpora.load(name)
+        loader.load(name)
     return str(refused.value)
 
 
@@ -78,7 +78,7 @@ def test_card(tmp_path):
     """
     A card's set carries what the card says, and its name is the card's file name.
     """
-    found = corpora.load(tiny(tmp_path))
+    found = loader.load(tiny(tmp_path))
 
     assert ("tiny", "Tiny", "en", "CC0 1.0", "None.") == (
         found.name,
@@ -93,7 +93,7 @@ def test_equal_passages_are_merged(tmp_path):
     """
     A passage whose text, joined with its title, equals an earlier one is dropped; qrels follow, the higher grade stays.
     """
-    found = corpora.load(tiny(tmp_path))
+    found = loader.load(tiny(tmp_path))
 
     assert (("d1", "d3"), ("A x", "y")) == (found.passage_ids, found.passages)
     assert {"d2": "d1"} == found.merged
@@ -110,7 +110,7 @@ def test_merging_agrees_with_the_obvious(tmp_path_factory, texts):
     (folder / "corpus.jsonl").write_text("".join(f'{{"_id": {i}, "text": "{text}"}}\n' for i, text in enumerate(texts)))
     (folder / "queries.jsonl").write_text(QUERIES)
 
-    found = corpora.load(str(folder))
+    found = loader.load(str(folder))
 
     assert [text for i, text in enumerate(texts) if text not in texts[:i]] == list(found.passages)
     assert {str(i): str(texts.index(t)) for i, t in enumerate(texts) if texts.index(t) != i} == found.merged
@@ -122,7 +122,7 @@ def test_join(tmp_path):
     """
     counts = "{ passages = 3, queries = 2, judgments = 4 }"
 
-    found = corpora.load(tiny(tmp_path, card_text(join='"text"', counts=counts)))
+    found = loader.load(tiny(tmp_path, card_text(join='"text"', counts=counts)))
 
     assert ("x", "A x", "y") == found.passages
 
@@ -131,8 +131,8 @@ def test_clusters(tmp_path):
     """
     A query's paragraph is the passage judged best, of several the first in the file; without `clusters` there are none.
     """
-    clustered = corpora.load(tiny(tmp_path, card_text(clusters='"paragraph"')))
-    unclustered = corpora.load(tiny(tmp_path))
+    clustered = loader.load(tiny(tmp_path, card_text(clusters='"paragraph"')))
+    unclustered = loader.load(tiny(tmp_path))
 
     assert ("d1", "d3") == clustered.clusters
     assert unclustered.clusters is None
@@ -144,7 +144,7 @@ def test_article_clusters(tmp_path):
     """
     example = _readme_card().replace('clusters = "paragraph"', 'clusters = "article"')
 
-    found = corpora.load(_readme_example(tmp_path, example))
+    found = loader.load(_readme_example(tmp_path, example))
 
     assert ("0", "0") == found.clusters
 
@@ -165,7 +165,7 @@ def test_table_card(tmp_path):
     counts = "{ passages = 3, queries = 2, judgments = 4 }"
     columns = '{ text = "text", id = "_id" }'
 
-    found = corpora.load(tiny(tmp_path, card_text(format='"table"', columns=columns, counts=counts)))
+    found = loader.load(tiny(tmp_path, card_text(format='"table"', columns=columns, counts=counts)))
 
     assert (("d1", "d2", "d3"), ("x", "A x", "y")) == (found.passage_ids, found.passages)
 
@@ -175,16 +175,16 @@ def test_hash_of_the_set(tmp_path):
     The hash of a set follows ids, texts, queries, qrels and labels, not the card's words or the order of judgments.
     """
     (tmp_path / "same").mkdir()
-    plain = corpora.load(tiny(tmp_path))
-    renamed = corpora.load(tiny(tmp_path / "same", card_text(title='"Another"')))
+    plain = loader.load(tiny(tmp_path))
+    renamed = loader.load(tiny(tmp_path / "same", card_text(title='"Another"')))
     folder = tmp_path / "folder"
     (folder / "qrels").mkdir(parents=True)
     (folder / "corpus.jsonl").write_text(CORPUS)
     (folder / "queries.jsonl").write_text(QUERIES)
     (folder / "qrels" / "test.tsv").write_text("".join(reversed(QRELS.splitlines(keepends=True))))
-    reordered = corpora.load(str(folder))
+    reordered = loader.load(str(folder))
     (folder / "queries.jsonl").write_text(QUERIES.replace('"a"', '"a", "label": "one letter"'))
-    labelled = corpora.load(str(folder))
+    labelled = loader.load(str(folder))
 
     assert plain.sha256 == renamed.sha256 == reordered.sha256
     assert labelled.sha256 != plain.sha256
@@ -198,7 +198,7 @@ def test_text_bytes(tmp_path):
     (tmp_path / "corpus.jsonl").write_text('{"_id": "d", "text": "é한"}\n{"_id": "e", "text": "x"}\n', encoding="utf-8")
     (tmp_path / "queries.jsonl").write_text(QUERIES)
 
-    assert 2 + 3 + 1 == corpora.text_bytes(corpora.load(str(tmp_path)))
+    assert 2 + 3 + 1 == loader.text_bytes(loader.load(str(tmp_path)))
 
 
 # Files of a card
@@ -233,7 +233,7 @@ def test_files_in_a_data_folder(tmp_path, monkeypatch, place):
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "corpus.jsonl").write_text("not this one")
 
-    assert 2 == len(corpora.load(path).passages)
+    assert 2 == len(loader.load(path).passages)
 
 
 def test_compressed_file(tmp_path):
@@ -241,12 +241,12 @@ def test_compressed_file(tmp_path):
     path.gz is the same file: size and hash are of the uncompressed content.
     """
     path = tiny(tmp_path)
-    plain = corpora.load(path)
+    plain = loader.load(path)
     corpus = tmp_path / "tiny" / "corpus.jsonl"
     corpus.with_name("corpus.jsonl.gz").write_bytes(gzip.compress(corpus.read_bytes()))
     corpus.unlink()
 
-    assert plain == corpora.load(path)
+    assert plain == loader.load(path)
 
 
 def test_missing_data(tmp_path, monkeypatch):
@@ -349,7 +349,7 @@ def test_columns_for_a_card():
     Columns are refused for a set that has a card.
     """
     with pytest.raises(InputError, match="passage set 'scifact': expected no columns"):
-        corpora.load("scifact", columns=corpora.Columns())
+        loader.load("scifact", columns=loader.Columns())
 
 
 @pytest.mark.parametrize("language", ["english", "EN", "e", "", "zh-TW", "한국"])
@@ -365,7 +365,7 @@ def test_no_language(tmp_path, language):
 
     carded = refusal(tiny(tmp_path, card_text(language=f'"{language}"', counts=counts)))
     with pytest.raises(InputError) as refused:
-        corpora.load(str(own), columns=corpora.Columns(language=language))
+        loader.load(str(own), columns=loader.Columns(language=language))
 
     assert f"'tiny': expected as its language an ISO 639 code such as \"en\", found {language!r}" in carded
     assert carded.endswith("correct `language` in its card")
@@ -394,7 +394,7 @@ def test_name_of_ones_own_file(tmp_path, file, name):
     (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith(".gz") else content)
     (tmp_path / "queries.txt").write_text("cat\n")
 
-    found = corpora.load(str(tmp_path / file), columns=corpora.Columns(queries=str(tmp_path / "queries.txt")))
+    found = loader.load(str(tmp_path / file), columns=loader.Columns(queries=str(tmp_path / "queries.txt")))
 
     assert name == found.name
 
@@ -409,7 +409,7 @@ def test_name_of_ones_own_folder(tmp_path, monkeypatch):
         (home.parent / name).write_text(content)
     monkeypatch.chdir(home)
 
-    assert ["zoo.v1"] * 3 == [corpora.load(path).name for path in ("..", "../../zoo.v1/", str(home / ".."))]
+    assert ["zoo.v1"] * 3 == [loader.load(path).name for path in ("..", "../../zoo.v1/", str(home / ".."))]
 
 
 def test_which_sets_have_a_card(tmp_path, monkeypatch):
@@ -421,7 +421,7 @@ def test_which_sets_have_a_card(tmp_path, monkeypatch):
     (tmp_path / "primer").mkdir()
     names = ["primer", "nosuchset", "cards/zoo.toml", "zoo", "./primer", "docs.csv", "docs.jsonl.gz", "nowhere/"]
 
-    assert ["primer", "nosuchset", "cards/zoo.toml"] == [name for name in names if corpora.has_card(name)]
+    assert ["primer", "nosuchset", "cards/zoo.toml"] == [name for name in names if loader.has_card(name)]
 
 
 def test_missing_path():
@@ -432,12 +432,12 @@ def test_missing_path():
     assert "nowhere.csv: expected a file that can be read" in refusal("nowhere.csv")
 
 
-@pytest.mark.parametrize("name", corpora.names())
+@pytest.mark.parametrize("name", loader.names())
 def test_cards_are_whole(name):
     """
     Every card that ships is read, states its licence and citation, and knows its language.
     """
-    card = corpora.card(name)
+    card = loader.card(name)
 
     assert [] == [value for value in (card.title, card.licence, card.citation) if not value.strip()]
     assert re.fullmatch("[a-z]{2}", card.language)
@@ -467,7 +467,7 @@ def test_readme_example(tmp_path):
     """
     The example of datasets/README.md is a card that loads.
     """
-    found = corpora.load(_readme_example(tmp_path, _readme_card()))
+    found = loader.load(_readme_example(tmp_path, _readme_card()))
 
     assert ("zoo", 2, ("z1", "z2")) == (found.name, len(found.passages), found.query_ids)
 
@@ -477,8 +477,8 @@ def test_readme_table():
     The table of datasets/README.md says what the cards say; of a line with several languages, LANGUAGE is each in turn.
     """
     expected = []
-    for name in corpora.names():
-        card = corpora.card(name)
+    for name in loader.names():
+        card = loader.card(name)
         counts = [getattr(card.counts, count, "-") for count in ("passages", "queries", "judgments")]
         expected.append([name, card.language, *map(str, counts), card.licence])
 
@@ -502,23 +502,23 @@ def test_shipped_set(name):
     """
     A set that ships loads without a data folder; its queries say what they test.
     """
-    found = corpora.load(name)
+    found = loader.load(name)
 
-    assert corpora.card(name).counts.passages == len(found.passages)
+    assert loader.card(name).counts.passages == len(found.passages)
     assert len(found.queries) == len(found.labels or ()) == len(found.clusters or ())
 
 
-@pytest.mark.parametrize("name", sorted({*corpora.names()} - {*SHIPPED}))
+@pytest.mark.parametrize("name", sorted({*loader.names()} - {*SHIPPED}))
 def test_real_set(real_data, name):
     """
     Every set that has a card loads with the card's hashes and counts, and every judgment finds its passage and query.
     """
-    if corpora.card(name).counts == "unknown":
+    if loader.card(name).counts == "unknown":
         pytest.skip("its files were never at hand, or its card had their counts")
-    found = corpora.load(name)
+    found = loader.load(name)
 
     assert isinstance(found, PassageSet)
-    assert corpora.card(name).counts.passages == len(found.passages) == len(set(found.passages))
+    assert loader.card(name).counts.passages == len(found.passages) == len(set(found.passages))
     assert set(found.query_ids) == set(found.qrels or ())
     assert 0 == found.unknown_judgments
 
@@ -527,7 +527,7 @@ def test_korquad_duplicates(real_data):
     """
     KorQuAD's 964 paragraphs are 961 passages, its merged ids lead to those that stayed.
     """
-    found = corpora.load("korquad")
+    found = loader.load("korquad")
     path = next(folder for folder in cards.folders() if (folder / "korquad-v1.0").is_dir()) / "korquad-v1.0"
     paragraphs = [
         paragraph["context"]

@@ -11,10 +11,11 @@ from scipy import stats
 from test_compare import Folders, N, cell, flat, found, timed
 from test_table import latency, memory, weight
 
-from bench import costs, store
-from bench.compare import compare, of_one_run
-from bench.record import StageResult
-from bench.store import Run
+from bench.analysis import costs
+from bench.analysis.compare import compare, of_one_run
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from bench.records.schema import StageResult
 
 
 @pytest.fixture
@@ -239,8 +240,8 @@ def journal(run: Run, *resident: int) -> None:
     """The rounds' resident growth, as the journal has it."""
     for number, size in enumerate(resident):
         result = StageResult(stage="serve", status="ok", samples=f"samples/0-{number}.npz", load_memory=memory(size))
-        with (run.folder / store.STAGES).open("ab") as file:
-            file.write(msgspec.json.encode(store.FinishedStage(f"serve-{number}", result)) + b"\n")
+        with (run.folder / run_folder.STAGES).open("ab") as file:
+            file.write(msgspec.json.encode(run_folder.FinishedStage(f"serve-{number}", result)) + b"\n")
 
 
 def test_memory_is_compared_by_its_rounds(folders):

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from bench import cards, corpora
+from bench.passages import cards, loader
 from tests import crossings
 
 LEXICAL, DENSE = crossings.ENCODERS[:2], crossings.ENCODERS[2]
@@ -20,7 +20,7 @@ def test_csr_and_flat_find_the_same_on_primer(encoder):
     """
     TF-IDF, BM25 and the bi-encoder find the same passages in CSR and in Flat.
     """
-    passage_set = corpora.load("primer")
+    passage_set = loader.load("primer")
 
     assert [] == crossings.differences(passage_set, encoder)
 
@@ -32,7 +32,7 @@ def test_csr_and_flat_find_the_same_on_real_sets(name, encoder):
     """
     The same on every collection that has a card, for a sample of its queries.
     """
-    passage_set = corpora.load(name)
+    passage_set = loader.load(name)
 
     assert [] == crossings.differences(passage_set, encoder, n_queries=20)
 
@@ -42,6 +42,6 @@ def test_a_bi_encoder_in_csr_finds_the_same_on_real_text():
     """
     The same for dense vectors of real paragraphs, zeros, negative scores and all.
     """
-    passage_set = corpora.load("xquad-en")
+    passage_set = loader.load("xquad-en")
 
     assert [] == crossings.differences(passage_set, DENSE, n_queries=100)

@@ -11,14 +11,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from bench import corpora
+from bench.passages import loader
 from retrievers.conformance import same_hits
 from retrievers.contract import Unsupported, is_deterministic, is_exact, options_of, search_options, spell, top_k
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.similarity import l2_augmented, stands_for_l2
-from retrievers.storages import kernels
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat, best_products
+from retrievers.storages.search import kernels
 
 INF = float("inf")
 FACTORIES = [
@@ -98,7 +98,7 @@ class TestFlat:
         """
         if way == "compiled":
             for name, size in {"CACHE_BYTES": 500, "ROWS": 9, "QUERIES": 16}.items():
-                monkeypatch.setattr(f"retrievers.storages.kernels.{name}", size)
+                monkeypatch.setattr(f"retrievers.storages.search.kernels.{name}", size)
         monkeypatch.setattr("retrievers.storages.flat.BLOCK_BYTES", 4000)
         queries = VECTORS[-n_queries:]
 
@@ -111,8 +111,8 @@ class TestFlat:
         Of passages that tie the first stay, whichever block they lie in.
         """
         if way == "compiled":
-            monkeypatch.setattr("retrievers.storages.kernels.ROWS", 4)
-            monkeypatch.setattr("retrievers.storages.kernels.CACHE_BYTES", 64)
+            monkeypatch.setattr("retrievers.storages.search.kernels.ROWS", 4)
+            monkeypatch.setattr("retrievers.storages.search.kernels.CACHE_BYTES", 64)
         passages = np.ones((50, 4), np.float32)
         passages[[17, 30]] = 2
 
@@ -424,7 +424,7 @@ class TestRealVectors:
     @pytest.fixture(scope="class")
     @classmethod
     def embedded(cls):
-        passage_set = corpora.load("primer")
+        passage_set = loader.load("primer")
         encoder = BiEncoder("all-MiniLM-L6-v2")
         encoder.fit(passage_set.passages)
         vectors = encoder.encode(passage_set.passages, "passage"), encoder.encode(passage_set.queries, "query")
@@ -457,7 +457,7 @@ class TestRealVectors:
         """
         from retrievers.encoders.lexical import BM25
 
-        passage_set = corpora.load("xquad-en")
+        passage_set = loader.load("xquad-en")
         encoder = BM25()
         encoder.fit(passage_set.passages)
         passages, queries = (

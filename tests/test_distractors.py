@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array, vstack
 from tiny import registry, run, suite, tiny_set
 
-from bench import corpora, distractors, explain, export, matrices, show, store
-from bench.cells import make_cells
-from bench.distractors import Source, grown, texts
+from bench.analysis import explain, export, show
 from bench.errors import InputError
-from bench.suite import parse as parse_suite
+from bench.passages import loader, synthetic
+from bench.passages.synthetic import Source, grown, texts
+from bench.records import run_folder
+from bench.run.cells import make_cells
+from bench.run.suite import parse as parse_suite
+from bench.stage import matrices
 from retrievers.analysers import Words
 from retrievers.similarity import l2_augmented
 from retrievers.storages.faiss import Faiss
@@ -142,7 +145,7 @@ class TestTexts:
         """
         if "SPARRING_DATA" not in os.environ:
             pytest.skip("SPARRING_DATA names no folder with SciFact")
-        passages = list(corpora.load("scifact").passages)
+        passages = list(loader.load("scifact").passages)
         random.Random(0).shuffle(passages)
         quarter, terms = passages[: len(passages) // 4], Words("en")
         drawn = quarter + made(len(passages) - len(quarter), quarter)
@@ -303,10 +306,12 @@ class TestRuns:
         """
         folder, _, _ = grown_run
 
-        found = show.show(store.read(folder), "q0", registry(), k=50)
+        found = show.show(run_folder.read(folder), "q0", registry(), k=50)
 
         hits = [hit for one in found.found if one.retriever == ENGINE for hit in one.hits]
-        rows = store.read_hits(folder, next(m.cell for m in store.read(folder).measurements if m.retriever == ENGINE))
+        rows = run_folder.read_hits(
+            folder, next(m.cell for m in run_folder.read(folder).measurements if m.retriever == ENGINE)
+        )
         expected = [f"p{row}" if row < 30 else f"made-up passage {row - 29:,}" for row in rows.rows[0, :50] if row >= 0]
         assert any(name.startswith("made-up") for name in expected)
         assert expected == [hit.passage for hit in hits]
@@ -317,7 +322,7 @@ class TestRuns:
         Other tools would score hits that no judgment can know.
         """
         with pytest.raises(InputError, match="grown by 1,200 made-up"):
-            export.export(store.read(grown_run[0]), tmp_path / "files")
+            export.export(run_folder.read(grown_run[0]), tmp_path / "files")
 
         assert not (tmp_path / "files").exists()
 
@@ -336,7 +341,7 @@ class TestRuns:
         """
         folder, found, _ = grown_run
 
-        told = explain.explain(store.read(folder), found[ENGINE])
+        told = explain.explain(run_folder.read(folder), found[ENGINE])
 
         again = told.suite or told.command
         assert "distractors" in again
@@ -384,6 +389,6 @@ def test_blocks_are_made_whole(monkeypatch):
     """
     The size of the last block changes nothing in those before it: with small blocks too.
     """
-    monkeypatch.setattr(distractors, "BLOCK", 4)
+    monkeypatch.setattr(synthetic, "BLOCK", 4)
 
     assert made(9)[:6] == made(6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.training.energy import Energy
+from bench.instruments.energy import Energy
 
 
 class TestEnergy:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import environment
+from bench.instruments import environment
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bench", "retrievers")

@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console
 from tiny import journal, registry, suite, tiny_set
 
-from bench import matrices, rehearsal
-from bench import run as runs
-from bench.cells import make_cells
-from bench.estimate import Shape, estimate, predict
-from bench.record import StageResult
-from bench.report.progress import Lines, foretold
-from bench.suite import Limits
-from bench.tasks import Task, Work
+from bench.records.schema import StageResult
+from bench.report.console.progress import Lines, foretold
+from bench.run import runner
+from bench.run.cells import make_cells
+from bench.run.estimate import Shape, estimate, predict
+from bench.run.suite import Limits
+from bench.run.tasks import Task, Work
+from bench.stage import matrices, rehearsal
 from retrievers.contract import Unsupported
 from retrievers.storages.faiss import Faiss
 
@@ -259,11 +259,13 @@ def test_a_run_foretells(tmp_path, monkeypatch):
     """
     A run that is worth it tells at its start how long it will take, with real rehearsals, and records nothing of them.
     """
-    monkeypatch.setattr(runs, "FEWEST_PASSAGES", 1)
+    monkeypatch.setattr(runner, "FEWEST_PASSAGES", 1)
     chosen = suite("BM25() @ CSR()", "RankBM25()", rounds=1)
     out = io.StringIO()
 
-    outcome = runs.run(chosen, [tiny_set()], tmp_path / "run", registry(), progress=Lines(Console(file=out, width=200)))
+    outcome = runner.run(
+        chosen, [tiny_set()], tmp_path / "run", registry(), progress=Lines(Console(file=out, width=200))
+    )
 
     assert ["ok", "ok"] == [m.status for m in outcome.measurements]
     assert outcome.foretold_seconds is not None
@@ -278,7 +280,7 @@ def test_a_small_run_foretells_nothing(tmp_path):
     """
     A set of few passages is run at once.
     """
-    outcome = runs.run(suite("BM25() @ CSR()", rounds=1), [tiny_set()], tmp_path / "run", registry())
+    outcome = runner.run(suite("BM25() @ CSR()", rounds=1), [tiny_set()], tmp_path / "run", registry())
 
     assert outcome.foretold_seconds is None
 

@@ -13,15 +13,16 @@ from rich.cells import cell_len
 from rich.console import Console
 from tiny import KNOWN, registry, settled, suite, tiny_set
 
-from bench import run as runs
-from bench import show, store
-from bench import suite as suites
-from bench.corpora import load
+from bench.analysis import show
+from bench.analysis.explain import again, explain, find
 from bench.errors import InputError
-from bench.explain import again, explain, find
-from bench.report.explanation import print_explanation
-from bench.report.query import print_query
-from bench.suite import Limits
+from bench.passages.loader import load
+from bench.records import run_folder
+from bench.report.console.explanation import print_explanation
+from bench.report.console.query import print_query
+from bench.run import runner
+from bench.run import suite as suites
+from bench.run.suite import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def primer_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARRING_CACHE", str(folder / "cache"))
         command = ("sparring", "run", "--passages", "primer")
-        runs.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
+        runner.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
     return folder
 
 
@@ -59,7 +60,7 @@ class TestFind:
         """
         A cell is found by its spelling, with or without spaces, and with its passage set before it.
         """
-        found = find(store.read(primer_run / "run"), wanted)
+        found = find(run_folder.read(primer_run / "run"), wanted)
 
         assert "BM25() @ CSR()" == found.retriever
 
@@ -67,7 +68,7 @@ class TestFind:
         """
         A cell is found by the beginning of its key.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         expected = run.measurements[0]
 
         assert expected == find(run, expected.cell[:8])
@@ -76,7 +77,7 @@ class TestFind:
         """
         What names no cell, or several, is refused with what there is.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         flat = msgspec.structs.replace(run.measurements[0], retriever="BM25() @ Flat()", cell="1")
         twice = [*run.measurements, msgspec.structs.replace(run.measurements[0], passage_set="other", cell="0")]
 
@@ -87,9 +88,9 @@ class TestFind:
         with pytest.raises(InputError, match=r"Did you mean 'Constant\(\) @ Exact\(\)'\?$"):
             find(run, "primer: Exact()")
         with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)' or 'BM25\(\) @ Flat\(\)'\?$"):
-            find(store.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
+            find(run_folder.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
         with pytest.raises(InputError, match=r"expected one cell, found 2.*'primer: .*'other: "):
-            find(store.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
+            find(run_folder.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
         with pytest.raises(InputError, match="expected one of its cells"):
             find(run, "")
 
@@ -99,13 +100,13 @@ class TestAgain:
         """
         The command that is printed makes a cell of the same key, so of the same conditions, and the same quality.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = find(run, "Constant() @ Exact()")
 
         command, text = again(run, cell)
         assert text is not None  # encode_threads can be said in a suite alone
         words = shlex.split(command)
-        outcome = runs.run(suites.parse(text, "again.toml"), [load("primer")], tmp_path / "again", registry())
+        outcome = runner.run(suites.parse(text, "again.toml"), [load("primer")], tmp_path / "again", registry())
 
         assert ["sparring", "run", "again.toml", "--plugin", str(KNOWN)] == words[:5]
         assert (cell.cell, cell.quality) == (outcome.measurements[0].cell, outcome.measurements[0].quality)
@@ -114,9 +115,9 @@ class TestAgain:
         """
         Where the options of `sparring run` say all that differs from the defaults, no file is needed.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         changed = run.record.suite | {"encode_threads": None, "limits": {"seconds": 90.0, "memory": "4GB"}}
-        run = store.Run(
+        run = run_folder.Run(
             run.folder,
             msgspec.structs.replace(run.record, suite=changed, plugins=()),
             run.environment,
@@ -135,14 +136,14 @@ class TestAgain:
         """
         table = tmp_path / "docs.csv"
         table.write_text("body\na\n")
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 3}
         changed |= {"modes": ["single", "batch"], "limits": {"seconds": 600.0, "memory": "8GB"}}
         columns = {"text": "body", "title": None, "queries": "my questions.csv", "language": "ko"}
         record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
         cell = msgspec.structs.replace(run.measurements[0], passage_set="docs")
 
-        command, text = again(store.Run(run.folder, record, run.environment, (cell,)), cell)
+        command, text = again(run_folder.Run(run.folder, record, run.environment, (cell,)), cell)
 
         assert text is None
         options = "--text body --queries 'my questions.csv' --language ko"
@@ -152,7 +153,7 @@ class TestAgain:
         """
         A run made elsewhere is imported again by the command that imported it.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = msgspec.structs.replace(run.measurements[0], origin="a file")
 
         assert ("sparring run --passages primer", None) == again(run, cell)
@@ -163,7 +164,7 @@ class TestExplain:
         """
         Every file's hash, every round's median and every component of the ledger are told.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = find(run, "BM25() @ CSR()")
 
         sections = explain(run, cell).sections
@@ -187,7 +188,7 @@ class TestExplain:
         """
         Component by component where both ledgers name the same; else, as of old records, the sums, where they differ.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = find(run, "BM25() @ CSR()")
         ledger = cell.storage_weight.ledger
         whole = sum(ledger.values())
@@ -206,7 +207,7 @@ class TestExplain:
         """
         Of hits that were found elsewhere no machine, no option and no timing is told: nothing of it was theirs.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = msgspec.structs.replace(run.measurements[0], origin="trec run theirs sha256:00")
 
         sections = explain(run, cell).sections
@@ -220,8 +221,8 @@ class TestExplain:
         Every file that is named is there: without judgments none of quality is.
         """
         unjudged = tiny_set(judged=False)
-        runs.run(suite("Constant() @ Exact()"), [unjudged], tmp_path / "run", registry(), plugins=[KNOWN])
-        run = store.read(tmp_path / "run")
+        runner.run(suite("Constant() @ Exact()"), [unjudged], tmp_path / "run", registry(), plugins=[KNOWN])
+        run = run_folder.read(tmp_path / "run")
 
         hashes = explain(run, run.measurements[0]).sections["hashes"]
 
@@ -232,7 +233,7 @@ class TestExplain:
         """
         Every fact that an encoder or a storage told is there, those that it does not know left out.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         cell = msgspec.structs.replace(find(run, "BM25() @ CSR()"), facts={"dims": 3, "metric": "l2", "cut": None})
 
         sections = explain(run, cell).sections
@@ -244,7 +245,7 @@ class TestExplain:
         """
         A cell that failed is explained by its reason and what it printed last.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
         failed = msgspec.structs.replace(
             run.measurements[0],
             status="failed",
@@ -263,7 +264,7 @@ class TestExplain:
         """
         An explanation is printed whole, the command first.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
 
         text = printed(print_explanation, explain(run, find(run, "RankBM25()")))
 
@@ -279,7 +280,7 @@ class TestShow:
         """
         monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
 
-        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=3)
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=3)
 
         sparse, dense, engine = shown.found
         assert "horns driven by compressed air heard in fog" == shown.text
@@ -295,7 +296,7 @@ class TestShow:
         """
         Without the vectors the hits are shown as they are, and it is said why no words are.
         """
-        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
 
         assert "no longer in the cache" in shown.found[0].said
         assert shown.found[0].hits[0].matches is None
@@ -304,9 +305,9 @@ class TestShow:
         """
         A set whose texts are not at hand, or are others by now, is shown by its ids, and it is said why.
         """
-        runs.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+        runner.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
 
-        shown = show.show(store.read(tmp_path / "run"), "q3", registry(), k=2)
+        shown = show.show(run_folder.read(tmp_path / "run"), "q3", registry(), k=2)
 
         assert "no texts: " in shown.said
         assert ("", ["p0", "p1"]) == (shown.text, [hit.passage for hit in shown.found[0].hits])
@@ -316,7 +317,7 @@ class TestShow:
         """
         A query or a set that the run has not is refused, with the nearest.
         """
-        run = store.read(primer_run / "run")
+        run = run_folder.read(primer_run / "run")
 
         with pytest.raises(InputError, match=r"such as 'lighthouse-q[0-9]+'"):
             show.show(run, "lighthouse-q8", registry())
@@ -328,7 +329,7 @@ class TestShow:
         A star marks what is relevant; a relevant passage below the cut is named with its rank.
         """
         monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
-        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=2)
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=2)
 
         text = printed(print_query, shown)
 
@@ -363,9 +364,9 @@ class TestShow:
         A retriever that did not end well stands among the others, with its status and the reason.
         """
         chosen = suite("Constant() @ Exact()", "Constant() @ Raises()")
-        runs.run(chosen, [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+        runner.run(chosen, [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
 
-        shown = show.show(store.read(tmp_path / "run"), "q3", registry(), k=1)
+        shown = show.show(run_folder.read(tmp_path / "run"), "q3", registry(), k=1)
 
         assert ["ok", "failed"] == [one.status for one in shown.found]
         text = printed(print_query, shown)
@@ -376,7 +377,7 @@ class TestShow:
         """
         The plain form is what JSON can hold, with every hit and match by name.
         """
-        shown = show.show(store.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
 
         back = msgspec.json.decode(msgspec.json.encode(show.plain(shown)))
 

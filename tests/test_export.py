@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from tiny import run as run_cells
 from tiny import suite, tiny_set
 
-from bench import corpora, export, imports, store
-from bench.corpora import PassageSet
+from bench.analysis import export
 from bench.errors import InputError
+from bench.passages import loader
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.run import imported
 
 
 def test_a_run_as_dictionaries(tmp_path):
@@ -22,11 +25,12 @@ def test_a_run_as_dictionaries(tmp_path):
     A run is {query: {passage: score}} and its qrels {query: {passage: grade}}; a query without hits is left out.
     """
     runs = [
-        imports.OutsideRun(name, "", {"q1": {"p1": 2.0, "stranger": 2.0, "p0": 0.5}}) for name in ("SPLADE-v3", "qrels")
+        imported.OutsideRun(name, "", {"q1": {"p1": 2.0, "stranger": 2.0, "p0": 0.5}})
+        for name in ("SPLADE-v3", "qrels")
     ]
-    found = imports.import_runs(runs, tiny_set(5, 2), 7, tmp_path / "run")
+    found = imported.import_runs(runs, tiny_set(5, 2), 7, tmp_path / "run")
 
-    paths = export.export(store.read(tmp_path / "run"), tmp_path / "files", "json")
+    paths = export.export(run_folder.read(tmp_path / "run"), tmp_path / "files", "json")
 
     qrels, splade, called_qrels = (json.loads(path.read_bytes()) for path in paths)
     assert ["qrels.json", "SPLADE-v3.json", f"qrels-{found[1].cell}.json"] == [path.name for path in paths]
@@ -75,7 +79,7 @@ def test_a_beir_folder_loads_back(tmp_path_factory, passage_set):
 
     paths = export.export_set(passage_set, folder)
 
-    again = corpora.load(str(folder))
+    again = loader.load(str(folder))
     for name in ("passage_ids", "passages", "query_ids", "queries", "qrels", "labels", "answers"):
         assert getattr(passage_set, name) == getattr(again, name), name
     assert {path.relative_to(folder) for path in folder.rglob("*.*")} == {path.relative_to(folder) for path in paths}
@@ -85,11 +89,11 @@ def test_a_shipped_set_loads_back(tmp_path):
     """
     The shipped set comes back under the hash that its runs record.
     """
-    primer = corpora.load("primer")
+    primer = loader.load("primer")
 
     export.export_set(primer, tmp_path / "primer")
 
-    assert primer.sha256 == corpora.load(str(tmp_path / "primer")).sha256
+    assert primer.sha256 == loader.load(str(tmp_path / "primer")).sha256
 
 
 @pytest.mark.parametrize("licence", ["CC BY-ND 2.0 KR", "cc-by-nc-ND 4.0", "No derivatives", "NoDerivatives"])

@@ -22,8 +22,10 @@ import pytest
 from conftest import KNOWN, write_set
 from disks import disk
 
-from bench import child, failure, matrices, remains, store
-from bench.record import Measurement
+from bench.records import run_folder
+from bench.records.schema import Measurement
+from bench.stage import cleanup, failure, matrices
+from bench.stage import process as child
 from tests import faults
 from tests.faults import BLOWS, SOUND, Fault
 
@@ -86,15 +88,15 @@ cells = [{{ retrievers = {json.dumps(retrievers)} }}]
         return home
 
     def found(self) -> dict[str, Measurement]:
-        return {cell.retriever: cell for cell in store.read(self.out).measurements}
+        return {cell.retriever: cell for cell in run_folder.read(self.out).measurements}
 
     def lines(self) -> dict[str, bytes]:
         """What is recorded, line for line."""
-        names = (store.STAGES, store.MEASUREMENTS)
+        names = (run_folder.STAGES, run_folder.MEASUREMENTS)
         return {name: (self.out / name).read_bytes() for name in names if (self.out / name).exists()}
 
     def hits(self, retriever: str = SOUND) -> list[object]:
-        hits = store.read_hits(self.out, self.found()[retriever].cell)
+        hits = run_folder.read_hits(self.out, self.found()[retriever].cell)
         return [hits.rows.tolist(), hits.scores.tolist()]
 
     def left(self) -> list[str]:
@@ -270,7 +272,7 @@ class TestRuns:
         assert 0 == done.returncode, done.stderr
         assert {f"done-{stage}" for stage in PARTS} == {path.name for path in tmp_path.glob("done-*")}
         assert recorded == {name: home.lines()[name][: len(lines)] for name, lines in recorded.items()}
-        tasks = store.lines(home.out / store.STAGES, store.FinishedStage)
+        tasks = run_folder.lines(home.out / run_folder.STAGES, run_folder.FinishedStage)
         assert {1} == set(Counter(line.task for line in tasks).values())
         assert alone.hits() == home.hits()
         assert [] == home.left()
@@ -284,7 +286,7 @@ class TestRuns:
             home = Home(tmp_path / "home", room)
             cells = "BM25() @ Brute()", faults.engine(f"full {room}"), SOUND
             done = home.run(*cells)
-            stages = home.lines()[store.STAGES]
+            stages = home.lines()[run_folder.STAGES]
             (room / "ballast").unlink()
 
             again = home.run(*cells)
@@ -293,7 +295,7 @@ class TestRuns:
             assert BLOWS["full"].said in done.stderr
             assert "Traceback" not in done.stderr
             assert 0 == again.returncode, again.stderr
-            assert home.lines()[store.STAGES].startswith(stages[: stages.rfind(b"\n") + 1])
+            assert home.lines()[run_folder.STAGES].startswith(stages[: stages.rfind(b"\n") + 1])
             assert alone.hits() == home.hits()
 
     def test_a_disk_that_can_not_be_written(self, tmp_path):
@@ -321,7 +323,7 @@ class TestRuns:
         home = alone.copied(tmp_path)
         before = {path: path.read_bytes() for path in home.out.rglob("*") if path.is_file()}
 
-        with (home.out / store.LOCK).open("a") as lock:
+        with (home.out / run_folder.LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             done = home.run(SOUND)
 
@@ -335,7 +337,7 @@ class TestRuns:
         """
         home = alone.copied(tmp_path)
         whole = {}
-        for name in (store.STAGES, store.MEASUREMENTS):
+        for name in (run_folder.STAGES, run_folder.MEASUREMENTS):
             content = (home.out / name).read_bytes()
             whole[name] = content[: content[:-1].rfind(b"\n") + 1]
             (home.out / name).write_bytes(content[:-20])
@@ -395,7 +397,7 @@ class TestRuns:
         cell = home.found()[SOUND]
         assert BLOWS["clock"].code == done.returncode, done.stderr
         seconds = [cell.encode_seconds, cell.build_seconds, cell.load_seconds]
-        stages = store.lines(home.out / store.STAGES, store.FinishedStage)
+        stages = run_folder.lines(home.out / run_folder.STAGES, run_folder.FinishedStage)
         assert all(0 < each < 600 for each in [*seconds, *(line.result.process_seconds for line in stages)])
         with np.load(home.out / cell.files["joint-0"]) as times:
             assert 0 < times["joint"].min() <= times["joint"].max() < 600 * 10**9
@@ -411,13 +413,13 @@ def test_what_a_killed_run_left_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    marks = [f"{remains._home()}{ended.pid}-gone", f"{remains._home()}{os.getpid()}-ours", "sparring-elsewhere-1-9-x"]
+    marks = [f"{cleanup._home()}{ended.pid}-gone", f"{cleanup._home()}{os.getpid()}-ours", "sparring-elsewhere-1-9-x"]
     sleeping = [sys.executable, "-c", "import time; time.sleep(3600)"]
-    started = [subprocess.Popen(sleeping, env={**os.environ, remains.MARK: mark}) for mark in marks]
+    started = [subprocess.Popen(sleeping, env={**os.environ, cleanup.MARK: mark}) for mark in marks]
     for mark in marks:
         (tmp_path / mark).mkdir()
 
-    with remains.removed():
+    with cleanup.removed():
         pass
     alive = [process.poll() is None for process in started]
     for process in started:

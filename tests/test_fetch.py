@@ -24,12 +24,12 @@ from rich.console import Console
 from server import Answer, cut, endless, mute, redirect, saying, serving, silent, status, well
 from typer.testing import CliRunner
 
-from bench import cards, corpora
 from bench.commands.fetch import fetch as fetch_command
-from bench.download import DownloadError, Patience, _redirected, discard, download
 from bench.errors import InputError
-from bench.fetch import fetch
-from bench.report.downloads import shown
+from bench.passages import cards, loader
+from bench.passages.download import DownloadError, Patience, _redirected, discard, download
+from bench.passages.fetch import fetch
+from bench.report.console.downloads import shown
 
 DATA = os.environ.get("SPARRING_DATA")
 CONTENT = b"".join(b"line %d of a small file\n" % number for number in range(500))
@@ -349,7 +349,7 @@ def test_killed(tmp_path, server, data):
     A fetch that was killed leaves nothing that stands in the way of the next one, which goes on from there.
     """
     card = write_card(tmp_path, {"urls": [server.on("/a.txt", silent(CONTENT, 5000, ETag='"1"'))]})
-    code = f"from bench.fetch import fetch; fetch([{card!r}])"
+    code = f"from bench.passages.fetch import fetch; fetch([{card!r}])"
     part = data / "set/a.txt.part"
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as process:
         deadline = time.monotonic() + 60
@@ -646,7 +646,7 @@ def test_endless_archive(tmp_path, server, data, monkeypatch):
     """
     An archive is bounded, too, by what the card takes of it.
     """
-    monkeypatch.setattr("bench.fetch.ARCHIVE_SPARE", 10**5)
+    monkeypatch.setattr("bench.passages.fetch.ARCHIVE_SPARE", 10**5)
     url = server.on("/a.zip", endless)
 
     message = refused(write_card(tmp_path, {"member": "set/a", "urls": [url]}))
@@ -893,7 +893,7 @@ def test_run_names_the_command():
     A run never downloads: its error for files that are missing names the command that does.
     """
     with pytest.raises(InputError) as caught:
-        corpora.load("xquad-de")
+        loader.load("xquad-de")
 
     assert "sparring fetch xquad-de" in str(caught.value)
 
@@ -947,7 +947,7 @@ def test_command_stopped(tmp_path, command, monkeypatch):
     def stops(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.fetch.fetch", stops)
+    monkeypatch.setattr("bench.passages.fetch.fetch", stops)
 
     finished = command("scifact")
 

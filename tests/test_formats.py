@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora, quality
-from bench.corpora import Columns
 from bench.errors import InputError
 from bench.formats import files, qrels
+from bench.instruments import quality
+from bench.passages import loader
+from bench.passages.loader import Columns
 from retrievers.contract import Hits
 
 CORPUS = '{"_id": "d1", "title": "Cats", "text": "purr"}\n{"_id": "d2", "title": "", "text": "Dogs bark"}\n'
@@ -55,7 +56,7 @@ def written(path: Path, content: str | bytes) -> str:
 
 def refusal(name: str, columns: Columns | None = None) -> str:
     with pytest.raises(InputError) as refused:
-        corpora.load(name, columns=columns)
+        loader.load(name, columns=columns)
     return str(refused.value)
 
 
@@ -75,7 +76,7 @@ def test_beir_folder(tmp_path):
     """
     A BEIR folder is its passages, title and text joined where there is a title, and the judged queries of its split.
     """
-    found = corpora.load(beir_folder(tmp_path / "pets"))
+    found = loader.load(beir_folder(tmp_path / "pets"))
 
     assert ("d1", "d2") == found.passage_ids
     assert ("Cats purr", "Dogs bark") == found.passages
@@ -95,7 +96,7 @@ def test_beir_without_qrels(tmp_path):
     """
     A BEIR folder without qrels has every query and no judgments.
     """
-    found = corpora.load(beir_folder(tmp_path / "pets", judgments=None))
+    found = loader.load(beir_folder(tmp_path / "pets", judgments=None))
 
     assert found.qrels is None
     assert ("q1", "q2", "q3") == found.query_ids
@@ -109,7 +110,7 @@ def test_beir_other_split(tmp_path):
     path = written(tmp_path / "pets" / "qrels" / "dev.tsv", "q3\td1\t1\n")
 
     message = refusal(folder)
-    found = corpora.load(folder, columns=Columns(qrels=path, language="de"))
+    found = loader.load(folder, columns=Columns(qrels=path, language="de"))
 
     assert "expected qrels/test.tsv, found dev.tsv" in message
     assert (("q3",), "de") == (found.query_ids, found.language)
@@ -120,13 +121,13 @@ def test_beir_compressed(tmp_path):
     A .gz beside the name is the same file: the set has the same hash.
     """
     folder = beir_folder(tmp_path / "pets")
-    plain = corpora.load(folder)
+    plain = loader.load(folder)
     for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
         path = tmp_path / "pets" / name
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
 
-    assert plain == corpora.load(folder)
+    assert plain == loader.load(folder)
 
 
 def test_beir_labels_and_integer_ids(tmp_path):
@@ -140,7 +141,7 @@ def test_beir_labels_and_integer_ids(tmp_path):
         judgments=None,
     )
 
-    found = corpora.load(folder)
+    found = loader.load(folder)
 
     assert (("1",), ("7", "8"), ("rare word", "")) == (found.passage_ids, found.query_ids, found.labels)
 
@@ -151,7 +152,7 @@ def test_marks_and_blank_lines(tmp_path):
     """
     corpus = '\ufeff\r\n{"_id": "d1", "title": "", "text": "one\u2028line"}\r\n\r\n  \n'
 
-    found = corpora.load(beir_folder(tmp_path / "pets", corpus=corpus, judgments=None))
+    found = loader.load(beir_folder(tmp_path / "pets", corpus=corpus, judgments=None))
 
     assert ("one\u2028line",) == found.passages
 
@@ -160,7 +161,7 @@ def test_repeated_line(tmp_path):
     """
     One id twice with the same content counts once.
     """
-    found = corpora.load(beir_folder(tmp_path / "pets", corpus=CORPUS + CORPUS.splitlines()[0]))
+    found = loader.load(beir_folder(tmp_path / "pets", corpus=CORPUS + CORPUS.splitlines()[0]))
 
     assert (("d1", "d2"), {}) == (found.passage_ids, found.merged)
 
@@ -287,7 +288,7 @@ def test_unknown_judgments(tmp_path):
     nothing found is 0, not one query less. Of an unknown query there is nothing to ask. Where all are unknown the set
     is refused.
     """
-    some = corpora.load(beir_folder(tmp_path / "some", judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
+    some = loader.load(beir_folder(tmp_path / "some", judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
     message = refusal(beir_folder(tmp_path / "all", judgments="q8\td1\t1\nq1\td9\t1\n"))
 
     assert ("q1", "q3") == some.query_ids
@@ -304,7 +305,7 @@ def test_measures_of_a_set_with_unknown_judgments(tmp_path):
     """
     Recall counts the unknown passages among what there was to find, as trec_eval does.
     """
-    some = corpora.load(beir_folder(tmp_path, judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
+    some = loader.load(beir_folder(tmp_path, judgments="q1\td1\t1\nq1\td9\t1\nq9\td1\t1\nq3\td9\t1\n"))
     hits = Hits(np.array([[0, 1], [0, 1]]), np.array([[2, 1], [2, 1]], np.float32))
 
     values = quality.measure(hits, some.passage_ids, some.query_ids, some.qrels, ["R@2", "RR@2"])
@@ -316,7 +317,7 @@ def test_squad(tmp_path):
     """
     In a SQuAD-style file contexts are passages, and a question's paragraph is its one relevant passage and its cluster.
     """
-    found = corpora.load(written(tmp_path / "pets.json", json.dumps(SQUAD)))
+    found = loader.load(written(tmp_path / "pets.json", json.dumps(SQUAD)))
 
     assert ("0-0", "1-0", "1-1") == found.passage_ids
     assert ("Cats purr.", "Dogs bark.", "Cows moo.") == found.passages
@@ -379,7 +380,7 @@ def test_table(tmp_path, name, content):
     queries = written(tmp_path / "queries.csv", "id,query\nx,soft\ny,loud\n")
     judgments = written(tmp_path / "judged.tsv", "y\t9\t1\n")
 
-    found = corpora.load(
+    found = loader.load(
         written(tmp_path / name, content),
         columns=Columns(text="body", title="head", id="key", queries=queries, qrels=judgments, language="de"),
     )
@@ -398,7 +399,7 @@ def test_null_is_an_empty_text(tmp_path):
     queries = written(tmp_path / "q.jsonl", '{"text": null}\n{"text": "who purrs"}\n')
     nameless = written(tmp_path / "nameless.jsonl", '{"key": null, "text": "cats"}\n')
 
-    found = corpora.load(table, columns=Columns(id="key", queries=queries))
+    found = loader.load(table, columns=Columns(id="key", queries=queries))
 
     assert (("", "cats"), ("", "who purrs")) == (found.passages, found.queries)
     assert "expected text in the column 'key', found None" in refusal(nameless, Columns(id="key", queries=queries))
@@ -410,7 +411,7 @@ def test_tsv_quotation_marks(tmp_path):
     """
     queries = written(tmp_path / "queries.txt", "who?\n")
 
-    found = corpora.load(written(tmp_path / "docs.tsv", 'text\n"so\nhe said "no\n'), columns=Columns(queries=queries))
+    found = loader.load(written(tmp_path / "docs.tsv", 'text\n"so\nhe said "no\n'), columns=Columns(queries=queries))
 
     assert ('"so', 'he said "no') == found.passages
 
@@ -430,7 +431,7 @@ def test_queries(tmp_path, name, content, ids):
     """
     columns = Columns(queries=written(tmp_path / name, content))
 
-    found = corpora.load(written(tmp_path / "docs.csv", "text\ncats\ndogs\n"), columns=columns)
+    found = loader.load(written(tmp_path / "docs.csv", "text\ncats\ndogs\n"), columns=columns)
 
     assert (ids, ("who purrs", "who barks"), None) == (found.query_ids, found.queries, found.qrels)
     assert ("1", "2") == found.passage_ids
@@ -442,7 +443,7 @@ def test_query_columns(tmp_path):
     """
     queries = written(tmp_path / "q.csv", "id,no,text,ask,label\n1,x,t,who,rare\n")
 
-    found = corpora.load(
+    found = loader.load(
         written(tmp_path / "docs.csv", "text\ncats\n"),
         columns=Columns(queries=queries, query_text="ask", query_id="no"),
     )
@@ -573,7 +574,7 @@ def test_large_field(tmp_path):
     limit = csv.field_size_limit()
     queries = written(tmp_path / "queries.txt", "who?\n")
 
-    found = corpora.load(
+    found = loader.load(
         written(tmp_path / "docs.csv", "text\n" + "x" * 200_000 + "\n"), columns=Columns(queries=queries)
     )
 
@@ -627,7 +628,7 @@ def damaged(data: bytes, damage: tuple[str, float, bytes]) -> bytes:
 
 def loads_or_refuses(name: str, columns: Columns | None = None) -> None:
     with contextlib.suppress(InputError):
-        found = corpora.load(name, columns=columns)
+        found = loader.load(name, columns=columns)
         assert found.passages
         assert len(found.queries) == len(found.query_ids) > 0
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from tiny import registry, run, suite
 
-from bench import reference, store
-from bench import suite as suites
+from bench.analysis.compare import compare
 from bench.commands.gate import gate
-from bench.compare import compare
 from bench.errors import InputError
-from bench.gate import Judgment, judge
-from bench.suite import Gate
+from bench.gate import reference
+from bench.gate.judge import Judgment, judge
+from bench.records import run_folder
+from bench.run import suite as suites
+from bench.run.suite import Gate
 
 EXACT, HALF = "Constant() @ Exact()", "Constant() @ Half()"
 BUDGET = "gate.budget: expected a time such as"
@@ -42,15 +43,15 @@ def other(ran, tmp_path):
 
 
 def cell(folder: Path, spelling: str = EXACT):
-    return next(m for m in store.read(folder).measurements if m.retriever == spelling)
+    return next(m for m in run_folder.read(folder).measurements if m.retriever == spelling)
 
 
 def rewrite(folder: Path, spelling: str = EXACT, **fields: object) -> None:
     """Change what a run recorded of a cell; without fields the cell is gone."""
-    found = store.read(folder).measurements
+    found = run_folder.read(folder).measurements
     kept = [msgspec.structs.replace(m, **fields) if m.retriever == spelling else m for m in found]
     kept = [m for m in kept if fields or m.retriever != spelling]
-    (folder / store.MEASUREMENTS).write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in kept))
+    (folder / run_folder.MEASUREMENTS).write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in kept))
 
 
 def requery(folder: Path, changes: dict[int, float], spelling: str = EXACT, measure: str = "nDCG@10") -> None:
@@ -76,12 +77,12 @@ def reledger(folder: Path, change: int) -> None:
 
 def elsewhere(folder: Path, **fields: object) -> None:
     """Change what a run says of its machine."""
-    path = folder / store.ENVIRONMENT
-    path.write_bytes(store.pretty(msgspec.structs.replace(store.read(folder).environment, **fields)))
+    path = folder / run_folder.ENVIRONMENT
+    path.write_bytes(run_folder.pretty(msgspec.structs.replace(run_folder.read(folder).environment, **fields)))
 
 
 def judged(old: Path, new: Path, policy: Gate = Gate(), **options: object) -> Judgment:  # noqa: B008  # frozen
-    return judge(compare(store.read(old), store.read(new)), policy, "nDCG@10", **options)
+    return judge(compare(run_folder.read(old), run_folder.read(new)), policy, "nDCG@10", **options)
 
 
 def failed(judgment: Judgment) -> list[tuple[str, str]]:
@@ -97,7 +98,7 @@ class TestReference:
         """
         A run passes beside the reference that was made from it, in one line that says what was compared.
         """
-        reference.accept(store.read(ran), tmp_path / "reference")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         found = judged(tmp_path / "reference", ran)
 
@@ -187,7 +188,7 @@ class TestReference:
         A single byte more or fewer fails; fewer is to be blessed.
         """
         reledger(other, 0)
-        reference.accept(store.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(other), tmp_path / "reference")
         reledger(other, change)
 
         found = judged(tmp_path / "reference", other)
@@ -200,7 +201,7 @@ class TestReference:
         Bytes may change by the share that the policy names.
         """
         reledger(other, 0)
-        reference.accept(store.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(other), tmp_path / "reference")
         reledger(other, 10)
 
         assert [] == failed(judged(tmp_path / "reference", other, Gate(bytes=0.01)))
@@ -210,7 +211,7 @@ class TestReference:
         A ledger that the reference has and the run has not fails.
         """
         reledger(other, 0)
-        reference.accept(store.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(other), tmp_path / "reference")
         rewrite(other, storage_weight=None)
 
         assert (EXACT, "ledger_bytes") in failed(judged(tmp_path / "reference", other))
@@ -289,7 +290,7 @@ class TestReference:
         A cell of the run's own suite that it has not measured fails, however few the reference has.
         """
         rewrite(other, HALF)
-        reference.accept(store.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(other), tmp_path / "reference")
 
         result = call(other, "--reference", tmp_path / "reference")
 
@@ -300,9 +301,9 @@ class TestReference:
         """
         Of an adapter whose code has changed quality is exact all the same: that is what the gate is for.
         """
-        record = store.read(other).record
+        record = run_folder.read(other).record
         changed = msgspec.structs.replace(record, identities=dict.fromkeys(record.identities, "changed"))
-        (other / store.RUN).write_bytes(store.pretty(changed))
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(changed))
         requery(other, {0: 0.1})
 
         assert [(EXACT, "nDCG@10")] == failed(judged(ran, other))
@@ -311,7 +312,7 @@ class TestReference:
         """
         A run and a reference without any cell is no pass.
         """
-        (other / store.MEASUREMENTS).write_bytes(b"")
+        (other / run_folder.MEASUREMENTS).write_bytes(b"")
 
         assert "fail" == judged(other, other).outcome
 
@@ -331,7 +332,7 @@ class TestReference:
         """
         Machines of one kind tell a little more or less memory: 2 % of it is the same hardware.
         """
-        elsewhere(other, memory_bytes=int(store.read(other).environment.memory_bytes * share))
+        elsewhere(other, memory_bytes=int(run_folder.read(other).environment.memory_bytes * share))
 
         notes = judged(ran, other).notes
 
@@ -341,9 +342,9 @@ class TestReference:
         """
         A condition of the suite that differs from the reference's is named.
         """
-        record = store.read(other).record
+        record = run_folder.read(other).record
         changed = msgspec.structs.replace(record, suite={**record.suite, "queries": 3, "name": "renamed"})
-        (other / store.RUN).write_bytes(store.pretty(changed))
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(changed))
 
         (note,) = judged(ran, other).notes
 
@@ -357,12 +358,12 @@ class TestAccept:
         """
         folder = tmp_path / "reference"
 
-        reference.accept(store.read(ran), folder)
+        reference.accept(run_folder.read(ran), folder)
 
         names = {path.relative_to(folder).parts[0] for path in folder.rglob("*")}
         assert {"run.json", "environment.json", "measurements.jsonl", "sets", "quality"} == names
-        assert () == store.read_set(folder, "tiny").passage_ids
-        for m in store.read(folder).measurements:
+        assert () == run_folder.read_set(folder, "tiny").passage_ids
+        for m in run_folder.read(folder).measurements:
             assert ["quality"] == list(m.files)
             assert (folder / m.files["quality"]).is_file()
 
@@ -371,11 +372,11 @@ class TestAccept:
         Accepting another run replaces the reference whole: no file of the first stays.
         """
         folder = tmp_path / "reference"
-        reference.accept(store.read(ran), folder)
+        reference.accept(run_folder.read(ran), folder)
         (folder / "quality" / "stale.npz").touch()
         requery(other, {0: -0.5})
 
-        reference.accept(store.read(other), folder)
+        reference.accept(run_folder.read(other), folder)
 
         assert "pass" == judged(folder, other).outcome
         assert not (folder / "quality" / "stale.npz").exists()
@@ -386,7 +387,7 @@ class TestAccept:
         Where the new reference can not be put in its place the old one is there again, and nothing beside it.
         """
         folder = tmp_path / "reference"
-        reference.accept(store.read(ran), folder)
+        reference.accept(run_folder.read(ran), folder)
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         replace = Path.replace
 
@@ -397,7 +398,7 @@ class TestAccept:
 
         monkeypatch.setattr(Path, "replace", full)
         with pytest.raises(InputError, match="can not be written: No space left"):
-            reference.accept(store.read(other), folder)
+            reference.accept(run_folder.read(other), folder)
 
         assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         assert [folder] == list(tmp_path.glob("*reference*")) + list(tmp_path.glob(".reference*"))
@@ -407,11 +408,11 @@ class TestAccept:
         A file of the user's in the reference's folder would go with it: it is named, and nothing is touched.
         """
         folder = tmp_path / "reference"
-        reference.accept(store.read(ran), folder)
+        reference.accept(run_folder.read(ran), folder)
         (folder / "README.md").write_text("mine")
 
         with pytest.raises(InputError, match=r"found README\.md.*move them elsewhere"):
-            reference.accept(store.read(ran), folder)
+            reference.accept(run_folder.read(ran), folder)
 
         assert "mine" == (folder / "README.md").read_text()
 
@@ -419,11 +420,11 @@ class TestAccept:
         """
         Where the folder is a link, it stays one, and what it names is replaced.
         """
-        reference.accept(store.read(ran), tmp_path / "kept")
+        reference.accept(run_folder.read(ran), tmp_path / "kept")
         (tmp_path / "reference").symlink_to(tmp_path / "kept")
         requery(other, {0: -0.5})
 
-        reference.accept(store.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(other), tmp_path / "reference")
 
         assert (tmp_path / "reference").is_symlink()
         assert "pass" == judged(tmp_path / "kept", other).outcome
@@ -434,7 +435,7 @@ class TestAccept:
         """
         requery(other, {0: -1.0})  # of 20 queries: 0.05
 
-        (line,) = reference.changes(compare(store.read(ran), store.read(other)))
+        (line,) = reference.changes(compare(run_folder.read(ran), run_folder.read(other)))
 
         was, now = (cell(folder).quality["nDCG@10"] for folder in (ran, other))
         assert f"{EXACT} on tiny: nDCG@10 {was:.6g} -> {now:.6g}" == line
@@ -452,7 +453,7 @@ class TestAccept:
             (folder / "mine").write_text("mine")
 
         with pytest.raises(InputError, match="expected"):
-            reference.accept(store.read(ran), folder)
+            reference.accept(run_folder.read(ran), folder)
 
         assert folder.exists()
 
@@ -484,7 +485,7 @@ class TestCommand:
         requery(other, {0: -0.5})
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
-        reference.accept(store.read(ran), tmp_path / "reference")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         asked = ("--markdown", tmp_path / "m.md", "--junit", tmp_path / "j.xml")
         result = call(other, "--reference", tmp_path / "reference", *asked)
@@ -502,7 +503,7 @@ class TestCommand:
         Where GitHub's step summary can not be written the verdict stands, with a note.
         """
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))
-        reference.accept(store.read(ran), tmp_path / "reference")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         result = call(ran, "--reference", tmp_path / "reference")
 
@@ -519,16 +520,16 @@ class TestCommand:
         result = call(ran, "--accept", "--reference", ".")
 
         assert 0 == result.exit_code
-        assert (tmp_path / "reference" / store.RUN).is_file()
+        assert (tmp_path / "reference" / run_folder.RUN).is_file()
 
     def test_a_policy_that_can_not_be_read(self, ran, other, tmp_path):
         """
         A record whose policy has a key of another Sparring's is an input error, and no verdict.
         """
-        record = store.read(other).record
+        record = run_folder.read(other).record
         odd = msgspec.structs.replace(record, suite={**record.suite, "gate": {"colour": "red"}})
-        (other / store.RUN).write_bytes(store.pretty(odd))
-        reference.accept(store.read(ran), tmp_path / "reference")
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(odd))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         with pytest.raises(InputError, match=r"expected a \[gate\] .* found: .*colour"):
             call(other, "--reference", tmp_path / "reference")
@@ -537,7 +538,7 @@ class TestCommand:
         """
         With --json stdout is one object: the outcome, the line, and the findings of every cell.
         """
-        reference.accept(store.read(ran), tmp_path / "reference")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         result = call(ran, "--reference", tmp_path / "reference", "--json")
 
@@ -549,10 +550,10 @@ class TestCommand:
         The policy is the one of the suite that the run was made from.
         """
         requery(other, {0: -0.5}, measure="R@100")
-        record = store.read(other).record
+        record = run_folder.read(other).record
         strict = {**record.suite, "gate": {"measures": ["R@100"]}}
-        (other / store.RUN).write_bytes(store.pretty(msgspec.structs.replace(record, suite=strict)))
-        reference.accept(store.read(ran), tmp_path / "reference")
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(msgspec.structs.replace(record, suite=strict)))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         assert 1 == call(other, "--reference", tmp_path / "reference").exit_code
 
@@ -612,7 +613,7 @@ class TestPolicy:
         """
         from tiny import tiny_set
 
-        from bench.cells import make_cells
+        from bench.run.cells import make_cells
 
         bare = suite(EXACT)
         with_policy = msgspec.structs.replace(bare, gate=Gate(bytes=0.5))

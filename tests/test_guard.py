@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.sparse import coo_array, csr_array
 
-from bench.guard import check_facts, check_hits, check_ledger, check_vectors
+from bench.stage.validate import check_facts, check_hits, check_ledger, check_vectors
 from retrievers.contract import Hits, top_k
 
 INFINITY = np.inf

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import registry, run, suite
 
-from bench import corpora
-from bench import run as runs
-from bench.cells import make_cells
-from bench.corpora import Columns
 from bench.errors import InputError
 from bench.formats import hdf5
-from bench.run import Silent
+from bench.passages import loader
+from bench.passages.loader import Columns
+from bench.run import runner
+from bench.run.cells import make_cells
+from bench.run.runner import Silent
 from retrievers.storages.flat import Flat
 
 h5py = pytest.importorskip("h5py", reason="the extra hdf5 is not installed")
@@ -57,7 +57,7 @@ def write_raw(path, distance, datasets):
 
 def refusal(name, columns=None):
     with pytest.raises(InputError) as refused:
-        corpora.load(name, columns=columns)
+        loader.load(name, columns=columns)
     return str(refused.value)
 
 
@@ -66,9 +66,9 @@ class TestReading:
         """
         Ids and texts are positions; the nearest neighbours are relevant; there is no text and no language.
         """
-        passage_set = corpora.load(write(tmp_path / "line.hdf5"))
+        passage_set = loader.load(write(tmp_path / "line.hdf5"))
 
-        assert ("line", "zxx", 0) == (passage_set.name, passage_set.language, corpora.text_bytes(passage_set))
+        assert ("line", "zxx", 0) == (passage_set.name, passage_set.language, loader.text_bytes(passage_set))
         assert (("0", "1", "2"), ("0", "1")) == (passage_set.passages, passage_set.queries)
         assert {"0": {"1": 1, "0": 1, "2": 1}, "1": {"0": 1, "2": 1, "1": 1}} == passage_set.qrels
         assert str(tmp_path / "line.hdf5") == passage_set.vectors
@@ -80,7 +80,7 @@ class TestReading:
         near = np.array([range(100), range(100, 0, -1)], np.int32)
         train = np.arange(202, dtype=np.float32).reshape(101, 2)
 
-        passage_set = corpora.load(write(tmp_path / "many.h5", train=train, neighbors=near))
+        passage_set = loader.load(write(tmp_path / "many.h5", train=train, neighbors=near))
 
         assert [[*map(str, range(10))], [*map(str, range(100, 90, -1))]] == [
             list(q) for q in passage_set.qrels.values()
@@ -90,10 +90,8 @@ class TestReading:
         """
         Two files with the same neighbours and other vectors are two passage sets.
         """
-        one = corpora.load(write(tmp_path / "line.hdf5"))
-        other = corpora.load(
-            write(tmp_path / "line.hdf5", train=TRAIN * 2, neighbors=nearest("euclidean", TRAIN, TEST))
-        )
+        one = loader.load(write(tmp_path / "line.hdf5"))
+        other = loader.load(write(tmp_path / "line.hdf5", train=TRAIN * 2, neighbors=nearest("euclidean", TRAIN, TEST)))
 
         assert one.qrels == other.qrels
         assert one.sha256 != other.sha256
@@ -238,7 +236,7 @@ class TestRefusals:
         path.write_bytes(content)
 
         try:
-            passage_set = corpora.load(str(path))
+            passage_set = loader.load(str(path))
         except InputError as error:
             assert "one.hdf5" in str(error)  # noqa: PT017  # either end is right
         else:
@@ -268,7 +266,7 @@ class TestRun:
         random = np.random.default_rng(3)
         train, test = random.normal(size=(40, 6)), random.normal(size=(20, 6))
         for distance in ("angular", "euclidean"):
-            passage_set = corpora.load(write(tmp_path / f"{distance}.hdf5", distance, train, test))
+            passage_set = loader.load(write(tmp_path / f"{distance}.hdf5", distance, train, test))
 
             found = run(suite("Vectors() @ Flat()", passages=distance), tmp_path / distance, passage_set, plugins=())
 
@@ -283,7 +281,7 @@ class TestRun:
         Vectors that were read after the file had changed are kept by no name: the cell fails and says why.
         """
         path = tmp_path / "line.hdf5"
-        passage_set = corpora.load(write(path))
+        passage_set = loader.load(write(path))
         whole = path.read_bytes()
 
         class Changing(Silent):
@@ -291,7 +289,7 @@ class TestRun:
                 write(path, train=TRAIN[::-1])
 
         cells = suite("Vectors() @ Flat()", passages="line")
-        (failed,) = runs.run(cells, [passage_set], tmp_path / "one", registry(), progress=Changing()).measurements
+        (failed,) = runner.run(cells, [passage_set], tmp_path / "one", registry(), progress=Changing()).measurements
         path.write_bytes(whole)
         found = run(cells, tmp_path / "two", passage_set, plugins=())["Vectors() @ Flat()"]
 
@@ -303,7 +301,7 @@ class TestRun:
         """
         An encoder of text, or an engine, has nothing to read in such a set, and its own cell says so.
         """
-        passage_set = corpora.load(write(tmp_path / "line.hdf5"))
+        passage_set = loader.load(write(tmp_path / "line.hdf5"))
 
         cells = make_cells(
             suite("BM25() @ CSR()", "RankBM25()", "Vectors() @ Flat()", passages="line"), [passage_set], registry()

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 from test_table import failed, latency, measurement, run_of
 
-from bench import store
+from bench.analysis.history import Version, of_folders, of_git
 from bench.commands.history import history
 from bench.errors import InputError
-from bench.history import Version, of_folders, of_git
-from bench.record import Footprint, Measurement
-from bench.report import timeline
+from bench.records import run_folder
+from bench.records.schema import Footprint, Measurement
+from bench.report.tables import history as timeline
 
 RECORDS = Path(__file__).parent / "records"
 
@@ -45,9 +45,11 @@ def write(folder: Path, *cells: Measurement, made: str = "2026-01-02T03:04:05+00
     """A run folder on disk, with its records alone."""
     run = run_of(*cells)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / store.RUN).write_bytes(store.pretty(msgspec.structs.replace(run.record, made=made)))
-    (folder / store.ENVIRONMENT).write_bytes(store.pretty(msgspec.structs.replace(run.environment, **changes)))
-    (folder / store.MEASUREMENTS).write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in cells))
+    (folder / run_folder.RUN).write_bytes(run_folder.pretty(msgspec.structs.replace(run.record, made=made)))
+    (folder / run_folder.ENVIRONMENT).write_bytes(
+        run_folder.pretty(msgspec.structs.replace(run.environment, **changes))
+    )
+    (folder / run_folder.MEASUREMENTS).write_bytes(b"".join(msgspec.json.encode(m) + b"\n" for m in cells))
     return folder
 
 
@@ -103,7 +105,7 @@ class TestFolders:
         A run that can not be read is said and skipped, the others are told.
         """
         write(tmp_path / "good", cell())
-        (write(tmp_path / "bad", cell()) / store.MEASUREMENTS).write_text("{}\n")
+        (write(tmp_path / "bad", cell()) / run_folder.MEASUREMENTS).write_text("{}\n")
         write(tmp_path / "undated", cell(), made="yesterday")
 
         found, skipped = of_folders([tmp_path])
@@ -150,9 +152,9 @@ class TestGit:
         """
         A version that can not be read, and one that removed the folder, are said with their commits and skipped.
         """
-        (repository / "reference" / store.MEASUREMENTS).write_bytes(b"version https://git-lfs\xff\n")
+        (repository / "reference" / run_folder.MEASUREMENTS).write_bytes(b"version https://git-lfs\xff\n")
         commit(repository, "corrupt", 4)
-        (repository / "reference" / store.ENVIRONMENT).unlink()
+        (repository / "reference" / run_folder.ENVIRONMENT).unlink()
         commit(repository, "half of it", 5)
         shutil.rmtree(repository / "reference")
         commit(repository, "away", 6)
@@ -172,9 +174,9 @@ class TestGit:
         """
         A record of the first version of its format is read as a present one.
         """
-        for name, file in (("run-1.json", store.RUN), ("environment-1.json", store.ENVIRONMENT)):
+        for name, file in (("run-1.json", run_folder.RUN), ("environment-1.json", run_folder.ENVIRONMENT)):
             shutil.copyfile(RECORDS / name, repository / "reference" / file)
-        shutil.copyfile(RECORDS / "measurement-1.jsonl", repository / "reference" / store.MEASUREMENTS)
+        shutil.copyfile(RECORDS / "measurement-1.jsonl", repository / "reference" / run_folder.MEASUREMENTS)
         commit(repository, "as it was", 4)
 
         found, skipped = of_git(repository / "reference")
@@ -360,7 +362,7 @@ class TestCommand:
         write(tmp_path / "a", cell(0.5, 1_000_000, 2.0), made="2026-01-01T00:00:00+00:00")
         write(tmp_path / "b", cell(0.5, 1_000_104, 3.0), made="2026-01-02T00:00:00+00:00", dirty=True)
         write(tmp_path / "c", cell(0.4996, 1_000_104, 3.0), made="2026-01-03T00:00:00+00:00", cpu="Another")
-        (write(tmp_path / "d", cell()) / store.RUN).write_text("{}")
+        (write(tmp_path / "d", cell()) / run_folder.RUN).write_text("{}")
 
         said = call(tmp_path).stdout.splitlines()
 
@@ -409,7 +411,7 @@ class TestCommand:
         """
         --json is an array of flat objects and --csv the same lines; skipped versions go to stderr.
         """
-        (repository / "reference" / store.RUN).write_text("[]")
+        (repository / "reference" / run_folder.RUN).write_text("[]")
         commit(repository, "corrupt", 4)
 
         asked = call("--committed", "--json", repository / "reference")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from judged import judged_run
 from test_table import failed, latency, measurement, run_of
 
-from bench.report import table
+from bench.report.render import table
 
 VOID = {"meta"}
 

@@ -14,12 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_set
 
-from bench import export, imports, quality, store
-from bench.corpora import PassageSet
+from bench.analysis import export
 from bench.errors import InputError
 from bench.formats import run_json
 from bench.formats.files import Content
-from bench.report import rows, table
+from bench.instruments import quality
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.report import rows
+from bench.report.render import table
+from bench.run import imported as imports
 
 pytrec_eval = pytest.importorskip("pytrec_eval")
 
@@ -172,7 +176,7 @@ def test_an_import_is_a_run(tmp_path):
 
     found = imported(scores, tiny_set(5, 4), tmp_path / "run")
 
-    run = store.read(tmp_path / "run")
+    run = run_folder.read(tmp_path / "run")
     assert (found,) == run.measurements
     assert ("theirs", None, None, "trec run theirs sha256:00") == (
         found.retriever,
@@ -210,7 +214,7 @@ def test_hits_are_kept_as_deep_as_the_file(tmp_path):
 
     assert (150, {"R@100": 0.0, "RR": 1 / 150}) == (deep.depth, deep.quality)
     assert (120, {"R@120": 1.0}) == (shallow.depth, shallow.quality)
-    assert (1, 150) == store.read_hits(tmp_path / "deep", deep.cell).rows.shape
+    assert (1, 150) == run_folder.read_hits(tmp_path / "deep", deep.cell).rows.shape
 
 
 def test_several_runs(tmp_path):
@@ -223,7 +227,7 @@ def test_several_runs(tmp_path):
 
     assert ("one", "two") == (one.retriever, two.retriever)
     assert (1.0, 2 / 3) == (one.overlap_with_baseline, two.overlap_with_baseline)
-    assert ("p0", "p1", "p2", "p3", "p4", "u", "v") == store.read_set(tmp_path / "run", "tiny").passage_ids
+    assert ("p0", "p1", "p2", "p3", "p4", "u", "v") == run_folder.read_set(tmp_path / "run", "tiny").passage_ids
 
 
 def test_without_judgments(tmp_path):
@@ -240,7 +244,7 @@ def test_measures_of_answers_need_texts(tmp_path):
     A measure that reads answers is refused where the set has none, or is as a run keeps it; no folder is made.
     """
     imported({"q0": {"p0": 1.0}}, tiny_set(5, 2), tmp_path / "run")
-    kept, _ = imports.kept_set(store.read(tmp_path / "run"))
+    kept, _ = imports.kept_set(run_folder.read(tmp_path / "run"))
 
     for passage_set, words in (
         (kept, "without texts: name the set itself with --passages"),
@@ -257,11 +261,11 @@ def test_measures_of_a_run(tmp_path):
     What a run was measured by measures an import beside it, but for answers, whose texts it does not keep.
     """
     imported({"q0": {"p0": 1.0}}, tiny_set(5, 2), tmp_path / "run", measures=["R@1000", "nDCG@5"])
-    run = store.read(tmp_path / "run")
+    run = run_folder.read(tmp_path / "run")
     answers = msgspec.structs.replace(run.record, suite=run.record.suite | {"measures": ["R@5", "Answer@10"]})
 
     assert ("R@1000", "nDCG@5") == imports.kept_measures(run)
-    assert ("R@5",) == imports.kept_measures(store.Run(run.folder, answers, run.environment, run.measurements))
+    assert ("R@5",) == imports.kept_measures(run_folder.Run(run.folder, answers, run.environment, run.measurements))
 
 
 def test_importing_again(tmp_path):
@@ -319,11 +323,11 @@ def test_the_set_of_a_run(tmp_path):
     """
     imported({"q0": {"stranger": 2.0, "p0": 1.0}}, tiny_set(5, 1), tmp_path / "run")
 
-    passage_set, text_bytes = imports.kept_set(store.read(tmp_path / "run"))
+    passage_set, text_bytes = imports.kept_set(run_folder.read(tmp_path / "run"))
 
     assert (("p0", "p1", "p2", "p3", "p4"), (), 7) == (passage_set.passage_ids, passage_set.passages, text_bytes)
     again = imported({"q0": {"stranger": 2.0, "p0": 1.0}}, passage_set, tmp_path / "again")
-    assert store.read(tmp_path / "run").measurements == (again,)
+    assert run_folder.read(tmp_path / "run").measurements == (again,)
 
 
 def test_the_table_says_so(tmp_path):
@@ -331,7 +335,7 @@ def test_the_table_says_so(tmp_path):
     The table marks an imported row, and its conditions name no machine; the JSON has its origin.
     """
     imported({"q0": {"p0": 1.0}}, tiny_set(5, 1), tmp_path / "run")
-    run = store.read(tmp_path / "run")
+    run = run_folder.read(tmp_path / "run")
 
     shown = table.markdown([run])
     (row,) = rows.rows([run])
@@ -468,12 +472,12 @@ def test_an_exported_run_comes_back(tmp_path_factory, form, scores):
     passage_set = tiny_set(3, 2)
     before = imported({"q0": {"p2": 0.5} | scores, "q1": {"p1": 1.0}}, passage_set, folder / "run")
 
-    paths = export.export(store.read(folder / "run"), folder / "files", form)
+    paths = export.export(run_folder.read(folder / "run"), folder / "files", form)
     (after,) = imports.import_runs([imports.read(paths[-1])], passage_set, 7, folder / "again")
 
     def ids(home: Path, cell: str) -> list[list[str]]:
-        known = store.read_set(home, "tiny").passage_ids
-        return [[known[row] for row in found if row >= 0] for found in store.read_hits(home, cell).rows.tolist()]
+        known = run_folder.read_set(home, "tiny").passage_ids
+        return [[known[row] for row in found if row >= 0] for found in run_folder.read_hits(home, cell).rows.tolist()]
 
     assert before.quality == after.quality
     assert ids(folder / "run", before.cell) == ids(folder / "again", after.cell)
@@ -527,7 +531,7 @@ def test_import_of_a_set_by_its_files(both, ring, sparring):
     ended = sparring("import", file, "--passages", ring.folder / "zoo", *arguments, "loaded", cwd=folder)
 
     assert 0 == ended.returncode
-    assert store.read(folder / "kept").measurements == store.read(folder / "loaded").measurements
+    assert run_folder.read(folder / "kept").measurements == run_folder.read(folder / "loaded").measurements
 
 
 def test_import_by_the_measures_of_a_run(both, ring, sparring):
@@ -541,7 +545,7 @@ def test_import_by_the_measures_of_a_run(both, ring, sparring):
     ended = sparring("import", file, "--passages", "few", "-o", "as-few", cwd=folder)
 
     assert 0 == ended.returncode
-    assert ["R@3", "RR@5"] == [name for m in store.read(folder / "as-few").measurements for name in m.quality]
+    assert ["R@3", "RR@5"] == [name for m in run_folder.read(folder / "as-few").measurements for name in m.quality]
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from retrievers.contract import top_k
-from retrievers.storages import kernels
 from retrievers.storages.coo import COO
 from retrievers.storages.csc import CSC
 from retrievers.storages.csr import CSR
 from retrievers.storages.flat import Flat
-from retrievers.storages.kernels import Postings, frozen, in_parts, offsets_of
+from retrievers.storages.search import kernels
+from retrievers.storages.search.kernels import Postings, frozen, in_parts, offsets_of
 
-compiled = pytest.importorskip("retrievers.storages.compiled", reason="the extra `fast` is not installed")
+compiled = pytest.importorskip("retrievers.storages.search.compiled", reason="the extra `fast` is not installed")
 
 
 @st.composite

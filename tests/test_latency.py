@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny import noisy
 
-from bench import latency
+from bench.instruments import latency
 
 MS = 1_000_000  # nanoseconds
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from judged import judged_run
 from test_table import failed, latency, measurement, run_of
 
-from bench.report import latex, table
-from bench.report.pivot import Pivot
+from bench.report.render import latex, table
+from bench.report.tables.pivot import Pivot
 
 ODD = 'A(x="50%_of #1 & {x} $y^2~ \\\\cmd", y=[-1]) @ Very(long=1, name=2)'
 # Of TeX's first fonts some characters have no code of their own, or another one: an underscore is a rule.

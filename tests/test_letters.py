@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench import corpora
-from bench.letters import SAMPLE, unsuited
+from bench.passages import loader
+from bench.passages.scripts import SAMPLE, unsuited
 
 KOREAN = "고양이가 매트 위에 앉았다"
 JAPANESE = "猫がマットの上に座った"
@@ -64,6 +64,6 @@ def test_shipped_sets(name):
     """
     The sets that ship are written in the letters of their languages.
     """
-    found = corpora.load(name)
+    found = loader.load(name)
 
     assert unsuited(found.passages, found.language) is None

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import run, suite
 
-from bench import latency, rate
 from bench.errors import InputError
+from bench.instruments import latency
+from bench.instruments import load as rate
 from bench.report import rows
-from bench.suite import Suite, changed
+from bench.run.suite import Suite, changed
 
 MS = 1_000_000  # nanoseconds
 SECOND = 1_000 * MS

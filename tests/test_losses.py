@@ -11,8 +11,8 @@ from scipy.special import log_softmax
 
 from bench.errors import InputError
 from bench.training.losses import loss_of, similarity
+from bench.training.model import model_of
 from bench.training.recipe import Data, Loss, Model, Recipe
-from bench.training.towers import model_of
 from retrievers.contract import top_k
 from retrievers.similarity import shaped
 

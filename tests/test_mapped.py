@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from mapped import Case, dense, holds, served
 
-from bench import child, measure
-from bench.record import Memory, StageResult
-from retrievers.storages.mapping import mapped_array, mapped_file
+from bench.records.schema import Memory, StageResult
+from bench.run import measurement
+from bench.stage import process
+from retrievers.storages.codecs.mapping import mapped_array, mapped_file
 
 MB = 10**6
 FORGOTTEN = Memory(private=3 * MB, private_file=2 * MB, shared=0, peak=None, peak_above_start=None, source="known")
@@ -25,7 +26,7 @@ def test_a_mapped_storage_is_no_contradiction():
     """
     Of mapped files less may be resident than the ledger says: that is told, and not withheld.
     """
-    weight, flags = measure._footprint(rounds(memory_mapped=1), None, "storage")
+    weight, flags = measurement._footprint(rounds(memory_mapped=1), None, "storage")
 
     assert [] == flags
     assert FORGOTTEN == weight.resident
@@ -36,7 +37,7 @@ def test_a_loaded_one_is(facts):
     """
     Who does not say that it maps its files has to hold its ledger.
     """
-    weight, flags = measure._footprint(rounds(**facts), None, "storage")
+    weight, flags = measurement._footprint(rounds(**facts), None, "storage")
 
     assert weight.resident is None
     assert ["storage: resident growth of 3,000,000 bytes lies below its ledger of 500,000,000: withheld"] == flags
@@ -53,7 +54,7 @@ def test_serving_more_than_the_limit(tmp_path):
     grouped, by_data, loaded = served(case, tmp_path)
 
     assert [True] * 3 == [holds([case], found) for found in (grouped, by_data, loaded)]
-    with child.memory_cgroup(MB) as group:
+    with process.memory_cgroup(MB) as group:
         expected = group.version if group else "rlimit-data"
     assert [expected, "rlimit-data"] == [grouped.result.limited_by, by_data.result.limited_by]
     memory = by_data.result.load_memory

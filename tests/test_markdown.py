@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.report.markdown import code, escaped
+from bench.report.render.markdown import code, escaped
 
 
 @pytest.mark.parametrize(

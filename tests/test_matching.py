@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.matching import matched
-from bench.side import Known
+from bench.analysis.matching import matched
+from bench.gate.ab_worker import Known
 
 
 def known(cell, retriever, label="", passage_set="a", threads=1):

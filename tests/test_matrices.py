@@ -16,10 +16,11 @@ import pytest
 from scipy.sparse import csr_array
 from tiny import KNOWN, journal, registry, run, suite, tiny_set
 
-from bench import environment, matrices
-from bench.cells import make_cells
 from bench.errors import InputError
-from bench.record import StageResult
+from bench.instruments import environment
+from bench.records.schema import StageResult
+from bench.run.cells import make_cells
+from bench.stage import matrices
 
 TOUCHING = '''
 from pathlib import Path
@@ -250,7 +251,7 @@ class TestKey:
         An encoder's model counts by its bytes: the same spelling with another model has another place.
         """
         before = place(tmp_path)
-        monkeypatch.setattr("bench.cells.fingerprints", lambda adapter: ["bytes of another model"])
+        monkeypatch.setattr("bench.run.cells.fingerprints", lambda adapter: ["bytes of another model"])
 
         assert before != place(tmp_path)
 

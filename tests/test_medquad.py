@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, medquad
 from bench.formats.files import Content
+from bench.passages import loader
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -173,7 +173,7 @@ def test_medquad():
     if "SPARRING_DATA" not in os.environ:
         pytest.skip("SPARRING_DATA is not set: it names the folder of the real collections")
 
-    found = corpora.load("medquad")
+    found = loader.load("medquad")
 
     assert (16407, 15817, 590) == (found.n_file_passages, len(found.passages), len(found.merged))
     assert (14979, 14979) == (len(found.queries), len(set(found.queries)))

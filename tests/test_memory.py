@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tiny import run, suite
 
-from bench import memory
-from bench.measure import LEDGER_TOLERANCE
+from bench.instruments import memory
+from bench.run.measurement import LEDGER_TOLERANCE
 
 MB = 1_000_000
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="exact accounts are Linux's")
@@ -21,7 +21,9 @@ pytestmark = LINUX
 
 def alone(code: str) -> dict[str, int]:
     """What a piece of code stores in `found`, run in a process of its own: this one has held too much."""
-    program = f"import json\nfrom bench.memory import *\nimport numpy as np\n{code}\nprint(json.dumps(found))"
+    program = (
+        f"import json\nfrom bench.instruments.memory import *\nimport numpy as np\n{code}\nprint(json.dumps(found))"
+    )
     return json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench import new
 from bench.cli import app
 from bench.errors import InputError
-from bench.new import LONGEST, Kind, create, package_of
+from bench.scaffold import create as new
+from bench.scaffold.create import LONGEST, Kind, create, package_of
 from retrievers.registry import Entry, Registry
 
 ROOT = Path(__file__).parent.parent

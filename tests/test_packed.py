@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from retrievers.contract import Unsupported, is_deterministic, is_exact, search_options, spell
-from retrievers.storages import bitpacking, kernels, packed
-from retrievers.storages.bitpacking import FORMAT, pack, unpack
+from retrievers.storages import packed
+from retrievers.storages.codecs import bitpacking
+from retrievers.storages.codecs.bitpacking import FORMAT, pack, unpack
 from retrievers.storages.csc import CSC
 from retrievers.storages.packed import Packed
+from retrievers.storages.search import kernels
 
 PATHS = ("compiled", "plain")
 LIMITS = {"scifact": 17, "medquad": 16}  # bits a posting, the vocabulary left out
@@ -121,7 +123,7 @@ def test_ranges_unpack_alike_compiled_and_plain(data):
     Any ranges of packed numbers unpack to those numbers, compiled and plain, bit for bit.
     """
     pytest.importorskip("numba", reason="numba is not installed (extra `fast`)")
-    from retrievers.storages import compiled
+    from retrievers.storages.search import compiled
 
     given_numbers = data.draw(numbers().filter(len))
     starts, counts = data.draw(ranges(len(given_numbers)))
@@ -383,10 +385,10 @@ def test_real_lists_take_few_bits_and_give_the_same_hits(name):
     """
     BM25's postings of SciFact take at most 17 bits each, of MedQuAD 16, and nothing is found that is not found without.
     """
-    from bench import corpora
+    from bench.passages import loader
     from retrievers.encoders.lexical import BM25
 
-    passage_set = corpora.load(name)
+    passage_set = loader.load(name)
     encoder = BM25()
     encoder.fit(passage_set.passages)
     passages, queries = (

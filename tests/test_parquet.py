@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from bench import corpora
-from bench.corpora import Columns
 from bench.errors import InputError
 from bench.formats import parquet, qrels
 from bench.formats.files import Content
+from bench.passages import loader
+from bench.passages.loader import Columns
 
 DOCS = {"key": [7, 9], "head": ["Cats", None], "body": ["purr", "bark"], "weight": [0.5, 1.5]}
 ASKED = {"qid": ["a", "b"], "query": ["who purrs?", "who barks?"]}
@@ -49,7 +49,7 @@ def test_parquet(tmp_path, pets):
     """
     Passages, queries and judgments may each be a Parquet; strings and integers are taken, and null is no title.
     """
-    found = corpora.load(str(tmp_path / "docs.parquet"), columns=pets)
+    found = loader.load(str(tmp_path / "docs.parquet"), columns=pets)
 
     assert {"7": "Cats purr", "9": "bark"} == dict(zip(found.passage_ids, found.passages, strict=True))
     assert {"a": "who purrs?", "b": "who barks?"} == dict(zip(found.query_ids, found.queries, strict=True))
@@ -62,7 +62,7 @@ def test_null_is_an_empty_text(tmp_path, pets):
     """
     (tmp_path / "docs.parquet").write_bytes(packed(DOCS | {"body": ["purr", None]}))
 
-    found = corpora.load(str(tmp_path / "docs.parquet"), columns=pets)
+    found = loader.load(str(tmp_path / "docs.parquet"), columns=pets)
 
     assert ("Cats purr", "") == found.passages
 
@@ -142,7 +142,7 @@ def test_other_columns(tmp_path, pets, changes, words):
     options = {name: getattr(pets, name) for name in Columns.__struct_fields__} | changes
 
     with pytest.raises(InputError) as refused:
-        corpora.load(str(tmp_path / "docs.parquet"), columns=Columns(**options))
+        loader.load(str(tmp_path / "docs.parquet"), columns=Columns(**options))
 
     assert [] == [word for word in words if word not in str(refused.value)]
 

@@ -8,9 +8,9 @@ from test_table import failed, latency, measurement, run_of
 
 from bench.commands.table import Across
 from bench.errors import InputError
-from bench.record import Footprint, Measurement
-from bench.report import table
-from bench.report.pivot import AXES, Pivot, pivoted
+from bench.records.schema import Footprint, Measurement
+from bench.report.render import table
+from bench.report.tables.pivot import AXES, Pivot, pivoted
 
 
 def cell(passage_set: str, encoder: str, storage: str, value: float, **changes) -> Measurement:

@@ -13,13 +13,14 @@ from rich.console import Console
 from tiny import registry, run, suite, tiny_set
 from typer.testing import CliRunner
 
-from bench import cli, estimate
-from bench import run as runs
+from bench import cli
 from bench.errors import InputError
-from bench.estimate import Encoding, Prediction, Serving, Shape, predict
-from bench.plan import PlannedCell, PlannedSet, over_limits, plan
-from bench.report.plan import bytes_foretold, print_plan
-from bench.suite import Limits
+from bench.report.console.plan import bytes_foretold, print_plan
+from bench.run import estimate
+from bench.run import runner as runs
+from bench.run.estimate import Encoding, Prediction, Serving, Shape, predict
+from bench.run.plan import PlannedCell, PlannedSet, over_limits, plan
+from bench.run.suite import Limits
 from retrievers.contract import Spelled
 from retrievers.storages.flat import Flat
 

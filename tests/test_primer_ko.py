@@ -9,7 +9,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bench import cards, corpora, quality
+from bench.instruments import quality
+from bench.passages import cards, loader
 from retrievers.analysers import CharNGrams, Whitespace, Words
 from retrievers.contract import Hits
 from retrievers.encoders.lexical import BM25
@@ -33,7 +34,7 @@ words, bigrams = Words("ko"), CharNGrams(2)
 
 @pytest.fixture(scope="module")
 def primer_ko():
-    return corpora.load("primer-ko")
+    return loader.load("primer-ko")
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from rich.progress import Task, TaskID
 from test_table import measurement, run_of
 from tiny import tiny_set
 
-from bench.report import agreement
-from bench.report.agreement import disagreements
-from bench.report.lists import print_sets
-from bench.report.plain import printable
-from bench.report.progress import Left, shown
+from bench.report.console import agreement
+from bench.report.console.agreement import disagreements
+from bench.report.console.lists import print_sets
+from bench.report.console.progress import Left, shown
+from bench.report.text import printable
 from retrievers.contract import Hits
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\u202e\u2028\ud800"

@@ -75,7 +75,7 @@ def project(pytester, monkeypatch, cache):
 
 
 def called(project, *arguments: str):
-    return project.runpytest_subprocess("-p", "bench.pytest_plugin", "-p", "no:cacheprovider", *arguments)
+    return project.runpytest_subprocess("-p", "bench.gate.pytest_plugin", "-p", "no:cacheprovider", *arguments)
 
 
 def finding(outcome: str, said: str, name: str = "R@1") -> dict[str, object]:
@@ -227,7 +227,16 @@ class TestForReal:
         """
         slow = PLUGIN.replace("self.n = len(passages)", "import time; time.sleep(600)")
         (project.path / "mine.py").write_text(slow)
-        command = [sys.executable, "-m", "pytest", "-p", "bench.pytest_plugin", *ASKED, "--sparring-reference", "ref"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "bench.gate.pytest_plugin",
+            *ASKED,
+            "--sparring-reference",
+            "ref",
+        ]
         process = subprocess.Popen(
             command,
             cwd=project.path,
@@ -287,8 +296,8 @@ class TestBesideOthers:
         project.makepyfile(
             "import sys\n"
             "def test_light():\n"
-            "    heavy = {'numpy', 'scipy', 'msgspec', 'typer', 'bench.suite', 'retrievers'}\n"
-            "    assert 'bench.pytest_plugin' in sys.modules\n"
+            "    heavy = {'numpy', 'scipy', 'msgspec', 'typer', 'bench.run.suite', 'retrievers'}\n"
+            "    assert 'bench.gate.pytest_plugin' in sys.modules\n"
             "    assert set() == heavy & set(sys.modules)\n"
         )
 

@@ -17,9 +17,9 @@ import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import quality
 from bench.errors import InputError
 from bench.formats import trec_run
+from bench.instruments import quality
 from retrievers.contract import Hits, no_hits, ordered, top_k
 
 Qrels = Mapping[str, Mapping[str, int]]

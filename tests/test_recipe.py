@@ -6,8 +6,9 @@ import tomllib
 
 import pytest
 
-from bench import corpora, toml
+from bench import toml
 from bench.errors import InputError
+from bench.passages import loader
 from bench.training import recipe
 from bench.training.recipe import FOLDER, TABLES
 
@@ -193,5 +194,5 @@ def test_what_ships(name):
 
     assert name == found.name
     for each in found.recipes:
-        assert all(corpora.has_card(part) for part in (each.data.train, each.data.dev, each.data.test))
+        assert all(loader.has_card(part) for part in (each.data.train, each.data.dev, each.data.test))
         assert len(each.seeds) >= 3

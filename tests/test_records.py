@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.record import (
+from bench.records.schema import (
     UNTRIED,
     Environment,
     Footprint,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import matrices, rehearsal
+from bench.stage import matrices, rehearsal
 from retrievers.similarity import l2_augmented
 from retrievers.storages.faiss import Faiss
 

@@ -20,11 +20,13 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.commands.table import draw
 from bench.errors import InputError
-from bench.record import Footprint, Measurement
-from bench.report import picture, rows, table, theory
-from bench.report.fields import BEST, Grid, sized
-from bench.report.pivot import Pivot
-from bench.report.storages import storage_grids
+from bench.records.schema import Footprint, Measurement
+from bench.report import rows, theory
+from bench.report.charts import storages
+from bench.report.columns import BEST, Grid, sized
+from bench.report.render import table
+from bench.report.tables.pivot import Pivot
+from bench.report.tables.storages import storage_grids
 
 STORAGES = Pivot("storage")
 
@@ -155,7 +157,7 @@ def test_one_name_of_two_contents_is_told_apart():
     """
     run = run_of(cell("A()"), cell("A()", passage_set_sha256="11"))
 
-    grids, patches = storage_grids([run]), picture.patches([run])
+    grids, patches = storage_grids([run]), storages.patches([run])
 
     assert [True, True] == [
         f"(content {sha256})" in grid.title for grid, sha256 in zip(grids, ("00", "11"), strict=True)
@@ -447,7 +449,7 @@ def test_a_patch_tells_size_and_loss():
         primary="R@10",
     )
 
-    told = [(patch.storage, patch.bytes, patch.first, patch.second) for patch in picture.patches([run])]
+    told = [(patch.storage, patch.bytes, patch.first, patch.second) for patch in storages.patches([run])]
 
     assert [
         ("A()", 2_000, "2.00 kB", "exact .8000"),
@@ -455,7 +457,7 @@ def test_a_patch_tells_size_and_loss():
         ("C()", None, "over-budget", "foretold 10.0 kB"),
         ("D()", None, "unsupported", ""),
     ] == told
-    assert ["B()", "A()", "C()", "D()"] == picture.by_size(picture.patches([run]))
+    assert ["B()", "A()", "C()", "D()"] == storages.by_size(storages.patches([run]))
 
 
 def test_sparse_and_dense_vectors_have_a_panel_each():
@@ -467,10 +469,10 @@ def test_sparse_and_dense_vectors_have_a_panel_each():
     german = {"passage_set": "de", "passage_set_sha256": "1"}
     run = run_of(cell("A()"), cell("A()", **unmade), cell("A()", **dense), cell("A()", **german))
 
-    drawn_ = picture.patches([run])
+    drawn_ = storages.patches([run])
 
     assert ["BM25()\nprimer", "BM25()\nde", "F()\nprimer", "E()\nprimer"] == [patch.across for patch in drawn_]
-    panels = [panel["title"]["text"] for panel in picture.chart([run])["vconcat"]]
+    panels = [panel["title"]["text"] for panel in storages.chart([run])["vconcat"]]
     assert ["sparse vectors", "dense vectors", "vectors that were not made"] == panels
 
 
@@ -480,10 +482,10 @@ def test_a_head_is_as_wide_as_its_column(spelling):
     """
     A spelling above a column is broken into lines that fit it, and loses nothing but spaces.
     """
-    lines = picture.broken(spelling)
+    lines = storages.broken(spelling)
 
     assert spelling.replace(" ", "") == "".join(lines).replace(" ", "")
-    assert picture.LONGEST >= max(map(len, lines), default=0)
+    assert storages.LONGEST >= max(map(len, lines), default=0)
 
 
 def full_run():
@@ -504,13 +506,13 @@ def test_the_same_records_are_drawn_alike():
     """
     pytest.importorskip("vl_convert")
 
-    one, other = picture.svg([full_run()]), picture.svg([full_run()])
+    one, other = storages.svg([full_run()]), storages.svg([full_run()])
 
     texts = {node.text for node in ElementTree.fromstring(one).iter() if node.text}
     assert one == other
     assert {"A()", 'B("<&\ufffd>")', "2.00 kB", "lost .0200", "over-budget", "foretold 6.67 MB", "primer"} <= texts
-    assert picture.GROUND in one
-    assert picture.png([full_run()]).startswith(b"\x89PNG")
+    assert storages.GROUND in one
+    assert storages.png([full_run()]).startswith(b"\x89PNG")
 
 
 def test_one_size_has_a_colour():
@@ -520,7 +522,7 @@ def test_one_size_has_a_colour():
     pytest.importorskip("vl_convert")
 
     for run in (run_of(exact("A()", ledger={"values": 150})), run_of(cell("A()"))):
-        assert "A()" in picture.svg([run])
+        assert "A()" in storages.svg([run])
 
 
 def test_the_picture_says_what_it_lacks(monkeypatch, tmp_path):
@@ -530,21 +532,21 @@ def test_the_picture_says_what_it_lacks(monkeypatch, tmp_path):
     engines = run_of(measurement(retriever="Engine()", encoder=None, storage=None))
 
     with pytest.raises(InputError, match=r"--svg: expected cells of an encoder with a storage, found Engine\(\)"):
-        picture.patches([engines])
-    monkeypatch.setattr(picture, "svg", lambda runs: "<svg/>")
+        storages.patches([engines])
+    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
     with pytest.raises(InputError, match=r"--svg: expected a file that can be written, found .*nowhere"):
         draw([engines], tmp_path / "nowhere" / "picture.svg")
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(InputError, match=r"pip install 'sparring\[report\]'"):
-        picture.svg([full_run()])
+        storages.svg([full_run()])
 
 
 def test_a_picture_is_written_where_it_was_asked_for(monkeypatch, tmp_path, capsys):
     """
     The picture is in the file that was named, and the name is printed.
     """
-    monkeypatch.setattr(picture, "svg", lambda runs: "<svg/>")
+    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
 
     draw([full_run()], tmp_path / "picture.svg")
 

@@ -16,10 +16,11 @@ import psutil
 import pytest
 from tiny import KNOWN, journal, registry, run, suite, tiny_set, without_times
 
-from bench import environment, store
-from bench.corpora import PassageSet
 from bench.errors import InputError
-from bench.record import Measurement, RunRecord, digest
+from bench.instruments import environment
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.records.schema import Measurement, RunRecord, digest
 
 STAGES = {
     "encode": 'DyingEncoder("encode", "{flag}") @ Exact()',
@@ -34,7 +35,7 @@ SEED = 13
 
 def cells_of(folder: Path) -> list[Measurement]:
     """Every line of a run's measurements, also those that a later one replaces."""
-    return store.lines(folder / store.MEASUREMENTS, Measurement)
+    return run_folder.lines(folder / run_folder.MEASUREMENTS, Measurement)
 
 
 class TestKilledWorkers:
@@ -95,7 +96,7 @@ class TestKilledWorkers:
         assert dict.fromkeys(named.values(), 1) | {"Constant() @ Exact()": 1} == Counter(
             line.retriever for line in now if line.status == "ok"
         )
-        assert len(resumed) == len(store.read(home / "run").measurements)
+        assert len(resumed) == len(run_folder.read(home / "run").measurements)
 
 
 def write_beir(folder: Path, passage_set: PassageSet) -> None:
@@ -160,7 +161,7 @@ cells = [{{ encoders = ["BM25()"], storages = ["CSR()", "Brute()", "Unsaved()"] 
         _, errors = (process := command(tmp_path / "undisturbed")).communicate()
         lasts = time.perf_counter() - begin
         assert 0 == process.returncode, errors.decode()
-        expected = [without_times(m) for m in store.read(tmp_path / "undisturbed").measurements]
+        expected = [without_times(m) for m in run_folder.read(tmp_path / "undisturbed").measurements]
         assert [1.0] * 2 == [cell["quality"]["R@1"] for cell in expected[:2]]
         choose = random.Random(SEED)
         # One moment in each tenth of the run, so that every stage has its turn.
@@ -199,7 +200,7 @@ class TestFolders:
         cells = suite("Constant() @ Exact()")
         record = RunRecord(suite_sha256=digest(cells), suite={}, passage_sets={}, plugins=(), made="")
 
-        with store.opened(tmp_path / "run", record, environment.collect()):
+        with run_folder.opened(tmp_path / "run", record, environment.collect()):
             before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
             with pytest.raises(InputError, match="another run is writing into it"):
                 run(cells, tmp_path / "run")
@@ -222,7 +223,7 @@ class TestFolders:
         """
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
         cells = suite("Constant() @ Exact()")
-        finished = store.Writer.finished
+        finished = run_folder.Writer.finished
 
         def killed(self, task, result):
             if task.startswith("build"):
@@ -230,7 +231,7 @@ class TestFolders:
             finished(self, task, result)
 
         with monkeypatch.context() as patch:
-            patch.setattr(store.Writer, "finished", killed)
+            patch.setattr(run_folder.Writer, "finished", killed)
             with pytest.raises(KeyboardInterrupt):
                 run(cells, tmp_path / "run")
         assert [] != [path for path in (tmp_path / "run" / "work").rglob("n") if path.is_file()]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.revision import toplevel, worktree
+from bench.gate.revision import toplevel, worktree
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -11,11 +11,12 @@ import psutil
 import pytest
 from tiny import KNOWN, journal, registry, run, settled, suite, tiny_set
 
-from bench import child, store
-from bench.cells import make_cells
-from bench.record import Measurement
-from bench.suite import Limits
-from bench.tasks import Work
+from bench.records import run_folder
+from bench.records.schema import Measurement
+from bench.run.cells import make_cells
+from bench.run.suite import Limits
+from bench.run.tasks import Work
+from bench.stage import process as child
 from retrievers.registry import Entry
 
 
@@ -271,7 +272,7 @@ class TestStatuses:
 
         again = run(cells, tmp_path / "run")
 
-        lines = store.lines(tmp_path / "run" / store.MEASUREMENTS, Measurement)
+        lines = run_folder.lines(tmp_path / "run" / run_folder.MEASUREMENTS, Measurement)
         assert first == again
         assert [*first.values(), first["Constant() @ Raises()"]] == lines
         assert stages == journal(tmp_path / "run")
@@ -302,9 +303,9 @@ def test_the_share_of_measured_time_is_told(tmp_path):
     """
     A run tells what share of its wall time was spent in measured stages.
     """
-    from bench import run as runs
+    from bench.run import runner
 
-    outcome = runs.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+    outcome = runner.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
 
     assert 0 < outcome.measured_share < 1
     assert not outcome.failed

@@ -10,11 +10,12 @@ import pytest
 from judged import judged_run
 from test_table import latency, measurement, run_of
 
-from bench import statistics
 from bench.errors import InputError
-from bench.report import fields, significance, table
-from bench.report.grid import grids
-from bench.report.pivot import Pivot, pivoted
+from bench.report import columns, significance
+from bench.report.render import table
+from bench.report.tables.cells import grids
+from bench.report.tables.pivot import Pivot, pivoted
+from bench.statistics import paired
 
 BASELINE = [0.0, 1.0] * 50
 ABOVE = [1.0, 0.0] * 49 + [1.0, 1.0]  # one more is won than lost
@@ -37,7 +38,7 @@ def test_ties_with_the_best_are_told(tmp_path):
 
     found = cells(run)
 
-    assert {"A()": fields.TIED, "B()": fields.BEST, "C()": ""} == {name: cell.style for name, cell in found.items()}
+    assert {"A()": columns.TIED, "B()": columns.BEST, "C()": ""} == {name: cell.style for name, cell in found.items()}
 
 
 def test_few_differing_clusters_are_no_difference(tmp_path):
@@ -47,7 +48,7 @@ def test_few_differing_clusters_are_no_difference(tmp_path):
     few = [1.0] * 29 + [0.0] * 71
     run = judged_run(tmp_path, {"A()": [0.0] * 100, "B()": few, "C()": [0.0] * 71 + [-1.0] * 29})
 
-    assert [fields.TIED, fields.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
+    assert [columns.TIED, columns.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
     assert ["", ""] == [cells(run)[name].mark for name in ("A()", "B()")]  # no dagger beside what ties
 
 
@@ -60,7 +61,7 @@ def test_clusters_are_what_was_drawn(tmp_path):
     alone = cells(judged_run(tmp_path / "alone", values))
     together = cells(judged_run(tmp_path / "together", values, [f"c{number // 20}" for number in range(400)]))
 
-    assert ("", fields.TIED) == (alone["A()"].style, together["A()"].style)
+    assert ("", columns.TIED) == (alone["A()"].style, together["A()"].style)
 
 
 def test_a_dagger_differs_from_the_baseline(tmp_path):
@@ -91,7 +92,7 @@ def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
         for run in (two, many, threads)
     ]
 
-    p = statistics.sign_flip(little - BASELINE)
+    p = paired.sign_flip(little - BASELINE)
     assert p < 0.05 < 4 * p
     assert [True, False, True] == marks
 
@@ -106,11 +107,11 @@ def test_the_interval_is_that_of_the_statistics(tmp_path):
     """
     clusters = [f"c{number // 5}" for number in range(100)]
     run = judged_run(tmp_path, {"A()": WORSE}, clusters)
-    low, high = statistics.interval_of_mean(WORSE, clusters, 0.95)
+    low, high = paired.interval_of_mean(WORSE, clusters, 0.95)
 
     shown = cells(run)["A()"].interval
 
-    assert f"[{fields.share(low)}, {fields.share(high)}]" == shown
+    assert f"[{columns.share(low)}, {columns.share(high)}]" == shown
     assert shown.replace("[", "\\[").replace("\\", "") in table.markdown([run], intervals=True)
     assert "[." not in table.markdown([run])
 
@@ -140,7 +141,7 @@ def test_values_that_are_not_at_hand_are_missed(tmp_path, lost):
 
     (drawn,) = grids([run], intervals=True)
 
-    assert [("", ""), (fields.BEST, "")] == [(line[1].style, line[1].mark) for line in drawn.lines]
+    assert [("", ""), (columns.BEST, "")] == [(line[1].style, line[1].mark) for line in drawn.lines]
     assert significance.NOT_AT_HAND in drawn.notes
 
 
@@ -189,6 +190,6 @@ def test_runs_side_by_side_tie(tmp_path):
     drawn = pivoted([old, new], Pivot("run"))
 
     assert ["passages", "language", "queries", "retriever", "old", "new"] == [column.head for column in drawn.columns]
-    assert [[fields.TIED, fields.BEST], ["", fields.BEST]] == [
+    assert [[columns.TIED, columns.BEST], ["", columns.BEST]] == [
         [cell.style for cell in line[4:]] for line in drawn.lines
     ]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, smart
 from bench.formats.files import Content
+from bench.passages import loader
 from retrievers.encoders.lexical import BM25
 from retrievers.storages.csr import CSR
 
@@ -140,7 +140,7 @@ def test_cranfield(monkeypatch):
     if "SPARRING_DATA" not in os.environ:
         pytest.skip("SPARRING_DATA is not set: it names the folder of the real collections")
 
-    found = corpora.load("cranfield")
+    found = loader.load("cranfield")
 
     assert (1400, 225, 1837) == (found.n_file_passages, len(found.queries), sum(map(len, found.qrels.values())))
     assert {"995": "471"} == found.merged

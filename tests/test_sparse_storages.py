@@ -13,11 +13,12 @@ from scipy.sparse import csr_array
 from retrievers.conformance import same_hits
 from retrievers.conformance.hits import brute_force
 from retrievers.contract import Unsupported, is_deterministic, is_exact, options_of, search_options
-from retrievers.storages import kernels, searches, sparse
+from retrievers.storages import _sparse
+from retrievers.storages.codecs.impacts import information_bounds, ladder, quantised, smallest_uint
 from retrievers.storages.coo import COO
 from retrievers.storages.csc import CSC
 from retrievers.storages.csr import CSR
-from retrievers.storages.impacts import information_bounds, ladder, quantised, smallest_uint
+from retrievers.storages.search import kernels, searches
 
 FORMATS = [COO, CSR, CSC]
 DTYPES = ["float32", "float16", "uint8"]
@@ -522,8 +523,8 @@ class TestFiles:
         Where numbers do not rise is found some at a time, also where one chunk meets the next.
         """
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sparse, "CHUNK", 3)
+            patch.setattr(_sparse, "CHUNK", 3)
 
-            found = sparse.not_above(np.array(numbers, np.uint8))
+            found = _sparse.not_above(np.array(numbers, np.uint8))
 
         assert [i for i in range(1, len(numbers)) if numbers[i] <= numbers[i - 1]] == found.tolist()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.sequential import FEWEST_ROUNDS, decision_of
-from bench.speed import decided
-from bench.suite import Gate
+from bench.gate.speed import decided
+from bench.run.suite import Gate
+from bench.statistics.sequential import FEWEST_ROUNDS, decision_of
 
 
 def test_too_few_rounds():

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import tiny_set
 
-from bench import cards, corpora, splits
 from bench.errors import InputError
-from bench.splits import Part
+from bench.passages import cards, loader, splits
+from bench.passages.splits import Part
 
 
 def squad_file(folder, *, n_articles=20, n_questions=3, name="book.json"):
@@ -44,7 +44,7 @@ def squad_file(folder, *, n_articles=20, n_questions=3, name="book.json"):
 
 
 def parts_of(path, seed=""):
-    return {name: corpora.load(f"{path}:{name}{seed}") for name in splits.SHARES}
+    return {name: loader.load(f"{path}:{name}{seed}") for name in splits.SHARES}
 
 
 class TestPart:
@@ -52,7 +52,7 @@ class TestPart:
         """
         Each question is in one part, every part has all passages, and the shares are near 60, 10 and 30 %.
         """
-        whole = corpora.load(str(squad_file(tmp_path)))
+        whole = loader.load(str(squad_file(tmp_path)))
 
         parts = parts_of(tmp_path / "book.json")
 
@@ -103,11 +103,11 @@ class TestPart:
         """
         path = squad_file(tmp_path)
 
-        found = [corpora.load(f"{path}{end}").sha256 for end in ("", ":train", ":dev", ":test", ":test:1", ":test:2")]
+        found = [loader.load(f"{path}{end}").sha256 for end in ("", ":train", ":dev", ":test", ":test:1", ":test:2")]
 
         assert 6 == len(set(found))
-        assert found[-1] == corpora.load(f"{path}:test:2").sha256
-        assert found[3] == corpora.load(f"{path}:test:{splits.SEED}").sha256
+        assert found[-1] == loader.load(f"{path}:test:2").sha256
+        assert found[3] == loader.load(f"{path}:test:{splits.SEED}").sha256
 
     def test_no_qrels(self):
         """
@@ -123,7 +123,7 @@ class TestPart:
         path = squad_file(tmp_path, n_articles=2)
 
         with pytest.raises(InputError, match=r"articles enough for test, dev, train, found 2 .* none is left for dev"):
-            corpora.load(f"{path}:test")
+            loader.load(f"{path}:test")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ class TestSpelling:
         (tmp_path / "zoo:test").rename(tmp_path / "book.json:test")
 
         with pytest.raises(InputError, match="ends otherwise"):
-            corpora.load("book.json:test")
+            loader.load("book.json:test")
 
     @pytest.mark.parametrize("spelling", ["book.json:test", "book.json:dev:5"])
     def test_the_set_is_called_so(self, tmp_path, monkeypatch, spelling):
@@ -263,8 +263,8 @@ class TestSpelling:
         monkeypatch.chdir(tmp_path)
         squad_file(tmp_path)
 
-        found = corpora.load(spelling)
+        found = loader.load(spelling)
 
-        assert spelling.replace(".json", "").replace(":", ".") == found.name == corpora.name_of(spelling)
+        assert spelling.replace(".json", "").replace(":", ".") == found.name == loader.name_of(spelling)
         assert "book" == splits.whole(found.name)
         assert "book" == splits.whole("book")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tiny import run, suite
 
-from bench import stability
-from bench.latency import UNSTABLE
-from bench.record import UNTRIED
+from bench.instruments import stability
+from bench.instruments.latency import UNSTABLE
+from bench.records.schema import UNTRIED
 from bench.report import rows
 
 MS = 1_000_000  # nanoseconds

@@ -13,8 +13,8 @@ from intervals import COVERS, REJECTS, Shape, bounds, simulate
 from scipy import linalg, stats
 from statsmodels.stats.multitest import multipletests
 
-from bench import statistics
-from bench.statistics import FEWEST_DISCORDANT, Paired, holm, interval, interval_of_mean, paired, sign_flip
+from bench.statistics import paired as statistics
+from bench.statistics.paired import FEWEST_DISCORDANT, Paired, holm, interval, interval_of_mean, paired, sign_flip
 
 CLOSE = {"rel": 1e-6, "abs": 1e-12}
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from bench import corpora
+from bench.passages import loader
 from retrievers.conformance import same_hits
 from retrievers.contract import (
     Accountable,
@@ -348,7 +348,7 @@ class TestPairs:
         """
         On a real collection too, to depth 100.
         """
-        passage_set = corpora.load("xquad-en")
+        passage_set = loader.load("xquad-en")
         retrievers = [encoder() @ new() for new in EXACT]
         for retriever in retrievers:
             retriever.index(passage_set.passages)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import store
-from bench.corpora import PassageSet
 from bench.errors import InputError
-from bench.record import Environment, Measurement, RunRecord, StageResult, decode
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.records.schema import Environment, Measurement, RunRecord, StageResult, decode
 
 OLD = Path(__file__).parent / "records"
 
@@ -46,7 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def begun(tmp_path):
     """A run folder with two cells, and one stage in its journal."""
     folder = tmp_path / "run"
-    with store.opened(folder, record(), environment()) as writer:
+    with run_folder.opened(folder, record(), environment()) as writer:
         writer.finished("build-1", stage())
         writer.measured(measurement(cell="a"))
         writer.measured(measurement(cell="b"))
@@ -60,7 +60,7 @@ def test_a_run_is_read_as_it_was_written(begun):
     """
     A run folder gives back its record, its environment and its measurements, in the order of their cells.
     """
-    run = store.read(begun)
+    run = run_folder.read(begun)
 
     assert (record(), environment()) == (run.record, run.environment)
     assert (measurement(cell="a"), measurement(cell="b")) == run.measurements
@@ -80,22 +80,22 @@ def test_what_names_other_folders_is_refused(begun, changes):
     """
     A record whose files or names lead out of the run's folder is refused: the run may be a stranger's.
     """
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(**({"cell": "c"} | changes)))
 
     with pytest.raises(InputError, match="within the run's folder"):
-        store.read(begun)
+        run_folder.read(begun)
 
 
 def test_the_last_line_of_a_cell_counts(begun):
     """
     A correction is a new line: the last one of a cell is read, the file keeps all.
     """
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(cell="a", status="failed", reason="later"))
 
-    assert [("a", "failed"), ("b", "ok")] == [(m.cell, m.status) for m in store.read(begun).measurements]
-    assert 3 == len((begun / store.MEASUREMENTS).read_bytes().splitlines())
+    assert [("a", "failed"), ("b", "ok")] == [(m.cell, m.status) for m in run_folder.read(begun).measurements]
+    assert 3 == len((begun / run_folder.MEASUREMENTS).read_bytes().splitlines())
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -104,14 +104,14 @@ def test_a_torn_last_line_is_dropped(begun, kept):
     """
     Of a file that was cut anywhere in its last line, the lines before are read; the next append begins a new line.
     """
-    path = begun / store.MEASUREMENTS
+    path = begun / run_folder.MEASUREMENTS
     line = msgspec.json.encode(measurement(cell="c"))
     whole = b"".join(msgspec.json.encode(measurement(cell=cell)) + b"\n" for cell in "ab")
     path.write_bytes(whole + line[: int(kept * len(line))])
 
-    assert ["a", "b"] == [m.cell for m in store.read(begun).measurements]
+    assert ["a", "b"] == [m.cell for m in run_folder.read(begun).measurements]
 
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         assert ["a", "b"] == list(writer.measurements)
         writer.measured(measurement(cell="d"))
     assert whole + msgspec.json.encode(measurement(cell="d")) + b"\n" == path.read_bytes()
@@ -121,10 +121,10 @@ def test_a_whole_line_without_its_newline_is_torn(begun):
     """
     The newline is what makes a line whole: what lacks it is measured again, never glued to the next.
     """
-    path = begun / store.STAGES
+    path = begun / run_folder.STAGES
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
 
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         assert {} == writer.stages
         writer.finished("build-2", stage(build_seconds=1.0))
 
@@ -145,13 +145,16 @@ def test_a_broken_line_is_named(begun, broken, words):
     """
     A line that is none of ours, anywhere but at the torn end, is an InputError with its file and number.
     """
-    path = begun / store.MEASUREMENTS
+    path = begun / run_folder.MEASUREMENTS
     first, second = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([first, broken, second]) + b"\n")
 
-    with pytest.raises(InputError, match=f"{store.MEASUREMENTS}:2: expected Measurement, found: .*{words}"):
-        store.read(begun)
-    with pytest.raises(InputError, match=f"{store.MEASUREMENTS}:2: "), store.opened(begun, record(), environment()):
+    with pytest.raises(InputError, match=f"{run_folder.MEASUREMENTS}:2: expected Measurement, found: .*{words}"):
+        run_folder.read(begun)
+    with (
+        pytest.raises(InputError, match=f"{run_folder.MEASUREMENTS}:2: "),
+        run_folder.opened(begun, record(), environment()),
+    ):
         pass
 
 
@@ -160,10 +163,10 @@ def test_line_separators_inside_a_text(begun):
     Characters that some call line ends (U+2028, U+0085, form feed) do not cut a line in two.
     """
     reason = "one\u2028two\x85three\x0cfour\x1cfive"
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(cell="c", status="failed", reason=reason))
 
-    assert reason == store.read(begun).measurements[-1].reason
+    assert reason == run_folder.read(begun).measurements[-1].reason
 
 
 def test_no_run(tmp_path):
@@ -171,10 +174,10 @@ def test_no_run(tmp_path):
     A folder that is no run says what makes one.
     """
     with pytest.raises(InputError, match=r"expected a run folder with run\.json, found none; `sparring run -o FOLDER`"):
-        store.read(tmp_path)
+        run_folder.read(tmp_path)
 
 
-@pytest.mark.parametrize("name", [store.RUN, store.ENVIRONMENT])
+@pytest.mark.parametrize("name", [run_folder.RUN, run_folder.ENVIRONMENT])
 def test_a_damaged_record(begun, name):
     """
     A run whose record or environment is damaged names the file.
@@ -182,17 +185,17 @@ def test_a_damaged_record(begun, name):
     (begun / name).write_bytes(b"{}")
 
     with pytest.raises(InputError, match=f"{name}: expected"):
-        store.read(begun)
+        run_folder.read(begun)
 
 
 def test_a_missing_environment(begun):
     """
     A run without its environment is refused by name: its numbers have no conditions.
     """
-    (begun / store.ENVIRONMENT).unlink()
+    (begun / run_folder.ENVIRONMENT).unlink()
 
     with pytest.raises(InputError, match=r"environment\.json: can not be read: No such file"):
-        store.read(begun)
+        run_folder.read(begun)
 
 
 def test_hits(begun):
@@ -202,13 +205,13 @@ def test_hits(begun):
     np.savez(begun / "hits" / "a.npz", rows=np.array([[1, -1]], np.int32), scores=np.array([[2, -np.inf]], np.float32))
     (begun / "hits" / "b.npz").write_bytes(b"PK damaged")
 
-    hits = store.read_hits(begun, "a")
+    hits = run_folder.read_hits(begun, "a")
 
     assert ([[1, -1]], np.int64) == (hits.rows.tolist(), hits.rows.dtype)
     assert ([[2.0, -np.inf]], np.float32) == (hits.scores.tolist(), hits.scores.dtype)
     for cell in ("b", "c"):
         with pytest.raises(InputError, match=rf"hits/{cell}\.npz: expected the hits of cell {cell}"):
-            store.read_hits(begun, cell)
+            run_folder.read_hits(begun, cell)
 
 
 def test_hits_cut_short(begun):
@@ -221,7 +224,7 @@ def test_hits_cut_short(begun):
     path.write_bytes(content[: len(content) // 2])
 
     with pytest.raises(InputError, match="expected the hits of cell a"):
-        store.read_hits(begun, "a")
+        run_folder.read_hits(begun, "a")
 
 
 def test_no_text_is_kept(begun):
@@ -242,9 +245,9 @@ def test_no_text_is_kept(begun):
         qrels={"q1": {"p1": 1}},
     )
 
-    store.write_set(begun, passage_set)
+    run_folder.write_set(begun, passage_set)
 
-    assert msgspec.structs.replace(passage_set, passages=(), queries=()) == store.read_set(begun, "zoo")
+    assert msgspec.structs.replace(passage_set, passages=(), queries=()) == run_folder.read_set(begun, "zoo")
     assert b"secret" not in b"".join(contents(begun).values())
 
 
@@ -259,21 +262,21 @@ def test_one_writer(begun):
         "import fcntl, sys; lock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX);"
         "print('held', flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", program, str(begun / store.LOCK)]
+    command = [sys.executable, "-c", program, str(begun / run_folder.LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert "held\n" == other.stdout.readline()
         before = contents(begun)
 
         with (
             pytest.raises(InputError, match="another run is writing into it"),
-            store.opened(begun, record(), environment()),
+            run_folder.opened(begun, record(), environment()),
         ):
             pass
 
         assert before == contents(begun)
         other.kill()
 
-    with store.opened(begun, record(), environment()) as writer:
+    with run_folder.opened(begun, record(), environment()) as writer:
         assert ["a", "b"] == list(writer.measurements)
 
 
@@ -295,7 +298,7 @@ def test_another_suite_is_refused(begun, changes, words):
     """
     before = contents(begun)
 
-    with pytest.raises(InputError, match=words), store.opened(begun, record(**changes), environment()):
+    with pytest.raises(InputError, match=words), run_folder.opened(begun, record(**changes), environment()):
         pass
 
     assert before == contents(begun)
@@ -321,7 +324,7 @@ def test_another_environment_is_refused(begun, changes, words):
     """
     before = contents(begun)
 
-    with pytest.raises(InputError, match=words), store.opened(begun, record(), environment(**changes)):
+    with pytest.raises(InputError, match=words), run_folder.opened(begun, record(), environment(**changes)):
         pass
 
     assert before == contents(begun)
@@ -331,7 +334,7 @@ def test_a_commit_alone_is_no_other_environment(begun):
     """
     A commit that changed no code of ours resumes: the code's own hash decides.
     """
-    with store.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
+    with run_folder.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
         assert ["a", "b"] == list(writer.measurements)
 
 
@@ -341,11 +344,11 @@ def test_another_policy_of_the_gate(begun):
     """
     suite = record().suite | {"gate": {"bytes": 0.5}}
 
-    with store.opened(begun, record(suite=suite), environment()):
+    with run_folder.opened(begun, record(suite=suite), environment()):
         pass
 
-    assert {"bytes": 0.5} == store.read(begun).record.suite["gate"]
-    assert store.read(begun).record.suite_sha256 == record().suite_sha256
+    assert {"bytes": 0.5} == run_folder.read(begun).record.suite["gate"]
+    assert run_folder.read(begun).record.suite_sha256 == record().suite_sha256
 
 
 def test_foreign_files(tmp_path):
@@ -356,7 +359,7 @@ def test_foreign_files(tmp_path):
     before = contents(tmp_path)
 
     for path in (tmp_path, tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "run"):
-        with pytest.raises(InputError, match="run folder"), store.opened(path, record(), environment()):
+        with pytest.raises(InputError, match="run folder"), run_folder.opened(path, record(), environment()):
             pass
 
     assert before == contents(tmp_path)
@@ -370,10 +373,10 @@ def test_killed_at_the_very_beginning(tmp_path, left):
     for name in left:
         (tmp_path / name).write_text("{")
 
-    with store.opened(tmp_path, record(), environment()) as writer:
+    with run_folder.opened(tmp_path, record(), environment()) as writer:
         writer.measured(measurement(cell="a"))
 
-    assert ["a"] == [m.cell for m in store.read(tmp_path).measurements]
+    assert ["a"] == [m.cell for m in run_folder.read(tmp_path).measurements]
 
 
 def test_write_whole(tmp_path):
@@ -383,7 +386,7 @@ def test_write_whole(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
-    store.write_whole(path, b"new")
+    run_folder.write_whole(path, b"new")
 
     assert {"file": b"new"} == contents(tmp_path)
 
@@ -398,9 +401,9 @@ def test_write_whole_fails_whole(tmp_path, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(run_folder.os, "fsync", full)
 
     with pytest.raises(OSError, match="No space left"):
-        store.write_whole(path, b"new")
+        run_folder.write_whole(path, b"new")
 
     assert {"file": b"old"} == contents(tmp_path)

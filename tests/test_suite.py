@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench import suite
-from bench.cells import baseline, make_cells
-from bench.corpora import PassageSet, names
 from bench.errors import InputError
+from bench.passages.loader import PassageSet, names
+from bench.run import suite
+from bench.run.cells import baseline, make_cells
 from retrievers.registry import Entry, Registry, SpellingError, installed, parse
 
 WHOLE = """

@@ -14,9 +14,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.record import Environment, Footprint, Latency, Measurement, Memory, RunRecord
-from bench.report import fields, grid, rows, table
-from bench.store import Run
+from bench.records.run_folder import Run
+from bench.records.schema import Environment, Footprint, Latency, Measurement, Memory, RunRecord
+from bench.report import columns as fields
+from bench.report import rows
+from bench.report.render import table
+from bench.report.tables import cells as grid
 
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
 

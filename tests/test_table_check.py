@@ -11,10 +11,10 @@ import pytest
 from judged import judged_run
 from typer.testing import CliRunner
 
-from bench import store
 from bench.cli import app
 from bench.errors import InputError
-from bench.report import check
+from bench.records import run_folder
+from bench.report import pages as check
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- sparring table", "<!-- end -->"
@@ -28,11 +28,11 @@ def call(*arguments: object):
 def page(tmp_path):
     """A page beside a run folder, its table not made yet."""
     run = judged_run(tmp_path / "runs" / "first", {"A()": [0.5, 1.0], "B|C()": [0.0, 1.0]})
-    store.write_whole(run.folder / store.RUN, store.pretty(run.record))
-    store.write_whole(run.folder / store.ENVIRONMENT, store.pretty(run.environment))
+    run_folder.write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
+    run_folder.write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
     for number, m in enumerate(run.measurements):
-        store.Writer(run.folder).measured(m)
-        assert number + 1 == len(store.read(run.folder).measurements)
+        run_folder.Writer(run.folder).measured(m)
+        assert number + 1 == len(run_folder.read(run.folder).measurements)
     path = tmp_path / "docs" / "page.md"
     path.parent.mkdir()
     path.write_text(f"# Title\n\n{BEGIN} ../runs/first --columns nDCG@10 -->\n{END}\n\nMore, café.\n", encoding="utf-8")
@@ -232,11 +232,11 @@ def test_committed_runs_are_small():
         pytest.skip("no git checkout: what is committed can not be told")
     listed = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = [Path(line) for line in listed.stdout.splitlines()]
-    runs = {path.parent for path in files if path.name == store.RUN}
+    runs = {path.parent for path in files if path.name == run_folder.RUN}
 
     for run in runs:
         inside = [path for path in files if run in path.parents]
-        assert {"hits", "samples", store.STAGES, store.LOCK}.isdisjoint(
+        assert {"hits", "samples", run_folder.STAGES, run_folder.LOCK}.isdisjoint(
             path.relative_to(run).parts[0] for path in inside
         )
         assert 300_000 > sum((ROOT / path).stat().st_size for path in inside), run

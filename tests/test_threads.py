@@ -6,15 +6,15 @@ import msgspec
 import pytest
 from tiny import journal, registry, run, suite, tiny_set
 
-from bench import suite as suites
-from bench.cells import make_cells
 from bench.errors import InputError
-from bench.plan import plan
-from bench.report import grid
-from bench.run import run as run_suite
-from bench.store import read
-from bench.suite import Suite, changed
-from bench.tasks import stages
+from bench.records.run_folder import read
+from bench.report.tables import cells as grid
+from bench.run import suite as suites
+from bench.run.cells import make_cells
+from bench.run.plan import plan
+from bench.run.runner import run as run_suite
+from bench.run.suite import Suite, changed
+from bench.run.tasks import stages
 
 HEAD = 'name = "one"\npassages = ["primer"]\n'
 CELL = '[[cells]]\nretrievers = ["RankBM25()"]\n'

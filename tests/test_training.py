@@ -9,16 +9,16 @@ import pytest
 import sparse_models
 from trainings import material_of, recipe, trained, trainer, weights
 
-from bench import corpora
 from bench.errors import InputError
-from bench.report.trainings import costs
+from bench.passages import loader
+from bench.report.tables.trainings import costs
 from bench.training import card as cards
+from bench.training import experiment
 from bench.training import fit as fits
-from bench.training import towers
-from bench.training import train as trains
+from bench.training import model as towers
+from bench.training.experiment import train
 from bench.training.recipe import Data, Experiment, Loss, Model, Negatives, Optimiser
-from bench.training.ring import dims_of, spelled_of
-from bench.training.train import train
+from bench.training.suite import dims_of, spelled_of
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.encoders.sparse import SparseEncoder
 from retrievers.registry import installed, parse
@@ -51,7 +51,7 @@ class TestTrain:
         (card,) = trained(recipe(negatives=Negatives()), book / "out")
 
         assert card == cards.read(book / "out" / "seed-1")
-        assert card.train.sha256 == corpora.load("book.json:train").sha256
+        assert card.train.sha256 == loader.load("book.json:train").sha256
         assert (108, 60) == (card.train.queries, card.train.passages)
         assert 4 * card.parameters == card.weights_bytes == sum(w.nbytes for w in weights(book / "out/seed-1").values())
         assert card.mined.found + card.mined.drawn == 108
@@ -110,7 +110,7 @@ class TestTrain:
         """
         With head "splade" a masked-language model learns which words to add, and is a sparse encoder in the suite.
         """
-        from bench import suite
+        from bench.run import suite
 
         words = tuple(f"{kind}{n}" for kind in ("ask", "tell") for n in range(20))
         asked = recipe(
@@ -121,7 +121,7 @@ class TestTrain:
         (card,) = trained(asked, book / "out")
 
         assert card.curve.best_recall > card.curve.looks[0].recall
-        (_, _, *spelled) = [spelling for _, spelling in suite.load(str(book / "out" / trains.SUITE)).pairs()]
+        (_, _, *spelled) = [spelling for _, spelling in suite.load(str(book / "out" / experiment.SUITE)).pairs()]
         assert [f'SparseEncoder("{book}/out/{name}") @ CSC()' for name in ("start", "seed-1")] == spelled
         start, learned = (SparseEncoder(f"out/{name}") for name in ("start", "seed-1"))
         for encoder in (start, learned):
@@ -134,11 +134,11 @@ class TestTrain:
         """
         The suite that lies beside the models runs TF-IDF, BM25, the start and every model on the test questions.
         """
-        from bench import suite
+        from bench.run import suite
 
         trained(recipe(seeds=(1, 2), model=Model(start="static", dims=8, similarity="dot")), book / "out")
 
-        found = suite.load(str(book / "out" / trains.SUITE))
+        found = suite.load(str(book / "out" / experiment.SUITE))
         spelled = [spelling for _, spelling in found.pairs()]
         assert ("book.json:test",) == found.passages
         assert ["TfIdf() @ CSC()", "BM25() @ CSC()"] == spelled[:2]
@@ -180,7 +180,7 @@ class TestTrain:
         """
         Variants have a folder each, one suite, in which a start that is the same stands once, and lines of one table.
         """
-        from bench import suite
+        from bench.run import suite
 
         one, other = (
             recipe(name=name, optimiser=Optimiser(batch=size, epochs=1)) for name, size in (("small", 4), ("large", 8))
@@ -191,7 +191,7 @@ class TestTrain:
         found = train(Experiment("sizes", (one, other, separate)), book / "out", installed(), said.append, "cpu")
 
         assert [("small", 3), ("large", 7), ("apart", 7)] == [(card.recipe.name, card.negatives) for card in found]
-        spelled = [spelling for _, spelling in suite.load(str(book / "out" / trains.SUITE)).pairs()]
+        spelled = [spelling for _, spelling in suite.load(str(book / "out" / experiment.SUITE)).pairs()]
         assert [
             f'BiEncoder("{book}/out/{name}") @ Flat()'
             for name in ("small/start", "small/seed-1", "large/seed-1", "apart/start", "apart/seed-1")
@@ -217,10 +217,10 @@ class TestTrain:
 
 def recall(model):
     """R@10 of the test questions."""
-    from bench import quality
+    from bench.instruments import quality
     from retrievers.contract import top_k
 
-    test = corpora.load("book.json:test")
+    test = loader.load("book.json:test")
     encoder = BiEncoder(model)
     encoder.fit(test.passages)
     scores = encoder.encode(test.queries, "query") @ encoder.encode(test.passages, "passage").T

@@ -13,11 +13,11 @@ from disks import disk
 from trainings import MINILM, StoppedError, material_of, recipe, stop_at, trained
 
 from bench.errors import InputError
+from bench.training import experiment
 from bench.training import fit as fits
-from bench.training import train as trains
-from bench.training.dev import Dev
+from bench.training.dev_recall import Dev
+from bench.training.experiment import train
 from bench.training.recipe import Data, Experiment, Model, Negatives, Optimiser
-from bench.training.train import train
 from retrievers.registry import SpellingError, installed
 
 
@@ -113,9 +113,9 @@ class TestWhatCanNotBeTrained:
         Where the trainer's libraries are not installed it says what to install, whatever folder is called like one.
         """
         (book / "datasets").mkdir()
-        real = trains.find_spec
+        real = experiment.find_spec
         monkeypatch.setattr(
-            trains, "find_spec", lambda name: ModuleSpec(name, None) if name == "datasets" else real(name)
+            experiment, "find_spec", lambda name: ModuleSpec(name, None) if name == "datasets" else real(name)
         )
 
         with pytest.raises(InputError, match=r"sparring train: datasets not found: pip install 'sparring\[train\]'"):
@@ -186,7 +186,7 @@ class TestWhatCanNotBeTrained:
         """
         asked = recipe(model=Model(start="static", dims=8, similarity="dot"))
         material = material_of(asked)
-        model = trains._model(asked, material, "cpu")
+        model = experiment._model(asked, material, "cpu")
         with torch.no_grad():
             model[0].embedding.weight[:] = torch.nan
 

@@ -11,11 +11,11 @@ from trainings import MINILM, StoppedError, recipe, stop_at, trained, weights
 
 from bench.errors import InputError
 from bench.training import card as cards
+from bench.training import experiment
 from bench.training import fit as fits
-from bench.training import train as trains
+from bench.training.experiment import train
 from bench.training.recipe import Data, Experiment, Loss, Model, Optimiser, Stop
-from bench.training.ring import START
-from bench.training.train import train
+from bench.training.suite import START
 from retrievers.registry import installed
 
 
@@ -133,7 +133,7 @@ class TestResume:
         assert [1, 4] == [card.seed for card in found]
         after = weights(book / "out" / START)
         assert all(np.array_equal(before[name], after[name]) for name in before)
-        assert all(f"out/seed-{seed}" in (book / "out" / trains.SUITE).read_text() for seed in (1, 4))
+        assert all(f"out/seed-{seed}" in (book / "out" / experiment.SUITE).read_text() for seed in (1, 4))
 
     @pytest.mark.parametrize(
         ("changes", "what"),

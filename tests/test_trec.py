@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import corpora
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, cacm, trec
 from bench.formats.files import Content
+from bench.passages import loader
 
 DOCUMENTS = (
     "<DOC>\n<DOCNO> d1 </DOCNO>\ncats\n  purr\n</DOC>\n"
@@ -251,11 +251,11 @@ def test_a_missing_page(tmp_path):
         digest = hashlib.sha256(data).hexdigest()
         card += f'[[files]]\npath = "{role}"\nrole = "{role}"\nsha256 = "{digest}"\nbytes = {len(data)}\n'
     (tmp_path / "tiny.toml").write_text(card)
-    whole = corpora.load(str(tmp_path / "tiny.toml"))
+    whole = loader.load(str(tmp_path / "tiny.toml"))
     (tmp_path / "passages").write_bytes(archived({"CACM-0046.html": PAGE}))
 
     with pytest.raises(InputError, match=r"passages: expected (bytes|sha256) \w+ of its \(uncompressed\) content"):
-        corpora.load(str(tmp_path / "tiny.toml"))
+        loader.load(str(tmp_path / "tiny.toml"))
 
     assert ("CACM-0046", "CACM-1200") == whole.passage_ids
 
@@ -264,7 +264,7 @@ def test_vaswani(real_data):
     """
     Vaswani has its published counts; 16 documents repeat another one.
     """
-    found = corpora.load("vaswani")
+    found = loader.load("vaswani")
 
     assert (11429, 93) == (found.n_file_passages, found.n_file_queries)
     assert (11413, 16, 2081) == (len(found.passages), len(found.merged), sum(map(len, found.qrels.values())))
@@ -275,7 +275,7 @@ def test_cacm(real_data):
     """
     CACM has its published counts, and every judgment meets a passage.
     """
-    found = corpora.load("cacm")
+    found = loader.load("cacm")
 
     assert (3204, 64, 52) == (len(found.passages), found.n_file_queries, len(found.queries))
     assert (796, 0) == (sum(map(len, found.qrels.values())), found.unknown_judgments)

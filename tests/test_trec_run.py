@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from test_table import failed, measurement, run_of
 from tiny import tiny_set
 
-from bench import export, store
+from bench.analysis import export
 from bench.errors import InputError
 from bench.formats import trec_run
+from bench.records import run_folder
 from retrievers.contract import Hits, no_hits
 
 
@@ -226,7 +227,7 @@ def exported(folder: Path, names: Sequence[str], retrievers: Sequence[str]) -> l
     (folder / "hits").mkdir()
     cells = []
     for number, name in enumerate(names):
-        store.write_set(folder, tiny_set(5, 1, name=name))
+        run_folder.write_set(folder, tiny_set(5, 1, name=name))
         for place, retriever in enumerate(retrievers):
             cell = f"cell{number}{place}"
             np.savez(folder / "hits" / f"{cell}.npz", rows=np.array([[place]]), scores=np.ones((1, 1), np.float32))

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import ab, corpora, environment, store
-from bench.gate import CellVerdict, Finding
-from bench.side import Answer, Known, Wanted
-from bench.suite import Gate, Suite
+from bench.gate import ab
+from bench.gate.ab_worker import Answer, Known, Wanted
+from bench.gate.judge import CellVerdict, Finding
+from bench.instruments import environment
+from bench.passages import loader
+from bench.records import run_folder
+from bench.run.suite import Gate, Suite
 from tests.trusted import page, rates
 from tests.trusted.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
 from tests.trusted.trials import CELLS, ENGINES, Times, Trial, repository, trial
@@ -89,7 +92,7 @@ class TestInjected:
         """
         The second commit adds 5, 10 and 20 % of work, 1 % of bytes, and takes .02 of R@10; the rest stays alike.
         """
-        primer = corpora.load("primer")
+        primer = loader.load("primer")
         found = {}
         for cell in CELLS:
             was, now = (getattr(engines(changed=changed), cell.removesuffix("()"))() for changed in (False, True))
@@ -127,7 +130,7 @@ class TestInjected:
         assert ["repository", "runs"] == sorted(path.name for path in (tmp_path / "trial").iterdir())
 
 
-def recall_at_10(primer: corpora.PassageSet, rows: np.ndarray) -> float:
+def recall_at_10(primer: loader.PassageSet, rows: np.ndarray) -> float:
     """By hand: the share of its relevant passages that a query finds, on average."""
     of_queries = []
     for query, found in zip(primer.query_ids, rows, strict=True):
@@ -250,7 +253,7 @@ class TestPage:
         monkeypatch.setattr(page, "DRAWS", 20)
 
     def write(self, folder, trials):
-        store.write_whole(folder / "trials.jsonl", b"".join(msgspec.json.encode(t) + b"\n" for t in trials))
+        run_folder.write_whole(folder / "trials.jsonl", b"".join(msgspec.json.encode(t) + b"\n" for t in trials))
 
     def test_met(self, tmp_path, quick):
         """
@@ -298,5 +301,5 @@ class TestPage:
 
         self.write(tmp_path, trials)
 
-        assert trials == store.lines(tmp_path / "trials.jsonl", Trial)
+        assert trials == run_folder.lines(tmp_path / "trials.jsonl", Trial)
         assert "Same1()" in json.loads((tmp_path / "trials.jsonl").read_text().splitlines()[0])["times"]

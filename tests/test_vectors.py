@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 from tiny import registry, run, suite
 
-from bench import corpora, store
-from bench import run as runs
-from bench.cells import make_cells
-from bench.measure import MADE_ELSEWHERE
-from bench.run import Silent
+from bench.passages import loader
+from bench.records import run_folder
+from bench.run import runner
+from bench.run.cells import make_cells
+from bench.run.measurement import MADE_ELSEWHERE
+from bench.run.runner import Silent
 from retrievers.analysers import default_analyser
 from retrievers.conformance import checks
 from retrievers.contract import Accountable, Aligned, Persistent, spell
@@ -482,7 +483,7 @@ def twins(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("SPARRING_CACHE", str(folder / "cache"))
-        yield corpora.load(str(write_set(folder / "twins", TWINS, ASKED, ANSWERS)))
+        yield loader.load(str(write_set(folder / "twins", TWINS, ASKED, ANSWERS)))
 
 
 @pytest.fixture(scope="module")
@@ -539,7 +540,7 @@ class TestRun:
 
         spelled = f'Vectors(passages="{passages}", queries="{queries}")'
         cells = suite(f"{spelled} @ Flat()")
-        (failed,) = runs.run(cells, [twins], tmp_path / "one", registry(), progress=Changing()).measurements
+        (failed,) = runner.run(cells, [twins], tmp_path / "one", registry(), progress=Changing()).measurements
         queries.write_bytes(whole)
         (sound,) = run(cells, tmp_path / "two", twins, registry(), plugins=()).values()
 
@@ -554,7 +555,7 @@ class TestRun:
         """
         monkeypatch.chdir(tmp_path)
         asked = {"q1": "what purrs", "q2": "what purrs", "q3": "what sings"}
-        passage_set = corpora.load(str(write_set(tmp_path / "twice", TWINS, asked, dict.fromkeys(asked, "p1"))))
+        passage_set = loader.load(str(write_set(tmp_path / "twice", TWINS, asked, dict.fromkeys(asked, "p1"))))
         for name, matrix in (("unit", EYE), ("long", EYE * [[1], [1], [2], [1]]), ("asked", EYE[:3])):
             np.save(f"{name}.npy", matrix.astype(np.float32))
             sparse.save_npz(f"{name}.npz", sparse.csr_array(matrix.astype(np.float32)))
@@ -575,7 +576,7 @@ class TestRun:
         The same texts from files that hold them in other rows have other matrices, and so has a changed file.
         """
         order = {key: TWINS[key] for key in ("p1", "p3", "p2", "p4")}
-        moved = corpora.load(str(write_set(tmp_path / "moved" / "twins", order, ASKED, ANSWERS)))
+        moved = loader.load(str(write_set(tmp_path / "moved" / "twins", order, ASKED, ANSWERS)))
 
         def keys(passage_set):
             cells = make_cells(suite(FILES, "BM25() @ CSR()", passages="twins"), [passage_set], registry())
@@ -597,7 +598,7 @@ def test_exported_vectors_find_what_their_encoder_finds(sparring, tmp_path):
     """
     On the command line, vectors written by TF-IDF find its very hits, sparse and dense; random ones those of numpy.
     """
-    passage_set = corpora.load("primer")
+    passage_set = loader.load("primer")
     encoder = TfIdf(analyser=default_analyser("en"))
     encoder.fit(passage_set.passages)
     for name, texts, role in (("p", passage_set.passages, "passage"), ("q", passage_set.queries, "query")):
@@ -615,7 +616,7 @@ def test_exported_vectors_find_what_their_encoder_finds(sparring, tmp_path):
 
     assert 0 == done.returncode, done.stderr
     sparse_hits, dense_hits = (
-        store.read_hits(tmp_path / "out", cell.cell) for cell in store.read(tmp_path / "out").measurements
+        run_folder.read_hits(tmp_path / "out", cell.cell) for cell in run_folder.read(tmp_path / "out").measurements
     )
     expected = own.search(passage_set.queries, 100)
     assert expected.rows.tolist() == sparse_hits.rows.tolist()
@@ -629,7 +630,7 @@ def test_real_queries_are_left_out_alike(tmp_path):
     """
     Vectors of all of SciFact's queries, judged and not, in the file's order: each judged one has its own.
     """
-    passage_set = corpora.load("scifact")
+    passage_set = loader.load("scifact")
     path = next(Path(os.environ["SPARRING_DATA"]).glob("scifact/queries.jsonl*"))
     lines = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode().splitlines()
     encoder = TfIdf(analyser=default_analyser("en"))

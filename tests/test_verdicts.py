@@ -8,9 +8,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.gate import CellVerdict, Finding, Judgment
-from bench.report import verdicts
-from bench.report.markdown import code, escaped
+from bench.gate.judge import CellVerdict, Finding, Judgment
+from bench.report.render import ci
+from bench.report.render.markdown import code, escaped
 
 JUDGMENT = Judgment(
     outcome="fail",
@@ -40,7 +40,7 @@ def test_junit():
     """
     JUnit's XML reads back: a case a finding, failures and skips counted, no character that XML refuses.
     """
-    root = ET.fromstring(verdicts.junit(JUDGMENT))  # our own
+    root = ET.fromstring(ci.junit(JUDGMENT))  # our own
 
     suite = root.find("testsuite")
     counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
@@ -60,14 +60,14 @@ def test_any_text_is_xml(text):
     """
     cells = (msgspec.structs.replace(JUDGMENT.cells[0], retriever=text),)
 
-    ET.fromstring(verdicts.junit(msgspec.structs.replace(JUDGMENT, cells=cells)))  # our own
+    ET.fromstring(ci.junit(msgspec.structs.replace(JUDGMENT, cells=cells)))  # our own
 
 
 def test_workflow_commands():
     """
     GitHub's annotations: a line each, with the escapes that it asks for.
     """
-    error, warning, last = verdicts.workflow_commands(JUDGMENT)
+    error, warning, last = ci.workflow_commands(JUDGMENT)
 
     assert error == ('::error title=X("<p> ") on a|b::R@1 100 %25 <worse> & 1 \N{REPLACEMENT CHARACTER}[31m,:')
     assert "::warning title=Y() on c::single_p50_ms x1.02" == warning
@@ -80,7 +80,7 @@ def test_a_title_of_an_annotation():
     """
     cell = msgspec.structs.replace(JUDGMENT.cells[1], retriever="Y(a=1, b=2): 5 %")
 
-    _, warning, _ = verdicts.workflow_commands(msgspec.structs.replace(JUDGMENT, cells=(JUDGMENT.cells[0], cell)))
+    _, warning, _ = ci.workflow_commands(msgspec.structs.replace(JUDGMENT, cells=(JUDGMENT.cells[0], cell)))
 
     assert "::warning title=Y(a=1%2C b=2)%3A 5 %25 on c::single_p50_ms x1.02" == warning
 
@@ -93,7 +93,7 @@ def test_markdown_of_hostile_names():
     cell = msgspec.structs.replace(JUDGMENT.cells[1], retriever=name, passage_set=name)
     judgment = msgspec.structs.replace(JUDGMENT, line=name, notes=(name,), cells=(cell,))
 
-    lines = verdicts.markdown(judgment).splitlines()
+    lines = ci.markdown(judgment).splitlines()
 
     assert [f"**{escaped(name)}**", f"- {escaped(name)}"] == [lines[0], lines[-1]]
     assert f"| undecided | {escaped(name)} | {code(name)} | single\\_p50\\_ms x1.02 |" in lines
@@ -103,7 +103,7 @@ def test_markdown():
     """
     The summary is the line, one row a cell, and the notes; a bar or a tag in a name breaks no row.
     """
-    lines = verdicts.markdown(JUDGMENT).splitlines()
+    lines = ci.markdown(JUDGMENT).splitlines()
 
     assert "**gate: fail - 1 of 2 cells**" == lines[0]
     row = next(line for line in lines if line.startswith("| fail"))

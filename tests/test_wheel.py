@@ -84,7 +84,7 @@ def test_members(wheel):
     assert 3 == len(tops)
     expected = {f"bench/{path.relative_to(ROOT)}" for path in (ROOT / "datasets").rglob("*") if path.is_file()}
     expected |= {str(path.relative_to(ROOT)) for path in (ROOT / "bench" / "suites").glob("*.toml")}
-    assert {"bench/datasets/primer.toml", "bench/suites/first.toml"} <= expected
+    assert {"bench/datasets/primer.toml", "bench/run/suites/first.toml"} <= expected
     assert set() == expected - set(names)
     assert [] == [name for name in names if name.startswith("bench/datasets/") and name.endswith((".py", ".pyc"))]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench import run as runs
-from bench import store
-from bench.corpora import PassageSet
-from bench.latency import UNSTABLE
-from bench.record import Measurement, digest
-from bench.suite import Cells, Limits, Suite
+from bench.instruments.latency import UNSTABLE
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.records.schema import Measurement, digest
+from bench.run import runner
+from bench.run.suite import Cells, Limits, Suite
 from retrievers.registry import Registry, installed
 
 KNOWN = Path(__file__).parent / "plugins" / "known.py"
@@ -80,13 +80,13 @@ def run(
 ) -> dict[str, Measurement]:
     """The measurements of a run in this process, by the retriever's spelling."""
     found = known or registry(*plugins)
-    outcome = runs.run(cells, [passage_set or tiny_set()], folder, found, plugins=plugins)
+    outcome = runner.run(cells, [passage_set or tiny_set()], folder, found, plugins=plugins)
     return {measurement.retriever: measurement for measurement in outcome.measurements}
 
 
-def journal(folder: Path) -> list[store.FinishedStage]:
+def journal(folder: Path) -> list[run_folder.FinishedStage]:
     """The finished stages of a run folder, as they were finished."""
-    return store.lines(folder / store.STAGES, store.FinishedStage)
+    return run_folder.lines(folder / run_folder.STAGES, run_folder.FinishedStage)
 
 
 def settled(flags: Iterable[str]) -> tuple[str, ...]:

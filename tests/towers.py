@@ -16,17 +16,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import statistics, store
-from bench.differences import judged_clusters, values
+from bench.analysis.difference import judged_clusters, values
 from bench.errors import InputError
-from bench.record import Measurement
-from bench.report.fields import four, megabytes, significant
-from bench.statistics import Paired
-from bench.store import Run
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.report.columns import four, megabytes, significant
+from bench.statistics import paired
+from bench.statistics.paired import Paired
 from bench.training import card as cards
 from bench.training.card import TrainingCard
-from bench.training.ring import START, dims_of, spelled_of
-from retrievers.encoders import models
+from bench.training.suite import START, dims_of, spelled_of
+from retrievers.encoders import _models
 from tests.intervals import table
 
 MEASURES = ("R@1", "R@10", "RR@10")
@@ -89,13 +90,13 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
     places = [folder] if (folder / START).is_dir() else below
     recipes = [cards.of(place)[0].recipe for place in places]
     alike = [
-        (models.find(str(place / START)).sha256, recipe.model.similarity)
+        (_models.find(str(place / START)).sha256, recipe.model.similarity)
         for place, recipe in zip(places, recipes, strict=True)
     ]
     spelled = [spelled_of(recipe, place / START) for place, recipe in zip(places, recipes, strict=True)]
     starts = {which: by_name[name] for which, name in zip(alike, spelled, strict=True) if name in by_name}
     sets = {start.passage_set for start in starts.values()}
-    clusters = {name: judged_clusters(store.read_set(run.folder, name)) for name in sets}
+    clusters = {name: judged_clusters(run_folder.read_set(run.folder, name)) for name in sets}
     for place, which in zip(places, alike, strict=True):
         found = cards.of(place)
         spellings = {
@@ -119,13 +120,13 @@ def gained(said: Paired) -> str:
 def adjusted(said: Sequence[Paired]) -> list[str]:
     """The p of each, by Holm over all of them; "-" where there is no test."""
     found = {row: each.p for row, each in enumerate(said) if each.p is not None}
-    ps = dict(zip(found, statistics.holm(list(found.values())), strict=True))
+    ps = dict(zip(found, paired.holm(list(found.values())), strict=True))
     return [f"{ps[row]:.2g}" if row in ps else "-" for row in range(len(said))]
 
 
 def held_against(old: Variant, new: Variant, measure: str, dims: int | None = None) -> Paired:
     """What a variant has more than another."""
-    return statistics.paired(old.values(measure, dims), new.values(measure, dims), new.clusters)
+    return paired.paired(old.values(measure, dims), new.values(measure, dims), new.clusters)
 
 
 def by_negatives(found: Sequence[Variant]) -> list[Variant]:
@@ -155,7 +156,7 @@ def ring(found: Sequence[Variant]) -> Iterator[str]:
     tested = [(values(each.run, each.start)[MAIN], each.values(MAIN)) for each in found]
     tested += [(bm25, values(each.run, each.start)[MAIN]) for each in starts.values()]
     tested += [(bm25, each.values(MAIN)) for each in found]
-    said = [statistics.paired(old, new, first.clusters) for old, new in tested]
+    said = [paired.paired(old, new, first.clusters) for old, new in tested]
     told = [f"{gained(each)}; p {p}" for each, p in zip(said, adjusted(said), strict=True)]
     more_than_start, more_than_bm25 = told[: len(found)], told[len(found) :]
     for row, (spelled, each) in enumerate(starts.items()):
@@ -235,7 +236,7 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
     rows = []
     for each in sizes:
         asked = each.cards[0].recipe.optimiser
-        interval = statistics.interval_of_mean(each.values(MAIN), each.clusters)
+        interval = paired.interval_of_mean(each.values(MAIN), each.clusters)
         ends = "" if interval is None else f" [{', '.join(map(four, interval))}]"
         first = sizes[0]
         rows.append((
@@ -315,16 +316,16 @@ def main() -> None:
     taken = list(zip(chosen.folders[::2], chosen.folders[1::2], strict=True))
     by_set: dict[str, list[Variant]] = {}
     for folder, run in taken:
-        for each in variants(folder, store.read(run)):
+        for each in variants(folder, run_folder.read(run)):
             by_set.setdefault(each.start.passage_set, []).append(each)
     parts = [part for found in by_set.values() for one in (ring, curve, compared, by_dims) for part in one(found)]
     text = chosen.page.read_text(encoding="utf-8").partition(MARK)[0] if chosen.page.is_file() else ""
-    store.write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
+    run_folder.write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
     if chosen.svg is not None:
         import vl_convert
 
         largest = max(by_set.values(), key=len)
-        store.write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
+        run_folder.write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
 
 
 MARK = "<!-- from here on written by tests/towers.py -->"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from bench.training import train as trains
-from bench.training.dev import Dev
-from bench.training.material import gather
+from bench.training import experiment
+from bench.training.data import gather
+from bench.training.dev_recall import Dev
+from bench.training.experiment import train
 from bench.training.recipe import Data, Experiment, Model, Optimiser, Recipe, Stop
-from bench.training.train import train
 from bench.training.trainer import trainer_of
 from retrievers.registry import installed
 
@@ -54,7 +54,7 @@ def stop_at(line, step):
 
 
 def trainer(asked, material, folder):
-    model = trains._model(asked, material, "cpu")
+    model = experiment._model(asked, material, "cpu")
     return trainer_of(
         asked, 1, model, material.pairs, Dev(material.dev, asked), folder / "c",
         resumed=False, looked=lambda *_: None, saved=lambda _: None,

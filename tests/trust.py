@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import store
+from bench.records import run_folder
 from tests.trusted.page import BUDGET, page
 from tests.trusted.trials import Trial, trial
 
@@ -31,14 +31,14 @@ def measure(folder: Path, runs: int, recordings: int) -> None:
     file = folder / "trials.jsonl"
     for kind, wanted, budget in (("recording", recordings, RECORDED), ("gate", runs, BUDGET)):
         while True:
-            found = [t for t in store.lines(file, Trial) if t.kind == kind]
+            found = [t for t in run_folder.lines(file, Trial) if t.kind == kind]
             if len(found) >= wanted:
                 break
             loaded = sum(t.loaded for t in found) * 2 < len(found)
             with tempfile.TemporaryDirectory(prefix="sparring-trust-") as scratch:
                 made = trial(kind, Path(scratch) / "trial", budget, loaded=loaded)
-            known = [*store.lines(file, Trial), made]  # a torn last line goes
-            store.write_whole(file, b"".join(msgspec.json.encode(t) + b"\n" for t in known))
+            known = [*run_folder.lines(file, Trial), made]  # a torn last line goes
+            run_folder.write_whole(file, b"".join(msgspec.json.encode(t) + b"\n" for t in known))
             said = f"{kind} {len(found) + 1} of {wanted}, {'loaded' if loaded else 'unloaded'}, {made.seconds:.0f} s"
             sys.stderr.write(f"{said}: {made.line or sum(len(t.old) for t in made.times.values())}\n")
 
@@ -55,7 +55,7 @@ def main() -> int:
         measure(chosen.folder, chosen.runs, chosen.recordings)
         return 0
     text, well = page(chosen.folder)
-    store.write_whole(chosen.page, text.encode())
+    run_folder.write_whole(chosen.page, text.encode())
     return 0 if well else 1
 
 

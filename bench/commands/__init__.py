@@ -17,7 +17,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.store import Run
+    from bench.records.run_folder import Run
     from retrievers.registry import Registry
 
 OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
@@ -58,15 +58,15 @@ def echo_json(rows: object) -> None:
 
 def read_run(folder: Path) -> Run:
     """The run in a folder; InputError for a folder of runs names the newest of them."""
-    from bench import store
     from bench.errors import InputError
+    from bench.records import run_folder
 
-    inside = {path.parent: path.stat().st_mtime for path in folder.glob(f"*/{store.RUN}")}
-    if inside and not (folder / store.RUN).is_file():
+    inside = {path.parent: path.stat().st_mtime for path in folder.glob(f"*/{run_folder.RUN}")}
+    if inside and not (folder / run_folder.RUN).is_file():
         newest = ", ".join(map(str, sorted(inside, key=lambda run: -inside[run])[:NEWEST]))
         found = f"a folder of {len(inside)} runs"
         raise InputError(f"run {folder}: expected a run folder, found {found}: name one, the newest first: {newest}")
-    return store.read(folder)
+    return run_folder.read(folder)
 
 
 def registry_with(plugins: list[Path] | None) -> Registry:

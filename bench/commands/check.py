@@ -25,8 +25,8 @@ def check(
     """
     from dataclasses import asdict
 
-    from bench.report.plain import printable
-    from retrievers.conformance.apart import Apart
+    from bench.report.text import printable
+    from retrievers.conformance.check_process import Apart
 
     rows = []
     with Apart(list(dict.fromkeys(spellings)), plugin or [], seconds) as apart:

@@ -30,11 +30,11 @@ def compare(
 
     It decides nothing (`sparring gate` does): what can not be compared is named, and the rest is compared.
     """
-    from bench.changes import changes
-    from bench.compare import compare as of_runs
-    from bench.compare import of_retrievers
-    from bench.differences import together
-    from bench.report import comparison
+    from bench.analysis.changed_queries import changes
+    from bench.analysis.compare import compare as of_runs
+    from bench.analysis.compare import of_retrievers
+    from bench.analysis.difference import together
+    from bench.report.render import comparison
 
     if as_json and markdown:
         raise typer.BadParameter("--json and --markdown exclude each other")

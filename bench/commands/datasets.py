@@ -11,9 +11,9 @@ def datasets(as_json: Json = False) -> None:
     """List passage sets, and whether their files are at hand."""
     from rich.console import Console
 
-    from bench import cards
-    from bench.report.lists import print_sets
-    from bench.report.plain import printable
+    from bench.passages import cards
+    from bench.report.console.lists import print_sets
+    from bench.report.text import printable
 
     found = {name: cards.card(name) for name in cards.names()}
     rows = [

@@ -20,8 +20,8 @@ def explain(
 
     The command that makes it again, conditions, hashes, samples and flags.
     """
-    from bench import explain as explaining
-    from bench.report.explanation import print_explanation
+    from bench.analysis import explain as explaining
+    from bench.report.console.explanation import print_explanation
 
     run = read_run(folder)
     explanation = explaining.explain(run, explaining.find(run, cell))

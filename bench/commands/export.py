@@ -23,20 +23,20 @@ def export(
 
     A run's hits and qrels are theirs to score; a passage set, as a BEIR folder, to search.
     """
-    from bench import corpora
-    from bench.corpora import Columns
+    from bench.analysis.export import export as export_run
+    from bench.analysis.export import export_set
     from bench.errors import InputError
-    from bench.export import export as export_run
-    from bench.export import export_set
-    from bench.report.plain import printable
+    from bench.passages import loader
+    from bench.passages.loader import Columns
+    from bench.report.text import printable
 
     path = Path(what)
-    is_set = corpora.has_card(what) or path.is_file() or any(path.glob("corpus.jsonl*"))
+    is_set = loader.has_card(what) or path.is_file() or any(path.glob("corpus.jsonl*"))
     if form is not None and is_set != (form == "beir"):
         kind, forms = ("a passage set", "beir") if is_set else ("a run", "trec or json")
         raise InputError(f"--format: expected {forms} of {kind}, found {form!r} of {what}")
     if is_set:
-        passage_set = corpora.load(what)
+        passage_set = loader.load(what)
         written = export_set(passage_set, output)
         if passage_set.language != Columns().language:
             typer.echo(

@@ -27,9 +27,9 @@ def fetch(
     """
     from rich.console import Console
 
-    from bench.fetch import fetch as fetch_files
-    from bench.report.downloads import shown
-    from bench.report.plain import printable
+    from bench.passages.fetch import fetch as fetch_files
+    from bench.report.console.downloads import shown
+    from bench.report.text import printable
 
     with shown(Console(stderr=True)) as progress:
         try:

@@ -11,9 +11,9 @@ import typer
 from bench.commands import INTERRUPTED, OK, Plugin, echo_json, read_run, standard_output
 
 if TYPE_CHECKING:
-    from bench.gate import Judgment
-    from bench.store import Run
-    from bench.suite import Gate
+    from bench.gate.judge import Judgment
+    from bench.records.run_folder import Run
+    from bench.run.suite import Gate
 
 GATE_FAILED = 1
 
@@ -64,10 +64,10 @@ def gate(
 
 
 def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgment:
-    from bench.compare import compare
+    from bench.analysis.compare import compare
     from bench.errors import InputError
-    from bench.gate import judge, unmeasured
-    from bench.store import RUN
+    from bench.gate.judge import judge, unmeasured
+    from bench.records.run_folder import RUN
 
     run = read_run(folder)
     if not (reference / RUN).is_file():
@@ -83,11 +83,11 @@ def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Pat
     from rich.console import Console
 
     from bench import cache
-    from bench.ab import fought
-    from bench.compare import compare
+    from bench.analysis.compare import compare
     from bench.errors import InputError
-    from bench.gate import judge
-    from bench.report.progress import shown
+    from bench.gate.ab import fought
+    from bench.gate.judge import judge
+    from bench.report.console.progress import shown
 
     if not suite_file.is_file():
         raise InputError(f"--ab: expected a suite's TOML file in a git repository, found no file {suite_file}")
@@ -115,7 +115,7 @@ def _policy(run: Run) -> Gate:
     import msgspec
 
     from bench.errors import InputError
-    from bench.suite import Gate
+    from bench.run.suite import Gate
 
     try:
         return msgspec.convert(run.record.suite.get("gate") or {}, Gate)
@@ -126,10 +126,10 @@ def _policy(run: Run) -> Gate:
 
 
 def _accept(folder: Path, reference: Path) -> None:
-    from bench import reference as references
-    from bench.compare import compare
-    from bench.report.plain import printable
-    from bench.store import RUN
+    from bench.analysis.compare import compare
+    from bench.gate import reference as references
+    from bench.records.run_folder import RUN
+    from bench.report.text import printable
 
     run, reference = read_run(folder), reference.resolve()  # the present folder may be the one that is replaced
     known = read_run(reference) if (reference / RUN).is_file() else None
@@ -149,29 +149,29 @@ def _tell(judgment: Judgment, markdown: Path | None, junit: Path | None, *, as_j
     from rich.table import Table
     from rich.text import Text
 
-    from bench.report import verdicts
-    from bench.report.plain import printable
+    from bench.report.render import ci
+    from bench.report.text import printable
 
     if markdown is not None:
-        _write(markdown, verdicts.markdown(judgment).encode())
+        _write(markdown, ci.markdown(judgment).encode())
     if junit is not None:
-        _write(junit, verdicts.junit(judgment))
+        _write(junit, ci.junit(judgment))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(verdicts.markdown(judgment) + "\n")
+                file.write(ci.markdown(judgment) + "\n")
         except OSError as error:  # the verdict is what counts
             typer.echo(f"note: no summary: {printable(summary)}: {error.strerror}", err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in verdicts.workflow_commands(judgment):
+        for line in ci.workflow_commands(judgment):
             typer.echo(line, err=as_json)
     if as_json:
         echo_json(msgspec.to_builtins(judgment))
         return
     table = Table("verdict", "passages", "retriever", "why", box=None, pad_edge=False)
     for cell in judgment.cells:
-        texts = (cell.outcome, cell.passage_set, cell.retriever, verdicts.told(cell))
+        texts = (cell.outcome, cell.passage_set, cell.retriever, ci.told(cell))
         table.add_row(*(Text(printable(text)) for text in texts))
     standard_output().print(table)
     for note in judgment.notes:
@@ -181,7 +181,7 @@ def _tell(judgment: Judgment, markdown: Path | None, junit: Path | None, *, as_j
 
 def _write(path: Path, content: bytes) -> None:
     from bench.errors import InputError
-    from bench.store import write_whole
+    from bench.records.run_folder import write_whole
 
     try:
         write_whole(path, content)

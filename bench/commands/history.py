@@ -34,12 +34,12 @@ def history(
     """
     import msgspec
 
+    from bench.analysis.history import of_folders, of_git
     from bench.errors import InputError
-    from bench.history import of_folders, of_git
-    from bench.report import timeline
-    from bench.report.markdown import blocks
-    from bench.report.plain import printable
-    from bench.report.terminal import draw
+    from bench.report.render.markdown import blocks
+    from bench.report.render.terminal import draw
+    from bench.report.tables import history as timeline
+    from bench.report.text import printable
 
     if sum((markdown, csv, as_json)) > 1:
         raise typer.BadParameter("--markdown, --csv and --json exclude each other")

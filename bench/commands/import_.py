@@ -35,28 +35,30 @@ def import_(
 
     They are kept as a run folder like any other, for every table.
     """
-    from bench import corpora, imports, store
     from bench.errors import InputError
-    from bench.report import table as tables
-    from bench.report.plain import printable
+    from bench.passages import loader
+    from bench.records import run_folder
+    from bench.report.render import table as tables
+    from bench.report.text import printable
+    from bench.run import imported
 
     if name and len(name) != len(files):
         raise typer.BadParameter(f"--name is given once for each file, in their order: {len(files)} files")
     own = {"qrels": str(qrels) if qrels else None, "language": language}
     given = {option: value for option, value in own.items() if value is not None}
-    if (Path(passages) / store.RUN).is_file():
+    if (Path(passages) / run_folder.RUN).is_file():
         if given:
             raise InputError(f"--{', --'.join(given)}: expected only with a set's files, found the run {passages}")
-        searched = store.read(Path(passages))
-        passage_set, size = imports.kept_set(searched)
-        usual = imports.kept_measures(searched)
+        searched = run_folder.read(Path(passages))
+        passage_set, size = imported.kept_set(searched)
+        usual = imported.kept_measures(searched)
     else:
-        passage_set = corpora.load(passages, columns=corpora.Columns(**given) if given else None)
-        size = corpora.text_bytes(passage_set)
-        usual = imports.MEASURES
+        passage_set = loader.load(passages, columns=loader.Columns(**given) if given else None)
+        size = loader.text_bytes(passage_set)
+        usual = imported.MEASURES
     names: list[str | None] = [*name] if name else [None] * len(files)
-    runs = [imports.read(path, called) for path, called in zip(files, names, strict=True)]
+    runs = [imported.read(path, called) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
-    imports.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
-    tables.terminal([store.read(output)], standard_output())
+    imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
+    tables.terminal([run_folder.read(output)], standard_output())
     typer.echo(f"records in {printable(str(output))}", err=True)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bench import new as package
-from bench.new import Kind
+from bench.scaffold import create as package
+from bench.scaffold.create import Kind
 
 
 def new(

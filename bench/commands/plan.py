@@ -15,9 +15,9 @@ def plan(todo: Asked, as_json: Json = False) -> None:
     """
     from rich.console import Console
 
-    from bench import plan as planning
-    from bench.report.plan import print_plan
-    from bench.report.progress import shown
+    from bench.report.console.plan import print_plan
+    from bench.report.console.progress import shown
+    from bench.run import plan as planning
 
     with shown(Console(stderr=True)) as progress:
         for doubt in todo.doubts():

@@ -13,7 +13,7 @@ def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
     """
     from rich.console import Console
 
-    from bench.report.lists import adapters, print_adapters
+    from bench.report.console.lists import adapters, print_adapters
 
     rows = adapters(registry_with(plugin))
     if as_json:

@@ -19,8 +19,8 @@ from bench.commands import CELL_FAILED, OK, Plugin, registry_with, standard_outp
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
-    from bench.passage_set import PassageSet
-    from bench.suite import Suite
+    from bench.passages.passage_set import PassageSet
+    from bench.run.suite import Suite
     from retrievers.registry import Registry
 
 OF_SUITE = "or the suite's"
@@ -113,7 +113,9 @@ def asked(
     plugin: Plugin = None,
 ) -> Asked:
     """Read the suite, its passage sets and plug-ins. Raises InputError, PluginError or a usage error of typer's."""
-    from bench import cache, corpora, suite
+    from bench import cache
+    from bench.passages import loader
+    from bench.run import suite
 
     numbers, file = _numbers(queries or [])
     changes: dict[str, object] = {"rounds": rounds, "threads": threads or None, "seed": seed, "queries": numbers}
@@ -124,7 +126,7 @@ def asked(
     queried = {"queries": file, "query_text": query_text, "query_id": query_id}
     columns = _columns(own | queried, passages or [])
     registry = registry_with(plugin)
-    sets = [corpora.load(name, columns=None if corpora.has_card(name) else columns) for name in chosen.passages]
+    sets = [loader.load(name, columns=None if loader.has_card(name) else columns) for name in chosen.passages]
     cache.prepared()
     return Asked(chosen, sets, registry, plugin or [], columns)
 
@@ -159,18 +161,18 @@ def run(
     """Run a suite, or retrievers on passage sets; print the table."""
     from rich.console import Console
 
-    from bench import store
-    from bench.record import UNTRIED
-    from bench.report import table as tables
-    from bench.report.agreement import disagreements
-    from bench.report.plain import printable
-    from bench.report.plan import bytes_foretold
-    from bench.report.progress import shown
+    from bench.records import run_folder
+    from bench.records.schema import UNTRIED
+    from bench.report.console.agreement import disagreements
+    from bench.report.console.plan import bytes_foretold
+    from bench.report.console.progress import shown
+    from bench.report.render import table as tables
+    from bench.report.text import printable
 
     folder = output or _dated(todo.suite.name, datetime.datetime.now())
     console = standard_output()
     with shown(Console(stderr=True)) as progress:
-        from bench.run import run as run_suite
+        from bench.run.runner import run as run_suite
 
         for doubt in todo.doubts():
             progress.says(doubt)
@@ -185,7 +187,7 @@ def run(
                 command=("sparring", *sys.argv[1:]),
                 columns=todo.columns,
             )
-    done = [store.read(folder)]
+    done = [run_folder.read(folder)]
     tables.terminal(done, console)
     disagreements(done[0], todo.sets, console)
     typer.echo(
@@ -208,8 +210,8 @@ def run(
 
 def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
     """What a reader should know of passage sets before their numbers, a line each; names: as they were asked for."""
-    from bench import corpora
-    from bench.letters import unsuited
+    from bench.passages import loader
+    from bench.passages.scripts import unsuited
     from retrievers.analysers import unstemmed
 
     for name, found in zip(names, sets, strict=True):
@@ -220,14 +222,15 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
             continue
         if unstemmed(found.language):
             yield f"{found.name}: no stemmer for {found.language!r}: words are not stemmed"
-        letters = None if corpora.has_card(name) else unsuited(found.passages, found.language)
+        letters = None if loader.has_card(name) else unsuited(found.passages, found.language)
         if letters is not None:
             said = f"most letters are {letters}, and the language is {found.language!r}"
             yield f"{found.name}: {said}: name it with --language"
 
 
 def _suite(what: list[str], passages: list[str]) -> Suite:
-    from bench import cards, suite
+    from bench.passages import cards
+    from bench.run import suite
 
     suites = [name for name in what if "(" not in name and (name in suite.shipped() or name.endswith(".toml"))]
     sets = [name for name in what if name in cards.names() and name not in suites and not Path(name).is_file()]
@@ -261,8 +264,8 @@ def _numbers(values: list[str]) -> tuple[int | None, str | None]:
 
 def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns | None:
     """How one's own files are read; None where nothing was said. InputError where no own file is there to take it."""
-    from bench.corpora import Columns, has_card
     from bench.errors import InputError
+    from bench.passages.loader import Columns, has_card
 
     named = {name: value for name, value in given.items() if value is not None}
     if not named:

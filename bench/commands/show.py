@@ -23,8 +23,8 @@ def show(
 
     What is relevant is marked; below a hit of a sparse retriever stand the words that matched, with their weights.
     """
-    from bench import show as showing
-    from bench.report.query import print_query
+    from bench.analysis import show as showing
+    from bench.report.console.query import print_query
 
     run = read_run(folder)
     shown = showing.show(run, query, registry_with(plugin), passage_set=passages, k=top)

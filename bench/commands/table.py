@@ -13,8 +13,8 @@ import typer
 from bench.commands import OK, Json, read_run, registry_with, standard_output
 
 if TYPE_CHECKING:
-    from bench.report.table import Asked
-    from bench.store import Run
+    from bench.records.run_folder import Run
+    from bench.report.render.table import Asked
 
 DIFFERS = 1  # the exit code of a page whose tables are not those of the records
 FORMATS = ("--json", "--csv", "--markdown", "--latex", "--html")
@@ -75,7 +75,7 @@ def table(
 ) -> None:
     """Print the table of some runs, or check those in pages."""
     from bench.report import citations
-    from bench.report import table as tables
+    from bench.report.render import table as tables
 
     refuse(
         {
@@ -153,7 +153,7 @@ def asked(
     labels: bool, pivot: Across | None, measure: str | None, columns: str | None, intervals: bool, published: bool
 ) -> Asked:
     """What of the runs is shown."""
-    from bench.report.pivot import Pivot
+    from bench.report.tables.pivot import Pivot
 
     return {
         "by_label": labels,
@@ -166,9 +166,9 @@ def asked(
 
 def terminal(runs: Sequence[Run], shape: Asked) -> None:
     """Draw the tables, and of sets that nobody has judged where their retrievers disagree."""
-    from bench import store
-    from bench.report import table as tables
-    from bench.report.agreement import disagreements
+    from bench.records import run_folder
+    from bench.report.console.agreement import disagreements
+    from bench.report.render import table as tables
 
     console = standard_output()
     tables.terminal(runs, console, **shape)
@@ -176,13 +176,13 @@ def terminal(runs: Sequence[Run], shape: Asked) -> None:
         return
     for run in runs:
         unjudged = {m.passage_set for m in run.measurements if m.status == "ok" and m.n_judged is None}
-        disagreements(run, [store.read_set(run.folder, name) for name in unjudged], console)
+        disagreements(run, [run_folder.read_set(run.folder, name) for name in unjudged], console)
 
 
 def pages(paths: Sequence[Path], *, write: bool) -> int:
     """Compare the tables in Markdown pages with their records, or write them: the exit code."""
-    from bench.report import check
-    from bench.report.plain import printable
+    from bench.report import pages as check
+    from bench.report.text import printable
 
     made = [(path, *check.made_anew(path, in_page)) for path in paths]  # a bad marker is told before any is written
     for path, old, new in made:
@@ -197,7 +197,7 @@ def pages(paths: Sequence[Path], *, write: bool) -> int:
 def in_page(arguments: Sequence[str], folder: Path) -> str:
     """The Markdown that `sparring table` prints of some words; run folders are relative to `folder`."""
     from bench.errors import InputError
-    from bench.report import table as tables
+    from bench.report.render import table as tables
 
     app = typer.Typer(add_completion=False)
     app.command()(table)
@@ -217,10 +217,10 @@ def in_page(arguments: Sequence[str], folder: Path) -> str:
 def draw(runs: Sequence[Run], path: Path) -> None:
     """Write the picture of the runs' storages, and say where it is; InputError where it can not be written there."""
     from bench.errors import InputError
-    from bench.report import picture
-    from bench.report.plain import printable
+    from bench.report.charts import storages
+    from bench.report.text import printable
 
-    drawn = picture.svg(runs)
+    drawn = storages.svg(runs)
     try:
         path.write_text(drawn, encoding="utf-8")
     except OSError as error:
@@ -230,7 +230,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:
     """One line for each run that had a plug-in file of the same name and of another content than now."""
-    from bench.report.plain import printable
+    from bench.report.text import printable
 
     said = []
     for plugin in plugins:

@@ -38,10 +38,10 @@ def train(
     import msgspec
     from rich.console import Console
 
-    from bench.report.plain import printable
-    from bench.report.progress import shown
-    from bench.report.terminal import draw
-    from bench.report.trainings import costs
+    from bench.report.console.progress import shown
+    from bench.report.render.terminal import draw
+    from bench.report.tables.trainings import costs
+    from bench.report.text import printable
     from bench.training import recipe as recipes
 
     asked = recipes.load(recipe)
@@ -51,8 +51,8 @@ def train(
     folder = output or Path("models") / asked.name
     registry = registry_with(plugin)
     with shown(Console(stderr=True)) as progress:
-        from bench.training.train import SUITE
-        from bench.training.train import train as train_all
+        from bench.training.experiment import SUITE
+        from bench.training.experiment import train as train_all
 
         with stoppable(progress.says, f"the same command with -o {folder} goes on from the last checkpoint"):
             cards = train_all(asked, folder, registry, progress.says, device)

@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from bench import cards, quality, splits
-from bench.record import Measurement
+from bench.instruments import quality
+from bench.passages import cards, splits
+from bench.records.run_folder import Run, read_set, set_file
+from bench.records.schema import Measurement
 from bench.report import rows as flat
-from bench.report.latex import escaped
-from bench.store import Run, read_set, set_file
+from bench.report.render.latex import escaped
 
 ENTRY = re.compile(r"^@\w+\{([\w:.+/-]+),", re.MULTILINE | re.ASCII)
 HEAD = re.compile(r"^\s*@", re.MULTILINE)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from bench.comparability import HARDWARE
-from bench.latency import UNSTABLE
-from bench.record import Footprint, Latency, Measurement, Memory, Rate
+from bench.instruments.latency import UNSTABLE
+from bench.records.comparability import HARDWARE
+from bench.records.run_folder import Run
+from bench.records.schema import Footprint, Latency, Measurement, Memory, Rate
 from bench.report import theory
-from bench.store import Run
-from bench.suite import Published
+from bench.run.suite import Published
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -1,7 +1,7 @@
 """
 What the values of every query let a table say: what ties with the best, and what differs from the baseline.
 
-Both are of paired differences over whole clusters (`bench.statistics`; design, section 7, rule 10).
+Both are of paired differences over whole clusters (`bench.statistics.paired`; design, section 7, rule 10).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import statistics
-from bench.differences import judged_clusters, values
-from bench.record import Measurement
+from bench.analysis.difference import judged_clusters, values
+from bench.records.run_folder import Run, read_set, set_file
+from bench.records.schema import Measurement
 from bench.report import rows as flat
-from bench.report.fields import BEST, TIED, Cell, Field, bounds
-from bench.store import Run, read_set, set_file
+from bench.report.columns import BEST, TIED, Cell, Field, bounds
+from bench.statistics import paired
 
 ALPHA = 0.05
 DAGGER = "†"
@@ -92,10 +92,10 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
 
 def _apart(differences: Values, clusters: Sequence[str] | None) -> bool:
     """Whether the 95 % interval of a mean difference excludes 0, and enough clusters differ for it to cover."""
-    cleared = np.where(np.abs(differences) <= statistics.NOISE, 0.0, differences)
-    sums, _ = statistics.totals(cleared, clusters)
-    around = statistics.interval(cleared, clusters)
-    is_few = int(np.count_nonzero(sums)) < statistics.FEWEST_DISCORDANT
+    cleared = np.where(np.abs(differences) <= paired.NOISE, 0.0, differences)
+    sums, _ = paired.totals(cleared, clusters)
+    around = paired.interval(cleared, clusters)
+    is_few = int(np.count_nonzero(sums)) < paired.FEWEST_DISCORDANT
     return not is_few and around is not None and not around[0] <= 0 <= around[1]
 
 
@@ -120,13 +120,13 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
         for place in own:
             m = cells[place][1]
             new = evidence.values(run, m, measure) if m.retriever not in (name, *ps) else None
-            p = None if new is None or len(new) != len(old) else statistics.sign_flip(new - old, clusters)
+            p = None if new is None or len(new) != len(old) else paired.sign_flip(new - old, clusters)
             if new is None or p is None:
                 continue
             ps[m.retriever] = p
             if _apart(new - old, clusters):
                 apart.add(m.retriever)
-        adjusted = dict(zip(ps, statistics.holm(list(ps.values())), strict=True))
+        adjusted = dict(zip(ps, paired.holm(list(ps.values())), strict=True))
         for place in own:
             retriever = cells[place][1].retriever
             marked[place] = retriever in apart and adjusted[retriever] < ALPHA
@@ -180,15 +180,15 @@ def told(evidence: Evidence, runs: Sequence[Run], shown: Iterable[Cell]) -> Told
     return Told([NOT_AT_HAND] if evidence.is_missing else [], tuple(legend))
 
 
-def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> statistics.Interval | None:
+def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> paired.Interval | None:
     """The 95 % interval of one figure by its key: of a measure's mean over queries, or of a percentile."""
     if key not in (m.quality or {}):
         return percentile(m, key)
     values = evidence.values(run, m, key)
-    return None if values is None else statistics.interval_of_mean(values, evidence.clusters(run, m))
+    return None if values is None else paired.interval_of_mean(values, evidence.clusters(run, m))
 
 
-def percentile(m: Measurement, key: str) -> statistics.Interval | None:
+def percentile(m: Measurement, key: str) -> paired.Interval | None:
     """The 95 % interval of a percentile by its key (`single_p50_ms`); None of any other figure, and of no interval."""
     stage, _, rest = key.partition("_")
     latency = {"single": m.single, "encode": m.encode, "search": m.search}.get(stage)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench import store
-from bench.passage_set import PassageSet
-from bench.record import Environment
+from bench.passages.passage_set import PassageSet
+from bench.records import run_folder
+from bench.records.schema import Environment
 from bench.training.fit import Curve, Spent
 from bench.training.leaks import Leaks
 from bench.training.pairs import Mined
@@ -60,7 +60,7 @@ def taken(passage_set: PassageSet) -> Taken:
 
 
 def write(card: TrainingCard, folder: Path) -> None:
-    store.write_whole(folder / FILE, store.pretty(card))
+    run_folder.write_whole(folder / FILE, run_folder.pretty(card))
 
 
 def read(folder: Path) -> TrainingCard | None:

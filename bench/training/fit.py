@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench import memory, store
 from bench.errors import InputError
-from bench.training.dev import Dev
-from bench.training.energy import Energy
+from bench.instruments import memory
+from bench.instruments.energy import Energy
+from bench.records import run_folder
+from bench.training.dev_recall import Dev
 from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
 from bench.training.trainer import trainer_of
-from retrievers.encoders.models import quiet
+from retrievers.encoders._models import quiet
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -110,7 +111,7 @@ def fit(
 
     def saved(checkpoint: Path) -> None:
         if PartialState().is_main_process:
-            store.write_whole(checkpoint / SPENT, store.pretty(meter.spent()))
+            run_folder.write_whole(checkpoint / SPENT, run_folder.pretty(meter.spent()))
 
     with told_of_the_disk(f"training of seed {seed}", checkpoints), quiet():
         state = None if resumed is None else _state(resumed)
@@ -175,7 +176,7 @@ def told_of_the_disk(who: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have types of their own for it
-        refused = isinstance(error, OSError) and error.errno in store.OF_THE_DISK
+        refused = isinstance(error, OSError) and error.errno in run_folder.OF_THE_DISK
         if not refused and (isinstance(error, OSError) or shutil.disk_usage(_there(folder)).free > FULL):
             raise
         said = error.strerror if isinstance(error, OSError) and error.strerror else errno.errorcode[errno.ENOSPC]

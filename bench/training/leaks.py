@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from bench.passage_set import PassageSet
+from bench.passages.passage_set import PassageSet
 from bench.training.pairs import relevant
 
 SHINGLE = 10  # characters

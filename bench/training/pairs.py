@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.answers import folded
 from bench.errors import InputError
-from bench.passage_set import PassageSet
+from bench.instruments.spans import folded
+from bench.passages.passage_set import PassageSet
 from bench.training.recipe import Negatives
 from retrievers.contract import Retriever, spell
 

@@ -10,7 +10,7 @@ import msgspec
 
 from bench import toml
 from bench.errors import InputError
-from bench.suite import NAME
+from bench.run.suite import NAME
 
 Similarity: TypeAlias = Literal["cosine", "dot", "l2"]
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -20,7 +20,7 @@ Above0: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 Weight: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=10_000)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
-FOLDER = Path(__file__).parent.parent / "recipes"
+FOLDER = Path(__file__).parent / "recipes"
 STATIC = "static"  # the start that is no pretrained model
 TEMPERATURE = {"cosine": 0.05, "dot": 1.0, "l2": 1.0}  # of a recipe that names none; Karpukhin et al. 2020: dot, 1
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.training.dev import Dev
+from bench.training.dev_recall import Dev
 from bench.training.losses import loss_of
+from bench.training.model import KINDS
 from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
-from bench.training.towers import KINDS
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -187,7 +187,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:  # Any
 
 def _prompts(model: SentenceTransformer, roles: dict[str, str]) -> dict[str, str]:
     """What the model puts before a text, a column each; none where it puts nothing."""
-    from retrievers.encoders.models import own_prompt
+    from retrievers.encoders._models import own_prompt
 
     found = {name: own_prompt(model, "query" if role == "query" else "passage") for name, role in roles.items()}
     return {name: prompt for name, prompt in found.items() if prompt}

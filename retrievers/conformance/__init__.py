@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from retrievers.conformance.analysing import ANALYSER
-from retrievers.conformance.anyone import LEARNING, SPELLED, claims_well_formed, learns
-from retrievers.conformance.encoding import ENCODER
-from retrievers.conformance.finding import ALONE, FOUND, TEXT, holds_or_refuses
+from retrievers.conformance.common_rules import LEARNING, SPELLED, claims_well_formed, learns
+from retrievers.conformance.exactness_rules import ALONE, FOUND, TEXT, holds_or_refuses
 from retrievers.conformance.hits import same_hits
-from retrievers.conformance.keeping import KEPT, same_in_another_process, silent
-from retrievers.conformance.searching import FEW, HITS
+from retrievers.conformance.hits_rules import FEW, HITS
+from retrievers.conformance.persistence_rules import KEPT, same_in_another_process, silent
 from retrievers.conformance.subject import Broken, Kind, NotApplicable, Rule, Subject, Untried
+from retrievers.conformance.token_rules import ANALYSER
+from retrievers.conformance.vector_rules import ENCODER
 
 __all__ = ["Check", "ConformanceError", "Outcome", "UntriedError", "checks", "same_hits"]
 

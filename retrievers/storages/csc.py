@@ -11,11 +11,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Vectors
-from retrievers.storages.impacts import Array, Impacts, quantised, smallest_uint
-from retrievers.storages.kernels import Postings
-from retrievers.storages.mapping import mapped_array
-from retrievers.storages.searches import top_k_of_lists
-from retrievers.storages.sparse import Finding, SparseStorage, not_above, offsets_found, positions_found
+from retrievers.storages._sparse import Finding, SparseStorage, not_above, offsets_found, positions_found
+from retrievers.storages.codecs.impacts import Array, Impacts, quantised, smallest_uint
+from retrievers.storages.codecs.mapping import mapped_array
+from retrievers.storages.search.kernels import Postings
+from retrievers.storages.search.searches import top_k_of_lists
 
 
 @dataclass(repr=False)

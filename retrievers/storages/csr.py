@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Vectors
-from retrievers.storages.impacts import Array, Impacts, quantised, smallest_uint
-from retrievers.storages.searches import top_k_of_rows
-from retrievers.storages.sparse import Finding, SparseStorage, offsets_found, positions_found
+from retrievers.storages._sparse import Finding, SparseStorage, offsets_found, positions_found
+from retrievers.storages.codecs.impacts import Array, Impacts, quantised, smallest_uint
+from retrievers.storages.search.searches import top_k_of_rows
 
 
 @dataclass(repr=False)

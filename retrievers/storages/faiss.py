@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
 from retrievers.similarity import stands_for_l2
-from retrievers.storages import faiss_ledger
+from retrievers.storages import _faiss_ledger
 from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
 
 INDEX_FILE = "index.faiss"
@@ -90,7 +90,7 @@ class Faiss(Spelled):
     @property
     def deterministic(self) -> bool:
         """Whether the bytes follow from passages and dimensions: those of a graph, which draws its levels, do not."""
-        return faiss_ledger.is_deterministic(self.whole_factory)
+        return _faiss_ledger.is_deterministic(self.whole_factory)
 
     @property
     def search_options(self) -> tuple[str, ...]:
@@ -241,7 +241,7 @@ class Faiss(Spelled):
         """
         if self.index is None:
             return {"vectors": 0}
-        parts = faiss_ledger.ledger(self.index)
+        parts = _faiss_ledger.ledger(self.index)
         return {"vectors": parts["vectors"]} if self.exact else parts
 
     def describe(self) -> dict[str, Fact]:
@@ -264,7 +264,7 @@ class Faiss(Spelled):
             if nonzeros is not None or dims < 2:
                 raise
             index = self._new(dims - 1, "l2")  # the factory suits no others
-        parts = faiss_ledger.predicted(index, n)
+        parts = _faiss_ledger.predicted(index, n)
         return {"vectors": parts["vectors"]} if self.exact else parts
 
 

@@ -91,7 +91,7 @@ def best_products(queries: NDArray[np.float32], vectors: NDArray[np.float32], k:
     sparse: only scores above 0 are hits. Compiled where numba is there, else by numpy, with at most BLOCK_BYTES or one
     query of scores at a time; nothing of the size of the vectors is made beside them.
     """
-    from retrievers.storages import kernels
+    from retrievers.storages.search import kernels
 
     if k == 0 or not len(vectors):
         return no_hits(len(queries), k)

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Hits, Unsupported, Vectors, spell
-from retrievers.storages import bitpacking, kernels
-from retrievers.storages.bitpacking import BLOCK, FORMAT, STRIDE, WORD, Blocks, in_place, right_size
+from retrievers.storages._sparse import Finding
+from retrievers.storages.codecs import bitpacking
+from retrievers.storages.codecs.bitpacking import BLOCK, FORMAT, STRIDE, WORD, Blocks, in_place, right_size
+from retrievers.storages.codecs.impacts import Array, Dtype, Impacts
 from retrievers.storages.csc import CSC
-from retrievers.storages.impacts import Array, Dtype, Impacts
-from retrievers.storages.kernels import Postings, frozen
-from retrievers.storages.searches import terms_of, top_k_of_lists
-from retrievers.storages.sparse import Finding
+from retrievers.storages.search import kernels
+from retrievers.storages.search.kernels import Postings, frozen
+from retrievers.storages.search.searches import terms_of, top_k_of_lists
 
 GROUP = 64  # lists between two entries of list_starts: a list is found by adding up fewer lengths than that
 MOST_PASSAGES = 2**32 - 1
@@ -145,7 +146,7 @@ class Packed(CSC):
     def _unpacked(self, columns: Array) -> Postings:
         begins, lengths = self._spans(columns)
         if kernels.available():
-            from retrievers.storages import compiled
+            from retrievers.storages.search import compiled
 
             rows, codes, starts, ends, most = compiled.postings(
                 begins, lengths, *self._gaps, self.arrays["values"], *FORMAT
@@ -175,7 +176,7 @@ class Packed(CSC):
         """Where the list of each column begins among all postings, and its length."""
         list_starts, columns = self.arrays["list_starts"], columns.astype(np.int64)
         if kernels.available():
-            from retrievers.storages import compiled
+            from retrievers.storages.search import compiled
 
             begins, lengths = compiled.spans(columns, *self._lengths, list_starts, GROUP, *FORMAT)
             return begins, lengths

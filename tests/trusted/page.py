@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench import store
+from bench.records import run_folder
 from tests.intervals import table
 from tests.trusted import rates
 from tests.trusted.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
@@ -173,7 +173,7 @@ def curve_rows(trials: Sequence[Trial]) -> Iterator[list[str]]:
 
 def page(folder: Path) -> tuple[str, bool]:
     """The page, and whether every rule of the gate is met."""
-    trials = store.lines(folder / "trials.jsonl", Trial)
+    trials = run_folder.lines(folder / "trials.jsonl", Trial)
     by_load = groups(trials)
     held = rules(by_load[-1])
     intervals = folder / "intervals.md"

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.gate import Finding
-from bench.sequential import FEWEST_ROUNDS, Decision, decision_of
-from bench.suite import Gate
+from bench.gate.judge import Finding
+from bench.run.suite import Gate
+from bench.statistics.sequential import FEWEST_ROUNDS, Decision, decision_of
 from tests.intervals import bounds
 from tests.trusted.trials import CELLS, Trial
 
@@ -135,7 +135,7 @@ def resampled(rng: np.random.Generator, rounds: Rounds, budget: float) -> dict[s
     """
     What one gate run decides on rounds drawn from a recording, in the budget of seconds, cell by cell.
 
-    As in `bench.ab`: pairs of open cells by turns, the first of each whatever the time.
+    As in `bench.gate.ab`: pairs of open cells by turns, the first of each whatever the time.
     """
     ratios = drawn(rng, rounds, max(1, int(budget / rounds.seconds) + 1))
     found: dict[str, Decision] = dict.fromkeys(rounds.ratios, "undecided")

@@ -15,11 +15,12 @@ from unittest import mock
 import msgspec
 import numpy as np
 
-from bench import ab, store
-from bench.gate import CellVerdict, Judgment
-from bench.record import Environment
-from bench.speed import Speed, decided
-from bench.suite import Gate
+from bench.gate import ab
+from bench.gate.judge import CellVerdict, Judgment
+from bench.gate.speed import Speed, decided
+from bench.records import run_folder
+from bench.records.schema import Environment
+from bench.run.suite import Gate
 
 ENGINES = Path(__file__).parent / "engines.py"
 # Each cell, and what of it changes; None: nothing does. In the order of the suite.
@@ -97,7 +98,7 @@ def trial(kind: Literal["gate", "recording"], folder: Path, budget: float, *, lo
         ended=ended,
         verdicts=() if judgment is None else judgment.cells,
         line="" if judgment is None else judgment.line,
-        environment=store.read(runs / "new").environment,
+        environment=run_folder.read(runs / "new").environment,
     )
 
 
@@ -163,14 +164,14 @@ def recorded(folder: Path, runs: Path) -> tuple[float, ...]:
 def times(runs: Path) -> dict[str, Times]:
     """The rounds of both sides, from their samples, by cell."""
     sides = [
-        {m.retriever: rounds(runs / side, m.files) for m in store.read(runs / side).measurements} for side in SIDES
+        {m.retriever: rounds(runs / side, m.files) for m in run_folder.read(runs / side).measurements} for side in SIDES
     ]
     old, new = sides
     return {cell: Times(old[cell], new[cell]) for cell in CELLS}
 
 
 def rounds(folder: Path, files: dict[str, str]) -> tuple[float, ...]:
-    """The median service time of each round of a cell, milliseconds, as `bench.side` answers it."""
+    """The median service time of each round of a cell, milliseconds, as `bench.gate.ab_worker` answers it."""
     found: list[float] = []
     while (name := files.get(f"serve-{len(found)}")) is not None:
         with np.load(folder / name) as arrays:

@@ -1,0 +1,1 @@
+"""Finished runs, read again: compared, explained, shown, followed over time, exported."""

@@ -1,0 +1,299 @@
+"""
+Two runs side by side, or two retrievers of one: what differs in quality, time and bytes, and how sure that is.
+
+It decides nothing: that is the gate's. What can not be compared says why, and the rest is compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from bench.analysis import costs
+from bench.analysis.difference import Difference, Kind, Side, judged_clusters, values
+from bench.analysis.matching import matched
+from bench.errors import InputError
+from bench.instruments import quality
+from bench.instruments.quality import OVERLAP_K
+from bench.records import comparability
+from bench.records.run_folder import Run, read_hits
+from bench.records.schema import Measurement
+from bench.run.suite import Suite
+from bench.statistics import paired
+from bench.statistics.paired import MARGIN, Paired
+
+__all__ = ["CellPair", "Comparison", "Difference", "Kind", "compare", "differing", "of_one_run", "of_retrievers"]
+
+
+class CellPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell, old and new."""
+
+    passage_set: str
+    old: Measurement
+    new: Measurement
+    differences: tuple[Difference, ...] = ()
+    problem: str = ""  # why nothing of it is compared
+    same_top: float | None = None  # share of all queries whose top k holds the same passages in the same order
+    overlap: float | None = None  # overlap@10, mean over all queries
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """All that two runs have to say of each other."""
+
+    environment: tuple[tuple[str, object, object], ...]  # field, old, new: of each that differs
+    pairs: tuple[CellPair, ...]
+    only_old: tuple[Measurement, ...] = ()
+    only_new: tuple[Measurement, ...] = ()
+
+
+def compare(old: Run, new: Run, *, margin: float = MARGIN) -> Comparison:
+    """
+    Two runs: cells match by passage set, and by the suite's label or else by spelling (and threads, where they vary).
+
+    margin: of a measure, the smallest difference that matters.
+    """
+    both = matched(old.measurements, new.measurements)
+    taken = {id(m) for pair in both for m in pair}
+    return Comparison(
+        environment=tuple(differing(old, new)),
+        pairs=_pairs(old, new, both, margin),
+        only_old=tuple(m for m in old.measurements if id(m) not in taken),
+        only_new=tuple(m for m in new.measurements if id(m) not in taken),
+    )
+
+
+def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MARGIN) -> Comparison:
+    """
+    One retriever of the old run against one of the new run, on every passage set that both ran on.
+
+    was, now: as the suite spells or labels them. Raises InputError for one that a run has not, and where they share no
+    passage set.
+    """
+    olds, news = _cells_of(old, was), _cells_of(new, now)
+    pairs = [(a, b) for a in olds for b in news if a.passage_set == b.passage_set and a.threads == b.threads]
+    if not pairs:
+        sets = [", ".join(dict.fromkeys(m.passage_set for m in found)) for found in (olds, news)]
+        raise InputError(
+            f"expected a passage set that both {was!r} and {now!r} ran on, with as many threads, found {sets[0]} of "
+            f"the first and {sets[1]} of the second"
+        )
+    return Comparison(environment=tuple(differing(old, new)), pairs=_pairs(old, new, pairs, margin))
+
+
+def of_one_run(run: Run, old: str, new: str, *, margin: float = MARGIN) -> Comparison:
+    """Two retrievers of one run, as in `of_retrievers`."""
+    return of_retrievers(run, run, old, new, margin=margin)
+
+
+# Which cells
+
+
+def _cells_of(run: Run, wanted: str) -> list[Measurement]:
+    """The cells of one retriever, by its spelling (spaces count nothing) or its label."""
+    plain = "".join(wanted.split())
+    found = [m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.label and wanted == m.label)]
+    if not found:
+        known = list(dict.fromkeys(m.retriever for m in run.measurements))
+        near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.3)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"run {run.folder}: expected one of its retrievers ({', '.join(map(repr, known)) or 'none yet'}), "
+            f"found {wanted!r}.{hint}"
+        )
+    return found
+
+
+# What was not the same of the two runs
+
+
+def differing(old: Run, new: Run) -> Iterator[tuple[str, object, object]]:
+    """
+    Field, old and new of all that differs in what two runs were made on and from.
+
+    The machine's and the software's fields come first, then `suite.KEY`, `passage_sets.NAME` (sha256), `plugins`, and
+    `adapters.SET: RETRIEVER` (hash of the models and the code that a spelling names).
+    """
+    for name, (one, other) in comparability.differences(old.environment, new.environment).items():
+        yield name, one, other
+    suites = [_whole(run.record.suite) for run in (old, new)]
+    for key in dict.fromkeys((*suites[0], *suites[1])):
+        one, other = (suite.get(key) for suite in suites)
+        if one != other:
+            yield f"suite.{key}", one, other
+    if old.record.plugins != new.record.plugins:
+        yield "plugins", old.record.plugins, new.record.plugins
+    for field, pair in (
+        ("passage_sets", (old.record.passage_sets, new.record.passage_sets)),
+        ("adapters", (old.record.identities, new.record.identities)),
+    ):
+        for name, value in pair[0].items():
+            if name in pair[1] and value != pair[1][name]:
+                yield f"{field}.{name}", value, pair[1][name]
+
+
+def _whole(suite: Mapping[str, object]) -> Mapping[str, object]:
+    """A suite with each key that its record is too old to have; as it is where it can not be read."""
+    try:
+        found: dict[str, object] = msgspec.to_builtins(msgspec.convert(suite, Suite))
+    except msgspec.ValidationError:
+        return suite
+    return found
+
+
+# One pair of cells
+
+
+def _pairs(
+    old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margin: float
+) -> tuple[CellPair, ...]:
+    sides = Side("old", old), Side("new", new)
+    pairs = [_pair(*sides, *pair, margin) for pair in matched]
+    for name in dict.fromkeys(pair.passage_set for pair in pairs):
+        pairs = _adjusted(pairs, name)
+    return tuple(pairs)
+
+
+def _pair(old: Side, new: Side, was: Measurement, now: Measurement, margin: float) -> CellPair:
+    pair = CellPair(passage_set=now.passage_set, old=was, new=now)
+    problem = _problem(was, now)
+    if problem:
+        return msgspec.structs.replace(pair, problem=problem)
+    found = list(_quality(old, new, was, now, margin))
+    primary = next((d for d in found if d.primary and d.verdict in ("better", "worse")), None)
+    unmatched = f"{primary.name} is {primary.verdict}" if primary else ""
+    found += costs.speeds(old, new, was, now, unmatched)
+    found += costs.memory(old, new, was, now)
+    found += costs.exact(was, now)
+    same_top, overlap = _agreement(old, new, was, now)
+    return msgspec.structs.replace(pair, differences=tuple(found), same_top=same_top, overlap=overlap)
+
+
+def _problem(was: Measurement, now: Measurement) -> str:
+    """Why nothing of two cells can be compared; empty where something can."""
+    for name, m in (("old", was), ("new", now)):
+        if m.status != "ok":
+            return f"{name}: {m.status}" + (f": {m.reason}" if m.reason else "")
+    if was.passage_set_sha256 != now.passage_set_sha256:
+        return "other passages, queries or judgments under the same name"
+    if was.n_distractors != now.n_distractors:
+        return f"made-up passages differ: {was.n_distractors:,} / {now.n_distractors:,}"
+    return ""
+
+
+def _adjusted(pairs: Sequence[CellPair], name: str) -> list[CellPair]:
+    """
+    The pairs with Holm's p of the primary measure: the family is the retrievers compared on one passage set (rule 10).
+
+    One retriever under several numbers of threads is one question, asked once: its largest p stands for it.
+    """
+    ps: dict[tuple[str, str], float] = {}
+    for pair in pairs:
+        for d in pair.differences:
+            if pair.passage_set == name and d.primary and d.p is not None:
+                ps[_retrievers(pair)] = max(d.p, ps.get(_retrievers(pair), 0.0))
+    adjusted = dict(zip(ps, paired.holm(list(ps.values())), strict=True))
+
+    def one(pair: CellPair, d: Difference) -> Difference:
+        told = d.primary and d.p is not None
+        return msgspec.structs.replace(d, p_holm=adjusted[_retrievers(pair)]) if told else d
+
+    return [
+        msgspec.structs.replace(pair, differences=tuple(one(pair, d) for d in pair.differences))
+        if pair.passage_set == name
+        else pair
+        for pair in pairs
+    ]
+
+
+def _retrievers(pair: CellPair) -> tuple[str, str]:
+    return pair.old.retriever, pair.new.retriever
+
+
+# Quality
+
+
+def _quality(old: Side, new: Side, was: Measurement, now: Measurement, margin: float) -> Iterator[Difference]:
+    """The measures that either has: the primary one, then the others."""
+    named = [name for name, value in (now.quality or {}).items() if value is not None]
+    named += [name for name, value in (was.quality or {}).items() if value is not None and name not in named]
+    if not named:
+        return
+    first = new.run.record.suite.get("primary")
+    try:
+        before, after = values(old.run, was), values(new.run, now)
+        clusters, problem = _clusters(old, new, now.passage_set), ""
+    except InputError as error:
+        before, after, clusters, problem = {}, {}, None, f"no values of each query: {error}"
+    for name in sorted(named, key=lambda name: name != first):
+        told = Difference(
+            name=name,
+            kind="quality",
+            old=(was.quality or {}).get(name),
+            new=(now.quality or {}).get(name),
+            primary=name == first,
+            verdict="not compared",
+            why=_unlike(name, was, now) or problem,
+        )
+        one, other = before.get(name), after.get(name)
+        if not told.why and (one is None or other is None or len(one) != len(other)):
+            told = msgspec.structs.replace(told, why="the values of each query are not of the same queries")
+        if told.why or one is None or other is None:
+            yield told
+            continue
+        said = paired.paired(one, other, clusters, margin=margin)
+        yield msgspec.structs.replace(
+            told, interval=said.interval, p=said.p, paired=said, verdict=said.verdict, why=_caution(said)
+        )
+
+
+def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
+    """Why two means of one measure are not of the same thing."""
+    for name, m in (("old", was), ("new", now)):
+        if (m.quality or {}).get(measure) is None:
+            return f"not measured in the {name} run"
+    if quality.parse(measure)[1] is None and was.depth != now.depth:
+        return f"it looks at all hits, and depth differs: {was.depth} / {now.depth}"
+    return ""
+
+
+def _caution(said: Paired) -> str:
+    few = said.verdict == "undecided" and said.discordant_clusters < paired.FEWEST_DISCORDANT
+    return "; ".join(
+        filter(
+            None,
+            (
+                f"{said.discordant_clusters} of the {paired.FEWEST_DISCORDANT} differing clusters that are needed"
+                if few
+                else "",
+                f"saturated: both above {paired.SATURATED:g}" if said.saturated else "",
+            ),
+        )
+    )
+
+
+def _clusters(old: Side, new: Side, name: str) -> list[str] | None:
+    """
+    The cluster of each judged query. Both runs had the same queries in the same order: the set's hash says so.
+
+    Raises InputError where no run has kept the set.
+    """
+    try:
+        kept = new.passage_set(name)
+    except InputError:
+        kept = old.passage_set(name)
+    return judged_clusters(kept)
+
+
+def _agreement(old: Side, new: Side, was: Measurement, now: Measurement) -> tuple[float | None, float | None]:
+    """The share of queries with the same top k, and overlap@10; None where hits are not at hand."""
+    try:
+        one, other = read_hits(old.run.folder, was.cell), read_hits(new.run.folder, now.cell)
+    except InputError:
+        return None, None
+    if len(one.rows) != len(other.rows) or not len(one.rows):
+        return None, None
+    k = min(was.k, now.k, one.rows.shape[1], other.rows.shape[1])
+    same = (one.rows[:, :k] == other.rows[:, :k]).all(axis=1)
+    return float(same.mean()), float(quality.overlap(one, other, OVERLAP_K).mean())

@@ -1,0 +1,97 @@
+"""One figure of a cell, old and new; and what the folders of two runs hold to compare it by."""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.instruments import quality
+from bench.passages.passage_set import PassageSet
+from bench.records.run_folder import STAGES, FinishedStage, Run, lines, read_set, samples
+from bench.records.schema import Measurement, StageResult
+from bench.statistics.paired import Paired, Verdict
+
+Kind: TypeAlias = Literal["quality", "latency", "memory", "bytes"]
+Interval: TypeAlias = tuple[float, float]
+Rounds: TypeAlias = list[NDArray[np.int64]]  # each (n_passes, n_queries), nanoseconds
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure, old and new."""
+
+    name: str  # as `sparring table --json` calls it: "nDCG@10", "single_p50_ms", "ledger_bytes"
+    kind: Kind
+    old: float | None
+    new: float | None
+    interval: Interval | None = None  # 95 %: of new - old for quality, of new / old for latency and memory
+    p: float | None = None  # quality only, as the two below
+    p_holm: float | None = None  # of the primary measure: within all retrievers compared on its set
+    paired: Paired | None = None
+    primary: bool = False  # named by the suite before the run; every other measure is exploratory
+    verdict: Verdict | Literal["not compared"]
+    why: str = ""  # why it is not compared, or what else a reader must know
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs, and what its folder holds."""
+
+    name: Literal["old", "new"]
+    run: Run
+
+    @functools.cached_property
+    def stages(self) -> dict[str, StageResult]:
+        """What was measured in each round, by its file of raw times."""
+        found = (line.result for line in lines(self.run.folder / STAGES, FinishedStage))
+        return {result.samples: result for result in found if result.samples}
+
+    @functools.cached_property
+    def sets(self) -> dict[str, PassageSet]:
+        """The passage sets as the run kept them, as far as they were asked for."""
+        return {}
+
+    def passage_set(self, name: str) -> PassageSet:
+        if name not in self.sets:
+            self.sets[name] = read_set(self.run.folder, name)
+        return self.sets[name]
+
+    def rounds(self, m: Measurement, stage: str) -> list[StageResult]:
+        """What the rounds of a stage measured, of those that are in the journal."""
+        paths = (path for what, path in m.files.items() if what.startswith(f"{stage}-"))
+        return [self.stages[path] for path in paths if path in self.stages]
+
+    def times(self, m: Measurement, stage: str, mode: str) -> Rounds:
+        """The raw times of each round of a stage. InputError where a file that the record names is not there."""
+        paths = [path for what, path in m.files.items() if what.startswith(f"{stage}-")]
+        return samples(self.run.folder, [StageResult(stage="serve", status="ok", samples=path) for path in paths], mode)
+
+
+def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:
+    """Each measure's value of every judged query, in the set's order: (n_judged,). InputError where they are gone."""
+    path = run.folder / m.files.get("quality", f"quality/{m.cell}.npz")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
+
+
+def judged_clusters(kept: PassageSet) -> list[str] | None:
+    """The cluster of every judged query of a set, in its order; None where each query is its own."""
+    if kept.clusters is None:
+        return None
+    judged = quality.judged(kept.query_ids, kept.qrels or {})
+    return [cluster for cluster, is_judged in zip(kept.clusters, judged, strict=True) if is_judged]
+
+
+def together(old: Run, new: Run) -> bool:
+    """Whether both are one run, whose rounds both were measured in."""
+    return old.folder.resolve() == new.folder.resolve()

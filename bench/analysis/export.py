@@ -1,0 +1,152 @@
+"""A run's hits and qrels for other tools to score, and a passage set for other tools to search."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bench.errors import InputError
+from bench.formats import trec_run
+from bench.passages.loader import PassageSet
+from bench.records.run_folder import Run, read_hits, read_set, write_whole
+from retrievers.contract import Hits
+
+Format: TypeAlias = Literal["trec", "json"]
+
+LONGEST = 100  # bytes of a file's name before its end and its key: a file system takes 255 in all
+QRELS = "qrels"  # no run's file is called so
+NO_DERIVATIVES = re.compile(r"\bND\b|(?i:no.?deriv)")
+
+
+# A run
+
+
+def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
+    """
+    Write SET/RETRIEVER.run for every cell that ran, and SET/qrels.txt where there are judgments; the paths written.
+
+    form: "json" writes the dictionaries of ranx and pytrec_eval instead, RETRIEVER.json and qrels.json. Scores strictly
+    decrease as 32-bit floats, so every tool sees the order that Sparring measured. A retriever is written as its
+    spelling without the signs that a file system minds; the cell's key is added where two would be written alike, and
+    where the spelling is long.
+
+    Raises InputError for a run whose passage sets were grown: its hits name made-up passages, and score nothing.
+    """
+    grown = max((m.n_distractors for m in run.measurements), default=0)
+    if grown:
+        raise InputError(
+            f"run {run.folder}: expected hits of real passages alone, found a run grown by {grown:,} made-up ones, "
+            f"which have no ids and no judgments: export a run without --distractors"
+        )
+    written = []
+    homes = _file_names({name: sha256[:16] for name, sha256 in run.record.passage_sets.items()})
+    for name, home_name in homes.items():
+        passage_set = read_set(run.folder, name)
+        home = folder / home_name
+        home.mkdir(parents=True, exist_ok=True)
+        if passage_set.qrels is not None:
+            written.append(_write_qrels(home, passage_set.qrels, form))
+        cells = {
+            cell.retriever: cell.cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")
+        }
+        for retriever, file_name in _file_names(cells).items():
+            hits = read_hits(run.folder, cells[retriever])
+            written.append(_write_hits(home / file_name, hits, passage_set, form))
+    return written
+
+
+def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Format) -> Path:
+    path = home / (f"{QRELS}.json" if form == "json" else f"{QRELS}.txt")
+    judged = ((query, passage, grade) for query, grades in qrels.items() for passage, grade in grades.items())
+    lines = (f"{query} 0 {passage} {grade}\n" for query, passage, grade in judged)
+    write_whole(path, msgspec.json.encode(qrels) if form == "json" else "".join(lines).encode())
+    return path
+
+
+def _write_hits(stem: Path, hits: Hits, passage_set: PassageSet, form: Format) -> Path:
+    """The hits of one cell in a file; a query without hits is not in it."""
+    path = stem.with_name(f"{stem.name}.{'json' if form == 'json' else 'run'}")
+    if form == "trec":
+        trec_run.write(path, hits, passage_set.passage_ids, passage_set.query_ids, "sparring")
+        return path
+    scores = trec_run.strictly_falling(path, hits, passage_set.query_ids)
+    found = (
+        (query, {passage_set.passage_ids[row]: score for row, score in zip(rows, ranked, strict=True) if row >= 0})
+        for query, rows, ranked in zip(passage_set.query_ids, hits.rows.tolist(), scores.tolist(), strict=True)
+    )
+    write_whole(path, msgspec.json.encode({query: passages for query, passages in found if passages}))
+    return path
+
+
+def _file_names(keys: Mapping[str, str]) -> dict[str, str]:
+    """The file name of each text, in their order; keys: text -> what is added where a name is long, or not its own."""
+    plain = {text: re.sub(r"[^\w.=-]+", "-", text).strip("-.") for text in keys}
+    alike = Counter([QRELS, *(name.casefold() for name in plain.values())])
+    return {
+        text: name
+        if 0 < len(name.encode()) <= LONGEST and alike[name.casefold()] == 1
+        else "-".join(filter(None, (name.encode()[:LONGEST].decode(errors="ignore"), keys[text])))
+        for text, name in plain.items()
+    }
+
+
+# A passage set
+
+
+def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
+    """
+    Write a BEIR folder: corpus.jsonl, queries.jsonl, and qrels/test.tsv where there are judgments; the paths written.
+
+    It loads back to the same ids, texts, labels, answers and judgments, in the same order. Titles are joined to the
+    texts already, and of equal passages only the first is there.
+
+    Raises InputError for a set whose licence allows no derivatives, for one without texts, for a folder that holds
+    anything, and for an id that a line of qrels can not hold.
+    """
+    if NO_DERIVATIVES.search(passage_set.licence):
+        raise InputError(
+            f"passage set {passage_set.name!r}: its licence, {passage_set.licence!r}, allows no derivatives, and a "
+            f"converted copy is one: pass on its original files instead"
+        )
+    if passage_set.vectors is not None:
+        raise InputError(f"passage set {passage_set.name!r}: expected one with texts, found vectors alone")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: expected a new or empty folder, found something else; choose another with -o")
+    labels = passage_set.labels or ("",) * len(passage_set.query_ids)
+    answers = passage_set.answers or ((),) * len(passage_set.query_ids)
+    files = {
+        "corpus.jsonl": [
+            msgspec.json.encode({"_id": passage, "title": "", "text": text})
+            for passage, text in zip(passage_set.passage_ids, passage_set.passages, strict=True)
+        ],
+        "queries.jsonl": [
+            msgspec.json.encode(
+                {"_id": query, "text": text}
+                | ({"label": label} if label else {})
+                | ({"answers": answering} if answering else {})
+            )
+            for query, text, label, answering in zip(
+                passage_set.query_ids, passage_set.queries, labels, answers, strict=True
+            )
+        ],
+    }
+    if passage_set.qrels is not None:
+        files["qrels/test.tsv"] = [b"query-id\tcorpus-id\tscore", *_judgments(passage_set.qrels, folder)]
+    for name, lines in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / name, b"".join(line + b"\n" for line in lines))
+    return [folder / name for name in files]
+
+
+def _judgments(qrels: Mapping[str, Mapping[str, int]], folder: Path) -> list[bytes]:
+    for text in dict.fromkeys([*qrels, *(passage for grades in qrels.values() for passage in grades)]):
+        if not text or text != text.strip() or any(sign in text for sign in "\t\n\0"):
+            raise InputError(f"{folder}: can not be written: a line of qrels holds no id such as {text!r}")
+    return [
+        f"{query}\t{passage}\t{grade}".encode() for query, grades in qrels.items() for passage, grade in grades.items()
+    ]

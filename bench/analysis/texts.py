@@ -1,0 +1,28 @@
+"""The texts of what a run searched, read where the collection lies: a run keeps none."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.errors import InputError
+from bench.passages import loader
+from bench.passages.loader import Columns, PassageSet
+from bench.records.run_folder import Run
+from bench.run.suite import Suite
+
+
+def texts_of(run: Run, kept: PassageSet) -> tuple[PassageSet | None, str]:
+    """A set that a run kept, with its texts; None, and why, where they are not those that the run searched."""
+    try:
+        suite = msgspec.convert(run.record.suite, Suite)
+    except msgspec.ValidationError as error:
+        return None, f"no texts: its suite is none that this Sparring can read: {error}"
+    source = next((name for name in suite.passages if loader.name_of(name) == kept.name), kept.name)
+    columns = msgspec.convert(run.record.columns, Columns) if run.record.columns is not None else None
+    try:
+        found = loader.load(source, columns=None if loader.has_card(source) else columns)
+    except InputError as error:
+        return None, f"no texts: {error}"
+    if found.sha256 != kept.sha256:
+        return None, f"no texts: {source} has changed since the run"
+    return found, ""

@@ -1,0 +1,1 @@
+"""Pass or fail: against a reference, or two revisions side by side."""

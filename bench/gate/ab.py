@@ -1,0 +1,267 @@
+"""
+A/B: a revision of the user's own repository against the working tree, on this machine, rounds interleaved.
+
+Each side is a real run in a process of its own (`bench.gate.ab_worker`). The revision is checked out beside the working
+tree, and where the suite says how, installed into an environment of its own that inherits the present one: what it does
+not install itself is the very library that the other side runs on. One side measures at a time, right after the other;
+which goes first alternates. Whatever happens, both processes are ended and the checkout is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bench.analysis.matching import matched
+from bench.errors import InputError
+from bench.gate.ab_process import Side, started
+from bench.gate.ab_worker import Answer, Job, Wanted
+from bench.gate.revision import environment, toplevel, worktree
+from bench.gate.speed import Speed, decided
+from bench.git import git
+from bench.passages import cards
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from bench.run import suite as suites
+from bench.run.suite import Gate, Suite
+
+ROUND_SECONDS = 0.2  # the start of a process takes longer: more rounds tell more than longer ones
+PREPARING_SECONDS = 600.0  # beside the limits of the stages
+ANSWER_SECONDS = 60.0  # the same, of a round
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What an A/B came to: the runs of both sides, and how fast each cell of the new one is beside the old one's."""
+
+    old: Run
+    new: Run
+    speeds: Mapping[str, Speed]  # new cell key -> its speed; none of a cell that has no counterpart
+    policy: Gate  # as the suite has it now
+    notes: tuple[str, ...]  # what a reader must know of how the sides were made
+
+
+@contextlib.contextmanager
+def fought(
+    suite_file: Path,
+    ref: str,
+    *,
+    plugins: Sequence[Path] = (),
+    keep: Path | None = None,
+    says: Callable[[str], None] = lambda _: None,
+) -> Iterator[Duel]:
+    """
+    Run both sides until every cell's speed is decided or the budget is spent.
+
+    suite_file: in the repository; its cells at `ref` are the old side's, its conditions now hold for both. keep: an
+    empty or new folder for the two runs; None: they are removed with the rest. Raises InputError for a revision that
+    is none, an installation that fails, and a side that can not run.
+    """
+    repository = toplevel(suite_file.resolve().parent)
+    suite = suites.load(str(suite_file))
+    policy = suite.gate or Gate()
+    with _terminable(), worktree(repository, ref) as tree:
+        scratch = tree.parent
+        runs = scratch / "runs" if keep is None else keep
+        runs.mkdir(parents=True, exist_ok=True)
+        if any(runs.iterdir()):
+            raise InputError(f"folder {runs}: expected an empty or new folder for both runs, found files in it")
+        moved = _Moved(repository, tree)
+        old_suite = _old_suite(moved.path(suite_file.resolve()), suite, ref)
+        python, variables, notes = environment(policy.install, tree, scratch, says)
+        present = [path.resolve() for path in plugins]
+        past = [moved.path(path) for path in present]
+        notes += [f"{path.name} is not in {ref}" for path in past if not path.exists()]
+        past = [path for path in past if path.exists()]
+        if not policy.install and old_suite.pairs() == suite.pairs() and not _reads_checkout(moved, present, suite):
+            raise InputError(
+                f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, "
+                f"no --plugin that lies in {repository}, and the cells of the suite as they are now. An adapter that "
+                f'is installed runs as of {ref} by [gate] install = "pip install ."'
+            )
+        with contextlib.ExitStack() as both:
+            says(f"{ref}: encode and build")
+            cwd = moved.path(Path.cwd())
+            job = _job(old_suite, runs / "old", past, lenient=True)
+            place = cwd if cwd.is_dir() else tree
+            past_side = Side(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref))
+            old = both.enter_context(started(past_side))
+            old.known(_preparing(old_suite))
+            says("the working tree: encode and build")
+            job = _job(suite, runs / "new", present)
+            new = both.enter_context(started(Side("the working tree", job, scratch / "new.log")))
+            new.known(_preparing(suite))
+            speeds = _rounds(old, new, policy, suite, says)
+            for side in (old, new):
+                side.ask(Wanted(end=True), PREPARING_SECONDS)
+        yield Duel(run_folder.read(runs / "old"), run_folder.read(runs / "new"), speeds, policy, tuple(notes))
+
+
+# The rounds
+
+
+def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[str], None]) -> dict[str, Speed]:
+    """Rounds of the cells that both sides have, pair by pair, until decided; one round of every other cell."""
+    pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
+    seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
+    for side, paired in ((old, {pair[0].cell for pair in pairs}), (new, {pair[1].cell for pair in pairs})):
+        for cell in side.cells:
+            if cell.cell not in paired:  # it is measured, and compared with none
+                side.ask(Wanted(cell=cell.cell), seconds)
+    random_order = random.Random(suite.seed)  # noqa: S311  # no secret
+    open_pairs = {pair: _Pair(random_order.random() < 0.5) for pair in pairs}
+    speeds: dict[str, Speed] = {}
+    end, number = math.inf, 0
+    while open_pairs:
+        for (was, now), times in list(open_pairs.items()):
+            if time.monotonic() >= end:
+                return speeds
+            order = [(old, was, times.old), (new, now, times.new)]
+            for side, cell, found in order if times.old_first == (number % 2 == 0) else reversed(order):
+                found.append(side.ask(Wanted(cell=cell.cell, round=number), seconds).milliseconds)
+            speed = times.speed(policy)
+            if speed is None or speed.decision != "undecided":
+                del open_pairs[was, now]
+            speeds.pop(now.cell, None)  # a cell that has failed since has none
+            if speed is not None:
+                speeds[now.cell] = speed
+        number += 1
+        if number == 1:  # which found every query's hits too: the budget is of speed alone
+            end = time.monotonic() + policy.budget_seconds
+        says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
+    return speeds
+
+
+@dataclass
+class _Pair:
+    """The median service times of a cell's rounds so far, milliseconds; None: the round failed."""
+
+    old_first: bool
+    old: list[float | None] = field(default_factory=list)
+    new: list[float | None] = field(default_factory=list)
+
+    def speed(self, policy: Gate) -> Speed | None:
+        """None where a side failed, or takes no time: its status says more."""
+        pairs = [(a, b) for a, b in zip(self.old, self.new, strict=True) if a and b]
+        if len(pairs) < len(self.old):
+            return None
+        return decided([a for a, _ in pairs], [b for _, b in pairs], policy)
+
+
+# What a side is told
+
+
+def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool = False) -> Job:
+    """What a side is told: passage sets by absolute path, and of the suite what is not left at its default."""
+    own = {name: str(Path(name).absolute()) for name in suite.passages if _is_path(name)}
+    groups = tuple(
+        msgspec.structs.replace(
+            group, passages=None if group.passages is None else tuple(own.get(name, name) for name in group.passages)
+        )
+        for group in suite.cells
+    )
+    passages = tuple(own.get(name, name) for name in suite.passages)
+    whole = msgspec.structs.replace(suite, passages=passages, cells=groups, modes=("single",), gate=None)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(Suite)}
+    told = {name: value for name, value in msgspec.structs.asdict(whole).items() if value != defaults[name]}
+    return Job(
+        suite=msgspec.to_builtins(told),
+        folder=str(folder.absolute()),
+        plugins=tuple(map(str, plugins)),
+        lenient=lenient,
+        round_seconds=ROUND_SECONDS,
+        parent=os.getpid(),
+    )
+
+
+def _is_path(name: str) -> bool:
+    return name not in cards.names() and Path(name).exists()
+
+
+def _preparing(suite: Suite) -> float:
+    """Seconds within which a side must have encoded and built all its cells."""
+    return PREPARING_SECONDS + 2 * len(suite.pairs()) * suite.limits.seconds
+
+
+# The revision
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """Where the paths of the working tree lie in the checkout."""
+
+    repository: Path
+    tree: Path
+
+    def path(self, path: Path) -> Path:
+        """The same path in the checkout; itself where it lies outside the repository."""
+        if not path.is_relative_to(self.repository):
+            return path
+        return self.tree / path.relative_to(self.repository)
+
+
+def _old_suite(path: Path, now: Suite, ref: str) -> Suite:
+    """The present conditions with the cells that the suite had at the revision; the present ones where it had none."""
+    if not path.is_file():
+        return now
+    try:
+        was = suites.load(str(path))
+    except InputError as error:
+        raise InputError(f"{ref}: {error}") from error
+    groups = [
+        msgspec.structs.replace(group, passages=tuple(p for p in group.passages or was.passages if p in now.passages))
+        for group in was.cells
+    ]
+    kept = tuple(group for group in groups if group.passages)
+    return msgspec.structs.replace(now, cells=kept) if kept else now
+
+
+def _reads_checkout(moved: _Moved, plugins: Sequence[Path], suite: Suite) -> bool:
+    """Whether adapters are read from the checkout: plug-in files, or a path that a cell names (a model, vectors)."""
+    named = [quoted for _, spelling in suite.pairs() for quoted in re.findall(r'["\']([^"\']+)["\']', spelling)]
+    paths = [*plugins, *(path.resolve() for path in map(Path, named) if path.exists())]
+    return any(moved.path(path) != path for path in paths)
+
+
+def _own_code(repository: Path, ref: str) -> Callable[[Answer], None]:
+    """What refuses an old side that imported files of the working tree: it would be the new side, against itself."""
+    names = os.fsdecode(git(repository, "ls-files", "-z").stdout).split("\0")
+    tracked = {str(repository / name) for name in names if name}
+
+    def refuse(answer: Answer) -> None:
+        own = sorted(tracked.intersection(answer.code))
+        if own:
+            raise InputError(
+                f"{ref}: expected its own code to run, found {', '.join(own[:3])} of the working tree imported: "
+                f'say how it is installed: [gate] install = "pip install ." in the suite'
+            )
+
+    return refuse
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """What a CI job is stopped with (SIGTERM) ends as Ctrl-C does: with everything removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,131 @@
+"""One side of an A/B, seen from outside: its process, asked a line at a time, and ended whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import InputError
+from bench.gate import ab_worker
+from bench.gate.ab_worker import Answer, Job, Known, Wanted
+from bench.gate.revision import last_lines
+
+END_SECONDS = 5.0  # that a side has to end itself, once asked
+
+
+# The other side's Sparring may be another one: what it calls the module of a side, the newest name first.
+NAMES = (ab_worker.__name__, "bench.side")
+LAUNCH = f"""
+import importlib.util, runpy, sys
+for name in {NAMES}:
+    try:
+        if importlib.util.find_spec(name) is not None:
+            break
+    except ModuleNotFoundError:  # its package is none, or a module, there
+        pass
+runpy.run_module(name, run_name="__main__", alter_sys=True)
+"""
+
+
+@dataclass
+class Side:
+    """One side's process: started, asked a line at a time, ended."""
+
+    name: str
+    job: Job
+    log: Path
+    python: str = sys.executable
+    cwd: Path = field(default_factory=Path.cwd)
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    checked: Callable[[Answer], None] = lambda _: None  # given each answer; may refuse it
+    cells: tuple[Known, ...] = ()
+
+    def start(self) -> None:
+        file = self.log.with_suffix(".json")
+        file.write_bytes(msgspec.json.encode(self.job))
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(  # noqa: S603  # an interpreter and our own module
+                [self.python, "-P", "-c", LAUNCH, str(file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self.cwd,
+                env=dict(self.environment),
+                start_new_session=True,  # so that Ctrl-C reaches the parent alone, which then ends both
+            )
+
+    def known(self, seconds: float) -> Answer:
+        """Wait until it has prepared its cells: the first answer."""
+        answer = self._answer(seconds)
+        self.cells = answer.cells
+        return answer
+
+    def ask(self, wanted: Wanted, seconds: float) -> Answer:
+        stdin = self.process.stdin
+        if stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # it has ended: the answer says how
+                stdin.write(msgspec.json.encode(wanted) + b"\n")
+                stdin.flush()
+        return self._answer(seconds)
+
+    def _answer(self, seconds: float) -> Answer:
+        line, end = b"", time.monotonic() + seconds
+        stdout = self.process.stdout
+        while stdout is not None and not line.endswith(b"\n"):
+            if not select.select([stdout], [], [], max(end - time.monotonic(), 0))[0]:
+                raise InputError(f"{self.name}: no answer within {seconds:g} s{self._last_lines()}")
+            part = os.read(stdout.fileno(), 65536)
+            if not part:
+                raise InputError(self._ended())
+            line += part
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.error:
+            raise InputError(f"{self.name}: {answer.error}")
+        self.checked(answer)
+        return answer
+
+    def _ended(self) -> str:
+        code = self.process.wait()
+        if "No module named bench" in "\n".join(last_lines(self.log)):
+            return (
+                f"{self.name}: expected a Sparring that can be one side of an A/B ({NAMES[0]}), found an older one or "
+                f"none in its environment: let the suite's [gate] install bring the present one"
+            )
+        return f"{self.name}: ended with exit code {code} and no answer{self._last_lines()}"
+
+    def _last_lines(self) -> str:
+        lines = last_lines(self.log)
+        return "; the last lines it printed:\n" + "\n".join(lines) if lines else ""
+
+    def end(self) -> None:
+        """End it and all it started."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=END_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def started(side: Side) -> Iterator[Side]:
+    side.start()
+    try:
+        yield side
+    finally:
+        side.end()

@@ -1,0 +1,187 @@
+"""
+One side of an A/B: a run in its own environment and folder, whose rounds are asked for one at a time.
+
+Started with JOB.json by `bench.gate.ab_process`. It encodes and builds every cell, and says which there are; then each
+line on stdin asks for one round of one cell and is answered by one line on stdout, until one asks for the end: then it
+writes its measurements as any run does. What its plug-ins print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench.errors import InputError
+from bench.instruments.latency import end_to_end
+from bench.passages import loader
+from bench.records import run_folder
+from bench.run.cells import Cell
+from bench.run.runner import Prepared, Runner, begun
+from bench.run.suite import Cells, Suite
+from bench.stage.worker import die_with, imported
+from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a side is to run; paths are absolute, or relative to where it is started."""
+
+    suite: dict[str, object]
+    folder: str
+    plugins: tuple[str, ...] = ()
+    lenient: bool = False  # leave out the cells that can not be spelled here: a revision may not have them yet
+    round_seconds: float
+    parent: int  # the process that it does not outlive
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """One line on stdin: a round of a cell, or the end."""
+
+    cell: str = ""
+    round: int = 0
+    end: bool = False
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell that a side has."""
+
+    cell: str
+    passage_set: str
+    retriever: str
+    label: str = ""
+    threads: int | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One line on stdout."""
+
+    error: str = ""  # why there is no run: nothing follows
+    cells: tuple[Known, ...] = ()  # the first answer: what was prepared, whole or not
+    code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
+    milliseconds: float | None = None  # of a round: its median service time; None where the cell failed
+
+
+def main(path: str) -> None:
+    answers = _answers()
+    job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
+    die_with(job.parent)
+    signal.signal(signal.SIGTERM, _interrupted)  # so that a child that runs is ended with all it started
+    try:
+        run(job, sys.stdin, answers)
+    except (InputError, PluginError, SpellingError, msgspec.ValidationError) as error:
+        _say(answers, Answer(error=str(error)))
+        sys.exit(2)
+
+
+def run(job: Job, questions: Iterable[str], answers: io.TextIOBase) -> None:
+    """Prepare every cell, answer each question, and write the measurements. Raises as `bench.run.runner.run` does."""
+    registry = installed()
+    for plugin in job.plugins:
+        registry.add_file(Path(plugin))
+    suite = msgspec.structs.replace(msgspec.convert(job.suite, Suite), baseline=None, published=())
+    suite = spoken(suite, registry) if job.lenient else suite
+    sets = [loader.load(name) for name in suite.passages]
+    with begun(suite, sets, Path(job.folder), registry, plugins=[Path(p) for p in job.plugins]) as (runner, cells):
+        runner.round_seconds, runner.tells_code = job.round_seconds, True
+        prepared = _prepared(runner, cells)
+        known = tuple(_known(cell) for cell in cells)
+
+        def code() -> tuple[str, ...]:
+            return tuple(sorted(runner.code.union(imported())))
+
+        _say(answers, Answer(cells=known, code=code()))
+        by_key = {cell.key: cell for cell in cells}
+        for line in questions:
+            wanted = msgspec.json.decode(line, type=Wanted)
+            if wanted.end:
+                break
+            cell = by_key[wanted.cell]
+            milliseconds = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
+            _say(answers, Answer(milliseconds=milliseconds, code=code()))
+        for of_set in prepared.values():
+            runner.conclude(of_set)
+        shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
+    _say(answers, Answer())
+
+
+def spoken(suite: Suite, registry: Registry) -> Suite:
+    """The suite with the cells alone that can be spelled here."""
+    groups = []
+    for group in suite.cells:
+        spellings = tuple(spelling for spelling in group.spellings() if _is_spelled(spelling, registry))
+        groups.append(Cells(retrievers=spellings, passages=group.passages, label=group.label))
+    kept = tuple(group for group in groups if group.retrievers)
+    return msgspec.structs.replace(suite, cells=kept)
+
+
+def _is_spelled(spelling: str, registry: Registry) -> bool:
+    try:
+        parse(spelling, registry)
+    except SpellingError:
+        return False
+    except Exception:  # an adapter may raise anything: its cell says so
+        return True
+    return True
+
+
+def _prepared(runner: Runner, cells: Iterable[Cell]) -> dict[str, Prepared]:
+    """Every passage set's cells, encoded and built, by the set's name."""
+    of_sets: dict[str, list[Cell]] = {}
+    for cell in cells:
+        of_sets.setdefault(cell.passage_set.name, []).append(cell)
+    runner.left = {name: Counter() for name in of_sets}  # nobody is told how many stages are left
+    return {name: runner.prepare(of_set) for name, of_set in of_sets.items()}
+
+
+def _known(cell: Cell) -> Known:
+    label, threads = getattr(cell, "label", ""), getattr(cell, "threads", None)
+    return Known(
+        cell=cell.key, passage_set=cell.passage_set.name, retriever=cell.spelling, label=label, threads=threads
+    )
+
+
+def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float | None:
+    """One round of a cell: the median time from text to ids (encode + search), in milliseconds."""
+    runner.round(prepared, number, [cell])
+    if cell.key in runner.failed:
+        return None
+    stages, work = runner.writer.stages, prepared.work
+    times = run_folder.samples(runner.writer.folder, [stages[work.serve_key(cell, number)]], "single")
+    if cell.encoder is not None and not cell.given:
+        times = [
+            end_to_end(encode, search)
+            for encode, search in zip(
+                run_folder.samples(runner.writer.folder, [stages[work.ask_key(cell, number)]], "single"),
+                times,
+                strict=True,
+            )
+        ]
+    return float(np.median(times[0])) / 1e6 if times and times[0].size else None
+
+
+def _answers() -> io.TextIOWrapper:
+    """Standard output for the answers alone: whatever else is printed there goes to standard error."""
+    kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return kept
+
+
+def _say(answers: io.TextIOBase, answer: Answer) -> None:
+    answers.write(msgspec.json.encode(answer).decode() + "\n")
+    answers.flush()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

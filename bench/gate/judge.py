@@ -1,0 +1,262 @@
+"""
+The gate: whether a run may pass beside its reference.
+
+It cries no wolf: what is not decided passes, and says so. It does not sleep: quality and bytes that are told at all are
+held exactly where nothing but the code has changed, both ways (design, section 7, rule 13).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bench.analysis.compare import CellPair, Comparison
+from bench.analysis.difference import Difference
+from bench.gate.speed import Speed
+from bench.records.comparability import HARDWARE, LIBRARY
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.run.suite import Gate
+
+Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
+
+ROUNDING = 1e-12
+BLESS = "better, and unexplained: bless it with --accept"
+# What decides no hits: of the environment, these may differ and quality is exact all the same.
+NO_MATTER = ("commit", "dirty", "code_sha256", "installed_sha256", "kernel", "memory_bytes", f"{LIBRARY}sparring")
+NO_CONDITION = tuple(f"suite.{key}" for key in ("name", "passages", "cells", "baseline", "published", "gate"))
+FROM_RUNS = ("suite.", "passage_sets.", "plugins", "adapters.")  # fields that tell of the run, none of the machine
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was held to the reference."""
+
+    kind: Literal["status", "quality", "bytes", "speed"]
+    name: str  # as `sparring table --json` calls it, or the kind's
+    outcome: Outcome
+    said: str
+    old: float | None = None
+    new: float | None = None
+
+
+class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says of one cell."""
+
+    passage_set: str
+    retriever: str
+    threads: int | None = None
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+
+
+class Judgment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says."""
+
+    outcome: Literal["pass", "fail"]
+    line: str
+    cells: tuple[CellVerdict, ...]
+    notes: tuple[str, ...] = ()
+    environment: tuple[tuple[str, object, object], ...] = ()  # field, old, new
+
+
+def judge(
+    found: Comparison,
+    policy: Gate,
+    primary: str,
+    *,
+    speeds: Mapping[str, Speed] | None = None,
+    strict: bool = False,
+    notes: Sequence[str] = (),
+    unmeasured: Sequence[tuple[str, str]] = (),
+) -> Judgment:
+    """
+    The gate's word on a comparison.
+
+    speeds: by the new cell's key, of an A/B; None where there was none. strict: a cell without its counterpart fails.
+    unmeasured: of the new run, as the function of that name finds them. A reference that no cell is held to fails.
+    """
+    machine = _machine(found)
+    cells = [_cell(pair, policy, primary, machine, speeds, strict) for pair in found.pairs]
+    cells += [_alone(m, "the reference has no such cell", strict) for m in found.only_new]
+    cells += [_alone(m, "the run has no such cell: the reference has", strict) for m in found.only_old]
+    said = list(notes)
+    cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
+    if machine:
+        said.append(f"another environment than the reference's ({', '.join(machine)}): hits that nearly tie may swap")
+    hardware = [name for name, _, _ in found.environment if name in HARDWARE]
+    if hardware and speeds is None:
+        said.append(f"speed is not compared across hardware: {', '.join(hardware)} differ")
+    conditions = [name for name, _, _ in found.environment if name.startswith("suite.") and name not in NO_CONDITION]
+    if conditions:
+        said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
+    if not cells:
+        said.append("there is no cell")
+    asleep = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
+    outcome: Literal["pass", "fail"] = "fail" if asleep or any(c.outcome == "fail" for c in cells) else "pass"
+    return Judgment(
+        outcome=outcome,
+        line=_line(outcome, cells, speeds is not None),
+        cells=tuple(cells),
+        notes=tuple(said),
+        environment=found.environment,
+    )
+
+
+def unmeasured(run: Run) -> list[tuple[str, str]]:
+    """Passage set and retriever of each cell that a run's suite comes to and that it has not measured (yet)."""
+    threads = run.record.suite.get("threads")
+    each = len(threads) if isinstance(threads, list) else 1
+    measured = Counter((m.passage_set, m.retriever) for m in run.measurements)
+    wanted = [tuple(name.split(": ", 1)) for name in run.record.identities]
+    return [(name, retriever) for name, retriever in wanted if measured[name, retriever] < each]
+
+
+def _machine(found: Comparison) -> list[str]:
+    """The fields of machine and software that differ and may change a hit."""
+    names = [name for name, _, _ in found.environment]
+    return [name for name in names if name not in NO_MATTER and not name.startswith(FROM_RUNS)]
+
+
+def _cell(
+    pair: CellPair,
+    policy: Gate,
+    primary: str,
+    machine: Sequence[str],
+    speeds: Mapping[str, Speed] | None,
+    strict: bool,
+) -> CellVerdict:
+    if pair.problem:
+        return _verdict(pair.new, [_status(pair, strict)])
+    findings = [_quality(pair, name, policy, machine, strict) for name in policy.measures or (primary,)]
+    told = [d for d in pair.differences if d.kind == "bytes" and not (d.old is None and d.new is None)]
+    findings += [_bytes(d, policy) for d in told]
+    if speeds is not None:
+        findings.append(_speed(speeds.get(pair.new.cell), policy))
+    return _verdict(pair.new, findings)
+
+
+def _verdict(m: Measurement, findings: Sequence[Finding]) -> CellVerdict:
+    """The cell's outcome: the worst of its findings'; skipped where nothing was held to anything."""
+    outcomes = {finding.outcome for finding in findings}
+    ranked: tuple[Outcome, ...] = ("fail", "undecided", "pass")
+    outcome: Outcome = next((one for one in ranked if one in outcomes), "skipped")
+    return CellVerdict(
+        passage_set=m.passage_set, retriever=m.retriever, threads=m.threads, outcome=outcome, findings=tuple(findings)
+    )
+
+
+def _alone(m: Measurement, said: str, strict: bool) -> CellVerdict:
+    outcome: Outcome = "fail" if strict else "skipped"
+    return _verdict(m, [Finding(kind="status", name="reference", outcome=outcome, said=said)])
+
+
+def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:
+    said = "not measured: the run has not ended; run it again to the end"
+    finding = Finding(kind="status", name="status", outcome="fail", said=said)
+    return CellVerdict(passage_set=passage_set, retriever=retriever, outcome="fail", findings=(finding,))
+
+
+def _status(pair: CellPair, strict: bool) -> Finding:
+    """Why nothing of a pair is compared: a cell that has broken fails, and one that was measured on something else."""
+    was, now = pair.old.status == "ok", pair.new.status == "ok"
+    outcome: Outcome = "fail" if was else _missing(strict)
+    said = pair.problem
+    if now:
+        said = f"{pair.problem if was else f'ok now; in the reference {pair.old.status}'}: bless it with --accept"
+    return Finding(kind="status", name="status", outcome=outcome, said=said)
+
+
+def _missing(strict: bool) -> Outcome:
+    return "fail" if strict else "skipped"
+
+
+def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], strict: bool) -> Finding:
+    d = next((one for one in pair.differences if one.kind == "quality" and one.name == name), None)
+    if d is None:
+        said = "no measure: no judgments, or made-up passages"
+        return Finding(kind="quality", name=name, outcome=_missing(strict), said=said)
+
+    def finding(outcome: Outcome, said: str) -> Finding:
+        return Finding(kind="quality", name=name, outcome=outcome, said=said, old=d.old, new=d.new)
+
+    if d.paired is None or d.old is None or d.new is None:  # what the reference had must not go unseen
+        return finding(_missing(strict) if d.old is None else "fail", d.why or "not compared")
+    changed = d.paired.wins + d.paired.losses
+    if not changed:
+        return finding("pass", f"{d.new:.4f}, every query alike")
+    moved = f"{d.old:.4f} -> {d.new:.4f} ({d.paired.losses} queries worse, {d.paired.wins} better)"
+    loose = "approximate" if pair.new.exact is False else "another environment" if machine else ""
+    if loose and abs(d.paired.difference) <= policy.quality + ROUNDING:
+        return finding("pass", f"{moved}: within {policy.quality:g}, {loose}")
+    return finding("fail", f"{moved}: {BLESS}" if d.paired.difference > 0 else moved)
+
+
+def _bytes(d: Difference, policy: Gate) -> Finding:
+    def finding(outcome: Outcome, said: str) -> Finding:
+        return Finding(kind="bytes", name=d.name, outcome=outcome, said=said, old=d.old, new=d.new)
+
+    if d.old is None:
+        return finding("skipped", "not in the reference")
+    if d.new is None:
+        return finding("fail", "no longer told; the reference has it")
+    if d.old == d.new:
+        return finding("pass", f"{d.new:,.0f}, alike")
+    share = abs(d.new - d.old) / d.old if d.old else float("inf")
+    moved = f"{d.old:,.0f} -> {d.new:,.0f} bytes ({(d.new - d.old) / d.old:+.2%})" if d.old else f"0 -> {d.new:,.0f}"
+    if share <= policy.bytes + ROUNDING:
+        return finding("pass", f"{moved}: within {policy.bytes:.2%}")
+    return finding("fail", f"{moved}: {BLESS}" if d.new < d.old else moved)
+
+
+def _speed(speed: Speed | None, policy: Gate) -> Finding:
+    if speed is None:
+        return Finding(kind="speed", name="single_p50_ms", outcome="skipped", said="not timed on both sides")
+    outcomes: dict[str, Outcome] = {"slower": "fail", "pass": "pass", "undecided": "undecided"}
+    bounds = "" if speed.bounds is None else f", bounds x{speed.bounds[0]:.3f} to x{speed.bounds[1]:.3f}"
+    more = f"; slower from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
+    said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {speed.old:.4g} -> {speed.new:.4g} ms{more}"
+    outcome = outcomes[speed.decision]
+    return Finding(kind="speed", name="single_p50_ms", outcome=outcome, said=said, old=speed.old, new=speed.new)
+
+
+def _line(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
+    """The verdict on one line."""
+    failed = [cell for cell in cells if cell.outcome == "fail"]
+    n_cells = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
+    if outcome == "fail" and not failed:
+        return f"gate: {outcome} - {n_cells}, none held to the reference: is it this suite's? --accept makes it so"
+    if failed:
+        return f"gate: {outcome} - {len(failed)} of {n_cells}; {'; '.join(_reasons(failed))}"
+    return f"gate: {outcome} - {n_cells}; {', '.join(_summary(cells, timed))}"
+
+
+def _reasons(failed: Sequence[CellVerdict], most: int = 3) -> Iterator[str]:
+    """Why the first cells failed, a phrase each."""
+    for cell in failed[:most]:
+        first = next(finding for finding in cell.findings if finding.outcome == "fail")
+        yield f"{cell.retriever} on {cell.passage_set}: {first.name} {first.said}".replace("\n", " ")
+    if len(failed) > most:
+        yield f"{len(failed) - most} more"
+
+
+def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
+    """What was compared, kind by kind."""
+    findings = [finding for cell in cells for finding in cell.findings]
+    for kind in ("quality", "bytes"):
+        found = [finding for finding in findings if finding.kind == kind and finding.outcome == "pass"]
+        alike = all(finding.said.endswith("alike") for finding in found)
+        yield f"{kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}"
+    speeds = [finding.outcome for finding in findings if finding.kind == "speed"]
+    undecided = speeds.count("undecided")
+    if not timed:
+        yield "speed not compared (no --ab)"
+    elif undecided:
+        yield f"speed undecided in {undecided} of {len(speeds)}"
+    else:
+        yield "speed not slower" if "pass" in speeds else "speed not compared"
+    skipped = sum(cell.outcome == "skipped" for cell in cells)
+    if skipped:
+        yield f"{skipped} without a counterpart"

@@ -1,0 +1,136 @@
+"""
+The memory instrument: what this very process holds, from the kernel's own accounts.
+
+Never `ru_maxrss`: on Linux a child inherits its parent's high-water mark, through exec too. Never a difference after
+other work: phases are bracketed in a process that has done nothing else (design, section 7, rule 8).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.records.schema import Memory
+
+_PROC = Path("/proc/self")
+_RESET_PEAK = "5"  # proc(5): clear_refs, value 5 resets VmHWM to the current resident set size
+RESOLUTION = 2**20  # growth below this is not told from page noise
+
+
+class Snapshot(NamedTuple):
+    """Resident bytes at one moment."""
+
+    private: int
+    private_file: int
+    shared: int
+    source: str
+
+    @property
+    def resident(self) -> int:
+        return self.private + self.shared
+
+
+def snapshot() -> Snapshot:
+    """Resident bytes of this process now: private (USS), of it file-backed, and shared."""
+    try:
+        accounts = _kilobytes(_PROC / "smaps_rollup")
+    except OSError:
+        return _psutil_snapshot()
+    private = accounts["Private_Clean"] + accounts["Private_Dirty"]
+    return Snapshot(
+        private=private,
+        private_file=max(private - accounts["Anonymous"], 0),
+        shared=accounts["Rss"] - private,
+        source="smaps_rollup",
+    )
+
+
+def _kilobytes(path: Path) -> dict[str, int]:
+    """The `Name:   123 kB` lines of a file of /proc, in bytes."""
+    accounts = {}
+    for line in path.read_text().splitlines():
+        name, _, rest = line.partition(":")
+        number, _, unit = rest.strip().partition(" ")
+        if unit == "kB":
+            accounts[name] = int(number) * 1024
+    return accounts
+
+
+def _psutil_snapshot() -> Snapshot:
+    import psutil
+
+    accounts = psutil.Process().memory_full_info()
+    return Snapshot(accounts.uss, 0, max(accounts.rss - accounts.uss, 0), "psutil")
+
+
+def peak() -> int | None:
+    """The process's high-water mark (VmHWM), in bytes; None where the system does not tell it."""
+    with contextlib.suppress(OSError):
+        return _kilobytes(_PROC / "status").get("VmHWM")
+    return None
+
+
+def reset_peak() -> bool:
+    """Have the high-water mark begin anew, at what is resident now; False where the system does not let us."""
+    with contextlib.suppress(OSError):
+        (_PROC / "clear_refs").write_text(_RESET_PEAK)
+        return True
+    return False
+
+
+def settle() -> None:
+    """
+    Give freed memory back, so that the next phase cannot hide in what an earlier one left.
+
+    What is alive now is garbage to no later phase: left out of collections, they cost a phase only what it made itself.
+    """
+    let_go()
+    gc.freeze()
+
+
+def let_go() -> None:
+    """Give the system back what is held and not used: garbage, and the pages of the heap that freed memory left."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+class Phase:
+    """
+    One measured phase: growth and peak between its start and its end.
+
+    >>> phase = Phase()
+    >>> weights = bytearray(50_000_000)
+    >>> phase.end().private >= 50_000_000
+    True
+    """
+
+    def __init__(self) -> None:
+        settle()
+        self._reset = reset_peak()
+        self._peak_at_start = peak()
+        self._start = snapshot()
+
+    def end(self) -> Memory:
+        """The growth since the start; call it while what was loaded is still held."""
+        high = peak()
+        let_go()  # what the phase took and freed is no weight of what it made
+        now = snapshot()
+        above: int | None = None
+        if high is not None and self._peak_at_start is not None:
+            # Without a reset the mark may stem from before the phase; it tells something only if it moved.
+            moved = high > self._peak_at_start
+            above = max(high - self._start.resident, 0) if self._reset or moved else None
+        return Memory(
+            private=now.private - self._start.private,
+            private_file=now.private_file - self._start.private_file,
+            shared=now.shared - self._start.shared,
+            peak=high,
+            peak_above_start=above,
+            source=now.source if self._reset else f"{now.source}, peak not reset",
+        )

@@ -1,0 +1,1 @@
+"""Passage sets: cards, loading, splits, download."""

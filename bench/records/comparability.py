@@ -1,0 +1,33 @@
+"""What differs between the environments of two records, and which of it keeps latencies apart (rule 12)."""
+
+from __future__ import annotations
+
+from bench.records.schema import Environment
+
+LIBRARY = "libraries."  # how a library is named among the differences
+SAME_MEMORY = 0.02  # share by which the same machine's memory may differ: what firmware and kernel keep for themselves
+HARDWARE = ("cpu", "cores", "memory_bytes", "accelerator")  # latency is not compared where one of these differs
+
+
+def differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
+    """
+    Field -> its two values, of every field that differs; a library is `libraries.NAME`.
+
+    Of memory, SAME_MEMORY is no difference: machines of one kind, and one machine after a new kernel, tell a little
+    more or less of it.
+    """
+    found: dict[str, tuple[object, object]] = {}
+    for name in Environment.__struct_fields__:
+        one, other = getattr(a, name), getattr(b, name)
+        if name == "libraries":
+            for library in sorted(one.keys() | other.keys()):
+                if one.get(library) != other.get(library):
+                    found[f"{LIBRARY}{library}"] = (one.get(library), other.get(library))
+        elif one != other and not (name == "memory_bytes" and abs(one - other) <= SAME_MEMORY * max(one, other)):
+            found[name] = (one, other)
+    return found
+
+
+def hardware_differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
+    """Those of `differences` across which no latency is compared (design, section 7, rule 12)."""
+    return {name: pair for name, pair in differences(a, b).items() if name in HARDWARE}

@@ -1,0 +1,1 @@
+"""What a command says while it works, and lists that are no tables."""

@@ -1,0 +1,1 @@
+"""How a table is written: terminal, Markdown, LaTeX, HTML, and for CI."""

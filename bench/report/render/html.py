@@ -1,0 +1,79 @@
+"""Grids as one web page: no script, no file beside it, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from bench.report.columns import BEST, TIED, Cell, Column, Grid
+from bench.report.text import printable
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 80rem; padding: 0 1rem; }
+figure { margin: 0 0 2.5rem; }
+figcaption { font-weight: 600; margin-bottom: .5rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .6rem; text-align: left; vertical-align: baseline; white-space: nowrap; }
+sup { line-height: 0; }
+thead th { border-bottom: 2px solid; font-weight: 600; vertical-align: bottom; white-space: normal; }
+tbody tr + tr > * { border-top: 1px solid color-mix(in srgb, currentcolor 20%, transparent); }
+th:first-child, td:first-child { padding-left: 0; }
+th.number, td.number { text-align: right; }
+tbody th { background: Canvas; font-weight: 400; left: 0; min-width: 9rem; position: sticky; white-space: normal; }
+code { font-size: .875em; overflow-wrap: anywhere; }
+small, .quiet, ul, footer { color: color-mix(in srgb, currentcolor 75%, transparent); font-size: .875rem; }
+ul { padding-left: 1.2rem; }
+""".strip()
+
+
+def page(grids: Sequence[Grid], closing: Sequence[str]) -> str:
+    """A whole document: the tables, each with its title and notes, then the lines that hold for all of them."""
+    title = _escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
+    body = [_figure(grid) for grid in grids]
+    body.append("<footer>\n" + "".join(f"<p>{_escaped(line)}</p>\n" for line in closing) + "</footer>")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _figure(grid: Grid) -> str:
+    parts = [f"<figcaption>{_escaped(grid.title)}</figcaption>"]
+    if grid.columns:
+        head = "".join(f'<th scope="col"{_side(column)}>{_escaped(column.head)}</th>' for column in grid.columns)
+        body = "\n".join("<tr>" + "".join(map(_field, grid.columns, line)) + "</tr>" for line in grid.lines)
+        # A region that is scrolled has to be reached by keyboard too.
+        parts.append(
+            f'<div class="wide" role="region" tabindex="0" aria-label="{_escaped(grid.title)}">\n'
+            f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+        )
+    if grid.notes:
+        parts.append("<ul>\n" + "".join(f"<li>{_escaped(note)}</li>\n" for note in grid.notes) + "</ul>")
+    return "<figure>\n" + "\n".join(parts) + "\n</figure>"
+
+
+def _field(column: Column, cell: Cell) -> str:
+    text = _escaped(cell.text)
+    if column.code and text:
+        text = f"<code>{text}</code>"
+    elif cell.style == BEST:
+        text = f"<strong>{text}</strong>"
+    elif cell.style == TIED:
+        text = f"<em>{text}</em>"
+    text += f"<sup>{_escaped(cell.mark)}</sup>" if cell.mark else ""
+    text += f" <small>{_escaped(cell.interval)}</small>" if cell.interval else ""
+    text += f" <small>({_escaped(cell.below)})</small>" if cell.below else ""
+    return f'<th scope="row">{text}</th>' if column.code else f"<td{_side(column)}>{text}</td>"
+
+
+def _side(column: Column) -> str:
+    return ' class="number"' if column.right else ""
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))

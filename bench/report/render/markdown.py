@@ -1,0 +1,46 @@
+"""A grid in Markdown, as GitHub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bench.report.columns import BEST, TIED, Cell, Column, Grid
+from bench.report.text import printable
+
+
+def blocks(grid: Grid) -> Iterator[str]:
+    """Title, table and notes, to be set apart by empty lines; every column of the grid."""
+    yield f"**{escaped(grid.title)}**"
+    if grid.columns:
+        head = [escaped(column.head) for column in grid.columns]
+        rule = ["---:" if column.right else "---" for column in grid.columns]
+        body = [[_marked(c, cell) for c, cell in zip(grid.columns, line, strict=True)] for line in grid.lines]
+        yield "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
+    if grid.notes:
+        yield "\n".join(f"- {escaped(note)}" for note in grid.notes)
+
+
+def _marked(column: Column, cell: Cell) -> str:
+    text = escaped(cell.text)
+    if column.code:
+        text = code(cell.text)
+    elif cell.style in (BEST, TIED):
+        stars = "**" if cell.style == BEST else "*"
+        text = f"{stars}{text}{stars}"
+    text = " ".join(filter(None, (text + cell.mark, cell.interval)))
+    return f"{text} ({escaped(cell.below)})" if cell.below else text
+
+
+def escaped(text: str) -> str:
+    """Any text as Markdown that shows it, on one line, fit for a table's cell too: no markup, no link, no entity."""
+    return re.sub(r"([|\\`*_<>\[\]&~])", r"\\\1", " ".join(printable(text).split()))
+
+
+def code(text: str) -> str:
+    """Any text as code, on one line, fit for a table's cell; nothing in it can end it."""
+    shown = printable(text)
+    if re.search(r"[`\\]", shown):  # in a code span no escape counts, and in a table a bar ends it all the same
+        letters = (one if one.isalnum() or one == " " else f"&#{ord(one)};" for one in shown)
+        return f"<code>{''.join(letters)}</code>"
+    return f"`{shown}`".replace("|", "\\|")

@@ -1,0 +1,97 @@
+"""A grid in a terminal: a narrow one drops the columns that a reader misses least, and says which."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from textwrap import wrap
+from typing import TypeVar
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement as Width
+from rich.table import Table
+from rich.text import Text
+
+from bench.report.columns import NAME_WIDTH, NEVER, Cell, Column, Grid, broken
+from bench.report.text import printable
+
+_Part = TypeVar("_Part")
+HEAD_WIDTH = 18  # of a head that is a sentence
+
+
+def draw(grid: Grid, console: Console) -> list[Grid]:
+    """Draw a grid, as wide as the console allows; returns its parts with the columns that there was room for."""
+    shown = []
+    console.print(Text(printable(grid.title), "bold"))
+    rest: Grid | None = grid
+    while rest is not None and rest.columns:
+        table, fitted, rest = _fitted(rest, console)
+        console.print(table)
+        shown.append(fitted)
+        if rest is not None and not grid.goes_on:
+            heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
+            console.print(Text(f"no room for {heads}: widen the terminal, or ask for --markdown or --json", "dim"))
+            rest = None
+    for note in grid.notes:
+        console.print(Text(printable(note), "dim"))
+    console.print()
+    return shown
+
+
+def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid, Grid | None]:
+    """The table with as many columns as there is room for, its grid, and a grid of the columns that had none."""
+    order = sorted((i for i, c in enumerate(grid.columns) if c.drop), key=lambda i: (grid.columns[i].drop, i))
+    keep_one = 1 if grid.goes_on else 0
+    attempts = [(len(order), False), *((kept, True) for kept in range(len(order), keep_one - 1, -1))]
+    for kept, split in attempts:
+        dropped = set(order[kept:])
+        fitted = _without(grid, dropped)
+        table = _drawn(fitted, split=split)
+        unbounded = console.options.update(max_width=10_000)
+        if Width.get(console, unbounded, table).maximum <= console.width:
+            break
+    return table, fitted, _without(grid, set(order) - dropped) if dropped else None
+
+
+def _without(grid: Grid, columns: set[int]) -> Grid:
+    def left(items: tuple[_Part, ...]) -> tuple[_Part, ...]:
+        return tuple(item for index, item in enumerate(items) if index not in columns)
+
+    return replace(grid, columns=left(grid.columns), lines=tuple(left(line) for line in grid.lines))
+
+
+def _drawn(shown: Grid, *, split: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="")
+    for column in shown.columns:
+        table.add_column(
+            Text(_head(column)),
+            justify="right" if column.right else "left",
+            vertical="top",
+            no_wrap=column.right,
+            overflow="fold",
+        )
+    for line in shown.lines:
+        table.add_row(*(_field(column, cell, split=split) for column, cell in zip(shown.columns, line, strict=True)))
+    return table
+
+
+def _head(column: Column) -> str:
+    head = printable(column.head)
+    if len(head) > HEAD_WIDTH:
+        head = "\n".join(wrap(head, HEAD_WIDTH))
+    elif column.right:
+        head = re.sub(r"(?<=\w)(?=@)| ", "\n", head)
+    return _apart(column, head)
+
+
+def _apart(column: Column, text: str) -> str:
+    return re.sub(r"^", " ", text, flags=re.MULTILINE) if column.opens else text
+
+
+def _field(column: Column, cell: Cell, *, split: bool) -> Text:
+    shown = " ".join(filter(None, (printable(cell.text) + cell.mark, cell.interval)))
+    text = Text(_apart(column, broken(shown) if split and column.code else shown), cell.style)
+    for line in wrap(printable(cell.below), NAME_WIDTH):
+        text.append(f"\n  {line}")
+    return text

@@ -1,0 +1,1 @@
+"""What a table holds: its rows, columns and marks."""

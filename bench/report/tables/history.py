@@ -1,0 +1,245 @@
+"""The figures of each cell over time: a line a version, and how far it is from the one before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from textwrap import shorten
+
+import msgspec
+
+from bench.analysis.history import SHORT, Version
+from bench.errors import InputError
+from bench.records.comparability import HARDWARE
+from bench.records.schema import Measurement
+from bench.report import rows
+from bench.report.columns import FIELDS, MISSING, STATUS_STYLE, Cell, Column, Grid, four, megabytes, significant, sized
+
+BYTES, P50 = "ledger_bytes", "single_p50_ms"
+TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
+CONDITIONS = ("passage_set_sha256", "n_distractors")  # no figure is compared where one of these differs
+TIMING = ("k",)  # no time
+UNSTABLE, MARK = "~", "*"
+DAY, MINUTE = 10, 16  # characters of a date
+LONGEST_NAME = 14  # of a version's name, so that a terminal of 80 columns holds the table
+LONGEST_REASON = 96  # characters of why a cell failed
+WORDS = {"passage_set_sha256": "other passages", "n_distractors": "other made-up passages", "k": "another k"}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A cell in one version: the JSON object and the CSV line of `sparring history`.
+
+    Each `..._change` is the figure less that of the line before that was measured, None where the two can not be
+    compared.
+    """
+
+    date: str  # UTC
+    commit: str | None
+    dirty: bool
+    name: str
+    passage_set: str
+    retriever: str
+    label: str | None
+    threads: int
+    status: str
+    reason: str | None
+    measure: str | None  # the key of `sparring table --json` that `value` is
+    value: float | None
+    value_change: float | None
+    ledger_bytes: float | None
+    ledger_bytes_change: float | None
+    single_p50_ms: float | None
+    single_p50_ms_change: float | None
+    unstable: bool
+    differs: tuple[str, ...]  # hardware and conditions that are not those of the line before
+
+
+def lines(versions: Sequence[Version], measure: str | None = None) -> list[Line]:
+    """
+    A line a version and cell: cell after cell, each by date.
+
+    A cell is known by its passage set, its label or else its spelling, and its threads. measure: a key of `sparring
+    table --json`; None: the primary measure of the newest suite that has the cell. InputError for one that no cell has.
+    """
+    series: dict[tuple[str, str, int], list[tuple[Version, Measurement]]] = {}
+    for version in versions:
+        for m in version.run.measurements:
+            series.setdefault((m.passage_set, m.label or m.retriever, m.threads), []).append((version, m))
+    found = [line for one in series.values() for line in _series(one, measure)]
+    if measure is not None and all(line.value is None for line in found):
+        known = {key for v in versions for m in v.run.measurements for key, value in rows.row(m).items() if _is(value)}
+        raise InputError(f"--measure: expected one of {', '.join(sorted(known))}, found {measure!r}")
+    return found
+
+
+def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None) -> Iterator[Line]:
+    """The lines of one cell."""
+    key = measure or rows.primary(versions[-1][0].run) or ""
+    before: tuple[Version, Measurement] | None = None  # the last one that was measured
+    for version, m in versions:
+        row = rows.row(m)
+        differs = () if before is None else _differs(before, (version, m))
+        old = {} if before is None else rows.row(before[1])
+        yield Line(
+            date=version.date,
+            commit=version.commit,
+            dirty=version.dirty,
+            name=version.name,
+            passage_set=m.passage_set,
+            retriever=m.retriever,
+            label=m.label or None,
+            threads=m.threads,
+            status=m.status,
+            reason=m.reason or None,
+            measure=key or None,
+            value=_number(row.get(key)),
+            value_change=_change(key, old, row, differs),
+            ledger_bytes=_number(row[BYTES]),
+            ledger_bytes_change=_change(BYTES, old, row, differs),
+            single_p50_ms=_number(row[P50]),
+            single_p50_ms_change=_change(P50, old, row, differs),
+            unstable=bool(row["unstable"]),
+            differs=differs,
+        )
+        if m.status == "ok":
+            before = version, m
+
+
+def _differs(before: tuple[Version, Measurement], now: tuple[Version, Measurement]) -> tuple[str, ...]:
+    machines = [version.run.environment for version, _ in (before, now)]
+    names = [name for name in HARDWARE if getattr(machines[0], name) != getattr(machines[1], name)]
+    names += [name for name in (*CONDITIONS, *TIMING) if getattr(before[1], name) != getattr(now[1], name)]
+    return tuple(names)
+
+
+def _change(key: str, old: rows.Row, new: rows.Row, differs: Sequence[str]) -> float | None:
+    was, now = _number(old.get(key)), _number(new.get(key))
+    against = (*CONDITIONS, *HARDWARE, *TIMING) if TIMED.search(key) else CONDITIONS
+    if was is None or now is None or any(name in against for name in differs):
+        return None
+    return now - was
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _is(value: object) -> bool:
+    return _number(value) is not None
+
+
+def as_csv(found: Sequence[Line]) -> str:
+    """CSV, a line a version and cell; empty where not measured."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(Line.__struct_fields__)
+    for line in found:
+        values = msgspec.structs.asdict(line) | {"differs": " ".join(line.differs)}
+        writer.writerow(["" if value is None else value for value in values.values()])
+    return file.getvalue()
+
+
+# For a reader
+
+
+def grids(found: Sequence[Line], skipped: Sequence[str] = ()) -> list[Grid]:
+    """A table a cell; what was skipped, and what the marks mean, as notes of the last. found: at least one line."""
+    series: dict[tuple[str, str, int], list[Line]] = {}
+    for line in found:
+        series.setdefault((line.passage_set, line.label or line.retriever, line.threads), []).append(line)
+    of_threads = {line.threads for line in found}
+    made = [_grid(one, tell_threads=len(of_threads) > 1) for one in series.values()]
+    notes = ["UTC; + after a commit: with uncommitted changes; change: against the line before that was measured"]
+    if any(line.unstable for line in found):
+        notes.append(f"{UNSTABLE}: an unstable time, not to be relied on")
+    made[-1] = replace(made[-1], notes=(*made[-1].notes, *notes, *skipped))
+    return made
+
+
+def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
+    last = found[-1]
+    threads = f" (threads={last.threads})" if tell_threads else ""
+    label = f"{last.label}: " if last.label else ""
+    columns = (
+        Column("date", right=False),
+        Column("commit", right=False, opens=True),
+        Column("version", right=False, opens=True),
+        Column(last.measure or "measure", opens=True),
+        Column("change", drop=1),
+        *([Column("ledger MB", opens=True), Column("change", drop=2)] if last.measure != BYTES else []),
+        *([Column("p50 ms", opens=True), Column("change", drop=3)] if last.measure != P50 else []),
+    )
+    days = {line.date[:DAY] for line in found}
+    shown = DAY if len(days) == len(found) else MINUTE
+    remarks = ["; ".join(_remarks(*pair)) for pair in zip(found, [None, *found], strict=False)]
+    body = [_cells(line, shown, MARK if said else "") for line, said in zip(found, remarks, strict=True)]
+    notes = [f"{MARK} {_when(line, shown)}: {said}" for line, said in zip(found, remarks, strict=True) if said]
+    return Grid(f"{last.passage_set}: {label}{last.retriever}{threads}", columns, tuple(body), tuple(notes))
+
+
+def _when(line: Line, shown: int) -> str:
+    return line.date[:shown].replace("T", " ")
+
+
+def _cells(line: Line, shown: int, mark: str) -> tuple[Cell, ...]:
+    commit = MISSING if line.commit is None else line.commit[:SHORT] + ("+" if line.dirty else "")
+    key = line.measure or ""
+    cells = [
+        Cell(_when(line, shown)),
+        Cell(commit, "dim"),
+        Cell(line.name if len(line.name) <= LONGEST_NAME else line.name[: LONGEST_NAME - 3] + "...", mark=mark),
+        _figure(line, key, line.value),
+        _moved(key, line.value, line.value_change),
+    ]
+    if key != BYTES:
+        cells += [_figure(line, BYTES, line.ledger_bytes), _moved(BYTES, line.ledger_bytes, line.ledger_bytes_change)]
+    if key != P50:
+        cells += [_figure(line, P50, line.single_p50_ms), _moved(P50, line.single_p50_ms, line.single_p50_ms_change)]
+    return tuple(cells)
+
+
+def _remarks(line: Line, before: Line | None) -> Iterator[str]:
+    """What sets a line apart from those above it."""
+    hardware = [name for name in line.differs if name in HARDWARE]
+    if hardware:
+        yield f"other hardware: {', '.join(hardware)}"
+    yield from (WORDS[name] for name in line.differs if name in WORDS)
+    if before is not None and before.retriever != line.retriever:
+        yield f"now {line.retriever}"
+    if line.status != "ok":
+        yield shorten(line.reason or line.status, LONGEST_REASON, placeholder=" ...")
+
+
+def _figure(line: Line, key: str, value: float | None) -> Cell:
+    if line.status != "ok" and key == line.measure:
+        return Cell(line.status, STATUS_STYLE.get(line.status, "red"))
+    mark = UNSTABLE if line.unstable and TIMED.search(key) else ""
+    return Cell(MISSING if value is None else _text(key, value), mark=mark)
+
+
+def _text(key: str, value: float) -> str:
+    """A figure as the tables write it; a measure with four decimals, since the gate holds it to all of them."""
+    known = next((field for field in FIELDS if field.key == key), None)
+    if known is not None:
+        return known.text(value)
+    if key.endswith("_bytes"):
+        return megabytes(value)
+    return significant(value) if TIMED.search(key) or abs(value) > 1 else four(value)
+
+
+def _moved(key: str, value: float | None, change: float | None) -> Cell:
+    """A change: of a measure by how much, of bytes by how many, of anything else by what share."""
+    if value is None or change is None:
+        return Cell("")
+    if change == 0:
+        return Cell("=", "dim")
+    if key.endswith("_bytes"):
+        return Cell(("+" if change > 0 else "-") + sized(abs(change)))
+    if TIMED.search(key) or abs(value) > 1:
+        old = value - change
+        return Cell(f"{change / old:+.1%}" if old else "")
+    return Cell(four(change, "+"))

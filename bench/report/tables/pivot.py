@@ -1,0 +1,240 @@
+"""Figures of many cells as one table, any axis of them across: retrievers, their parts, sets, measures, runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from bench.errors import InputError
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.report import rows as flat
+from bench.report import significance
+from bench.report.columns import BEST, FIELDS, MISSING, STATUS_STYLE, TIED, Cell, Column, Field, Grid, bounds, share
+
+Axis: TypeAlias = Literal["retriever", "encoder", "storage", "passages", "measure", "threads", "label", "run"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+DOWN: tuple[Axis, ...] = ("passages", "measure")  # across stands what is not compared: the best is that of a column
+SHORT = 12  # characters of a hash, enough to tell two contents apart
+
+
+class Pivot(NamedTuple):
+    """What stands across, and what is told of each cell."""
+
+    axis: Axis
+    measure: str | None = None  # a measure of the runs or a key of the table's own columns; None: the primary measure
+
+
+class _Line(NamedTuple):
+    """What the cells of one line share; empty or 0 where it stands across."""
+
+    passage_set: str
+    sha256: str
+    language: str
+    n_queries: int
+    rest: str  # the retriever, or the part of it that does not stand across
+    threads: int
+
+
+class _Place(NamedTuple):
+    """One figure: of which cell of which run, and how it reads."""
+
+    name: str  # of the run
+    run: Run
+    m: Measurement
+    field: Field
+
+
+_Lines: TypeAlias = dict[tuple[str, _Line], dict[str, _Place]]  # names of runs, and what they share -> by head
+
+
+def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Grid:
+    """
+    The table: one line a passage set, the best of each line marked; of each column within its set where sets or
+    measures stand across.
+
+    Where the cells of a set differ in a part that does not stand across, each has its line; runs have one of their
+    own where they have the same cell, or their times are not to be compared. An engine stands across by its own name,
+    a cell without a label by its retriever. InputError for a measure that the runs do not have.
+    """
+    axis = pivot.axis
+    fields = _fields(runs, pivot)
+    apart = flat.hardware(runs) if any(field.time for field in fields) else ""
+    lines = _lines(runs, axis, fields, apart=bool(apart))
+    heads = list(dict.fromkeys(head for cells in lines.values() for head in cells))
+    shown, told = _judged(lines, axis, apart=bool(apart), intervals=intervals)
+    columns, body = _named(lines, axis, several=len(runs) > 1)
+    columns += [Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)]
+    for key, named in zip(lines, body, strict=True):
+        named += [shown.get((key, head), Cell(MISSING, "dim")) for head in heads]
+    rests = {line.rest for _, line in lines if line.rest}
+    only = f", {next(iter(rests))}" if len(rests) == 1 and axis in ("encoder", "storage") else ""
+    notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
+    if apart and axis == "run":
+        notes.append(f"hardware differs ({apart}): times are not compared across runs")
+    return Grid(
+        f"{'quality' if axis == 'measure' else fields[0].key} by {axis}{only}",
+        tuple(columns),
+        tuple(map(tuple, body)),
+        (*notes, *told.notes),
+        goes_on=True,
+        best_of="column" if axis in DOWN else "line",
+        legend=told.legend,
+    )
+
+
+def _lines(runs: Sequence[Run], axis: Axis, fields: Sequence[Field], *, apart: bool) -> _Lines:
+    """The lines by their runs. apart: no line has cells of two runs, but where runs stand across."""
+    contents = {m.passage_set: m.passage_set_sha256 for run in runs for m in run.measurements}
+    groups: dict[_Line, dict[str, dict[str, _Place]]] = {}  # -> run -> what stands across
+    for name, run in zip(flat.names(runs), runs, strict=True):
+        for m in run.measurements:
+            part, rest = _parts(m, axis)
+            is_other = contents[m.passage_set] != m.passage_set_sha256
+            heads = {
+                "passages": f"{m.passage_set} (content {m.passage_set_sha256[:SHORT]})" if is_other else m.passage_set,
+                "threads": str(m.threads),
+                "run": name,
+            }
+            line = _Line(m.passage_set, m.passage_set_sha256, m.language, m.n_queries, rest, m.threads)
+            if axis == "passages":
+                line = line._replace(passage_set="", sha256="", language="", n_queries=0)
+            elif axis == "threads":
+                line = line._replace(threads=0)
+            cells = groups.setdefault(line, {}).setdefault("" if axis == "run" else name, {})
+            for field in fields:
+                cells[field.key if axis == "measure" else heads.get(axis, part)] = _Place(name, run, m, field)
+    lines: _Lines = {}
+    for line, by_run in groups.items():
+        together = {head: place for cells in by_run.values() for head, place in cells.items()}
+        if (apart and axis != "run") or len(together) < sum(map(len, by_run.values())):
+            lines |= {(name, line): cells for name, cells in by_run.items()}
+        else:
+            lines[", ".join(by_run), line] = together
+    return lines
+
+
+def _parts(m: Measurement, axis: Axis) -> tuple[str, str]:
+    """Of a retriever what stands across, and the rest of it; an engine has no parts."""
+    if axis in ("label", "run"):  # by their labels the cells of two runs are the same, however they are spelled
+        named = m.label or m.retriever
+        return (named, "") if axis == "label" else ("", named)
+    if axis not in ("retriever", "encoder", "storage"):
+        return "", m.retriever
+    if axis == "retriever" or m.encoder is None or m.storage is None:
+        return m.retriever, ""
+    return (m.encoder, m.storage) if axis == "encoder" else (m.storage, m.encoder)
+
+
+def _named(lines: _Lines, axis: Axis, *, several: bool) -> tuple[list[Column], list[list[Cell]]]:
+    """The columns that say what a line is of, those that would say nothing left out, and their cells."""
+    rest = {"encoder": "storage", "storage": "encoder"}.get(axis, "retriever")
+    has_rests = len({line.rest for _, line in lines if line.rest}) > 1 or axis in ("measure", "passages", "run")
+    has_threads = len({line.threads for _, line in lines}) > 1
+    known = [_ceiling(cells.values()) for cells in lines.values()] if axis not in DOWN else []
+    columns, body = [], []
+    for (name, line), ceiling in zip(lines, known or [None] * len(lines), strict=True):
+        parts = (
+            (several and axis != "run", Column("run", right=False), name),
+            (axis != "passages", Column("passages", right=False), line.passage_set),
+            (axis != "passages", Column("language", right=False), line.language),
+            (axis != "passages", Column("queries"), f"{line.n_queries:,}"),
+            (has_rests, Column(rest, right=False, code=True), line.rest),
+            (has_threads, Column("threads"), str(line.threads)),
+            (
+                any(value is not None for value in known),
+                Column("ceiling"),
+                MISSING if ceiling is None else share(ceiling),
+            ),
+        )
+        columns = [column for is_told, column, _ in parts if is_told]
+        body.append([Cell(text) for is_told, _, text in parts if is_told])
+    return columns, body
+
+
+def _ceiling(places: Iterable[_Place]) -> float | None:
+    known = [place.m.ceilings.get(place.field.key) for place in places if place.m.ceilings]
+    return next((value for value in known if value is not None), None)
+
+
+def _unjudged(cells: Iterable[Measurement]) -> list[str]:
+    """Why a line of quality has no number: a note for each set that nobody has judged."""
+    done = [m for m in cells if m.status == "ok"]
+    judged = {m.passage_set_sha256: m.n_judged is not None for m in done}
+    names = {m.passage_set: None for m in done if not judged[m.passage_set_sha256]}
+    return [f"{name}: no judgments, so no quality" for name in names]
+
+
+def _is_quality(runs: Sequence[Run], fields: Sequence[Field]) -> bool:
+    return any(field.key in flat.measures(runs) for field in fields)
+
+
+def _fields(runs: Sequence[Run], pivot: Pivot) -> list[Field]:
+    """How what is shown reads, and which is best: one field, or all measures where they stand across."""
+    named = {name: Field(name, Column(name), share, "high") for name in flat.measures(runs)}
+    if pivot.axis == "measure":
+        if pivot.measure is not None:
+            raise InputError(f"--pivot measure shows every measure: leave out --measure {pivot.measure}")
+        return list(named.values())
+    measure = pivot.measure
+    if measure is None:
+        measure = next((name for run in runs if (name := flat.primary(run)) is not None), "")
+    known = named | {field.key: field for field in FIELDS}
+    if measure not in known:
+        near = difflib.get_close_matches(measure, known, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InputError(f"--measure: expected one of {', '.join(known)}, found {measure!r}.{hint}")
+    return [known[measure]]
+
+
+# What is marked
+
+_At: TypeAlias = tuple[tuple[str, _Line], str]  # line and head
+
+
+def _judged(lines: _Lines, axis: Axis, *, apart: bool, intervals: bool) -> tuple[dict[_At, Cell], significance.Told]:
+    """Every figure as it is drawn: value or status, what is best of those that are compared, and what ties with it."""
+    compared: dict[Hashable, dict[_At, _Place]] = defaultdict(dict)
+    by_set: dict[tuple[str, str], dict[_At, _Place]] = defaultdict(dict)
+    for key, cells in lines.items():
+        for head, place in cells.items():
+            alone = place.name if apart and (axis in DOWN or axis == "run") else ""
+            within = (head, place.m.passage_set_sha256) if axis in DOWN else key
+            compared[within, alone][key, head] = place
+            by_set[place.m.passage_set_sha256, place.field.key][key, head] = place
+    evidence = significance.Evidence()
+    shown: dict[_At, Cell] = {}
+    for places in compared.values():
+        shown |= _marked(evidence, places)
+    for (_, measure), places in by_set.items():
+        others = significance.daggers(evidence, [(place.run, place.m) for place in places.values()])
+        for (at, place), is_other in zip(places.items(), others, strict=True):
+            around = significance.around(evidence, place.run, place.m, place.field.key) if intervals else None
+            shown[at] = shown[at]._replace(
+                mark=significance.DAGGER if is_other and measure == flat.primary(place.run) else "",
+                interval="" if around is None else bounds(around, place.field.text),
+            )
+    runs = {id(place.run): place.run for places in by_set.values() for place in places.values()}
+    return shown, significance.told(evidence, list(runs.values()), shown.values())
+
+
+def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, Cell]:
+    """The figures that are compared with each other; all are of one field."""
+    field = next(iter(places.values())).field
+    values: dict[_At, float | None] = {}
+    for at, place in places.items():
+        value = flat.row(place.m).get(field.key) if place.m.status == "ok" else None
+        values[at] = value if isinstance(value, int | float) else None
+    texts = {at: MISSING if value is None else field.text(value) for at, value in values.items()}
+    measured = [value for value in values.values() if value is not None]
+    best = {"high": max, "low": min}[field.better](measured) if field.better and measured else None
+    top = field.text(best) if best is not None and len(set(texts.values()) - {MISSING}) > 1 else None
+    tied = significance.ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
+    return {
+        at: Cell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
+        if place.m.status != "ok"
+        else Cell(text, BEST if text == top else TIED if is_tied and top else "dim" if text == MISSING else "")
+        for (at, place), text, is_tied in zip(places.items(), texts.values(), tied, strict=True)
+    }

@@ -1,0 +1,1 @@
+"""A suite -> its cells -> the tasks of its children -> measurements; and how long that will take."""

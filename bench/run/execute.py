@@ -1,0 +1,62 @@
+"""A task done, by a run or by a plan: in a child with its threads, and a matrix put into the cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from bench.instruments import environment
+from bench.passages import loader
+from bench.records.schema import StageResult
+from bench.run.cells import Cell, matrix_key
+from bench.run.estimate import Attempt
+from bench.run.suite import Suite
+from bench.run.tasks import Output, Task
+from bench.stage import matrices, process
+from retrievers.registry import Registry
+
+
+def in_child(task: Task, suite: Suite) -> StageResult:
+    """Run the task's child, with the threads that its stage is declared to have."""
+    threads = task.cells[0].threads
+    if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
+        threads = suite.encode_threads or environment.cores()
+    return process.run(
+        task.job,
+        Path(task.job.result).parent,
+        threads=threads,
+        seconds=suite.limits.seconds,
+        memory_bytes=suite.limits.memory_bytes,
+    )
+
+
+def fill(task: Task, output: Output, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:
+    """Make a matrix and put it into the cache; it failed where its files are others by then than its key tells."""
+    part, final = output
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    result = attempt(task)
+    changed = _changed(task.cells[0], suite, registry) if result.status == "ok" else ""
+    if changed:
+        result = msgspec.structs.replace(result, status="failed", reason=changed)
+    if result.status == "ok":
+        result = matrices.publish(part, final, result)
+    shutil.rmtree(part, ignore_errors=True)
+    return result
+
+
+def _changed(cell: Cell, suite: Suite, registry: Registry) -> str:
+    """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
+    passage_set, own = cell.passage_set, cell.passage_set.vectors
+    try:
+        same = matrix_key(cell.retriever.encoder, passage_set, suite, registry) == cell.matrix_key
+        same = same and (own is None or loader.load(own).sha256 == passage_set.sha256)
+        found = "" if same else "they had changed"
+    except Exception as error:  # a file is gone, or an adapter raises anything
+        found = str(error) or type(error).__name__
+    return found and (
+        f"{cell.encoder}: expected {own or 'its files and code'} to be read as the run found them when it began, "
+        f"found afterwards: {found}; run it again"
+    )

@@ -1,0 +1,181 @@
+"""
+What a run would do, told before anything of it is allocated: bytes, peak and time of every cell, and who is refused.
+
+Nothing is left behind but matrices in the cache, where the run finds them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.passages.loader import PassageSet
+from bench.records.schema import StageResult, Status
+from bench.run.cells import Cell, make_cells, settled
+from bench.run.estimate import Encoding, Estimate, Serving, Source, estimate, memory_limit
+from bench.run.execute import fill, in_child
+from bench.run.runner import Progress, Silent
+from bench.run.suite import Suite
+from bench.run.tasks import Task, Work
+from retrievers.contract import is_deterministic
+from retrievers.registry import Registry
+
+
+class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """What is foretold of one cell. Bytes are bytes; None: not told."""
+
+    passage_set: str
+    retriever: str
+    encoder: str | None
+    storage: str | None
+    threads: int = 1  # of asking and serving
+    status: Status | None  # None: it would run; else how it would end
+    reason: str | None
+    n_passages: int
+    dims: int | None
+    nonzeros: int | None
+    shape: Source | None  # how dims and non-zeros are known
+    predicted_ledger: dict[str, int] | None  # by component, where the storage foretells it
+    predicted_bytes: int | None
+    counted: bool  # whether they follow from the matrix as it will be; else they are an estimate
+    peak_build_bytes: int | None  # above what was resident before, the vectors it is built from among that
+    seconds: float | None  # of building and serving; what cells share counts for the first of them
+    # Of its encoder, once for all cells of that on this passage set:
+    peak_encode_bytes: int | None
+    encoder_seconds: float | None
+    warnings: tuple[str, ...] = ()  # estimates over the limits; they refuse nothing
+
+
+class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The cells of one passage set, and what they come to."""
+
+    passage_set: str
+    n_passages: int
+    n_queries: int
+    cells: tuple[PlannedCell, ...]
+    encoder_seconds: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """Of all children that the run would start."""
+        return sum(self.encoder_seconds.values()) + sum(cell.seconds or 0.0 for cell in self.cells)
+
+    @property
+    def predicted_bytes(self) -> int:
+        """Of the ledgers of all cells that would run, as far as they are told."""
+        return sum(cell.predicted_bytes or 0 for cell in self.cells if cell.status is None)
+
+
+def plan(
+    suite: Suite, passage_sets: Sequence[PassageSet], registry: Registry, progress: Progress | None = None
+) -> list[PlannedSet]:
+    """
+    What `bench.run.runner.run` would do with the same suite, a set at a time, as far as a rehearsal can tell.
+
+    Every part is rehearsed for some seconds. A lexical encoder that takes less than a minute encodes all passages, so
+    that its matrix is counted and not guessed. Raises as `bench.run.runner.run` does for a suite that can not run.
+    """
+    cells = make_cells(suite, passage_sets, registry)
+    settled(suite, passage_sets, cells, registry)
+    found = []
+    told = progress or Silent()
+    total = len({(c.passage_set.name, c.encoder) for c in cells if c.encoder}) + len(cells)
+    done = 0
+
+    def attempt(task: Task) -> StageResult:
+        nonlocal done
+        told.starts(f"{task.job.stage} {task.subject}", done, total, None)
+        done += task.job.stage == "rehearse"
+        return in_child(task, suite)
+
+    def into_cache(task: Task) -> StageResult:
+        if task.output is None:
+            raise ValueError(f"{task.key} makes no folder: there is no matrix of it")
+        one = task.cells[0].passage_set
+        told.says(
+            f"{one.name}: encoding all {len(one.passages) + suite.distractors:,} passages, to count: {task.subject}"
+        )
+        result = fill(task, task.output, suite, registry, attempt)
+        if result.status != "ok":
+            told.says(f"{one.name}: not counted, since it ended {result.status}: {result.reason}")
+        return result
+
+    for passage_set in passage_sets:
+        of_set = [cell for cell in cells if cell.passage_set is passage_set]
+        told.says(f"{passage_set.name}: a rehearsal, to tell what it will take")
+        with tempfile.TemporaryDirectory(prefix="sparring-plan-") as folder:
+            work = Work(suite, Path(folder), registry, passage_set)
+            sound = [cell for cell in of_set if not cell.problem]
+            estimated = estimate(sound, work, attempt, into_cache)
+        found.append(_planned(passage_set, of_set, work.n_passages, estimated, suite))
+    return found
+
+
+def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: Estimate, suite: Suite) -> PlannedSet:
+    return PlannedSet(
+        passage_set=passage_set.name,
+        n_passages=n,
+        n_queries=len(passage_set.queries),
+        cells=tuple(
+            _cell(cell, n, estimated.servings.get(cell.name), estimated.encodings.get(cell.encoder or ""), suite)
+            for cell in cells
+        ),
+        encoder_seconds={name: encoding.seconds for name, encoding in estimated.encodings.items()},
+    )
+
+
+def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
+    encoder, storage = cell.parts
+    status: Status | None = None
+    reason = cell.problem
+    if serving is None:
+        status = "failed"
+    elif serving.prediction.status != "ok":
+        status, reason = serving.prediction.status, serving.prediction.reason
+    elif serving.status != "ok":
+        status, reason = serving.status, f"its rehearsal: {serving.reason}"
+    shape = encoding.shape if encoding is not None else None
+    ledger = serving.prediction.ledger if serving is not None else None
+    foretold = sum(ledger.values()) if ledger is not None else serving.ledger_bytes if serving is not None else None
+    return PlannedCell(
+        passage_set=cell.passage_set.name,
+        retriever=cell.spelling,
+        encoder=encoder,
+        storage=storage,
+        threads=cell.threads,
+        status=status,
+        reason=reason or None,
+        n_passages=n,
+        dims=shape.dims if shape is not None else None,
+        nonzeros=shape.nonzeros if shape is not None else None,
+        shape=shape.source if shape is not None else None,
+        predicted_ledger=ledger,
+        predicted_bytes=foretold,
+        counted=ledger is not None
+        and is_deterministic(cell.server)
+        and shape is not None
+        and shape.source != "foretold",
+        peak_build_bytes=serving.peak_bytes if serving is not None else None,
+        seconds=serving.seconds if serving is not None else None,
+        peak_encode_bytes=encoding.peak_bytes if encoding is not None else None,
+        encoder_seconds=encoding.seconds if encoding is not None else None,
+        warnings=tuple(over_limits(serving, encoding, suite)) if status is None else (),
+    )
+
+
+def over_limits(serving: Serving | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
+    """What of a cell is foretold over the limits of one stage, a line each."""
+    estimates = []
+    if encoding is not None:
+        estimates.append(("encoding: ", None if encoding.encoded else encoding.peak_bytes, encoding.longest_seconds))
+    if serving is not None:
+        estimates.append(("", serving.peak_bytes, serving.longest_seconds))
+    most, longest = memory_limit(suite), suite.limits.seconds
+    for part, nbytes, seconds in estimates:
+        if nbytes is not None and nbytes > most:
+            yield f"{part}peak over the limit: about {nbytes:,} bytes of {most:,}"
+        if seconds > longest:
+            yield f"{part}time over the limit: about {seconds:,.0f} s in one stage of {longest:g}"

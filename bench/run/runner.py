@@ -1,0 +1,364 @@
+"""
+Orchestrate the cells of a suite: encode, ask, build and serve, each in a fresh process, one at a time.
+
+What is finished is journalled at once, so that killing any child, or this process, at any moment loses at most the
+stage in flight; the same suite into the same folder resumes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import shutil
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypedDict, Unpack
+
+import msgspec
+
+from bench.instruments import environment
+from bench.instruments.latency import SECONDS_A_ROUND
+from bench.passages.loader import Columns, PassageSet
+from bench.records import run_folder
+from bench.records.run_folder import read_hits
+from bench.records.schema import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
+from bench.run.cells import Cell, make_cells, settled
+from bench.run.estimate import FEWEST_PASSAGES, Shape, estimate, predict
+from bench.run.execute import fill, in_child
+from bench.run.measurement import Agreement, CellResults, measurement
+from bench.run.suite import Suite
+from bench.run.tasks import Output, Task, Work, stages
+from bench.stage import matrices
+from retrievers.registry import Registry
+
+
+class Progress(Protocol):
+    """Who is told how a run goes: stages done and still to do, and what is being done now."""
+
+    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
+
+    def says(self, line: str) -> None: ...
+
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
+
+
+class Silent:
+    """Nobody is told."""
+
+    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
+
+    def says(self, line: str) -> None: ...
+
+    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    folder: Path
+    measurements: tuple[Measurement, ...]
+    wall_seconds: float
+    measured_seconds: float
+    foretold_seconds: float | None = None  # of all that came after the rehearsal; None where there was none
+    rehearsed_seconds: float = 0.0
+
+    @property
+    def measured_share(self) -> float:
+        """Share of wall time spent inside measured phases."""
+        return self.measured_seconds / self.wall_seconds if self.wall_seconds else 0.0
+
+    @property
+    def failed(self) -> bool:
+        return any(m.status not in ("ok", *UNTRIED) for m in self.measurements)
+
+
+class How(TypedDict, total=False):
+    """How a run was asked for."""
+
+    plugins: Sequence[Path]
+    progress: Progress | None
+    command: Sequence[str]  # the command line, to be recorded
+    columns: Columns | None  # how one's own files were read, to be recorded
+
+
+def run(
+    suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
+) -> Outcome:
+    """
+    Run every cell of a suite that its folder does not hold yet.
+
+    passage_sets: the suite's, loaded. Raises InputError (before anything is written) or SpellingError for a suite that
+    can not run; what goes wrong in a cell is that cell's status.
+    """
+    start = time.perf_counter()
+    with begun(suite, passage_sets, folder, registry, **how) as (runner, cells):
+        runner.run(cells)
+        done = [runner.writer.measurements[cell.key] for cell in cells]
+    wall_seconds = time.perf_counter() - start
+    return Outcome(
+        folder,
+        tuple(done),
+        wall_seconds,
+        runner.measured_seconds,
+        runner.foretold_seconds,
+        runner.rehearsed_seconds,
+    )
+
+
+@contextlib.contextmanager
+def begun(
+    suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
+) -> Iterator[tuple[Runner, list[Cell]]]:
+    """A run folder held for writing, and its cells: what `run` does first. Parameters and errors are its own."""
+    cells = make_cells(suite, passage_sets, registry)
+    suite = settled(suite, passage_sets, cells, registry)
+    columns = how.get("columns")
+    record = RunRecord(
+        suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
+        suite=msgspec.to_builtins(suite),
+        passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
+        plugins=tuple(
+            f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in how.get("plugins", ())
+        ),
+        identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
+        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=tuple(how.get("command", ())),
+        columns=None if columns is None else msgspec.to_builtins(columns),
+    )
+    with run_folder.opened(folder.resolve(), record, environment.collect()) as writer:
+        for passage_set in passage_sets:
+            run_folder.write_set(writer.folder, passage_set)
+        matrices.sweep()
+        yield Runner(suite, writer, registry, how.get("progress") or Silent()), cells
+
+
+class Prepared(NamedTuple):
+    """The cells of one passage set, encoded and built: what their rounds and their measurements need."""
+
+    cells: Sequence[Cell]
+    todo: Sequence[Cell]  # of them those that are to be measured
+    work: Work
+    encoded: dict[str, StageResult]  # encoder -> what encoding took
+    predicted: dict[str, dict[str, int] | None]  # cell key -> its storage's ledger, foretold
+
+
+@dataclass
+class Runner:
+    """The state of one execution: results by task, what failed, and how long things took."""
+
+    suite: Suite
+    writer: run_folder.Writer
+    registry: Registry
+    progress: Progress
+    measured_seconds: float = 0.0
+    failed: dict[str, StageResult] = field(default_factory=dict)  # cell key -> what ended it
+    durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
+    left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
+    total: int = 0
+    round_seconds: float = SECONDS_A_ROUND
+    tells_code: bool = False
+    code: set[str] = field(default_factory=set)  # files that the children imported, where they tell
+    foretold_seconds: float | None = None
+    rehearsed_seconds: float = 0.0
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
+        self.left = {
+            name: stages([cell for cell in of_set if not self.finished(cell)], self.suite)
+            for name, of_set in of_sets.items()
+        }
+        self.total = sum(counts.total() for counts in self.left.values())
+        if self.writer.stages or self.writer.measurements:
+            done = sum(map(self.finished, cells))
+            self.progress.says(
+                f"{self.writer.folder}: complete, nothing to do"
+                if done == len(cells)
+                else f"{self.writer.folder}: going on; {done} of {len(cells)} cells are measured, "
+                f"{len(self.writer.stages)} stages are there"
+            )
+        else:
+            self.foretell(of_sets.values())
+        for name, of_set in of_sets.items():
+            if not all(map(self.finished, of_set)):
+                self.run_set(of_set)
+            del self.left[name]  # with what failed cells left undone
+        shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
+
+    def foretell(self, of_sets: Collection[Sequence[Cell]]) -> None:
+        """Tell how long the run will take, where it is worth a rehearsal of its parts."""
+        n_passages = sum(len(cells[0].passage_set.passages) + self.suite.distractors for cells in of_sets)
+        if n_passages < FEWEST_PASSAGES:
+            return
+        start, total = time.perf_counter(), 0.0
+        for cells in of_sets:
+            name = cells[0].passage_set.name
+            self.progress.says(f"{name}: a rehearsal, to tell how long it will take")
+            work = Work(self.suite, self.writer.folder, self.registry, cells[0].passage_set)
+            estimated = estimate([cell for cell in cells if not cell.problem], work, self.child)
+            self.progress.foretells(name, estimated.seconds, estimated.untold)
+            total += estimated.total
+        self.foretold_seconds = total
+        self.rehearsed_seconds = time.perf_counter() - start
+
+    def finished(self, cell: Cell) -> bool:
+        """Whether the folder holds a cell's last word: measured, or refused by design."""
+        known = self.writer.measurements.get(cell.key)
+        return known is not None and known.status in ("ok", *UNTRIED)
+
+    def run_set(self, cells: Sequence[Cell]) -> None:
+        """Every stage of the unfinished cells of one passage set, then their measurements."""
+        prepared = self.prepare(cells)
+        for number in range(self.suite.rounds):
+            self.round(prepared, number, prepared.todo)
+        self.conclude(prepared)
+
+    def prepare(self, cells: Sequence[Cell]) -> Prepared:
+        """Encode and build the unfinished cells of one passage set."""
+        passage_set = cells[0].passage_set
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds, self.tells_code)
+        todo = [cell for cell in cells if not self.finished(cell)]
+        for cell in cells:
+            if cell.problem:
+                self.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
+            elif self.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
+                self.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
+
+        encoded = {}
+        for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
+            sharing = self.alive([cell for cell in todo if cell.encoder == encoder])
+            task = work.encode(sharing) if sharing else None
+            result = self.encode(task, task.output) if task and task.output else None
+            if result is not None:
+                encoded[encoder] = result
+        predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
+        for task in work.builds(self.alive(todo)):
+            self.do(task)
+        return Prepared(cells, todo, work, encoded, predicted)
+
+    def round(self, prepared: Prepared, number: int, cells: Sequence[Cell]) -> None:
+        """One round of some of the cells that were prepared; what the journal holds of it is not done again."""
+        for task in prepared.work.round(number, self.alive(cells)):
+            self.do(task)
+
+    def alive(self, cells: Sequence[Cell]) -> list[Cell]:
+        return [cell for cell in cells if cell.key not in self.failed]
+
+    def encode(self, task: Task, output: Output) -> StageResult | None:
+        """Find the matrix in the cache, or make it and put it there; never one of other files than its key tells."""
+        known = matrices.find(output.final)
+        if known is not None:
+            self.count(task)
+            return self.writer.stages.get(task.key) or known
+        result = fill(task, output, self.suite, self.registry, self.attempt)
+        if result.status == "ok":
+            self.writer.finished(task.key, result)
+            return result
+        if self.alive(task.cells):  # its child ended well, and its files were others than its key tells
+            self.fail(task, result)
+        return None
+
+    def do(self, task: Task) -> None:
+        """Run a task that the journal does not hold, or whose folder is gone."""
+        known = task.key in self.writer.stages and (task.output is None or task.output.final.is_dir())
+        if known or not self.alive(task.cells):
+            self.count(task)
+            return
+        if task.output is not None:  # of a run that was killed before it was journalled
+            shutil.rmtree(task.output.part, ignore_errors=True)
+            shutil.rmtree(task.output.final, ignore_errors=True)
+        result = self.attempt(task)
+        if result.status == "ok":
+            if task.output is not None:
+                task.output.part.replace(task.output.final)
+            self.writer.finished(task.key, result)
+
+    def attempt(self, task: Task) -> StageResult:
+        """One child; a bad end is remembered for its cells."""
+        done = self.total - sum(counts.total() for counts in self.left.values())
+        self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
+        result = self.child(task)
+        self.code.update(result.code)
+        result = msgspec.structs.replace(result, code=())
+        if result.samples is not None:  # relative: the run folder may be moved
+            relative = Path(result.samples).relative_to(self.writer.folder)
+            result = msgspec.structs.replace(result, samples=relative.as_posix())
+        self.count(task)
+        self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
+        if result.status == "ok":
+            self.measured_seconds += result.measured_seconds
+        else:
+            self.fail(task, result)
+        return result
+
+    def fail(self, task: Task, result: StageResult) -> None:
+        """Say that a task ended badly, and remember it for its cells."""
+        self.progress.says(f"{task.subject}: {result.status}: {(result.reason.splitlines() or [''])[0]}")
+        for cell in task.cells:
+            self.failed.setdefault(cell.key, result)
+
+    def child(self, task: Task) -> StageResult:
+        return in_child(task, self.suite)
+
+    def count(self, task: Task) -> None:
+        """One child less to run."""
+        self.left[task.cells[0].passage_set.name][task.job.stage] -= 1
+
+    def seconds_left(self) -> float | None:
+        """Foretold: each stage's children take what its children took so far, on average; None before any has run."""
+        if not self.durations:
+            return None
+        overall = statistics.mean(seconds for taken in self.durations.values() for seconds in taken)
+        typical = {stage: statistics.mean(taken) for stage, taken in self.durations.items()}
+        return sum(
+            number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
+        )
+
+    def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
+        """A storage's ledger, where it can foretell it; over the limit the cell is refused before it takes any."""
+        result = encoded.get(cell.encoder or "")
+        if result is None or result.shape is None:
+            return None
+        n, dims = result.shape
+        told = predict(cell.server, n, Shape(dims, result.nonzeros, "cached"), self.suite)
+        if told.status != "ok":
+            self.failed[cell.key] = StageResult(stage="build", status=told.status, reason=told.reason)
+        return told.ledger
+
+    def conclude(self, prepared: Prepared) -> None:
+        """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
+        work, encoded = prepared.work, prepared.encoded
+        agreement = Agreement(self.alive(prepared.cells), self.suite, self.writer.folder)
+        for cell in prepared.cells:
+            old = self.writer.measurements[cell.key] if self.finished(cell) else None
+            result = old or measurement(
+                CellResults(
+                    cell=cell,
+                    failure=self.failed.get(cell.key),
+                    encode=encoded.get(cell.encoder or ""),
+                    build=self.writer.stages.get(work.build_key(cell)),
+                    asks=self.rounds(work.ask_key, cell),
+                    serves=self.rounds(work.serve_key, cell),
+                    joints=self.rounds(work.joint_key, cell),
+                    predicted_ledger=prepared.predicted.get(cell.key),
+                ),
+                self.suite,
+                self.writer.folder,
+                None if cell.key in self.failed else read_hits(self.writer.folder, cell.key),
+            )
+            result = agreement.filled_in(result, cell)
+            if result != old:
+                self.writer.measured(result)
+        work.remove()
+
+    def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
+        """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""
+        found: list[StageResult] = []
+        while (result := self.writer.stages.get(key(cell, len(found)))) is not None:
+            found.append(result)
+        return tuple(found)

@@ -1,0 +1,253 @@
+"""What each child is to do for the cells of one passage set, where it reads and writes, what its result is called."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.cache import cache_folder
+from bench.instruments.latency import SECONDS_A_ROUND
+from bench.passages.loader import PassageSet
+from bench.records.run_folder import write_whole
+from bench.records.schema import Stage, digest
+from bench.run.cells import Cell, alignment
+from bench.run.suite import Suite
+from bench.stage import matrices
+from bench.stage.job import Job
+from retrievers.contract import Persistent, spell
+from retrievers.registry import Registry
+
+
+class Output(NamedTuple):
+    """A folder that a child makes: where it is written, and where it goes when it is whole."""
+
+    part: Path
+    final: Path
+
+
+class Task(NamedTuple):
+    """One child to run: an encoder's ask serves every cell of that encoder."""
+
+    key: str
+    subject: str  # what is run, as it is spelled
+    cells: tuple[Cell, ...]
+    job: Job
+    output: Output | None = None  # of a task that makes a folder
+
+
+def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
+    """How many children each stage of the cells of one passage set comes to, if none fails."""
+    sound = [cell for cell in cells if not cell.problem]
+    encoders = len({cell.encoder for cell in sound if cell.encoder})
+    asked = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
+    savable = [cell for cell in sound if isinstance(cell.server, Persistent)]
+    joint = [cell for cell in savable if cell.encoder and not cell.given] if in_one_process(suite) else []
+    counts: dict[Stage, int] = {
+        "encode": encoders,
+        "ask": asked * suite.rounds,
+        "build": len({cell.build_spelling for cell in savable}),
+        "serve": len(sound) * suite.rounds,
+        "joint": len(joint) * suite.rounds,
+    }
+    return Counter(counts)
+
+
+def in_one_process(suite: Suite) -> bool:
+    """Whether a mode has encoder and storage in one process: what is timed under load is text to ids too."""
+    return "joint" in suite.modes or "rate" in suite.modes
+
+
+@dataclass
+class Work:
+    """The tasks of one passage set, and where they read and write."""
+
+    suite: Suite
+    run_folder: Path
+    registry: Registry
+    passage_set: PassageSet
+    round_seconds: float = SECONDS_A_ROUND
+    tells_code: bool = False
+
+    def __post_init__(self) -> None:
+        self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        texts = cache_folder() / "texts" / self.passage_set.sha256
+        texts.mkdir(parents=True, exist_ok=True)
+        self.texts = {"passages": str(texts / "passages.json"), "queries": str(texts / "queries.json")}
+        for name, path in self.texts.items():
+            write_whole(Path(path), msgspec.json.encode(getattr(self.passage_set, name)))
+        n_queries = len(self.passage_set.queries)
+        chosen = random.Random(self.suite.seed).sample(range(n_queries), min(self.suite.queries, n_queries))  # noqa: S311  # no secret
+        self.common: dict[str, Any] = {  # Any: fields of a Job
+            "entries": tuple((e.group, e.name, e.target, e.package) for e in self.registry.entries.values()),
+            "sample": tuple(chosen),
+            "modes": self.suite.modes,
+            "k": self.suite.k,
+            "depth": self.suite.depth,
+            "n_passages": self.n_passages,
+            "distractors": self.suite.distractors,
+            "round_seconds": self.round_seconds,
+            "tells_code": self.tells_code,
+            "seed": self.suite.seed,
+            "language": self.passage_set.language,
+            "passage_set": self.passage_set.sha256,
+            **self.texts,
+        }
+
+    @property
+    def n_passages(self) -> int:
+        """Passages that are searched, made-up ones among them."""
+        return len(self.passage_set.passages) + self.suite.distractors
+
+    def remove(self) -> None:
+        """Take the scratch folder away, all at once: half a storage must never be found by a run that resumes."""
+        abandoned = self.folder.with_suffix(".old")
+        shutil.rmtree(abandoned, ignore_errors=True)
+        self.folder.replace(abandoned)
+        shutil.rmtree(abandoned, ignore_errors=True)
+
+    # Keys: what a task's line in the journal is found by. Each holds the identity of all that decides its numbers.
+
+    def build_key(self, cell: Cell) -> str:
+        return "build-" + digest([self.passage_set.sha256, cell.build_spelling, cell.identity])[:16]
+
+    def ask_key(self, cell: Cell, number: int) -> str:
+        return f"ask-{digest([cell.matrix_key, cell.threads])[:16]}-{number}"
+
+    def serve_key(self, cell: Cell, number: int) -> str:
+        return f"serve-{digest([cell.key, cell.identity])[:16]}-{number}"
+
+    def joint_key(self, cell: Cell, number: int) -> str:
+        return f"joint-{digest([cell.key, cell.identity])[:16]}-{number}"
+
+    # Tasks
+
+    def encode(self, cells: Sequence[Cell]) -> Task:
+        """Encode with the one encoder that some cells share."""
+        matrix = _matrix(cells[0])
+        encoder = cells[0].encoder or ""
+        output = Output(matrices.part_of(matrix), matrix)
+        return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", **self._aligned(cells[0]))
+
+    def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
+        """One build for all cells that differ in search-time options alone; none for what can not be saved."""
+        groups: dict[str, list[Cell]] = {}
+        for cell in cells:
+            if isinstance(cell.server, Persistent):
+                groups.setdefault(self.build_key(cell), []).append(cell)
+        for key, group in groups.items():
+            final = self._built(group[0])
+            output = Output(final.with_suffix(".part"), final)
+            server = self._server(group[0])
+            yield self._task(key, group[0].build_spelling, group, output, stage="build", **server)
+
+    def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
+        """One round of every encoder and every cell, in seeded random order."""
+        tasks = []
+        asked = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
+        for encoder, threads in dict.fromkeys(asked):
+            group = [cell for cell in cells if (cell.encoder, cell.threads) == (encoder, threads)]
+            key = self.ask_key(group[0], number)
+            tasks.append(
+                self._task(
+                    key, encoder, group, stage="ask", samples=self._file("samples", key), **self._encoder(group[0])
+                )
+            )
+        for cell in cells:
+            key = self.serve_key(cell, number)
+            tasks.append(
+                self._task(
+                    key,
+                    spell(cell.retriever),
+                    [cell],
+                    stage="serve",
+                    samples=self._file("samples", key),
+                    hits=self._file("hits", cell.key) if number == 0 else None,
+                    storage_folder=str(self._built(cell)) if isinstance(cell.server, Persistent) else None,
+                    **self._server(cell),
+                    **(self._offer(number) if cell.encoder is None or cell.given else {}),
+                )
+            )
+            saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
+            if in_one_process(self.suite) and saved and isinstance(cell.server, Persistent):
+                key = self.joint_key(cell, number)
+                tasks.append(
+                    self._task(
+                        key,
+                        spell(cell.retriever),
+                        [cell],
+                        stage="joint",
+                        samples=self._file("samples", key),
+                        storage_folder=str(self._built(cell)),
+                        **self._encoder(cell),
+                        **self._server(cell),
+                        **self._offer(number),
+                    )
+                )
+        random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
+        return tasks
+
+    def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
+        """Rehearse the encoder of a cell, leaving a sample of its vectors; or what serves, with that sample."""
+        key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
+        part = self._aligned(cell) if of_encoder else self._server(cell) | {"matrix": str(sample)}
+        output = Output(sample, sample) if of_encoder else None
+        return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
+
+    def _task(
+        self,
+        key: str,
+        subject: str,
+        cells: Sequence[Cell],
+        output: Output | None = None,
+        **fields: Any,  # Any: fields of a Job
+    ) -> Task:
+        result = self.folder / "stages" / key / "result.json"
+        out = str(output.part) if output else None
+        job = Job(result=str(result), out=out, **(self.common | fields))
+        return Task(key, subject, tuple(cells), job, output)
+
+    def _server(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        matrix = str(_matrix(cell)) if cell.encoder else None
+        return {"storage": spell(cell.server), "engine": cell.encoder is None, "matrix": matrix}
+
+    def _offer(self, number: int) -> dict[str, Any]:  # Any: fields of a Job
+        """What is asked under load in a round of a stage that goes from text to ids."""
+        asked = self.suite.rate if "rate" in self.suite.modes else ""
+        return {"rate": asked, "rate_seconds": self.suite.rate_seconds, "number": number}
+
+    def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        saved = _matrix(cell) / "encoder"
+        return self._made_up(cell) | {"encoder": cell.encoder, "encoder_folder": str(saved) if saved.is_dir() else None}
+
+    def _aligned(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
+        if not cell.given:
+            return self._made_up(cell) | {"encoder": cell.encoder}
+        path = self.folder / "alignment.json"
+        write_whole(path, msgspec.json.encode(alignment(self.passage_set)))
+        own = {"alignment": str(path), "vectors": self.passage_set.vectors}
+        return self._made_up(cell) | {"encoder": cell.encoder} | own
+
+    def _made_up(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        """What the encoder of a cell is given of made-up passages."""
+        return {"made_up": "texts" if cell.counts_words else "vectors"}
+
+    def _built(self, cell: Cell) -> Path:
+        return self.folder / self.build_key(cell)
+
+    def _file(self, folder: str, key: str) -> str:
+        return str(self.run_folder / folder / f"{key}.npz")
+
+
+def _matrix(cell: Cell) -> Path:
+    if cell.matrix_key is None:
+        raise ValueError(f"{cell.spelling} has no encoder: there is no matrix of it")
+    return matrices.place(cell.matrix_key)

@@ -1,0 +1,1 @@
+"""`sparring new`: a package for an adapter of one's own."""

@@ -1,0 +1,1 @@
+"""One child process, from outside (process, cleanup) and from inside (worker, stages)."""

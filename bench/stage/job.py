@@ -1,0 +1,87 @@
+"""What one child is to do, and the texts that it reads for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bench.records.schema import Stage
+
+MadeUp: TypeAlias = Literal["texts", "vectors"]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage to do; paths are absolute, spellings resolved."""
+
+    stage: Stage
+    encoder: str | None = None
+    storage: str | None = None  # the storage, or the engine, that serves
+    engine: bool = False  # `storage` spells a whole retriever
+    entries: tuple[tuple[str, str, str, str], ...]  # group, name, target, package of every adapter that may be named
+    passages: str | None = None  # JSON array of texts
+    queries: str | None = None
+    matrix: str | None = None  # folder of vectors
+    encoder_folder: str | None = None  # a saved encoder
+    storage_folder: str | None = None  # a saved storage or engine; None: build it here, in the serving process
+    alignment: str | None = None  # JSON: by role, each text's row in the collection's files, and how many they have
+    vectors: str | None = None  # the file of a passage set that holds vectors and no text
+    out: str | None = None  # folder to write a matrix or a storage into
+    result: str
+    samples: str | None = None
+    hits: str | None = None
+    sample: tuple[int, ...] = ()  # positions of the queries to time
+    modes: tuple[str, ...] = ()
+    rate: str = ""  # offered under load (`bench.instruments.load`), where text goes to ids in this stage; empty: none
+    rate_seconds: float = 0.0
+    number: int = 0  # of the round
+    round_seconds: float | None = (
+        None  # a round repeats its queries for so long; None: `bench.instruments.latency` says
+    )
+    k: int = 10
+    depth: int = 100
+    n_passages: int = 0  # made-up ones among them
+    distractors: int = 0  # how many of them are made up; the three after the next decide which
+    made_up: MadeUp = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
+    seed: int = 0
+    language: str = ""
+    passage_set: str = ""  # its sha256
+    tells_code: bool = False  # whose files were imported is a part of the result
+    parent: int = 0  # set, with the two below, by who starts the child
+    cgroup: str | None = None  # file to join
+    memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
+
+
+def fitted(job: Job) -> list[str]:
+    """What an encoder is fitted to and encodes: the real passages alone where it is given no made-up text."""
+    return grown_texts(job) if job.made_up == "texts" else read_texts(job.passages)
+
+
+def grown_texts(job: Job) -> list[str]:
+    """The passages, then the made-up ones."""
+    passages = read_texts(job.passages)
+    if not job.distractors:
+        return passages
+    from bench.passages import synthetic
+
+    return passages + synthetic.texts(
+        passages, job.distractors, language=job.language, passage_set=job.passage_set, seed=job.seed
+    )
+
+
+def read_texts(path: str | None) -> list[str]:
+    """The texts of a JSON array."""
+    return msgspec.json.decode(Path(given(path)).read_bytes(), type=list[str])
+
+
+def sampled_queries(job: Job) -> list[str]:
+    """The queries that are timed."""
+    queries = read_texts(job.queries)
+    return [queries[i] for i in job.sample]
+
+
+def given(value: str | None) -> str:
+    if value is None:
+        raise ValueError("the job lacks a field that its stage needs")
+    return value

@@ -1,0 +1,281 @@
+"""One child process: exec'd afresh, limited in time and memory, watched, and ended with all it started."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from bench.records.schema import StageResult, Status
+from bench.stage import cleanup, worker
+from bench.stage.failure import reason, shortened, signal_name, tells_of_memory
+from bench.stage.job import Job
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+LAST_LINES = 20
+_LAST_BYTES = 20_000
+_PIPE_BYTES = 1 << 20  # so much may be printed before a child has to wait for this process
+_PAUSE_SECONDS = 0.01  # this process is not woken for every line that a child prints
+_POLL_SECONDS = 0.05  # where the kernel does not tell that a process has ended
+
+
+class Cgroup(NamedTuple):
+    """A control group of this run: where a child joins, and where the kernel tells that it hit the limit."""
+
+    folder: Path
+    version: str
+
+    @property
+    def join(self) -> Path:
+        return self.folder / "cgroup.procs"
+
+    def out_of_memory(self) -> bool:
+        with contextlib.suppress(OSError):
+            name = "memory.oom_control" if self.version == "cgroup-v1" else "memory.events"
+            for line in (self.folder / name).read_text().splitlines():
+                key, _, count = line.partition(" ")
+                if key == "oom_kill":
+                    return int(count) > 0
+        return False
+
+    def end(self) -> None:
+        """Kill whoever is in it, in whatever group and session of processes."""
+        with contextlib.suppress(OSError):
+            for process in self.join.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def memory_cgroup(limit: int) -> Iterator[Cgroup | None]:
+    """A fresh control group with that limit, where this user may make one (v1 or v2); else None."""
+    group = _make_cgroup(limit)
+    try:
+        yield group
+    finally:
+        if group is not None:
+            for _ in range(100):  # the kernel lets go of an ended child a little later
+                group.end()
+                try:
+                    group.folder.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.01)
+
+
+def _make_cgroup(limit: int) -> Cgroup | None:
+    for parent, version, control in _cgroup_parents():
+        _remove_abandoned(parent)
+        folder = parent / f"sparring-{os.getpid()}-{time.monotonic_ns()}"
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            with (folder / control).open("r+") as file:  # the kernel makes it; where it is not there, this is no cgroup
+                file.write(str(limit))
+            if version == "cgroup-v2":
+                with contextlib.suppress(OSError):  # there is no such file where the kernel does not account for swap
+                    (folder / "memory.swap.max").write_text("0")
+            return Cgroup(folder, version)
+        except OSError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    return None
+
+
+def _cgroup_parents() -> Iterator[tuple[Path, str, str]]:
+    """This process's own groups that may hold a memory limit: folder, version, file of the limit."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if "memory" in controllers.split(","):
+                yield Path("/sys/fs/cgroup/memory" + path), "cgroup-v1", "memory.limit_in_bytes"
+            elif not controllers:
+                yield Path("/sys/fs/cgroup" + path), "cgroup-v2", "memory.max"
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Groups of runs that were killed: empty ones whose run is gone."""
+    for folder in parent.glob("sparring-*-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def run(job: Job, folder: Path, *, threads: int, seconds: float, memory_bytes: int) -> StageResult:
+    """
+    Do one job in a child of its own and say how it ended.
+
+    folder: a scratch folder for job and result. Every way to end badly is a status, never an exception; so is a child
+    that this process could not start or watch (no memory to start it, no room on the disk). Of what it started or
+    wrote nothing is left then; of a child that ended well, its files alone.
+    """
+    try:
+        result = _run(job, folder, threads, seconds, memory_bytes)
+    except OSError as error:
+        said = f"{job.stage} could not be run: {reason(error)}"
+        result = StageResult(stage=job.stage, status="failed", reason=said, threads=threads)
+    if result.status != "ok" and job.out is not None:  # others may need the room
+        shutil.rmtree(job.out, ignore_errors=True)
+    return result
+
+
+def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int) -> StageResult:
+    folder.mkdir(parents=True, exist_ok=True)
+    result_file = Path(job.result)
+    result_file.unlink(missing_ok=True)
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    with cleanup.removed() as variables, memory_cgroup(memory_bytes) as group:
+        job = msgspec.structs.replace(
+            job, parent=os.getpid(), cgroup=str(group.join) if group else None, memory_bytes=memory_bytes
+        )
+        job_file = folder / "job.json"
+        job_file.write_bytes(msgspec.json.encode(job))
+        start = time.perf_counter()
+        with subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            [sys.executable, "-P", "-m", worker.__name__, str(job_file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment | variables,
+            start_new_session=True,  # so that it can be ended with all it started
+        ) as child:
+            timed_out = True
+            try:
+                output = Output(child)
+                timed_out = not output.read_until_it_ends(seconds)
+            finally:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+            output.read()
+        elapsed = time.perf_counter() - start
+        killed_for_memory = group is not None and group.out_of_memory()
+        lines = output.last_lines()
+        result = _result(job, result_file, child.returncode, timed_out, killed_for_memory, seconds, memory_bytes, lines)
+    return msgspec.structs.replace(
+        result,
+        process_seconds=elapsed,
+        threads=threads,
+        limited_by=group.version if group else "rlimit-data",
+        output=() if result.status == "ok" else lines,
+    )
+
+
+class Output:
+    """
+    What a child prints, read while it runs: the last of it is kept, however much there is.
+
+    A file would grow without bound. A child that prints more than the pipe holds waits for this process, up to
+    _PAUSE_SECONDS at a time.
+    """
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        if child.stdout is None:
+            raise ValueError("a child's output was expected in a pipe, found none")
+        self._child, self._pipe, self._open = child, child.stdout.fileno(), True
+        self._last = b""
+        os.set_blocking(self._pipe, False)
+        with contextlib.suppress(OSError, AttributeError):  # refused by the kernel, or there is no such request
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def read_until_it_ends(self, seconds: float) -> bool:
+        """
+        Whether the child ends within so many seconds; what it starts may hold the pipe for longer.
+
+        Woken by the kernel where it offers that, since `Popen.wait` polls up to 50 ms late.
+        """
+        told = [os.pidfd_open(self._child.pid)] if hasattr(os, "pidfd_open") else []
+        deadline, rests_until = time.perf_counter() + seconds, 0.0
+        try:
+            while not self._ended(told):
+                now = time.perf_counter()
+                if now >= deadline:
+                    return False
+                resting = self._open and now < rests_until
+                wait = min(deadline, rests_until if resting else deadline) - now
+                watched = [*told, self._pipe] if self._open and not resting else told
+                ready, _, _ = select.select(watched, [], [], wait if told else min(wait, _POLL_SECONDS))
+                if self._pipe in ready and self.read() < _PIPE_BYTES // 2:
+                    rests_until = time.perf_counter() + _PAUSE_SECONDS
+            return True
+        finally:
+            for descriptor in told:
+                os.close(descriptor)
+
+    def _ended(self, told: list[int]) -> bool:
+        """Asked without reaping it where that can be: its number, and its group's, is given to no other until then."""
+        return bool(select.select(told, [], [], 0)[0]) if told else self._child.poll() is not None
+
+    def read(self) -> int:
+        """Take what there is now; how many bytes that were."""
+        try:
+            found = os.read(self._pipe, _PIPE_BYTES)
+        except BlockingIOError:
+            return 0
+        self._open = bool(found)  # nothing at all: whoever could print has closed it
+        self._last = (self._last + found[-_LAST_BYTES:])[-_LAST_BYTES:]
+        return len(found)
+
+    def last_lines(self) -> tuple[str, ...]:
+        return tuple(self._last.decode("utf-8", "replace").splitlines()[-LAST_LINES:])
+
+
+def _result(
+    job: Job,
+    result_file: Path,
+    code: int,
+    timed_out: bool,
+    killed_for_memory: bool,
+    seconds: float,
+    memory_bytes: int,
+    lines: Sequence[str],
+) -> StageResult:
+    """What the child wrote down; else how it ended."""
+    over = f"{job.stage} needed more than its limit of {memory_bytes:,} bytes"
+    found = None
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        found = msgspec.json.decode(result_file.read_bytes(), type=StageResult)
+    if found is not None and found.status != "ok" and killed_for_memory:  # the kernel chose a process it had started
+        return msgspec.structs.replace(found, status="out-of-memory", reason=f"{over}: {found.reason}")
+    status: Status = "failed"
+    if timed_out:
+        status, said = "timeout", f"{job.stage} took more than its limit of {seconds:g} s"
+    elif killed_for_memory or tells_of_memory("\n".join(lines)):
+        status, said = "out-of-memory", over
+    elif code == -signal.SIGALRM:
+        said = f"{job.stage} did not end of itself"
+    elif code < 0:
+        said = f"{job.stage} was ended by {signal_name(-code)}"
+    else:
+        said = f"{job.stage} ended with exit code {code}"
+    if found is not None:  # written last of all, so it was wholly measured, and its files are in their places
+        not_closed = [found.facts.get("not_closed"), f"{said} once it was measured" if code or timed_out else None]
+        facts = {"not_closed": "; ".join(str(each) for each in not_closed if each)} if any(not_closed) else {}
+        return msgspec.structs.replace(found, facts=found.facts | facts)
+    if status == "failed" and code >= 0:
+        said += " and no result"
+        if code == 1 and lines:  # as Python ends for what nobody caught: its last line names it
+            said += f": {shortened(lines[-1])}"
+    return StageResult(stage=job.stage, status=status, reason=said)

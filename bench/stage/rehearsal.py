@@ -1,0 +1,219 @@
+"""
+A rehearsal: one part on a growing share of its passages, to tell beforehand how long it will take and what it needs.
+
+What is rehearsed is no measurement and is never recorded. As in `bench.stage.stages`, every import that takes memory
+stands inside a function.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.records.schema import Fact, StageResult
+
+SECONDS = 3.0  # a rehearsal of one part grows until it has taken this long
+FIRST = 64  # passages it begins with; each further step takes twice as many
+QUERIES = 32  # that are asked at every step
+NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
+
+
+def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:  # Any: an adapter
+    """The steps of fitting and encoding, and of encoding queries; also `dims SIZE` and, if sparse, `nonzeros SIZE`."""
+    shapes: dict[str, Fact] = {}
+
+    def make(size: int) -> Callable[[], object]:
+        share = spread(passages, size)
+
+        def fit_and_encode() -> None:
+            encoder.fit(share)
+            shapes.update(_shape(encoder.encode(share, "passage"), size))
+
+        return fit_and_encode
+
+    facts = _grown(
+        len(passages),
+        make,
+        lambda query: encoder.encode([queries[query]], "query"),
+        lambda: encoder.encode(queries, "query"),
+        len(queries),
+    )
+    return facts | shapes
+
+
+def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:  # Any: same
+    """The steps of an engine's indexing and searching."""
+
+    def make(size: int) -> Callable[[], object]:
+        share = spread(passages, size)
+        return lambda: engine.index(share)
+
+    return _grown(
+        len(passages),
+        make,
+        lambda query: engine.search([queries[query]], k),
+        lambda: engine.search(queries, k),
+        len(queries),
+        lambda: _ledger_bytes(engine),
+    )
+
+
+def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:  # Any: the same
+    """
+    The steps of building and searching; also `dims SIZE` and, if sparse, `nonzeros SIZE` of what was built.
+
+    matrix: the folder of a matrix, or of a sample of one; where a step takes more than it has, it is taken again.
+    """
+    import numpy as np
+
+    from bench.passages import synthetic
+    from bench.stage import lifecycle, matrices
+    from retrievers.similarity import stands_for_l2
+
+    sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")[:QUERIES]
+    lifecycle.prepare(storage, queries)
+    random = np.random.default_rng(0)
+    n_queries, n_sample = queries.shape[0], sample.shape[0]
+    shapes: dict[str, Fact] = {}
+    l2 = stands_for_l2(sample)
+
+    def noisy(points: Any) -> Any:  # Any: dense vectors, whose type would be an import
+        return points + np.float32(NOISE * points.std()) * random.standard_normal(points.shape, np.float32)
+
+    def make(size: int) -> Callable[[], object]:
+        rows = np.arange(size)
+        vectors = sample[rows * n_sample // size if size < n_sample else rows % n_sample]
+        shapes.update(_shape(vectors, size))
+        if isinstance(vectors, np.ndarray) and size > n_sample:
+            vectors = synthetic.moved(vectors, noisy, l2=l2)
+        return lambda: storage.build(vectors)
+
+    facts = _grown(
+        n_passages,
+        make,
+        lambda query: storage.search(queries[query : query + 1], k),
+        lambda: storage.search(queries, k),
+        n_queries,
+        lambda: _ledger_bytes(storage),
+    )
+    return facts | shapes
+
+
+def _shape(vectors: Any, size: int) -> dict[str, Fact]:  # Any: vectors, which an encoder may have got wrong
+    nonzeros = getattr(vectors, "nnz", None)
+    return {f"dims {size}": vectors.shape[1]} | ({} if nonzeros is None else {f"nonzeros {size}": int(nonzeros)})
+
+
+def _ledger_bytes(adapter: object) -> int | None:
+    """What it weighs by its own account; None where it does not tell, or can foretell it."""
+    from bench.stage import lifecycle
+    from retrievers.contract import Predictable
+
+    ledger = None if isinstance(adapter, Predictable) else lifecycle.ledger(adapter)
+    return None if ledger is None else sum(ledger.values())
+
+
+def _grown(
+    all_passages: int,
+    make: Callable[[int], Callable[[], object]],
+    one: Callable[[int], object],
+    every: Callable[[], object],
+    n_queries: int,
+    weigh: Callable[[], int | None] = lambda: None,
+) -> dict[str, Fact]:
+    """
+    What making and asking took at growing sizes, as facts: seconds as `make SIZE`, and `one SIZE` and `every SIZE` a
+    query; bytes as `peak SIZE`, above what was resident before it was made, and `ledger SIZE`.
+
+    make: prepares so many passages, and gives what is timed. one: answers the query of a position below n_queries;
+    every: answers them all. A size that is refused by Unsupported is gone beyond: a quantiser may need more.
+    """
+    from bench.instruments.latency import timed
+    from bench.instruments.memory import Phase
+    from retrievers.contract import Unsupported
+
+    facts: dict[str, Fact] = {}
+    begin = time.perf_counter()
+    size = min(FIRST, all_passages)
+    while True:
+        prepared = make(size)
+        phase = Phase()
+        try:
+            facts[f"make {size}"] = timed(prepared)[0]
+        except Unsupported:
+            if size == all_passages:
+                raise
+            size = min(2 * size, all_passages)
+            continue
+        for what, nbytes in (("peak", phase.end().peak_above_start), ("ledger", weigh())):
+            if nbytes is not None:
+                facts[f"{what} {size}"] = nbytes
+        if n_queries:
+            one(0)  # pays for what is set up only once
+            singles = [time.perf_counter()]
+            for query in range(n_queries):
+                one(query)
+                singles.append(time.perf_counter())
+            facts[f"one {size}"] = statistics.median(b - a for a, b in pairwise(singles))
+            facts[f"every {size}"] = timed(every)[0] / n_queries
+        if size == all_passages or time.perf_counter() - begin >= SECONDS:
+            return facts | {"seconds": time.perf_counter() - begin}
+        size = min(2 * size, all_passages)
+
+
+def spread(passages: Sequence[str], size: int) -> list[str]:
+    """`size` passages from all over: a share of a collection that is sorted must not be its beginning."""
+    return [passages[i * len(passages) // size] for i in range(size)]
+
+
+def result(facts: dict[str, Fact]) -> StageResult:
+    return StageResult(stage="rehearse", status="ok", facts=facts)
+
+
+def largest(facts: Mapping[str, Fact]) -> int:
+    """The largest size that was tried."""
+    return max(size for size, _ in _points(facts, "make"))
+
+
+def smallest(facts: Mapping[str, Fact], what: str) -> float:
+    """Seconds of `what` at the first step."""
+    return next((seconds for _, seconds in _points(facts, what)), 0.0)
+
+
+def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
+    """Seconds or bytes of `what` at a size: on the line through the two largest sizes tried, no less than the last."""
+    points = _points(facts, what)
+    if not points:
+        return 0.0
+    last, seconds = points[-1]
+    if size <= last or len(points) == 1:
+        return seconds
+    before, earlier = points[-2]
+    return seconds + max(0.0, seconds - earlier) / (last - before) * (size - last)
+
+
+def foretold_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | None] | None:
+    """
+    Foretold dims and non-zeros (None: dense) of `size` passages; None where no vectors were made.
+
+    Non-zeros grow with the passages, and a vocabulary by Heaps' law, V = K n^b (Heaps 1978), through the two largest
+    sizes tried.
+    """
+    dims, nonzeros = _points(facts, "dims"), _points(facts, "nonzeros")
+    if not dims:
+        return None
+    last, columns = dims[-1]
+    if len(dims) > 1 and size > last and min(columns, dims[-2][1]) > 0:
+        before, fewer = dims[-2]
+        columns *= (size / last) ** (math.log(columns / fewer) / math.log(last / before))
+    return math.ceil(columns), math.ceil(nonzeros[-1][1] * size / nonzeros[-1][0]) if nonzeros else None
+
+
+def _points(facts: Mapping[str, Fact], what: str) -> list[tuple[int, float]]:
+    named = ((name.split(), value) for name, value in facts.items())
+    return sorted((int(words[1]), float(value)) for words, value in named if words[0] == what and value is not None)

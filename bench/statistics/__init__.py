@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: paired differences, one bootstrap, the sequential test."""

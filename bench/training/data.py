@@ -1,0 +1,74 @@
+"""What a recipe names -> what every seed is trained on: passage sets, pairs, hard negatives, starts, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bench.errors import InputError
+from bench.passages import loader
+from bench.passages.passage_set import PassageSet
+from bench.run.cells import of_language, written_as
+from bench.training.leaks import Leaks, audit
+from bench.training.pairs import Mined, Pair, mine, pairs, relevant
+from bench.training.recipe import STATIC, Recipe
+from retrievers.encoders import _models
+from retrievers.registry import Registry
+
+
+class Material(NamedTuple):
+    """What every seed is trained on."""
+
+    train: PassageSet
+    dev: PassageSet
+    test: PassageSet
+    leaks: dict[str, Leaks]  # of the test set, in train and in dev
+    pairs: Sequence[Pair]
+    mined: Mined | None
+    starts: dict[str, str]
+
+
+def gather(
+    recipe: Recipe,
+    registry: Registry,
+    known: dict[str, PassageSet],
+    audits: dict[tuple[str, str], Leaks],
+    say: Callable[[str], None],
+) -> Material:
+    """What a recipe names, checked; known: sets loaded before, audits: those made, by SHA-256 of both sets."""
+    names = {part: str(getattr(recipe.data, part)) for part in ("train", "dev", "test")}
+    known |= {name: loader.load(name) for name in names.values() if name not in known}
+    sets = {part: known[name] for part, name in names.items()}
+    for part, passage_set in sets.items():
+        if passage_set.vectors is not None or not relevant(passage_set):
+            raise InputError(
+                f"passage set {passage_set.name!r}: expected texts and judgments for data.{part}, "
+                f"found {'vectors' if passage_set.vectors is not None else 'no relevant passage'}"
+            )
+        for other in sets:
+            if other != part and sets[other].sha256 == passage_set.sha256:
+                raise InputError(
+                    f"data.{part}: expected other questions than data.{other}, found the same set, {passage_set.name}: "
+                    f"name parts of it, as {passage_set.name}:train, {passage_set.name}:dev and {passage_set.name}:test"
+                )
+    train_set, dev, test = sets.values()
+    for part in ("train", "dev"):
+        if (sets[part].sha256, test.sha256) not in audits:
+            audits[sets[part].sha256, test.sha256] = audit(sets[part], test)
+            say(f"leaks: {audits[sets[part].sha256, test.sha256].told(part)}")
+    leaks = {part: audits[sets[part].sha256, test.sha256] for part in ("train", "dev")}
+    found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
+    mined = None
+    if recipe.negatives is not None:
+        retriever = of_language(written_as(recipe.negatives.retriever, registry), train_set.language)
+        try:
+            found, mined = mine(found, train_set, recipe.negatives, retriever)
+        except (ValueError, ImportError) as error:  # of a model that is not there, say
+            raise InputError(f"negatives.retriever: {error}") from error
+        say(f"hard negatives: {mined.found:,} by {mined.retriever}, {mined.drawn:,} drawn")
+    pretrained = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
+    try:
+        starts = {name: _models.find(name).sha256 for name in sorted(pretrained)}
+    except ValueError as error:
+        raise InputError(f"model.start: {error}") from error
+    return Material(train_set, dev, test, leaks, found, mined, starts)

@@ -1,0 +1,1 @@
+"""How numbers are packed: quantised values, blocks of bits, files mapped into memory."""

@@ -1,0 +1,1 @@
+"""The exact top k: loops, compiled or plain."""
