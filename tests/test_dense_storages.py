@@ -99,7 +99,7 @@ class TestFlat:
         if way == "compiled":
             for name, size in {"CACHE_BYTES": 500, "ROWS": 9, "QUERIES": 16}.items():
                 monkeypatch.setattr(f"retrievers.storages.search.kernels.{name}", size)
-        monkeypatch.setattr("retrievers.storages.flat.BLOCK_BYTES", 4000)
+        monkeypatch.setattr("retrievers.storages._shared.BLOCK_BYTES", 4000)
         queries = VECTORS[-n_queries:]
 
         hits = best_products(queries, VECTORS, 25, sparse=sparse)

@@ -25,9 +25,10 @@ from retrievers.contract import (
 )
 from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.similarity import l2_augmented
+from retrievers.storages._shared import dense_rows
 from retrievers.storages.csr import CSR
 from retrievers.storages.faiss import Faiss, _one_thread
-from retrievers.storages.flat import Flat, dense_rows
+from retrievers.storages.flat import Flat
 from retrievers.storages.packed import Packed
 from retrievers.storages.usearch import Usearch
 
@@ -439,7 +440,7 @@ class TestFaiss:
         """
         A sparse matrix added block by block makes the index that it makes at once.
         """
-        monkeypatch.setattr("retrievers.storages.flat.BLOCK_BYTES", 3 * 8 * 4)
+        monkeypatch.setattr("retrievers.storages._shared.BLOCK_BYTES", 3 * 8 * 4)
         storage = Faiss("Flat")
 
         storage.build(csr_array(self.vectors))

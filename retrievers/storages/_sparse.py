@@ -17,8 +17,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, spell
+from retrievers.storages._shared import check_dims, check_mmap, read_facts, unbuilt, write_facts
 from retrievers.storages.codecs.impacts import Array, Dtype, Impacts, Scales, check_dtype, information_bounds
-from retrievers.storages.flat import check_dims, check_mmap, read_facts, unbuilt, write_facts
 from retrievers.storages.search import kernels
 from retrievers.storages.search.kernels import frozen
 

@@ -17,7 +17,15 @@ from scipy.sparse import csr_array
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
 from retrievers.similarity import stands_for_l2
 from retrievers.storages import _faiss_ledger
-from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
+from retrievers.storages._shared import (
+    block_length,
+    check_dims,
+    check_mmap,
+    dense_rows,
+    read_facts,
+    unbuilt,
+    write_facts,
+)
 
 INDEX_FILE = "index.faiss"
 SEARCH_KNOBS = ("efSearch", "nprobe", "qb")

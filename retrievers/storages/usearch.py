@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
+from retrievers.storages._shared import (
+    block_length,
+    check_dims,
+    check_mmap,
+    dense_rows,
+    read_facts,
+    unbuilt,
+    write_facts,
+)
 from retrievers.storages.codecs.mapping import Mapping, mapped_array, mapped_file
-from retrievers.storages.flat import block_length, check_dims, check_mmap, dense_rows, read_facts, unbuilt, write_facts
 
 INDEX_FILE, RESCORING_FILE = "index.usearch", "rescoring.npy"
 BITS = {"f32": 32, "f16": 16, "bf16": 16, "i8": 8, "b1": 1}  # of one dimension of a vector

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, get_index_dtype
 
 from retrievers.contract import Hits, Vectors, top_k
+from retrievers.storages._shared import block_length
 from retrievers.storages.codecs.impacts import Array, Scales
-from retrievers.storages.flat import block_length
 from retrievers.storages.search import kernels
 from retrievers.storages.search.kernels import Offsets, Postings
 
