@@ -10,15 +10,23 @@ All similarity is inner product. Order is score descending, then position ascend
 
 from __future__ import annotations
 
-import inspect
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+# Handed out: an adapter needs no other import.
+from retrievers.ranking import Hits as Hits
+from retrievers.ranking import no_hits as no_hits
+from retrievers.ranking import ordered as ordered
+from retrievers.ranking import search_blocks as search_blocks
+from retrievers.ranking import top_k as top_k
+from retrievers.spelling import Spelled as Spelled
+from retrievers.spelling import options_of as options_of
+from retrievers.spelling import spell as spell
 
 # (n, dims) dense, or (n, vocabulary) sparse; float32, finite numbers: the harness checks that
 Vectors: TypeAlias = NDArray[np.float32] | csr_array
@@ -28,13 +36,6 @@ Fact: TypeAlias = str | int | float | None
 
 class Unsupported(ValueError):  # noqa: N818  # a state of a cell, not a mistake
     """Raised by an adapter that is handed vectors or options that it can not hold by design."""
-
-
-class Hits(NamedTuple):
-    """The top k of each query: best first, ties by position."""
-
-    rows: NDArray[np.int64]  # (n_queries, k) positions in the indexed passages, best first, padded with -1
-    scores: NDArray[np.float32]  # (n_queries, k) higher is better, padded with -inf
 
 
 @runtime_checkable
@@ -67,6 +68,13 @@ class Storage(Protocol):
     def build(self, vectors: Vectors) -> None: ...
 
     def search(self, queries: Vectors, k: int) -> Hits: ...
+
+
+@runtime_checkable
+class Analyser(Protocol):
+    """Text -> tokens, in the order of the text, repeats kept."""
+
+    def __call__(self, text: str) -> list[str]: ...
 
 
 # Optional abilities. Not having one is a state the harness handles, not an error.
@@ -170,65 +178,6 @@ def search_options(adapter: object) -> tuple[str, ...]:
     return tuple(getattr(adapter, "search_options", ()))
 
 
-# Spelling: an adapter is written as the call that makes it.
-
-
-def options_of(adapter: object) -> dict[str, Any]:  # Any: an option is whatever its constructor takes
-    """
-    Every constructor option of an adapter with its present value, in constructor order.
-
-    An adapter keeps each option under its own name, as scikit-learn's estimators do; raises TypeError where not.
-    """
-    options = {}
-    for name, parameter in inspect.signature(type(adapter)).parameters.items():
-        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            raise TypeError(f"{type(adapter).__name__} takes *{name}: options are named one by one, so that they print")
-        try:
-            options[name] = getattr(adapter, name)
-        except AttributeError:
-            raise TypeError(
-                f"{type(adapter).__name__} does not keep its option {name!r}: expected the attribute self.{name}"
-            ) from None
-    return options
-
-
-def spell(value: object) -> str:
-    """
-    The spelling of an adapter or an option: `BM25(k1=1.2) @ CSR()`. It parses back (`retrievers.registry.parse`).
-
-    Options without a default come first, unnamed; of the others only those that differ from their defaults are
-    printed, in constructor order.
-    """
-    if isinstance(value, VectorRetriever):
-        return f"{spell(value.encoder)} @ {spell(value.storage)}"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if value is None or isinstance(value, bool | int | float):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(spell(item) for item in value) + "]"
-    parameters = inspect.signature(type(value)).parameters
-    arguments = []
-    for name, option in options_of(value).items():
-        spelled, parameter = spell(option), parameters[name]
-        if parameter.default is not inspect.Parameter.empty:
-            if spelled != spell(parameter.default):
-                arguments.append(f"{name}={spelled}")
-        else:
-            arguments.append(f"{name}={spelled}" if parameter.kind is inspect.Parameter.KEYWORD_ONLY else spelled)
-    return f"{type(value).__name__}({', '.join(arguments)})"
-
-
-class Spelled:
-    """Prints as it is spelled, and pairs with `@`. An adapter may inherit it, and works without."""
-
-    def __repr__(self) -> str:
-        return spell(self)
-
-    def __matmul__(self, storage: Storage) -> VectorRetriever:
-        return VectorRetriever(self, storage)  # type: ignore[arg-type]  # checked there
-
-
 class VectorRetriever:
     """An encoder and a storage as one retriever."""
 
@@ -249,58 +198,3 @@ class VectorRetriever:
 
     def __repr__(self) -> str:
         return spell(self)
-
-
-# Ranking: the one order, for adapters that score everything, and for those that get hits from elsewhere.
-
-
-def no_hits(n_queries: int, k: int) -> Hits:
-    """Nothing found: (n_queries, k) of padding."""
-    return Hits(np.full((n_queries, k), -1, np.int64), np.full((n_queries, k), -np.inf, np.float32))
-
-
-def top_k(scores: NDArray[np.float32], k: int, *, positive: bool) -> Hits:
-    """
-    The k best of a block of scores, ties by position, also where the k are cut.
-
-    scores: (n_queries, n) float32. positive: only scores > 0 are hits (the sparse rule). k may exceed n.
-    """
-    n_queries, n = scores.shape
-    hits = no_hits(n_queries, k)
-    cut = min(k, n)
-    if cut == 0:
-        return hits
-    for query, row in enumerate(scores):
-        candidates: NDArray[np.int64] | None = None  # None: every passage
-        values = row
-        if positive:  # sparse scores are mostly zero: a partition of the few that are hits is many times quicker
-            candidates = np.flatnonzero(row > 0)
-            values = row[candidates]
-        if len(values) > cut:
-            # Everything that ties with the kth stays: a partition alone would keep an arbitrary one of them.
-            keep = np.flatnonzero(values >= np.partition(values, len(values) - cut)[len(values) - cut])
-            candidates, values = keep if candidates is None else candidates[keep], values[keep]
-        best = np.argsort(-values, kind="stable")[:cut]
-        hits.rows[query, : len(best)] = best if candidates is None else candidates[best]
-        hits.scores[query, : len(best)] = values[best]
-    return hits
-
-
-def ordered(hits: Hits) -> Hits:
-    """The same hits in the one order (score descending, then position ascending), padding (row -1) last."""
-    found = hits.rows >= 0
-    scores = np.where(found, hits.scores, -np.inf).astype(np.float32)
-    order = np.lexsort((hits.rows, -scores, ~found), axis=1)
-    return Hits(
-        np.take_along_axis(np.where(found, hits.rows, -1), order, axis=1).astype(np.int64),
-        np.take_along_axis(scores, order, axis=1),
-    )
-
-
-def search_blocks(search: Callable[[slice], Hits], n_queries: int, block: int, k: int) -> Hits:
-    """The hits of n_queries found `block` queries at a time, so that a block of scores has a bounded size."""
-    block = max(block, 1)
-    blocks = [search(slice(start, start + block)) for start in range(0, n_queries, block)]
-    if not blocks:
-        return no_hits(0, k)
-    return Hits(np.concatenate([b.rows for b in blocks]), np.concatenate([b.scores for b in blocks]))

@@ -9,9 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrievers.analysers import (
-    ENGLISH_STOP_WORDS,
-    PROBE,
-    SNOWBALL,
     Analyser,
     CharNGrams,
     Whitespace,
@@ -20,7 +17,9 @@ from retrievers.analysers import (
     fingerprint,
     unstemmed,
 )
+from retrievers.analysers.fingerprint import PROBE
 from retrievers.analysers.morphemes import Morphemes
+from retrievers.analysers.words import ENGLISH_STOP_WORDS, SNOWBALL
 from retrievers.encoders.lexical import BM25
 from retrievers.registry import installed, parse, resolved
 

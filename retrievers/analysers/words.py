@@ -1,35 +1,20 @@
 """
-Analysers: text -> tokens.
+Words as Lucene finds them, and texts that were analysed elsewhere.
 
-An analyser is a value: it prints as it is spelled, equal ones give equal tokens, and an encoder takes one as an option.
 Stemmers and their caches live in the module, outside the values.
-
-Every analyser but `Whitespace` first composes its text (NFC): the two spellings of é are one letter to a reader, and
-Snowball knows only the composed one. Lucene leaves that step out; on text that is composed already nothing changes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Protocol, runtime_checkable
 
 import regex
 import Stemmer
 
+from retrievers.analysers._text import check_language, folded
 from retrievers.contract import Spelled
-
-
-@runtime_checkable
-class Analyser(Protocol):
-    """Text -> tokens, in the order of the text, repeats kept."""
-
-    def __call__(self, text: str) -> list[str]: ...
-
 
 # Snowball's name of each language it stems, by ISO 639-1 code. English is not here: Lucene stems it with Porter's own.
 SNOWBALL = {
@@ -66,10 +51,6 @@ SNOWBALL = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-# Languages whose words are not set apart by spaces, or (Korean) are glued to their particles -> the n of the n-grams of
-# characters that found most in results/languages.md.
-UNSPACED = {"ja": 2, "ko": 2, "th": 3, "zh": 2}
-
 # EnglishAnalyzer.ENGLISH_STOP_WORDS_SET of Lucene.
 ENGLISH_STOP_WORDS = frozenset(
     "a an and are as at be but by for if in into is it no not of on or such "  # noqa: SIM905  # words
@@ -124,21 +105,6 @@ def _words() -> Callable[[str], list[str]]:
         return [word[start : start + LONGEST] for word in found for start in range(0, len(word), LONGEST)]
 
     return words
-
-
-@cache
-def _runs() -> Callable[[str], list[str]]:
-    """The tokeniser of `CharNGrams`: runs of letters, digits and marks."""
-    found: Callable[[str], list[str]] = regex.compile(r"[\p{L}\p{N}\p{M}]+").findall
-    return found
-
-
-def _folded(text: str, language: str = "") -> str:
-    """The text composed (NFC) and in lower case; Turkish keeps its two letters i apart."""
-    text = unicodedata.normalize("NFC", text)
-    if language in ("az", "tr"):
-        text = text.replace("İ", "i").replace("I", "ı")
-    return text.lower()
 
 
 # Porter's m > 0: somewhere a vowel is followed by a consonant; y after a consonant is a vowel.
@@ -211,34 +177,12 @@ class Words(Spelled):
 
     def __post_init__(self) -> None:
         if self.language is not None:
-            _check_language(self.language)
+            check_language(self.language)
 
     def __call__(self, text: str) -> list[str]:
         language = self.language or "en"
         term = _term(language, self.stem, self.stop)
-        return [found for word in _words()(_folded(text, language)) if (found := term(word))]
-
-
-@dataclass(frozen=True, repr=False)
-class CharNGrams(Spelled):
-    """
-    Lower-case n-grams of characters inside words (runs of letters, digits and marks); a word shorter than n is one.
-
-    For languages that do not set words apart by spaces, and Korean, whose nouns carry their particles: bigrams need no
-    dictionary. n: characters (Unicode code points), at least 1, else ValueError.
-    """
-
-    n: int = 2
-
-    def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(f"CharNGrams: n was expected to be at least 1, found {self.n}")
-
-    def __call__(self, text: str) -> list[str]:
-        n = self.n
-        return [
-            word[start : start + n] for word in _runs()(_folded(text)) for start in range(max(1, len(word) - n + 1))
-        ]
+        return [found for word in _words()(folded(text, language)) if (found := term(word))]
 
 
 @dataclass(frozen=True, repr=False)
@@ -247,53 +191,3 @@ class Whitespace(Spelled):
 
     def __call__(self, text: str) -> list[str]:
         return text.split()
-
-
-def default_analyser(language: str) -> Analyser:
-    """
-    What an analyser left at its default becomes on a passage set of that language (ISO 639-1).
-
-    Bigrams of characters for Chinese, Japanese and Korean, trigrams for Thai, words for every other: what
-    results/languages.md supports.
-    """
-    _check_language(language)
-    return CharNGrams(UNSPACED[language]) if language in UNSPACED else Words(language)
-
-
-def unstemmed(language: str) -> bool:
-    """Whether the default analyser of that language takes its words as they stand, for want of a stemmer."""
-    return language not in (UNSPACED.keys() | SNOWBALL.keys() | {"en"})
-
-
-def _check_language(language: str) -> None:
-    if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
-        raise ValueError(f"language was expected to be an ISO 639 code such as 'en' or 'ko', found {language!r}")
-
-
-# Text that two analysers which differ are likely to treat apart. Changing a line changes every fingerprint.
-PROBE = (
-    "The boxer's gloves weren't hers; James' corner-man said: 'No, not the other boxers’ ones!'",
-    "Possibly an ophthalmology study, generalizations of running runners, at 3.5 mg/kg, 1,000.25 or 50% of v2.0_beta.",
-    "See https://example.org/a_b?q=1&r=x-y or write to first.last@example.org by 12:30 on 2024-05-17.",
-    "Caf\u00e9 and cafe\u0301, na\u00efve, STRASSE and Straße, ﬁne, ＡＢＣ１２３, x² and H₂O, IL-2, p53, a I",
-    "Die Häuser der Städte; les chevaux qu'on aimait; las canciones españolas; casele frumoase și orașul",
-    "Все счастливые семьи похожи; Οι μεγάλες πόλεις της Ελλάδας; những thành phố lớn ở Việt Nam",
-    "ISPARTA'nın gülleri, İstanbul’un kedileri, DIŞARI ılık",
-    "研究者在北京大学工作。東京で寿司をたべた人々、カタカナ・テスト、ﾊﾝｶｸ",
-    "서울에서 열린 경기의 관중은 3만명이었다. 비타민C와 ㄱㄴ",
-    "\u1112\u1161\u11ab\u1100\u1173\u11af 한글",
-    "ذهبت الطالباتُ إلى المدرسةِ الكبيرة في القاهرة ٢٠٢٤",
-    "लड़कियाँ विद्यालय में किताबें पढ़ रही हैं १२३",
-    "ผู้คนในกรุงเทพฯ ชอบกินข้าว ๑๒๓",
-    "👍🏽 👩‍🚀 🇰🇷 ❤️ ☕ © 1️⃣",
-)
-
-
-def fingerprint(analyser: Analyser) -> str:
-    """
-    Sixteen hexadecimal digits (sha256) of what an analyser makes of a fixed text in many languages.
-
-    Two runs whose fingerprints differ counted different tokens, whatever the analysers are called.
-    """
-    tokens = json.dumps([analyser(text) for text in PROBE])
-    return hashlib.sha256(tokens.encode()).hexdigest()[:16]

@@ -1,0 +1,18 @@
+"""What analysers share: how a text is composed before it is taken apart, and which languages there are."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def folded(text: str, language: str = "") -> str:
+    """The text composed (NFC) and in lower case; Turkish keeps its two letters i apart."""
+    text = unicodedata.normalize("NFC", text)
+    if language in ("az", "tr"):
+        text = text.replace("İ", "i").replace("I", "ı")
+    return text.lower()
+
+
+def check_language(language: str) -> None:
+    if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
+        raise ValueError(f"language was expected to be an ISO 639 code such as 'en' or 'ko', found {language!r}")
