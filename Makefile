@@ -21,32 +21,32 @@ published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
 
 crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every encoder on every set at hand
-	$(BIN)/python -m tests.crossings
+	$(BIN)/python -m tests.benchmarks.crossings
 
 bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in paired rounds
 	mkdir -p .benchmarks
-	$(BIN)/pytest tests/bench_kernels.py --benchmark-only --benchmark-json=.benchmarks/kernels.json
-	$(BIN)/python -m tests.bench_kernels .benchmarks/kernels.json
+	$(BIN)/pytest tests/benchmarks/kernels.py --benchmark-only --benchmark-json=.benchmarks/kernels.json
+	$(BIN)/python -m tests.benchmarks.kernels .benchmarks/kernels.json
 
 calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
-	$(BIN)/python -m tests.calibrate
-	$(BIN)/python -m tests.mapped
+	$(BIN)/python -m tests.benchmarks.calibrate
+	$(BIN)/python -m tests.benchmarks.mapped
 
 trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 2 hours, not a test
 	mkdir -p .benchmarks/trust
-	$(BIN)/python -m tests.intervals > .benchmarks/trust/intervals.md
-	$(BIN)/python -m tests.trust .benchmarks/trust
-	$(BIN)/python -m tests.trust .benchmarks/trust --page results/trust.md
+	$(BIN)/python -m tests.benchmarks.intervals > .benchmarks/trust/intervals.md
+	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
+	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust --page results/trust.md
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; a benchmark of hours, not a test
 	$(BIN)/sparring train towers
 	$(BIN)/sparring run models/towers/suite.toml --rounds 1 --mode single -o models/towers/ring
 	$(BIN)/sparring train korean
 	$(BIN)/sparring run models/korean/suite.toml --rounds 1 --mode single -o models/korean/ring
-	$(BIN)/python -m tests.sparse_models models/splade-tiny
-	$(BIN)/sparring train tests/splade.toml
+	$(BIN)/python -m tests.helpers.sparse_models models/splade-tiny
+	$(BIN)/sparring train tests/data/splade.toml
 	$(BIN)/sparring run models/splade/suite.toml --rounds 1 --mode single -o models/splade/ring
-	$(BIN)/python -m tests.towers models/towers models/towers/ring models/korean models/korean/ring \
+	$(BIN)/python -m tests.benchmarks.towers models/towers models/towers/ring models/korean models/korean/ring \
 		models/splade models/splade/ring --page results/towers.md --svg results/towers.svg
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test

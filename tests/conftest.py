@@ -11,29 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-KNOWN = ROOT / "tests" / "plugins" / "known.py"
-PASSAGES = {
-    "p1": "the cat sat on the mat",
-    "p2": "a dog barks at the cat",
-    "p3": "birds sing in the morning",
-    "p4": "fish swim in cold water",
-}
-QUERIES = {"q1": "cat on a mat", "q2": "barking dogs", "q3": "morning songs of birds"}
-QRELS = {"q1": "p1", "q2": "p2", "q3": "p3"}
-
-
-def write_set(folder: Path, passages=PASSAGES, queries=QUERIES, qrels=QRELS) -> Path:
-    """A BEIR folder; qrels None: without judgments."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, texts in (("corpus", passages), ("queries", queries)):
-        lines = (json.dumps({"_id": key, "text": text}) + "\n" for key, text in texts.items())
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    if qrels is not None:
-        (folder / "qrels").mkdir(exist_ok=True)
-        lines = [f"{query}\t{passage}\t1\n" for query, passage in qrels.items()]
-        (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
-    return folder
+from tests.helpers.command import ran
+from tests.helpers.places import KNOWN, PLUGINS, ROOT
+from tests.helpers.zoo import write_set
 
 
 @pytest.fixture
@@ -48,7 +28,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def engines():
     """A file of engines that cost nothing."""
-    return ROOT / "tests" / "plugins" / "engines.py"
+    return PLUGINS / "engines.py"
 
 
 @pytest.fixture
@@ -128,3 +108,13 @@ class Ring:
         self.out = folder / "out"
         self.arguments = arguments
         self.finished = finished
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The wheel, built from the checkout."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    ran(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
+    (path,) = folder.glob("*.whl")
+    return path

@@ -3,7 +3,7 @@ Paired values of one measure -> what may be said of the difference (design, sect
 
 Queries on one paragraph or article rise and fall together, so the cluster is what was drawn: every interval and p here
 is computed from the clusters' sums. Differences below NOISE are ties. How often all of it errs is measured by
-tests/intervals.py.
+tests/benchmarks/intervals.py.
 """
 
 from __future__ import annotations

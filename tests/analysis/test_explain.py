@@ -1,0 +1,404 @@
+"""How one number came about, and one query of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shlex
+
+import msgspec
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from bench.analysis import show
+from bench.analysis.explain import again, explain, find
+from bench.errors import InputError
+from bench.passages.loader import load
+from bench.records import run_folder
+from bench.report.console.explanation import print_explanation
+from bench.report.console.query import print_query
+from bench.run import runner
+from bench.run import suite as suites
+from bench.run.suite import Limits
+from tests.helpers.places import KNOWN
+from tests.helpers.tiny import registry, settled, suite, tiny_set
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def primer_run(tmp_path_factory):
+    """A run of a sparse pair, a dense one and an engine on primer, with its cache."""
+    folder = tmp_path_factory.mktemp("explained")
+    chosen = suite(
+        *("BM25() @ CSR()", "Constant() @ Exact()", "RankBM25()"),
+        passages="primer",
+        rounds=2,
+        modes=("single",),
+        limits=Limits(seconds=60.0, memory="4GB"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARRING_CACHE", str(folder / "cache"))
+        command = ("sparring", "run", "--passages", "primer")
+        runner.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
+    return folder
+
+
+def printed(call, *arguments) -> str:
+    out = io.StringIO()
+    call(*arguments, Console(file=out, width=120))
+    return out.getvalue()
+
+
+class TestFind:
+    @pytest.mark.parametrize("wanted", ["BM25() @ CSR()", "BM25()@CSR()", "primer: BM25() @ CSR()"])
+    def test_by_spelling(self, primer_run, wanted):
+        """
+        A cell is found by its spelling, with or without spaces, and with its passage set before it.
+        """
+        found = find(run_folder.read(primer_run / "run"), wanted)
+
+        assert "BM25() @ CSR()" == found.retriever
+
+    def test_by_key(self, primer_run):
+        """
+        A cell is found by the beginning of its key.
+        """
+        run = run_folder.read(primer_run / "run")
+        expected = run.measurements[0]
+
+        assert expected == find(run, expected.cell[:8])
+
+    def test_none_and_several(self, primer_run):
+        """
+        What names no cell, or several, is refused with what there is.
+        """
+        run = run_folder.read(primer_run / "run")
+        flat = msgspec.structs.replace(run.measurements[0], retriever="BM25() @ Flat()", cell="1")
+        twice = [*run.measurements, msgspec.structs.replace(run.measurements[0], passage_set="other", cell="0")]
+
+        with pytest.raises(InputError, match=r"found 'BM25\(\) @ CRS\(\)'\. Did you mean 'BM25\(\) @ CSR\(\)'"):
+            find(run, "BM25() @ CRS()")
+        with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)'\?$"):
+            find(run, "bm25()")
+        with pytest.raises(InputError, match=r"Did you mean 'Constant\(\) @ Exact\(\)'\?$"):
+            find(run, "primer: Exact()")
+        with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)' or 'BM25\(\) @ Flat\(\)'\?$"):
+            find(run_folder.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
+        with pytest.raises(InputError, match=r"expected one cell, found 2.*'primer: .*'other: "):
+            find(run_folder.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
+        with pytest.raises(InputError, match="expected one of its cells"):
+            find(run, "")
+
+
+class TestAgain:
+    def test_the_command_makes_the_same_cell(self, primer_run, tmp_path):
+        """
+        The command that is printed makes a cell of the same key, so of the same conditions, and the same quality.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = find(run, "Constant() @ Exact()")
+
+        command, text = again(run, cell)
+        assert text is not None  # encode_threads can be said in a suite alone
+        words = shlex.split(command)
+        outcome = runner.run(suites.parse(text, "again.toml"), [load("primer")], tmp_path / "again", registry())
+
+        assert ["sparring", "run", "again.toml", "--plugin", str(KNOWN)] == words[:5]
+        assert (cell.cell, cell.quality) == (outcome.measurements[0].cell, outcome.measurements[0].quality)
+
+    def test_options_where_they_say_it(self, primer_run):
+        """
+        Where the options of `sparring run` say all that differs from the defaults, no file is needed.
+        """
+        run = run_folder.read(primer_run / "run")
+        changed = run.record.suite | {"encode_threads": None, "limits": {"seconds": 90.0, "memory": "4GB"}}
+        run = run_folder.Run(
+            run.folder,
+            msgspec.structs.replace(run.record, suite=changed, plugins=()),
+            run.environment,
+            run.measurements,
+        )
+
+        command, text = again(run, run.measurements[0])
+
+        assert text is None
+        expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --seconds 90 --memory 4GB"
+        assert f"{expected} -o results/again-{run.measurements[0].cell[:8]}" == command
+
+    def test_columns_of_own_files(self, primer_run, tmp_path):
+        """
+        How a table was read is said as it was: the options that differ from their defaults.
+        """
+        table = tmp_path / "docs.csv"
+        table.write_text("body\na\n")
+        run = run_folder.read(primer_run / "run")
+        changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 3}
+        changed |= {"modes": ["single", "batch"], "limits": {"seconds": 600.0, "memory": "8GB"}}
+        columns = {"text": "body", "title": None, "queries": "my questions.csv", "language": "ko"}
+        record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
+        cell = msgspec.structs.replace(run.measurements[0], passage_set="docs")
+
+        command, text = again(run_folder.Run(run.folder, record, run.environment, (cell,)), cell)
+
+        assert text is None
+        options = "--text body --queries 'my questions.csv' --language ko"
+        assert f"sparring run 'BM25() @ CSR()' --passages {table} {options} -o results/again-{cell.cell[:8]}" == command
+
+    def test_an_imported_cell(self, primer_run):
+        """
+        A run made elsewhere is imported again by the command that imported it.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = msgspec.structs.replace(run.measurements[0], origin="a file")
+
+        assert ("sparring run --passages primer", None) == again(run, cell)
+
+
+class TestExplain:
+    def test_what_stands_behind_a_number(self, primer_run):
+        """
+        Every file's hash, every round's median and every component of the ledger are told.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = find(run, "BM25() @ CSR()")
+
+        sections = explain(run, cell).sections
+
+        hits = {part.name: part for part in sections["hashes"]}["hits"]
+        assert hashlib.sha256((run.folder / hits.source).read_bytes()).hexdigest() == hits.value
+        with np.load(run.folder / cell.files["serve-1"]) as arrays:
+            median = np.quantile(arrays["single"], 0.5) / 1e6
+        search = {part.name: part for part in sections["time"]}["search p50 ms"]
+        assert f", {median:.4g} (" in search.source
+        assert f"{cell.search.p50:.4g}" == search.value
+        ledger = {part.name: part for part in sections["bytes"]}["storage ledger"]
+        assert sum(int(word.replace(",", "")) for word in ledger.source.split() if word[0].isdigit()) == int(
+            ledger.value.replace(",", "")
+        )
+        quality = {part.name: part.value for part in sections["quality"]}
+        assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
+        assert ("2 of the 3 rounds that a latency needs",) == settled(part.value for part in sections["flags"])
+
+    def test_what_was_foretold_stands_beside_what_it_came_to(self, primer_run):
+        """
+        Component by component where both ledgers name the same; else, as of old records, the sums, where they differ.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = find(run, "BM25() @ CSR()")
+        ledger = cell.storage_weight.ledger
+        whole = sum(ledger.values())
+        first = next(iter(ledger))
+
+        def told(predicted):
+            parts = explain(run, msgspec.structs.replace(cell, predicted_ledger=predicted)).sections["bytes"]
+            return next(part.source.removesuffix(": before it was built") for part in parts if part.name == "predicted")
+
+        assert "came to" not in told(ledger)
+        assert f"{first} 7 (came to {ledger[first]:,}) + " in told(ledger | {first: 7})
+        assert f"foretold {whole:,}" == told({"foretold": whole})
+        assert f"foretold 7 (came to {whole:,} in all)" == told({"foretold": 7})
+
+    def test_an_imported_cell(self, primer_run):
+        """
+        Of hits that were found elsewhere no machine, no option and no timing is told: nothing of it was theirs.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = msgspec.structs.replace(run.measurements[0], origin="trec run theirs sha256:00")
+
+        sections = explain(run, cell).sections
+
+        assert ["status", "imported"] == [part.name for part in sections["result"]]
+        assert ["depth", "searched", "made"] == [part.name for part in sections["conditions"]]
+        assert "hits kept a query" == sections["conditions"][0].source
+
+    def test_a_set_without_judgments(self, tmp_path):
+        """
+        Every file that is named is there: without judgments none of quality is.
+        """
+        unjudged = tiny_set(judged=False)
+        runner.run(suite("Constant() @ Exact()"), [unjudged], tmp_path / "run", registry(), plugins=[KNOWN])
+        run = run_folder.read(tmp_path / "run")
+
+        hashes = explain(run, run.measurements[0]).sections["hashes"]
+
+        assert "quality" not in [part.name for part in hashes]
+        assert "gone" not in [part.value for part in hashes]
+
+    def test_what_the_adapters_told_of_themselves(self, primer_run):
+        """
+        Every fact that an encoder or a storage told is there, those that it does not know left out.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = msgspec.structs.replace(find(run, "BM25() @ CSR()"), facts={"dims": 3, "metric": "l2", "cut": None})
+
+        sections = explain(run, cell).sections
+
+        assert [("dims", "3", ""), ("metric", "l2", "")] == sections["facts"]
+        assert "facts" not in explain(run, msgspec.structs.replace(cell, facts={})).sections
+
+    def test_a_failed_cell(self, primer_run):
+        """
+        A cell that failed is explained by its reason and what it printed last.
+        """
+        run = run_folder.read(primer_run / "run")
+        failed = msgspec.structs.replace(
+            run.measurements[0],
+            status="failed",
+            reason="RuntimeError: no",
+            output=("about to break",),
+            files={},
+            **dict.fromkeys(("quality", "tie_rate", "single", "encode", "search", "joint", "storage_weight")),
+        )
+
+        sections = explain(run, failed).sections
+
+        assert [("status", "failed", "RuntimeError: no"), ("printed", "about to break", "")] == sections["result"][:2]
+        assert "quality" not in sections
+
+    def test_it_is_printed(self, primer_run):
+        """
+        An explanation is printed whole, the command first.
+        """
+        run = run_folder.read(primer_run / "run")
+
+        text = printed(print_explanation, explain(run, find(run, "RankBM25()")))
+
+        assert text.startswith("primer: RankBM25()\ncell ")
+        assert text.index("sparring run again.toml") < text.index("nDCG@10")
+        assert "encode_threads = 1" in text
+
+
+class TestShow:
+    def test_matched_words(self, primer_run, monkeypatch):
+        """
+        The matched words of a sparse retriever add up to its score; a dense one and an engine have none.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
+
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=3)
+
+        sparse, dense, engine = shown.found
+        assert "horns driven by compressed air heard in fog" == shown.text
+        assert ["lighthouse-03"] == list(shown.gold)
+        assert ("lighthouse-03", 1) == (sparse.hits[0].passage, sparse.hits[0].grade)
+        assert {"horn", "fog", "compress", "driven", "air"} == {match.term for match in sparse.hits[0].matches}
+        for hit in sparse.hits:
+            assert pytest.approx(sum(match.score for match in hit.matches), rel=1e-5) == hit.score
+        assert [None] * 6 == [hit.matches for one in (dense, engine) for hit in one.hits]
+        assert {"lighthouse-03": 1} == sparse.gold_ranks
+
+    def test_a_cache_that_is_gone(self, primer_run):
+        """
+        Without the vectors the hits are shown as they are, and it is said why no words are.
+        """
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+
+        assert "no longer in the cache" in shown.found[0].said
+        assert shown.found[0].hits[0].matches is None
+
+    def test_texts_that_are_gone(self, tmp_path):
+        """
+        A set whose texts are not at hand, or are others by now, is shown by its ids, and it is said why.
+        """
+        runner.run(suite("Constant() @ Exact()"), [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+
+        shown = show.show(run_folder.read(tmp_path / "run"), "q3", registry(), k=2)
+
+        assert "no texts: " in shown.said
+        assert ("", ["p0", "p1"]) == (shown.text, [hit.passage for hit in shown.found[0].hits])
+        assert {"p3": 4} == shown.found[0].gold_ranks
+
+    def test_an_unknown_query(self, primer_run):
+        """
+        A query or a set that the run has not is refused, with the nearest.
+        """
+        run = run_folder.read(primer_run / "run")
+
+        with pytest.raises(InputError, match=r"such as 'lighthouse-q[0-9]+'"):
+            show.show(run, "lighthouse-q8", registry())
+        with pytest.raises(InputError, match="expected one of its passage sets primer, found 'scifact'"):
+            show.show(run, "lighthouse-q08", registry(), passage_set="scifact")
+
+    def test_it_is_printed(self, primer_run, monkeypatch):
+        """
+        A star marks what is relevant; a relevant passage below the cut is named with its rank.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(primer_run / "cache"))
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=2)
+
+        text = printed(print_query, shown)
+
+        assert all(len(line) <= 120 for line in text.splitlines())
+        assert "*  1  lighthouse-03  12.47" in text
+        assert "horn 3.58 + fog 3.22" in text
+        place = shown.found[1].gold_ranks["lighthouse-03"]
+        assert f"* lighthouse-03 {'not found' if place is None else f'at {place}'}" in text
+
+    @pytest.mark.parametrize("width", [80, 120])
+    @pytest.mark.parametrize("text", ["word " * 100, "가나다 " * 100])
+    def test_a_hit_is_one_line(self, width, text):
+        """
+        A passage's text, and the words that matched, take what room there is on one line, wide letters too.
+        """
+        matches = [show.Match(f"word{number}", 2.0, 1.0) for number in range(20)]
+        hit = show.Hit(rank=1, passage="p1", score=3.5, grade=1, text=text, matches=matches)
+        found = show.Found("BM25() @ CSR()", "ok", [hit], {"p1": 1}, "")
+        shown = show.Shown("tiny", "q1", "", "", {"p1": (1, text)}, [found], "")
+        out = io.StringIO()
+
+        print_query(shown, Console(file=out, width=width))
+
+        lines = out.getvalue().splitlines()
+        (line,) = [line for line in lines if line.startswith("*  1  p1  3.5")]
+        assert cell_len(line) in (width - 1, width)  # before the ellipsis a wide letter may leave a cell
+        assert all(cell_len(line) <= width for line in lines)
+        assert lines[-1].endswith(" more")
+
+    def test_what_failed_is_named(self, tmp_path):
+        """
+        A retriever that did not end well stands among the others, with its status and the reason.
+        """
+        chosen = suite("Constant() @ Exact()", "Constant() @ Raises()")
+        runner.run(chosen, [tiny_set()], tmp_path / "run", registry(), plugins=[KNOWN])
+
+        shown = show.show(run_folder.read(tmp_path / "run"), "q3", registry(), k=1)
+
+        assert ["ok", "failed"] == [one.status for one in shown.found]
+        text = printed(print_query, shown)
+        assert "Constant() @ Raises()\n  failed: RuntimeError: broken on purpose" in text
+        assert "found nothing" not in text
+
+    def test_as_json(self, primer_run):
+        """
+        The plain form is what JSON can hold, with every hit and match by name.
+        """
+        shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+
+        back = msgspec.json.decode(msgspec.json.encode(show.plain(shown)))
+
+        assert "lighthouse-03" == back["found"][0]["hits"][0]["passage"]
+        assert [{"passage": "lighthouse-03", "grade": 1}] == [
+            {name: gold[name] for name in ("passage", "grade")} for gold in back["gold"]
+        ]
+
+
+def test_both_commands(primer_run, sparring):
+    """
+    Both commands print for a reader and for a machine, and refuse a cell or query that is none with exit code 2.
+    """
+    run = str(primer_run / "run")
+
+    explained = sparring("explain", run, "RankBM25()", "--json", cwd=primer_run)
+    shown = sparring("show", run, "lighthouse-q08", "-k", 1, cwd=primer_run)
+    refused = sparring("explain", run, "RankBM52()", cwd=primer_run)
+
+    assert "RankBM25()" == msgspec.json.decode(explained.stdout)["retriever"]
+    assert "lighthouse-03" in shown.stdout
+    assert (2, "") == (refused.returncode, refused.stdout)
+    assert "Did you mean 'RankBM25()'" in refused.stderr

@@ -1,0 +1,185 @@
+"""How often the gate was wrong and what it caught: counted in real runs, and in runs drawn from recorded rounds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.gate.judge import Finding
+from bench.run.suite import Gate
+from bench.statistics.sequential import FEWEST_ROUNDS, Decision, decision_of
+from tests.benchmarks.intervals import bounds
+from tests.benchmarks.trust.trials import CELLS, Trial
+
+BLOCK = 4  # neighbouring pairs of rounds that are drawn together, so that what drifts stays
+SLOWER = Gate().slower
+SPEED_ALIKE = tuple(cell for cell, change in CELLS.items() if change != "speed")  # their search did not change
+SLOWED = tuple(cell for cell, change in CELLS.items() if change == "speed")
+NAMED = {"bytes": "ledger_bytes", "quality": "R@10", "speed": "single_p50_ms"}
+
+
+class Rate(NamedTuple):
+    """Hits of n, with Clopper and Pearson's 95 % bounds."""
+
+    hits: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        return self.hits / self.n if self.n else float("nan")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return bounds(self.hits, self.n) if self.n else (0.0, 1.0)
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "–"
+        low, high = (100 * bound for bound in self.bounds)
+        return f"{self.hits:,} of {self.n:,}: {100 * self.value:.2f} % ({low:.2f}–{high:.2f})"
+
+
+def share(flags: Iterable[bool]) -> Rate:
+    """How many of some flags are set."""
+    found = list(flags)
+    return Rate(sum(found), len(found))
+
+
+# Real gate runs
+
+
+def findings(trials: Sequence[Trial]) -> Iterator[tuple[str, Finding]]:
+    """Every finding of every gate run, with its cell."""
+    for trial in trials:
+        for verdict in trial.verdicts:
+            yield from ((verdict.retriever, finding) for finding in verdict.findings)
+
+
+def false_speed(trials: Sequence[Trial]) -> Rate:
+    """Cells whose search did not change, and whose speed failed."""
+    found = findings(trials)
+    return share(f.outcome == "fail" for cell, f in found if f.kind == "speed" and cell in SPEED_ALIKE)
+
+
+def false_same(trials: Sequence[Trial]) -> Rate:
+    """Cells in which nothing changed, and that failed, for whatever reason."""
+    verdicts = [verdict for trial in trials for verdict in trial.verdicts]
+    return share(v.outcome == "fail" for v in verdicts if CELLS[v.retriever] is None)
+
+
+def false_exact(trials: Sequence[Trial]) -> Rate:
+    """Findings that are neither of speed nor of what changed in their cell, and that failed."""
+    found = findings(trials)
+    return share(f.outcome == "fail" for cell, f in found if f.kind not in ("speed", CELLS[cell]))
+
+
+def false_runs(trials: Sequence[Trial]) -> Rate:
+    """Gate runs in which anything failed that had not changed."""
+    return share(any(f.outcome == "fail" and f.kind != CELLS[cell] for cell, f in findings([t])) for t in trials)
+
+
+def caught(trials: Sequence[Trial], cell: str) -> Rate:
+    """Gate runs in which a cell failed for what was changed in it."""
+    name = NAMED[str(CELLS[cell])]
+    return share(f.outcome == "fail" for of, f in findings(trials) if of == cell and f.name == name)
+
+
+def outcomes(trials: Sequence[Trial], cells: Sequence[str]) -> Counter[str]:
+    """How the speed of some cells came out: pass, fail, undecided, skipped."""
+    return Counter(f.outcome for cell, f in findings(trials) if f.kind == "speed" and cell in cells)
+
+
+# Gate runs drawn from recorded rounds
+
+
+class Rounds(NamedTuple):
+    """What a recording gives to draw from."""
+
+    ratios: Mapping[
+        str, np.ndarray
+    ]  # cell -> (n_pairs,) log of new / old, in the order they were measured; n_pairs even
+    first_seconds: float  # that the first pair of a cell takes: every query is answered there, for the hits
+    seconds: float  # and each other pair
+
+
+def rounds_of(recording: Trial) -> Rounds:
+    """A recording's pairs of rounds, as many of every cell."""
+    found = {cell: times.ratios for cell, times in recording.times.items()}
+    n = min(map(len, found.values())) // 2 * 2
+    taken = np.diff(recording.ended)
+    first = len(found) - 1  # after the very first, which has no start to be told from
+    same = {cell: ratios[:n] for cell, ratios in found.items()}
+    return Rounds(same, float(taken[:first].mean()), float(taken[first:].mean()))
+
+
+def drawn(rng: np.random.Generator, rounds: Rounds, n: int) -> dict[str, np.ndarray]:
+    """
+    Rounds of one gate run: (n,) log ratios of each cell, in blocks of BLOCK neighbours; past the end comes the first.
+
+    All cells take the same positions, so that what befell the machine befalls them together. The cells whose search is
+    alike run the very same code: block by block they stand in for one another, which makes a few rounds many.
+    """
+    n_pairs, n_blocks = len(next(iter(rounds.ratios.values()))), -(-n // BLOCK)
+    starts = 2 * rng.integers(n_pairs // 2, size=n_blocks)
+    positions = ((starts[:, None] + np.arange(BLOCK)) % n_pairs).ravel()[:n]
+    alike = np.array([rounds.ratios[cell] for cell in SPEED_ALIKE])
+    order = rng.permuted(np.tile(np.arange(len(alike)), (n_blocks, 1)), axis=1).repeat(BLOCK, axis=0)[:n]
+    found = {cell: alike[order[:, column], positions] for column, cell in enumerate(SPEED_ALIKE)}
+    return {cell: found.get(cell, ratios[positions]) for cell, ratios in rounds.ratios.items()}
+
+
+def resampled(rng: np.random.Generator, rounds: Rounds, budget: float) -> dict[str, Decision]:
+    """
+    What one gate run decides on rounds drawn from a recording, in the budget of seconds, cell by cell.
+
+    As in `bench.gate.ab`: pairs of open cells by turns, the first of each whatever the time.
+    """
+    ratios = drawn(rng, rounds, max(1, int(budget / rounds.seconds) + 1))
+    found: dict[str, Decision] = dict.fromkeys(rounds.ratios, "undecided")
+    left, number = budget, 0
+    while still := [cell for cell, decision in found.items() if decision == "undecided"]:
+        for cell in still:
+            if number and left <= 0:
+                return found
+            left -= rounds.seconds if number else rounds.first_seconds
+            found[cell] = decided_of(ratios[cell][: number + 1])
+        number += 1
+    return found
+
+
+def decided_of(ratios: np.ndarray) -> Decision:
+    return "undecided" if len(ratios) < FEWEST_ROUNDS else decision_of(ratios, SLOWER)[0]
+
+
+def gate_runs(
+    rng: np.random.Generator, recordings: Sequence[Rounds], budget: float, n: int
+) -> list[dict[str, Decision]]:
+    """So many gate runs, by turns from each recording."""
+    return [resampled(rng, recordings[number % len(recordings)], budget) for number in range(n)]
+
+
+def slower(runs: Sequence[Mapping[str, Decision]], cells: Sequence[str]) -> Rate:
+    """Of some cells of some gate runs those that are called slower."""
+    return share(run[cell] == "slower" for run in runs for cell in cells)
+
+
+def slower_runs(runs: Sequence[Mapping[str, Decision]]) -> Rate:
+    """Gate runs in which any cell is called slower whose search did not change."""
+    return share(any(run[cell] == "slower" for cell in SPEED_ALIKE) for run in runs)
+
+
+def power(
+    rng: np.random.Generator, recordings: Sequence[Rounds], cells: Sequence[str], pairs: Sequence[int], n: int
+) -> dict[int, Rate]:
+    """How many of n cells are called slower within so many pairs of rounds of their own."""
+    when = []
+    for number in range(n // len(cells)):
+        ratios = drawn(rng, recordings[number % len(recordings)], max(pairs))
+        for cell in cells:
+            looks = ((size, decided_of(ratios[cell][:size])) for size in range(FEWEST_ROUNDS, max(pairs) + 1))
+            size, decision = next((look for look in looks if look[1] != "undecided"), (0, "undecided"))
+            when.append(size if decision == "slower" else max(pairs) + 1)
+    return {most: share(size <= most for size in when) for most in pairs}

@@ -1,0 +1,468 @@
+"""A/B: a revision in a worktree against the working tree, in processes that always end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.analysis.compare import compare
+from bench.errors import InputError
+from bench.gate import ab, ab_process, revision
+from bench.gate.ab import fought
+from bench.gate.ab_process import Side
+from bench.gate.ab_worker import Answer, Job, Known, Wanted
+from bench.gate.judge import judge
+from bench.records import run_folder
+from bench.run import suite as suites
+from bench.run.suite import Gate
+from tests.helpers.zoo import write_set
+
+ENGINES = """
+import time
+import numpy as np
+from retrievers.contract import Spelled, no_hits
+
+class Engine(Spelled):
+    exact = True
+    first, extra, ms, broken = 0, 0, 0.0, False
+
+    def index(self, passages):
+        if self.broken:
+            raise RuntimeError("no index today")
+        self.n = len(passages)
+
+    def search(self, queries, k):
+        hits = no_hits(len(queries), k)
+        for row, _ in enumerate(queries):
+            end = time.perf_counter_ns() + int(self.ms * 1e6)
+            found = (np.arange(min(k, self.n)) + self.first) % self.n
+            hits.rows[row, : len(found)] = found
+            hits.scores[row, : len(found)] = 1.0 - np.arange(len(found))
+            while time.perf_counter_ns() < end:
+                pass
+        return hits
+
+    def save(self, folder):
+        (folder / "n").write_text(str(self.n))
+
+    def load(self, folder):
+        self.n = int((folder / "n").read_text())
+
+    def ledger(self):
+        return {"rows": 100 + self.extra}
+
+class Same(Engine):
+    ms = 0.3
+"""
+OLD = """
+class Moved(Engine): pass
+class Heavier(Engine): pass
+class Broken(Engine): pass
+class Gone(Engine): pass
+"""
+NEW = """
+class Moved(Engine): first = 2
+class Heavier(Engine): extra = 1
+class Broken(Engine): broken = True
+class Added(Engine): pass
+"""
+SUITE = """
+name = "mine"
+passages = ["./zoo"]
+measures = ["R@1"]
+primary = "R@1"
+limits = { seconds = 30, memory = "2GB" }
+[[cells]]
+retrievers = [%s]
+[gate]
+budget = "%s"
+%s
+"""
+SAME = suites.parse(SUITE % ('"Same()"', "1s", ""), "here")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    own = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", "-C", str(folder), *own, *arguments], check=True, capture_output=True)
+
+
+def commit(folder: Path, code: str, retrievers: str, budget: str = "1s", gate: str = "") -> None:
+    (folder / "mine.py").write_text(ENGINES + code)
+    (folder / "suite.toml").write_text(SUITE % (retrievers, budget, gate))
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a change")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch, cache):
+    """A git repository with a passage set; the present folder. Temporary folders are made beside it."""
+    folder = tmp_path / "repository"
+    write_set(folder / "zoo")
+    git(folder, "init", "-q")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def worktrees(folder: Path) -> int:
+    found = subprocess.run(["git", "-C", str(folder), "worktree", "list"], capture_output=True, text=True, check=True)
+    return len(found.stdout.splitlines())
+
+
+def left_behind(folder: Path) -> list[str]:
+    """What an A/B in that repository has left: folders, worktrees, processes."""
+    left = [str(path) for path in (folder.parent / "scratch").iterdir()]
+    left += ["worktree"] * (worktrees(folder) - 1)
+    running = psutil.process_iter(["cmdline"])
+    return left + [str(p) for p in running if any(str(folder.parent) in part for part in p.info["cmdline"] or ())]
+
+
+def judged(ref: str, **options: object):
+    with fought(Path("suite.toml"), ref, plugins=[Path("mine.py")], **options) as duel:
+        return duel, judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
+
+
+class TestSides:
+    def test_quality_bytes_and_a_crash(self, repository):
+        """
+        Each side runs its own revision's code and cells: what changed fails by its kind, what is alike passes.
+        """
+        commit(repository, OLD, '"Moved()", "Heavier()", "Broken()", "Gone()"')
+        commit(repository, NEW, '"Moved()", "Heavier()", "Broken()", "Added()"')
+
+        duel, found = judged("HEAD~1", keep=repository.parent / "kept")
+
+        failed = {(c.retriever, f.name) for c in found.cells for f in c.findings if f.outcome == "fail"}
+        assert {("Moved()", "R@1"), ("Heavier()", "ledger_bytes"), ("Broken()", "status")} == failed
+        assert {"Added()", "Gone()"} == {c.retriever for c in found.cells if c.outcome == "skipped"}
+        assert "no index today" in next(c for c in found.cells if c.retriever == "Broken()").findings[0].said
+        assert ["undecided"] * 2 == [speed.decision for speed in duel.speeds.values()]
+        assert 4 == len(run_folder.read(repository.parent / "kept" / "old").measurements)
+        assert [] == left_behind(repository)
+
+    def test_five_times_slower(self, repository):
+        """
+        A retriever of a fifth of the speed is caught.
+        """
+        commit(repository, "", '"Same()"', "60s")
+        (repository / "mine.py").write_text(ENGINES.replace("ms = 0.3", "ms = 1.5"))
+
+        duel, found = judged("HEAD")
+
+        (speed,) = duel.speeds.values()
+        assert ("slower", 5) == (speed.decision, speed.rounds)
+        assert 4 < speed.ratio < 6
+        assert "gate: fail - 1 of 1 cell" in found.line
+
+    def test_other_cells_of_the_suite(self, repository):
+        """
+        A cell that is spelled otherwise at the revision is timed beside it, by its label, though no code differs.
+        """
+        labelled = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\nlabel = "ours"'
+        for sublinear in ("False", "True"):
+            text = SUITE % ("", "1s", "")
+            (repository / "suite.toml").write_text(text.replace("retrievers = []", labelled % sublinear))
+            git(repository, "add", ".")
+            git(repository, "commit", "-qm", "a change")
+
+        with fought(Path("suite.toml"), "HEAD~1") as duel:
+            spelled = [duel.old.measurements[0].retriever, duel.new.measurements[0].retriever]
+
+        assert [False, True] == ["sublinear=True" in spelling for spelling in spelled]
+        assert 1 == len(duel.speeds)
+
+    def test_installed_of_the_revision(self, repository):
+        """
+        With an install command the revision runs from an environment of its own, which inherits the present one.
+        """
+        (repository / "setup").mkdir()
+        (repository / "setup" / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+            '[project]\nname = "mine-of-a-test"\nversion = "1"\n'
+            '[project.entry-points."sparring.retrievers"]\nOld = "mine_of_a_test:Old"\n'
+            '[tool.hatch.build.targets.wheel]\ninclude = ["mine_of_a_test.py"]\n'
+        )
+        (repository / "setup" / "mine_of_a_test.py").write_text(ENGINES + "class Old(Engine): pass\n")
+        install = 'install = "pip install -q --no-index --no-deps --no-build-isolation ./setup"'
+        commit(repository, "", '"Old()"', gate=install)
+        commit(repository, "", '"Same()"', gate=install)
+
+        with fought(Path("suite.toml"), "HEAD~1", plugins=[Path("mine.py")]) as duel:
+            (old,) = duel.old.measurements
+
+        assert ("Old()", "ok") == (old.retriever, old.status)
+        assert ("installed of the revision: mine-of-a-test",) == duel.notes
+        assert [] == left_behind(repository)
+
+
+class TestRefusals:
+    def test_a_revision_that_is_none(self, repository):
+        """
+        A revision that git does not know is named, with what to do.
+        """
+        commit(repository, "", '"Same()"')
+
+        with pytest.raises(InputError, match=r"'nowhere', which names none.*fetch"):
+            judged("nowhere")
+
+    def test_a_folder_without_git(self, tmp_path):
+        """
+        A suite outside any repository is refused.
+        """
+        (tmp_path / "suite.toml").write_text(SUITE % ('"Same()"', "1s", ""))
+
+        with (
+            pytest.raises(InputError, match="expected the suite to lie in a git repository"),
+            fought(tmp_path / "suite.toml", "HEAD"),
+        ):
+            pass
+
+    def test_an_installation_of_nothing(self, repository):
+        """
+        An install command that leaves nothing in the environment is refused: both sides would run the same code.
+        """
+        commit(repository, "", '"Same()"', gate="install = \"python -c 'print(1)'\"")
+
+        with pytest.raises(InputError, match="found nothing installed there: both sides would run the same code"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    @pytest.mark.parametrize(
+        ("install", "said"),
+        [
+            (
+                "python -c 'print(\"no wheel\"); raise SystemExit(3)'",
+                "exit code 3; the last lines it printed:\nno wheel",
+            ),
+            ("no-such-program-at-all", "could not be installed: No such file"),
+        ],
+    )
+    def test_an_installation_that_fails(self, repository, monkeypatch, install, said):
+        """
+        An install command that fails, or is none, ends the gate with what it printed.
+        """
+        monkeypatch.setattr(revision, "VENV", ("-c", "pass"))  # making an environment takes seconds
+        commit(repository, "", '"Same()"', gate=f"install = {json.dumps(install)}")
+
+        with pytest.raises(InputError, match=said):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    def test_the_working_tree_compared_with_itself(self, repository, monkeypatch):
+        """
+        A revision's side that imports tracked files of the working tree is refused: it would be the same code twice.
+        """
+        (repository / "shared_code.py").write_text("value = 1\n")
+        commit(repository, "import shared_code\n", '"Same()"')
+        monkeypatch.setenv("PYTHONPATH", str(repository))
+
+        with pytest.raises(InputError, match=r"shared_code\.py of the working tree imported: say how it is installed"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    def test_the_working_tree_imported_late(self, repository, monkeypatch):
+        """
+        So is one whose adapters import them while they search: that happens in a process of its own.
+        """
+        (repository / "shared_code.py").write_text("value = 1\n")
+        late = ENGINES.replace("        hits = no_hits", "        import shared_code\n        hits = no_hits")
+        commit(repository, "", '"Same()"')
+        (repository / "mine.py").write_text(late)
+        git(repository, "commit", "-qam", "late")
+        monkeypatch.setenv("PYTHONPATH", str(repository))
+
+        with pytest.raises(InputError, match=r"shared_code\.py of the working tree imported: say how it is installed"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    def test_nothing_of_the_revision(self, repository, tmp_path):
+        """
+        Where nothing of the revision would run, both sides are the same: that is refused, not passed.
+        """
+        commit(repository, "", '"Same()"')
+        elsewhere = tmp_path / "mine.py"
+        elsewhere.write_text(ENGINES)
+
+        with (
+            pytest.raises(InputError, match=r"expected something of HEAD to run, found nothing .*\[gate\] install"),
+            fought(Path("suite.toml"), "HEAD", plugins=[elsewhere]),
+        ):
+            pass
+
+        assert [] == left_behind(repository)
+
+    def test_a_suite_that_can_not_be_read_there(self, repository):
+        """
+        A broken suite at the revision is said with the revision's name.
+        """
+        commit(repository, "", '"Same()"')
+        (repository / "suite.toml").write_text("name = 3")
+        git(repository, "commit", "-qam", "broken")
+        (repository / "suite.toml").write_text(SUITE % ('"Same()"', "1s", ""))
+
+        with pytest.raises(InputError, match=r"^HEAD: suite .*name"):
+            judged("HEAD")
+
+    def test_a_cell_that_the_working_tree_can_not_spell(self, repository):
+        """
+        A misspelled cell of the working tree is an error, and no cell that is gone.
+        """
+        commit(repository, "", '"Same()"')
+        (repository / "suite.toml").write_text(SUITE % ('"Same()", "Sane()"', "1s", ""))
+
+        with pytest.raises(InputError, match=r"the working tree: .*Sane"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
+    @pytest.mark.parametrize("gate", ["gate.py", "gate/__init__.py"])
+    def test_a_sparring_that_calls_its_module_otherwise(self, tmp_path, gate):
+        """
+        A side whose Sparring has the module of a side under its earlier name is asked for it by that.
+        """
+        for name, code in ((gate, ""), ("side.py", "import sys; print('{}' if __name__ == '__main__' else sys.argv)")):
+            path = tmp_path / "bench" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code)
+        (tmp_path / "bench" / "__init__.py").touch()
+        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = Side("v1", job, tmp_path / "side.log", environment=os.environ | {"PYTHONPATH": str(tmp_path)})
+
+        side.start()
+
+        assert Answer() == side.known(30)
+        side.end()
+
+    def test_an_older_sparring(self, tmp_path):
+        """
+        A side whose Sparring can be none says so.
+        """
+        python = tmp_path / "python"
+        python.write_text('#!/bin/sh\necho "$0: No module named bench.gate.ab_worker" >&2\nexit 1\n')
+        python.chmod(0o755)
+        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = Side("v1", job, tmp_path / "side.log", str(python))
+
+        side.start()
+        with pytest.raises(InputError, match=r"v1: expected a Sparring that can be one side of an A/B"):
+            side.known(30)
+        side.end()
+
+    def test_a_side_that_says_nothing(self, tmp_path, monkeypatch):
+        """
+        Every wait has an end, and what does not end itself is ended.
+        """
+        python = tmp_path / "python"
+        monkeypatch.setattr(ab_process, "END_SECONDS", 0.2)
+        python.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
+        python.chmod(0o755)
+        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = Side("v1", job, tmp_path / "side.log", str(python))
+
+        side.start()
+        with pytest.raises(InputError, match=r"v1: no answer within 0.2 s"):
+            side.known(0.2)
+        side.end()
+
+        assert not psutil.pid_exists(side.process.pid)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopped(repository, stop):
+    """
+    Ctrl-C, and what a CI job is stopped with, leave no worktree, no folder and no process.
+    """
+    commit(repository, "", '"Same()"', "60s")
+    code = (
+        f"import tempfile; tempfile.tempdir = {str(repository.parent / 'scratch')!r}\n"
+        "import typer; from bench.commands.gate import gate; typer.run(gate)"
+    )
+    command = [sys.executable, "-P", "-c", code, "suite.toml", "--ab", "HEAD", "--plugin", "mine.py"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
+    )
+    scratch = repository.parent / "scratch"
+    while process.poll() is None and not list(scratch.glob("*/runs/new/samples/serve-*")):
+        time.sleep(0.02)
+
+    process.send_signal(stop)
+    _, errors = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert "stopped; the checkout is removed" in errors
+    assert [] == left_behind(repository)
+
+
+class Fake:
+    """A side that takes no time, and says who was asked when."""
+
+    def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1) -> None:
+        self.name, self.asked, self.times = name, asked, times
+        self.cells = (Known(cell=name, passage_set="a", retriever="X()", threads=threads),)
+
+    def ask(self, wanted: Wanted, seconds: float) -> Answer:
+        self.asked.append(self.name)
+        return Answer(milliseconds=self.times[wanted.round])
+
+
+class TestRounds:
+    def test_they_alternate(self):
+        """
+        One side measures right after the other, and which goes first alternates.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5)
+
+        speeds = ab._rounds(*sides, Gate(), SAME, print)
+
+        firsts = asked[::2]
+        assert ("pass", 5) == (speeds["new"].decision, speeds["new"].rounds)
+        assert all({"old", "new"} == set(asked[i : i + 2]) for i in range(0, 10, 2))
+        assert [1, 1, 1, 1] == [int(firsts[i] != firsts[i + 1]) for i in range(4)]
+
+    def test_a_failed_round(self):
+        """
+        A cell of which one round failed has no speed, however good the others were.
+        """
+        sides = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0, 1.0, None, 1.0, 1.0])
+
+        assert {} == ab._rounds(*sides, Gate(budget="0.1s"), SAME, print)
+
+    def test_other_threads(self):
+        """
+        Cells that serve with other numbers of threads are measured once each, and not set against each other.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5, threads=2)
+
+        assert {} == ab._rounds(*sides, Gate(), SAME, print)
+        assert ["new", "old"] == sorted(asked)
+
+
+def test_a_side_is_told_what_an_older_one_knows(tmp_path):
+    """
+    Of a suite only what is not left at its default is told: a side of an older Sparring knows no newer key.
+    """
+    job = ab._job(SAME, tmp_path, [])
+
+    assert {"name", "passages", "measures", "primary", "limits", "cells", "modes"} == set(job.suite)
+    assert Gate(budget="1s") == SAME.gate

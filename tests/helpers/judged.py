@@ -1,0 +1,54 @@
+"""A run on disk whose cells have the values of every query, for the tests of what tables make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.passages.passage_set import PassageSet
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from tests.helpers.records import measurement, run_of
+
+
+def judged_run(
+    folder: Path,
+    values: Mapping[str, Sequence[float]],
+    clusters: Sequence[str] | None = None,
+    *,
+    measure: str = "nDCG@10",
+    cpu: str = "A CPU",
+    citation: str = "",
+    **changes: object,
+) -> Run:
+    """One cell a retriever, of the measure of each query; as a run folder keeps them, without its records."""
+    n_queries = len(next(iter(values.values())))
+    ids = tuple(f"q{number}" for number in range(n_queries))
+    kept = PassageSet(
+        name="primer",
+        title="Primer",
+        language="en",
+        licence="",
+        citation=citation,
+        sha256="00",
+        passage_ids=("p",),
+        passages=(),
+        query_ids=ids,
+        queries=(),
+        qrels={query: {"p": 1} for query in ids},
+        clusters=None if clusters is None else tuple(clusters),
+    )
+    for name in ("sets", "quality"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    run_folder.write_set(folder, kept)
+    cells = []
+    for number, (retriever, found) in enumerate(values.items()):
+        np.savez(folder / "quality" / f"{number}.npz", **{measure: np.array(found, np.float64)})
+        about = {"cell": str(number), "retriever": retriever, "resolved": retriever, "n_queries": n_queries}
+        about |= {"quality": {measure: float(np.mean(found))}, "files": {"quality": f"quality/{number}.npz"}}
+        cells.append(measurement(**about | changes))
+    suite = {"measures": [measure], "primary": measure, "baseline": next(iter(values))}
+    return replace(run_of(*cells, cpu=cpu, **suite), folder=folder)

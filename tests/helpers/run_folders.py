@@ -1,0 +1,78 @@
+"""Run folders written by hand, and what a comparison of two of them says of one figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench.analysis.compare import Comparison
+from bench.analysis.difference import Difference
+from bench.records import run_folder
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from tests.helpers.records import latency, measurement, run_of
+from tests.helpers.tiny import tiny_set
+
+N = 40  # queries of the tiny set: enough for a verdict
+SUITE = {"name": "s", "passages": ["tiny"], "cells": [{"retrievers": ["BM25() @ CSR()"]}], "k": 10, "queries": 500}
+
+
+class Folders:
+    """Run folders on the tiny set, written by hand; `folder` is where the next one goes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.passage_set = tiny_set(N, N)
+
+    def run(self, name: str, *cells: Measurement, values=None, rows=None, times=(), cpu="A CPU", **suite) -> Run:
+        """
+        A run of some cells.
+
+        values: of every cell, each measure's value of every query. rows: the first one's hits. times: of each cell
+        nanoseconds of each round, (passes, queries), of an engine: no encoder is timed apart.
+        """
+        folder = self.root / name
+        for inside in ("sets", "hits", "quality", "samples"):
+            (folder / inside).mkdir(parents=True)
+        run_folder.write_set(folder, self.passage_set)
+        for cell in cells:
+            np.savez(folder / "quality" / f"{cell.cell}.npz", **(values or {}))
+        if rows is not None:
+            scores = np.zeros(np.shape(rows), np.float32)
+            np.savez(folder / "hits" / f"{cells[0].cell}.npz", rows=np.array(rows, np.int32), scores=scores)
+        for one, rounds in zip(cells, times, strict=False):
+            for number, samples in enumerate(rounds):
+                arrays = {"single": samples, "batch": samples.sum(axis=1)}
+                np.savez(folder / "samples" / f"{one.cell}-{number}.npz", **arrays)
+        run = run_of(*cells, cpu=cpu)
+        record = msgspec.structs.replace(run.record, suite=run.record.suite | SUITE | suite)
+        return replace(run, folder=folder, record=record)
+
+
+def cell(**changes) -> Measurement:
+    """A cell on the tiny set, an engine without a clock."""
+    known = {"passage_set": "tiny", "n_queries": N, "n_judged": N, "encoder": None, "storage": None, "label": ""}
+    return measurement(**known | {"quality": {"nDCG@10": 0.5}} | changes)
+
+
+def timed(n_rounds: int = 3, **changes) -> Measurement:
+    """The same with raw times in files of its own."""
+    name = changes.get("cell", "0")
+    files = {f"serve-{number}": f"samples/{name}-{number}.npz" for number in range(n_rounds)}
+    known = {"single": latency(1.0), "batch_qps": 1_000.0, "files": files, "rounds": n_rounds}
+    return cell(**known | changes)
+
+
+def found(comparison: Comparison, name: str) -> Difference:
+    """The figure of the only pair."""
+    (pair,) = comparison.pairs
+    (difference,) = (d for d in pair.differences if d.name == name)
+    return difference
+
+
+def flat(value: float, n_rounds: int = 3) -> list[np.ndarray]:
+    """Rounds of two passes in which every query takes as long."""
+    return [np.full((2, N), int(value), np.int64) for _ in range(n_rounds)]

@@ -1,0 +1,169 @@
+"""The house: where code may lie, and who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.places import ROOT
+
+HEAVY = {
+    "faiss",
+    "h5py",
+    "kiwipiepy",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "transformers",
+    "usearch",
+    "vl_convert",
+}
+# What numba compiles: heavy as a whole, and therefore imported late itself.
+COMPILED = "retrievers.storages.search.compiled"
+# Packages that hand out more than their modules. Any other's __init__ imports nothing: each child would pay for it.
+HANDS_OUT = {"bench", "bench.commands", "bench.formats", "retrievers.analysers", "retrievers.conformance"}
+# What a child process never imports, whatever stage it does, and what of it it may.
+NOT_IN_A_CHILD = ("bench.passages", "bench.records", "bench.run")
+IN_A_CHILD = {"bench.passages", "bench.passages.synthetic", "bench.records", "bench.records.schema"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the project by its name."""
+    paths = [path for package in ("bench", "retrievers") for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
+    """Every module of the project that a tree imports, at the top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            # `from package import name`: the name may be a module; where it is not, the package is what is imported.
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from [name] if name in known else [node.module] if node.module in known else []
+
+
+def imported_by(module: str) -> set[str]:
+    """Every module of the project that one imports."""
+    return set(imports(ast.parse(modules()[module].read_text(encoding="utf-8")), set(modules())))
+
+
+# The wings in the order data flows: each imports itself and those before it. Adapters never import the harness.
+CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking")  # one page, in three files
+FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
+WINGS = (
+    *("retrievers.contract", "retrievers.similarity", "retrievers.analysers", *FAMILIES),
+    *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
+    *("bench.errors", "bench.cache", "bench.git", "bench.toml"),
+    *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
+    *("bench.run", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold", "bench.report"),
+    *("bench.commands", "bench.cli"),
+)
+
+
+def wing(module: str) -> str:
+    """The wing of a module; ValueError for one that lies in none."""
+    name = ".".join(module.split(".")[:2])
+    return WINGS[WINGS.index("retrievers.contract" if name in CONTRACT else name)]
+
+
+def backward(module: str, imported: str) -> bool:
+    """Whether an import runs against the order, or reaches from one part of the adapters into a family of them."""
+    here, there = wing(module), wing(imported)
+    into_family = there in FAMILIES and there != here and here.startswith("retrievers")
+    return into_family or WINGS.index(there) > WINGS.index(here)
+
+
+@pytest.mark.parametrize("module", sorted(set(modules()) - {"bench", "retrievers"}))
+def test_a_wing_imports_only_those_before_it(module):
+    """
+    No wing imports one below it, and no adapter the harness or another family of adapters.
+    """
+    assert [] == [name for name in imported_by(module) - {"bench", "retrievers"} if backward(module, name)]
+
+
+def test_a_child_imports_no_suite_and_no_run_folder():
+    """
+    A child starts with what the worker imports, late imports too: of records the schema, of passages what it makes up.
+    """
+    reached, ahead = set(), {"bench.stage.worker"}
+    while ahead:
+        reached |= ahead
+        ahead = set().union(*map(imported_by, ahead)) - reached - {"bench"}
+
+    assert {name for name in reached if name.startswith(NOT_IN_A_CHILD)} <= IN_A_CHILD
+    assert "bench.stage.rehearsal" in reached  # late imports are followed
+
+
+@pytest.mark.parametrize("package", sorted(m for m, path in modules().items() if path.name == "__init__.py"))
+def test_packages_import_nothing(package):
+    """
+    A package's own file imports nothing: every process that needs one module of it would pay for all.
+    """
+    tree = ast.parse(modules()[package].read_text(encoding="utf-8"))
+
+    assert package in HANDS_OUT or [] == [
+        node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+
+def test_datasets_and_results_hold_no_python():
+    """
+    A Python file there would shadow the Hugging Face `datasets` package.
+    """
+    found = [path for folder in ("datasets", "results") for path in (ROOT / folder).rglob("*.py")]
+
+    assert [] == found
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_heavy_imports_are_late(module):
+    """
+    What takes seconds to import is imported where it is used, never with the module.
+    """
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    names = [alias.name for node in top.body if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in top.body if isinstance(node, ast.ImportFrom)]
+    names += imports(top, {COMPILED})
+    heavy = {name for name in names if name.split(".")[0] in HEAVY or name == COMPILED}
+
+    assert heavy == ({"numba", "numba.extending"} if module == COMPILED else set())
+
+
+def test_what_is_compiled_stands_alone():
+    """
+    What numba keeps on disk goes stale with its own file alone: nothing from another is compiled into it.
+    """
+    assert set() == imported_by(COMPILED)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "expected"),
+    [
+        ("retrievers.storages.csr", "from bench.instruments import latency", ["bench.instruments.latency"]),
+        ("retrievers.storages.csr", "def f():\n    import bench.records.schema", ["bench.records.schema"]),
+        ("retrievers.storages.csr", "from retrievers.registry import parse", ["retrievers.registry"]),
+        ("retrievers.storages.csr", "from retrievers.encoders import lexical", ["retrievers.encoders.lexical"]),
+        ("retrievers.registry", "from retrievers.storages.csr import CSR", ["retrievers.storages.csr"]),
+        ("retrievers.storages.csr", "from retrievers.contract import Hits", []),
+        ("bench.records.schema", "from bench.run.suite import Suite", ["bench.run.suite"]),
+        ("bench.instruments.latency", "from bench.run.runner import run\nimport bench.errors", ["bench.run.runner"]),
+        ("bench.run.runner", "from retrievers.storages.csr import CSR\nfrom bench.instruments import load", []),
+    ],
+)
+def test_backward_imports_are_seen(module, source, expected):
+    """
+    The check sees an import of either form, at the top or inside a function.
+    """
+    found = imports(ast.parse(source), set(modules()))
+
+    assert expected == [name for name in found if backward(module, name)]

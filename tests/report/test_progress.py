@@ -1,0 +1,180 @@
+"""What a terminal is told while a run goes, and what is kept from it."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.progress import Task, TaskID
+
+from bench.report.console import agreement
+from bench.report.console.agreement import disagreements
+from bench.report.console.lists import print_sets
+from bench.report.console.progress import Left, shown
+from bench.report.text import printable
+from retrievers.contract import Hits
+from tests.helpers.records import measurement, run_of
+from tests.helpers.tiny import tiny_set
+
+HOSTILE = "\x1b]0;title\x07\x1b[31mred\u202e\u2028\ud800"
+TAMED = "\ufffd]0;title\ufffd\ufffd[31mred\ufffd \ufffd"
+
+
+def console(*, terminal: bool = False, width: int = 80) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=width, color_system=None, legacy_windows=False)
+
+
+def text_of(used: Console) -> str:
+    assert isinstance(used.file, io.StringIO)
+    return used.file.getvalue()
+
+
+# Text from elsewhere
+
+
+def test_printable():
+    """
+    A control character is replaced, white space by a space, and nothing else changes: joiners and marks stay.
+    """
+    assert TAMED == printable(HOSTILE)
+    assert "a b  c" == printable("a\tb\r\nc")
+    assert "👩\u200d🚀 می\u200cخواهم 한국어 é [red]x[/red] :smile:" == printable(
+        "👩\u200d🚀 می\u200cخواهم 한국어 é [red]x[/red] :smile:"
+    )
+
+
+@settings(deadline=None)
+@given(text=st.text(st.characters()))
+@example(text="".join(map(chr, range(0x2100))))
+def test_nothing_that_a_terminal_obeys_is_left(text):
+    """
+    Whatever the text, no control character, line separator or lone surrogate is left, and its length stays.
+    """
+    plain = printable(text)
+
+    assert len(text) == len(plain)
+    assert set() == {unicodedata.category(c) for c in plain} & {"Cc", "Cs", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_went_wrong_is_said_in_plain_text(terminal):
+    """
+    A reason is printed as text: no escape reaches the terminal, no markup and no emoji code is read.
+    """
+    used = console(terminal=terminal)
+
+    with shown(used) as progress:
+        progress.says(f"{HOSTILE} [red]x[/red] :smile:")
+
+    assert f"{TAMED} [red]x[/red] :smile:" in text_of(used)
+
+
+def test_a_list_of_sets_is_plain_text():
+    """
+    A title is text, whatever it holds.
+    """
+    used = console()
+
+    print_sets([{"name": "zoo", "passages": 4000, "title": f"{HOSTILE} [b] :smile:"}], used)
+
+    assert f"4,000  {TAMED} [b] :smile:" in text_of(used)
+
+
+TITLE = "a title of some length " * 8
+
+
+def test_a_pipe_gets_whole_titles():
+    """
+    Where there is no terminal a title is never cut.
+    """
+    used = console()
+
+    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+
+    assert f"zoo      4,000  {TITLE}".rstrip() == text_of(used).splitlines()[1]
+
+
+def test_a_terminal_marks_what_it_cuts():
+    """
+    A title that a terminal has no room for ends in an ellipsis, and no other column is cut.
+    """
+    used = console(terminal=True)
+
+    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+
+    line = text_of(used).splitlines()[1]
+    assert "zoo      4,000  a title" == line[:23]
+    assert (80, "…") == (len(line), line[-1])
+
+
+# The bar
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_bar_keeps_its_figures(width):
+    """
+    However long the name of what runs, done of all, time elapsed and time left are whole, on one line.
+    """
+    used = console(terminal=True, width=width)
+
+    with shown(used) as progress:
+        progress.starts('serve BiEncoder("all-MiniLM-L6-v2", dims=128) @ Faiss("HNSW32", efSearch=64)', 17, 120, 3700.0)
+
+    *_, line = (line for line in text_of(used).split("\x1b[2K") if "120" in line)  # each drawing clears its line
+    assert len(line.partition("\n")[0]) <= width
+    for figure in ("17/120", "0:00:00", "about 62 min left", "serve"):
+        assert figure in line
+
+
+def test_time_left_falls():
+    """
+    What was foretold falls while a child runs; where it takes longer no time left is claimed.
+    """
+    clock = iter([0.0, 30.0, 500.0])
+    task = Task(TaskID(0), "serve", 1, 0, _get_time=lambda: next(clock), fields={"ends": 80.0})
+
+    assert ["about 80 s left", "about 50 s left", ""] == [Left().render(task).plain for _ in range(3)]
+
+
+# Where retrievers disagree
+
+
+def disagreement(monkeypatch, *hits) -> str:
+    """What is said of two retrievers on the tiny set without judgments, its queries hostile."""
+    bare = tiny_set(n_queries=2, judged=False)
+    hostile = type(bare)(
+        **{f: getattr(bare, f) for f in bare.__struct_fields__} | {"queries": (HOSTILE, ":smile: [b]")}
+    )
+    found = {
+        str(cell): Hits(np.array(rows, np.int64), -np.arange(2.0, dtype=np.float32) * np.ones((2, 1), np.float32))
+        for cell, rows in enumerate(hits)
+    }
+    monkeypatch.setattr(agreement, "read_hits", lambda folder, cell: found[cell])
+    cells = [measurement(cell=cell, passage_set="tiny", retriever=f"R{cell}()") for cell in found]
+    used = console()
+    disagreements(run_of(*cells), [hostile], used)
+    return text_of(used)
+
+
+def test_queries_that_all_agree_on_are_left_out(monkeypatch):
+    """
+    The queries most disagreed on are those with any disagreement, least agreement first, as plain text.
+    """
+    text = disagreement(monkeypatch, [[0, 1], [0, 1]], [[2, 1], [1, 0]])
+
+    assert f"0.50  q0: {TAMED}" in text
+    assert "q1" not in text
+
+
+def test_full_agreement_is_said(monkeypatch):
+    """
+    Where every query has the same hits from all, that is said in place of a list.
+    """
+    text = disagreement(monkeypatch, [[0, 1], [0, 1]], [[1, 0], [0, 1]])
+
+    assert "\ntiny: all find the same passages in every top 10\n" == text

@@ -1,0 +1,569 @@
+"""What storages do to an encoder: tables and a picture."""
+
+from __future__ import annotations
+
+import math
+import sys
+from xml.etree import ElementTree
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from scipy.sparse import random_array
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.commands.table import draw
+from bench.errors import InputError
+from bench.records.schema import Footprint, Measurement
+from bench.report import rows, theory
+from bench.report.charts import storages
+from bench.report.columns import BEST, Grid, sized
+from bench.report.render import table
+from bench.report.tables.pivot import Pivot
+from bench.report.tables.storages import storage_grids
+from tests.helpers.records import failed, latency, measurement, memory, run_of
+from tests.helpers.tables import drawn
+
+STORAGES = Pivot("storage")
+
+
+def cell(storage: str, r10: float | None = 0.5, *, ledger: dict[str, int] | None = None, **changes) -> Measurement:
+    """A cell of an encoder of 150 passages, 1,000 dims and 3,000 non-zeros."""
+    known = {
+        "encoder": "BM25()",
+        "storage": storage,
+        "retriever": f"BM25() @ {storage}",
+        "shape": (150, 1_000),
+        "nonzeros": 3_000,
+        "quality": {"R@10": r10, "RR@10": 0.25},
+        "storage_weight": Footprint(ledger=ledger, disk_bytes=None, resident=None) if ledger else None,
+    }
+    return measurement(**known | changes)
+
+
+def exact(storage: str, r10: float = 0.8, **changes) -> Measurement:
+    return cell(storage, r10, exact=True, **changes)
+
+
+def only(*cells: Measurement, **suite) -> Grid:
+    """The one table of one run, R@10 the primary measure."""
+    (grid,) = storage_grids([run_of(*cells, **{"measures": ["R@10", "RR@10"], "primary": "R@10"} | suite)])
+    return grid
+
+
+def column(grid: Grid, head: str) -> list[str]:
+    (at,) = (index for index, column in enumerate(grid.columns) if column.head == head)
+    return [line[at].text for line in grid.lines]
+
+
+def best(grid: Grid, head: str) -> list[bool]:
+    (at,) = (index for index, column in enumerate(grid.columns) if column.head == head)
+    return [line[at].style == BEST for line in grid.lines]
+
+
+# The theory
+
+
+@pytest.mark.parametrize(("most", "bytes_"), [(0, 1), (255, 1), (256, 2), (65_535, 2), (65_536, 4), (2**32, 8)])
+def test_an_index_takes_the_least_that_holds_it(most, bytes_):
+    """
+    An index takes 1, 2, 4 or 8 bytes, the least that holds the highest number.
+    """
+    assert bytes_ == theory.width(most)
+
+
+@pytest.mark.parametrize("shape", [(3, 20), (20, 300), (300, 3)])
+def test_csr_weighs_what_its_arrays_do(shape):
+    """
+    The formula of CSR is the sum of its three arrays, indices and offsets cast to the smallest type that fits.
+    """
+    matrix = random_array(shape, density=0.3, format="csr", rng=np.random.default_rng(7), dtype=np.float32)
+    indices = matrix.indices.astype(np.min_scalar_type(shape[1] - 1))
+    offsets = matrix.indptr.astype(np.min_scalar_type(matrix.nnz))
+
+    assert matrix.data.nbytes + indices.nbytes + offsets.nbytes == theory.csr_bytes(*shape, matrix.nnz)
+    assert matrix.toarray().nbytes == theory.dense_bytes(*shape)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.one_of(st.integers(1, 40), st.integers(240, 280)))
+def test_break_even_is_where_one_more_is_too_many(n, dims):
+    """
+    Up to the break-even density CSR takes no more than the dense array, and with one non-zero more it does.
+    """
+    dense = theory.dense_bytes(n, dims)
+    most = max((z for z in range(n * dims + 1) if theory.csr_bytes(n, dims, z) <= dense), default=0)
+
+    meeting = theory.break_even_density(n, dims)
+
+    assert most == math.floor(meeting * n * dims + 1e-6)
+
+
+def test_no_numbers_have_no_break_even():
+    """
+    Without passages, or without dimensions, there is no density to speak of.
+    """
+    assert (None, None) == (theory.break_even_density(0, 10), theory.break_even_density(10, 0))
+
+
+def test_a_row_tells_bits_by_what_is_stored():
+    """
+    Bits go by the non-zeros of sparse vectors and by all numbers of dense ones, whose density is 1.
+    """
+    ledger = {"values": 6_000}
+
+    sparse, dense = rows.row(cell("A()", ledger=ledger)), rows.row(cell("A()", ledger=ledger, nonzeros=None))
+
+    keys = ("density", "bits_per_posting", "bits_per_dimension", "dense_bytes", "csr_bytes")
+    assert [0.02, 16.0, None, 600_000, 3_000 * 6 + 151 * 2] == [sparse[key] for key in keys]
+    assert [1.0, None, 0.32, 600_000, 150_000 * 6 + 151 * 4] == [dense[key] for key in keys]
+    assert sparse["break_even_density"] == dense["break_even_density"] == pytest.approx((600_000 - 151 * 4) / 6 / 150e3)
+
+
+def test_a_row_without_vectors_tells_no_sizes():
+    """
+    Where nothing was encoded, what follows from the shape is null; so are bounds that no storage told.
+    """
+    row = rows.row(measurement())
+
+    keys = ("density", "dense_bytes", "csr_bytes", "break_even_density", "bits_per_posting", "bits_per_dimension")
+    assert [None] * 8 == [row[key] for key in (*keys, "position_bound_bits", "value_bound_bits")]
+
+
+# The table
+
+
+def test_each_encoder_has_its_table():
+    """
+    One table a passage set and encoder, in the order of the run, its storages down.
+    """
+    other = {"encoder": "TfIdf()", "retriever": "TfIdf() @ A()"}
+    run = run_of(cell("A()"), cell("A()", **other), cell("B()"), cell("A()", passage_set="de", passage_set_sha256="1"))
+
+    grids = storage_grids([run])
+
+    assert ["primer", "primer", "de"] == [grid.title.partition(":")[0] for grid in grids]
+    assert ["BM25()", "TfIdf()", "BM25()"] == [grid.title.rpartition(": ")[2] for grid in grids]
+    assert [["A()", "B()"], ["A()"], ["A()"]] == [column(grid, "storage") for grid in grids]
+
+
+def test_one_name_of_two_contents_is_told_apart():
+    """
+    Passage sets of one name and of two contents have tables of their own, and heads of their own in the picture.
+    """
+    run = run_of(cell("A()"), cell("A()", passage_set_sha256="11"))
+
+    grids, patches = storage_grids([run]), storages.patches([run])
+
+    assert [True, True] == [
+        f"(content {sha256})" in grid.title for grid, sha256 in zip(grids, ("00", "11"), strict=True)
+    ]
+    assert ["BM25()\nprimer (content\n00)", "BM25()\nprimer (content\n11)"] == [patch.across for patch in patches]
+
+
+def test_what_is_lost_is_held_against_exact_search():
+    """
+    Lost is the exact storage's measure less this one's: of each recall and the primary measure, in four digits.
+    """
+    grid = only(cell("Small()", 0.78, overlap_with_exact=0.93), exact("Whole()"), cell("Odd()", 0.80004))
+
+    assert ["R@10", "R@10 lost", "overlap@10"] == [column.head for column in grid.columns[1:4]]
+    assert [".7800", ".8000", ".8000"] == column(grid, "R@10")
+    assert [".0200", ".0000", ".0000"] == column(grid, "R@10 lost")
+    assert [".930", "exact", "-"] == column(grid, "overlap@10")
+    assert "exact search: R@10 .8000" in grid.notes
+
+
+def test_best_and_what_reads_like_it_are_marked():
+    """
+    The best of a column is marked, and all that read alike to the printed digit; a column of equals has no best.
+    """
+    same = {"values": 5_000}
+    grid = only(exact("A()", ledger={"values": 5_001}), exact("B()", ledger=same), cell("C()", 0.7, ledger=same))
+
+    assert ["0.0050", "0.0050", "0.0050"] == column(grid, "ledger MB")
+    assert [False] * 3 == best(grid, "ledger MB")
+    assert [True, True, False] == best(grid, "R@10 lost")
+
+
+def test_costs_are_compared_at_matched_quality():
+    """
+    The fastest and the smallest are marked among storages that are exact or lose at most .001 of the primary measure.
+    """
+    costs = [({"values": nbytes}, latency(ms, ms)) for ms, nbytes in ((1.0, 1_000_000), (2.0, 2_000_000))]
+    (few, quick), (more, slow) = costs
+    whole = exact("Whole()", ledger={"values": 3_000_000}, search=latency(3.0, 3.0))
+    near = cell("Near()", 0.799, ledger=more, search=slow)
+
+    lossy = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick), near)
+    alone = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick))
+
+    for head in ("ledger MB", "search p50 ms", "times smaller"):
+        assert ([False, False, True], [False, False]) == (best(lossy, head), best(alone, head))
+    assert [True, False, False] == best(lossy, "R@10 lost")
+
+
+def test_without_quality_costs_are_compared_among_exact_storages():
+    """
+    Of made-up passages, where nothing tells what is lost, the smallest is marked among storages that are exact.
+    """
+    sizes = [{"values": nbytes} for nbytes in (3_000_000, 2_000_000, 1_000_000)]
+    made_up = {"n_distractors": 50, "quality": None}
+
+    grid = only(
+        exact("A()", ledger=sizes[0], **made_up),
+        exact("B()", ledger=sizes[1], **made_up),
+        cell("C()", ledger=sizes[2], **made_up),
+    )
+
+    assert [False, True, False] == best(grid, "ledger MB")
+
+
+def test_times_are_those_of_the_search():
+    """
+    The times are of the search alone: its p50 and p95, and queries a second of all at once.
+    """
+    grid = only(exact("A()", search=latency(1.5, 2.5), single=latency(9.0, 9.5), search_batch_qps=300.0, batch_qps=1.0))
+
+    heads = ("search p50 ms", "search p95 ms", "search q/s")
+    assert [["1.50"], ["2.50"], ["300"]] == [column(grid, head) for head in heads]
+
+
+def test_bytes_stand_beside_float32_by_formula():
+    """
+    Times smaller is the formula over the ledger: of CSR where the vectors are sparse, of the array where they are not.
+    """
+    csr, array = theory.csr_bytes(150, 1_000, 3_000), theory.dense_bytes(150, 1_000)
+
+    sparse = only(exact("A()", ledger={"values": csr // 2}), cell("B()", ledger={"values": csr * 2}))
+    dense = only(cell("A()", ledger={"codes": array // 4}, nonzeros=None))
+
+    assert ["2.00", "0.500"] == column(sparse, "times smaller")
+    assert (["4.00"], ["8.00"]) == (column(dense, "times smaller"), column(dense, "bits a dimension"))
+
+
+def test_what_a_file_backs_is_told_of_mapped_storages():
+    """
+    The part of resident that a file backs is shown of a storage that says it maps its files, and of no other.
+    """
+    resident = msgspec.structs.replace(memory(9_000_000), private_file=8_000_000)
+    weight = Footprint(ledger={"values": 8_000_000}, disk_bytes=8_000_000, resident=resident)
+
+    grid = only(cell("A()", storage_weight=weight, facts={"memory_mapped": 1}), cell("B()", storage_weight=weight))
+
+    assert (["8.00", "-"], ["9.00", "9.00"]) == (column(grid, "mapped MB"), column(grid, "resident MB"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"status": "over-budget", "predicted_ledger": {"vectors": 12_300_000_000}, "reason": "?"},
+            "over-budget: would take 12.3 GB, the limit is 8.00 GB",
+        ),
+        ({"status": "over-budget", "reason": "would take a year"}, "over-budget: would take a year"),
+        ({"status": "unsupported", "reason": "needs 256\nvectors"}, "unsupported: needs 256 vectors"),
+        (
+            {"status": "timeout", "reason": "600 s", "predicted_ledger": {"vectors": 1_500}},
+            "timeout (would take 1.50 kB): 600 s",
+        ),
+        ({"status": "failed", "reason": ""}, "failed"),
+    ],
+)
+def test_a_cell_that_did_not_run_says_why_in_its_line(changes, said):
+    """
+    A cell that did not run keeps its line: status, foretold size and limit, reason; no number, and never the best.
+    """
+    text = table.markdown([run_of(exact("A()"), cell("B()", quality=None, **changes))], pivot=STORAGES)
+
+    line = next(line for line in text.splitlines() if line.startswith("| `B()`"))
+    assert f"| `B()` ({said}) | - " in line
+    assert "**" not in line
+
+
+def test_a_reason_takes_no_room_from_the_numbers():
+    """
+    In a terminal a long reason is broken below its storage, and no line is wider than the terminal.
+    """
+    run = run_of(exact("A()"), failed(encoder="BM25()", storage="B()", reason="it broke in many words " * 6))
+    console = Console(width=60)
+
+    with console.capture() as shown:
+        table.terminal([run], console, pivot=STORAGES)
+
+    lines = shown.get().splitlines()
+    assert 60 >= max(cell_len(line) for line in lines)
+    assert 3 <= sum("broke" in line for line in lines)
+    assert any("R@10 .8000" in line for line in lines)
+
+
+def test_density_and_theory_stand_beside_what_was_measured():
+    """
+    Under the table: density, break-even, float32 by formula, and the ratio of the ledgers that hold float32 so.
+    """
+    array = {"anything": 600_000}
+    as_rows = {"values": 12_000, "indices": 6_000, "offsets": 302}
+    by_columns = {"values": 12_000, "indices": 3_000, "offsets": 2_002}
+    codes = {"values": 3_000, "indices": 6_000, "offsets": 302}
+
+    grid = only(
+        cell("Coded()", ledger=codes),
+        exact("Lists()", ledger=by_columns),
+        exact("Rows()", ledger=as_rows),
+        exact("Whole()", ledger=array),
+    )
+
+    assert (
+        "density 0.02: 3,000 numbers stored of 150 x 1,000; "
+        "at a density of 0.666 CSR and a dense array weigh the same" in grid.notes
+    )
+    assert (
+        "float32 by formula: dense n * dims * 4 = 600 kB, CSR 18.3 kB; "
+        "dense to CSR 32.78 in theory, 32.78 by the ledgers of Whole() and Rows()" in grid.notes
+    )
+
+
+def test_a_ratio_that_was_not_measured_is_not_told():
+    """
+    Where no cell holds float32 dense, or none as rows, the theory stands alone.
+    """
+    grid = only(exact("Whole()", ledger={"vectors": 600_000}))
+
+    assert any(note.endswith("dense to CSR 32.78 in theory, not measured on both") for note in grid.notes)
+
+
+def test_bounds_stand_beside_the_bits_reached():
+    """
+    The least bits of a posting, position and value, stand beside its bits where the storage tells both.
+    """
+    bounds = {"position_bound_bits": 4.0, "value_bound_bits": 2.5}
+
+    grid = only(cell("A()", ledger={"values": 3_000}, facts=bounds), cell("B()", ledger={"values": 6_000}))
+
+    assert (["8.00", "16.0"], ["6.50", "-"]) == (column(grid, "bits a posting"), column(grid, "least bits"))
+    assert any(note.startswith("least bits: 4.00 for where a posting stands") for note in grid.notes)
+
+
+def test_made_up_passages_have_no_quality():
+    """
+    Cells grown by made-up passages have a table of their own, of bytes and time only, and its title counts them.
+    """
+    ledger = {"values": 3_000}
+    grown = exact("A()", ledger=ledger, n_distractors=1_000_000, n_passages=1_000_150)
+
+    plain, large = storage_grids([run_of(exact("A()", ledger=ledger), grown, primary="R@10")])
+
+    heads = [column.head for column in large.columns]
+    assert ("R@10" in [c.head for c in plain.columns], "R@10" in heads, "R@10 lost" in heads) == (True, False, False)
+    assert "1,000,150 passages (1,000,000 of them made up)" in large.title
+    assert not any("exact search" in note for note in large.notes)
+
+
+def test_without_exact_search_nothing_is_said_to_be_lost():
+    """
+    Where no exact storage ran, the measures stand as they are, and a note says so.
+    """
+    grid = only(cell("A()", 0.5), cell("B()", 0.6))
+
+    assert [".5000", ".6000"] == column(grid, "R@10")
+    assert not any("lost" in column.head for column in grid.columns)
+    assert any(note.startswith("no exact search") for note in grid.notes)
+
+
+def test_runs_are_held_each_against_its_own_exact_search():
+    """
+    Each cell of several runs loses against exact search in its own; across hardware the best time is within a run.
+    """
+    one = run_of(exact("A()", 0.8), cell("B()", 0.7, search=latency(1.0)), name="one", primary="R@10")
+    other = run_of(exact("A()", 0.9), cell("B()", 0.7, search=latency(9.0)), name="other", primary="R@10", cpu="Other")
+
+    (grid,) = storage_grids([one, other])
+
+    assert ["one", "one", "other", "other"] == column(grid, "run")
+    assert [".0000", ".1000", ".0000", ".2000"] == column(grid, "R@10 lost")
+    assert [False] * 4 == best(grid, "search p50 ms")
+    assert any(note.startswith("hardware differs") for note in grid.notes)
+    assert "one: exact search: R@10 .8000" in grid.notes
+
+
+def test_flags_stand_under_these_tables_too():
+    """
+    What a reader must know of a cell stands under its table, as in the others.
+    """
+    grid = only(cell("A()", flags=("withheld",)))
+
+    assert ("a: withheld", "a") == (grid.notes[-1], grid.lines[0][-1].text)
+
+
+def test_engines_alone_have_no_such_table():
+    """
+    A run of engines, which hold an index of their own, is refused with their names.
+    """
+    run = run_of(measurement(retriever="Engine()", encoder=None, storage=None))
+
+    with pytest.raises(InputError, match=r"--pivot storage: expected cells of an encoder with a storage, .*Engine\(\)"):
+        storage_grids([run])
+
+
+def test_a_measure_asks_for_the_other_table():
+    """
+    With a measure, storages stand across as before; the tables of storages explain their columns once.
+    """
+    run = run_of(exact("A()", ledger={"values": 1}), cell("B()", 0.7), primary="R@10")
+
+    tables, one = (table.markdown([run], pivot=pivot) for pivot in (STORAGES, Pivot("storage", "R@10")))
+
+    assert "R@10 by storage" in one
+    assert (1, 0) == (tables.count("lost: what exact search"), one.count("lost: what exact search"))
+    assert "lost: what" not in drawn(run)
+
+
+# The picture
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12, "12 B"), (999.9, "1.00 kB"), (1_500, "1.50 kB"), (404e6, "404 MB"), (12.3e9, "12.3 GB"), (2e13, "20,000 GB")],
+)
+def test_bytes_have_the_unit_that_suits_them(value, text):
+    """
+    Bytes are written with three digits, in B, kB, MB or GB.
+    """
+    assert text == sized(value)
+
+
+def test_a_patch_tells_size_and_loss():
+    """
+    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what was foretold.
+    """
+    refused = {"status": "over-budget", "quality": None, "predicted_ledger": {"vectors": 1_500_000}}
+    run = run_of(
+        exact("A()", ledger={"values": 300_000}),
+        cell("B()", 0.78, ledger={"values": 1_500}),
+        cell("C()", **refused),
+        cell("D()", quality=None, status="unsupported"),
+        primary="R@10",
+    )
+
+    told = [(patch.storage, patch.bytes, patch.first, patch.second) for patch in storages.patches([run])]
+
+    assert [
+        ("A()", 2_000, "2.00 kB", "exact .8000"),
+        ("B()", 10, "10 B", "lost .0200"),
+        ("C()", None, "over-budget", "foretold 10.0 kB"),
+        ("D()", None, "unsupported", ""),
+    ] == told
+    assert ["B()", "A()", "C()", "D()"] == storages.by_size(storages.patches([run]))
+
+
+def test_sparse_and_dense_vectors_have_a_panel_each():
+    """
+    Encoders of sparse vectors stand above those of dense ones, those that failed last, each set beside the next.
+    """
+    dense = {"encoder": "E()", "nonzeros": None}
+    unmade = {"encoder": "F()", "shape": None, "nonzeros": None, "quality": None, "status": "failed"}
+    german = {"passage_set": "de", "passage_set_sha256": "1"}
+    run = run_of(cell("A()"), cell("A()", **unmade), cell("A()", **dense), cell("A()", **german))
+
+    drawn_ = storages.patches([run])
+
+    assert ["BM25()\nprimer", "BM25()\nde", "F()\nprimer", "E()\nprimer"] == [patch.across for patch in drawn_]
+    panels = [panel["title"]["text"] for panel in storages.chart([run])["vconcat"]]
+    assert ["sparse vectors", "dense vectors", "vectors that were not made"] == panels
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="Ab1()=,- \"_'é", max_size=90))
+def test_a_head_is_as_wide_as_its_column(spelling):
+    """
+    A spelling above a column is broken into lines that fit it, and loses nothing but spaces.
+    """
+    lines = storages.broken(spelling)
+
+    assert spelling.replace(" ", "") == "".join(lines).replace(" ", "")
+    assert storages.LONGEST >= max(map(len, lines), default=0)
+
+
+def full_run():
+    """Two encoders with what a picture may have to show, control characters and markup in names among it."""
+    dense = {"encoder": 'E("a-long-name-of-a-model")', "nonzeros": None}
+    return run_of(
+        exact("A()", ledger={"values": 300_000}),
+        cell('B("<&\x1b>")', 0.78, ledger={"values": 1_500}),
+        cell("A()", ledger={"values": 30}, **dense),
+        cell("C()", quality=None, status="over-budget", predicted_ledger={"vectors": 10**9}, **dense),
+        primary="R@10",
+    )
+
+
+def test_the_same_records_are_drawn_alike():
+    """
+    The same records give the same SVG, byte for byte: well formed, on a ground of its own, with every word.
+    """
+    pytest.importorskip("vl_convert")
+
+    one, other = storages.svg([full_run()]), storages.svg([full_run()])
+
+    texts = {node.text for node in ElementTree.fromstring(one).iter() if node.text}
+    assert one == other
+    assert {"A()", 'B("<&\ufffd>")', "2.00 kB", "lost .0200", "over-budget", "foretold 6.67 MB", "primer"} <= texts
+    assert storages.GROUND in one
+    assert storages.png([full_run()]).startswith(b"\x89PNG")
+
+
+def test_one_size_has_a_colour():
+    """
+    A run of one cell, or of none that was weighed, is drawn too.
+    """
+    pytest.importorskip("vl_convert")
+
+    for run in (run_of(exact("A()", ledger={"values": 150})), run_of(cell("A()"))):
+        assert "A()" in storages.svg([run])
+
+
+def test_the_picture_says_what_it_lacks(monkeypatch, tmp_path):
+    """
+    Without its extra, without cells to draw, and where nothing can be written, one message says what to do.
+    """
+    engines = run_of(measurement(retriever="Engine()", encoder=None, storage=None))
+
+    with pytest.raises(InputError, match=r"--svg: expected cells of an encoder with a storage, found Engine\(\)"):
+        storages.patches([engines])
+    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
+    with pytest.raises(InputError, match=r"--svg: expected a file that can be written, found .*nowhere"):
+        draw([engines], tmp_path / "nowhere" / "picture.svg")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(InputError, match=r"pip install 'sparring\[report\]'"):
+        storages.svg([full_run()])
+
+
+def test_a_picture_is_written_where_it_was_asked_for(monkeypatch, tmp_path, capsys):
+    """
+    The picture is in the file that was named, and the name is printed.
+    """
+    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
+
+    draw([full_run()], tmp_path / "picture.svg")
+
+    assert "<svg/>" == (tmp_path / "picture.svg").read_text()
+    assert str(tmp_path / "picture.svg") == capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--pivot", "encoder"], ["--pivot", "storage", "--measure", "R@10"], ["--pivot", "storage", "--markdown"]],
+)
+def test_a_picture_is_of_storages(options, tmp_path):
+    """
+    `--svg` is refused without `--pivot storage`, with a measure, and beside a table in Markdown.
+    """
+    result = CliRunner().invoke(app, ["table", str(tmp_path), *options, "--svg", str(tmp_path / "picture.svg")])
+
+    assert 2 == result.exit_code
+    assert "--svg draws --pivot storage" in " ".join(result.output.split())

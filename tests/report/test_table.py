@@ -1,0 +1,793 @@
+"""The tables of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from bench.errors import InputError
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.report import columns as fields
+from bench.report import rows
+from bench.report.render import table
+from bench.report.tables import cells as grid
+from tests.helpers.places import ROOT
+from tests.helpers.records import MEASURES, failed, latency, measurement, memory, run_of, weight
+from tests.helpers.tables import drawn
+
+# The object of a cell
+
+RELIED_ON = """
+passage_set retriever encoder storage status n_passages n_queries n_unanswered R@1 R@10 R@100 nDCG@10 RR@10
+single_p50_ms single_p95_ms encode_p50_ms search_p50_ms batch_qps search_batch_qps encode_seconds build_seconds
+ledger_bytes disk_bytes resident_bytes encoder_ledger_bytes encoder_resident_bytes text_bytes peak_build_bytes
+peak_serve_bytes
+"""
+
+
+def test_row_has_the_keys_that_are_relied_on():
+    """
+    A row begins with the keys of the design, the measures in the suite's order among them.
+    """
+    row = rows.row(measurement(), MEASURES)
+
+    relied_on = RELIED_ON.split()
+    assert relied_on == list(row)[: len(relied_on)]
+
+
+def test_row_tells_each_part_apart():
+    """
+    The storage's bytes are the plain keys, the encoder's have its name, and a peak is above the phase's start.
+    """
+    cell = measurement(
+        storage_weight=weight(100, 200, disk=300),
+        encoder_weight=weight(10, 20, disk=30),
+        build_memory=memory(0),
+        single=latency(2.0, 3.0),
+        encode=latency(0.5),
+        search=latency(1.5),
+        joint=latency(1.9),
+        shape=(150, 10),
+        nonzeros=30,
+    )
+
+    row = rows.row(cell)
+
+    assert (100, 200, 300) == (row["ledger_bytes"], row["resident_bytes"], row["disk_bytes"])
+    assert (10, 20, 30) == (row["encoder_ledger_bytes"], row["encoder_resident_bytes"], row["encoder_disk_bytes"])
+    assert (1_000, 9_000_000, None) == tuple(
+        row[key] for key in ("peak_build_bytes", "peak_build_process_bytes", "peak_serve_bytes")
+    )
+    assert (2.0, 3.0, 0.5, 1.5) == tuple(
+        row[key] for key in ("single_p50_ms", "single_p95_ms", "encode_p50_ms", "search_p50_ms")
+    )
+    assert -0.05 == pytest.approx(row["joint_gap"])
+    assert 0.02 == pytest.approx(row["density"])
+    assert 100 / 150 == pytest.approx(row["bytes_per_passage"])
+
+
+def test_json_says_null_where_nothing_was_measured():
+    """
+    A cell that failed has every key in JSON, the measures too, and null for all that was not measured: never 0.
+    """
+    run = run_of(failed(), name="a-run")
+
+    (cell,) = json.loads(table.as_json([run]))
+
+    measured = {key: cell[key] for key in RELIED_ON.split() if cell[key] is not None}
+    assert {
+        "passage_set": "primer",
+        "retriever": "BM25() @ CSR()",
+        "encoder": "BM25()",
+        "storage": "CSR()",
+        "status": "failed",
+        "n_passages": 150,
+        "n_queries": 495,
+        "text_bytes": 60_000,
+    } == measured
+    assert ("it broke", "a-run") == (cell["reason"], cell["run"])
+
+
+def test_json_keeps_a_measured_zero():
+    """
+    Zero is a number, and stays one.
+    """
+    run = run_of(measurement(quality={"R@1": 0.0}, storage_weight=weight(0, 0, disk=0)))
+
+    (cell,) = json.loads(table.as_json([run]))
+
+    assert [0.0, 0, 0, 0] == [cell[key] for key in ("R@1", "ledger_bytes", "resident_bytes", "disk_bytes")]
+
+
+def test_json_of_several_runs_is_one_array():
+    """
+    Every cell of every run is one object of one array, and all name the same measures.
+    """
+    one, other = run_of(measurement(), name="one"), run_of(measurement(quality={"P@5": 0.2}), name="other")
+
+    cells = json.loads(table.as_json([one, other]))
+
+    assert [("one", None), ("other", 0.2)] == [(cell["run"], cell["P@5"]) for cell in cells]
+
+
+def test_csv_parses_back():
+    """
+    CSV has one line a cell with every key of its row; not measured is empty, several flags stand in one field.
+    """
+    flags = ("one, with a comma", 'two "quoted"')
+    cells = [measurement(flags=flags), failed(reason="first line\nsecond line")]
+
+    text = table.csv([run_of(*cells)])
+
+    first, second = csv.DictReader(io.StringIO(text))
+    assert list(rows.rows([run_of(*cells)])[0]) == list(first)
+    assert ("0.5", 'one, with a comma; two "quoted"', "") == (first["R@1"], first["flags"], first["single_p50_ms"])
+    assert ("", "first line\nsecond line") == (second["R@1"], second["reason"])
+
+
+def test_frame_has_a_line_a_cell():
+    """
+    A DataFrame of runs has one line a cell, and no number where none was measured.
+    """
+    frame = rows.frame([run_of(measurement(), failed())])
+
+    assert ["ok", "failed"] == frame["status"].tolist()
+    assert [False, True] == frame["nDCG@10"].isna().tolist()
+
+
+def test_every_field_is_explained():
+    """
+    results/README.md names every field of a row and every column of a table.
+    """
+    text = (ROOT / "results" / "README.md").read_text()
+    keys = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
+    columns = [field.column.head for field in fields.FIELDS]
+
+    assert [] == [name for name in (*keys, *columns) if f"`{name}`" not in text]
+
+
+# The numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.00001, "<0.0001"),
+        (0.04123, "0.0412"),
+        (0.9996, "1.00"),
+        (3.984, "3.98"),
+        (9.996, "10.0"),
+        (99.96, "100"),
+        (603.4, "603"),
+        (12_345.0, "12,300"),
+        (-2.5, "-2.50"),
+    ],
+)
+def test_three_significant_digits(value, text):
+    """
+    Times and sizes have three significant digits, also where rounding reaches the next power of ten.
+    """
+    assert text == fields.significant(value)
+
+
+@settings(deadline=None)
+@given(st.floats(min_value=-1e12, max_value=1e12))
+def test_a_number_reads_back(value):
+    """
+    What is printed is the value to half a unit of its last place.
+    """
+    text = fields.significant(value)
+
+    assert (0.0 if text.startswith("<") else float(text.replace(",", ""))) == pytest.approx(
+        value, rel=0.00501, abs=5e-5
+    )
+
+
+# In Markdown
+
+
+def test_markdown_to_the_letter():
+    """
+    Markdown: a table a passage set with the best of each column in bold, what failed and why, and the conditions.
+    """
+    run = run_of(
+        measurement(
+            quality={"R@1": 0.25, "nDCG@10": 0.5},
+            single=latency(0.25, 1.5),
+            storage_weight=weight(2_500_000, 100, small=True),
+            n_unanswered=2,
+        ),
+        measurement(retriever="TfIdf() @ CSR()", quality={"R@1": 0.125, "nDCG@10": 1.0}, single=latency(12.0)),
+        failed(retriever="RankBM25()", status="timeout", reason="longer than\n600 s"),
+        measures=["R@1", "nDCG@10"],
+    )
+
+    text = table.markdown([run])
+
+    assert (
+        r"""**primer: 150 passages, 495 queries, en**
+
+| retriever | R@1 | nDCG@10 | p50 ms | p95 ms | ledger MB | resident MB |  |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| `BM25() @ CSR()` | **.250** | .500 | **0.250** | 1.50 | 2.50 | \<1 | a |
+| `TfIdf() @ CSR()` | .125 | **1.000** | 12.0 | - | - | - |  |
+| `RankBM25()` (timeout) | - | - | - | - | - | - |  |
+
+- a: judged queries unanswered, which score 0: 2 of 495
+- RankBM25(): timeout: longer than 600 s
+
+"""
+        "p50, p95: service time of one query, text to ids. MB = 10^6 bytes; ledger, resident are the storage's (an "
+        "engine's are whole). Bold: best of its column. -: not measured. \\<1: growth below 1 MiB, which the system's "
+        "page accounts can not tell from noise.\n\n"
+        "A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
+        "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"
+    ) == text
+
+
+def test_markdown_escapes_pipes():
+    """
+    A | in a spelling, a flag or a reason does not end a field.
+    """
+    cell = measurement(retriever='BiEncoder("a|b") @ CSR()', flags=("x | y",))
+
+    lines = table.markdown([run_of(cell)]).splitlines()
+
+    assert any(line.startswith(r'| `BiEncoder("a\|b") @ CSR()` |') for line in lines)
+    assert r"- a: x \| y" in lines
+
+
+# In a terminal
+
+
+def test_each_passage_set_has_a_table():
+    """
+    Passage sets have a table each, with their counts, and merged and unjudged ones told.
+    """
+    other = measurement(
+        passage_set="scifact", passage_set_sha256="11", n_passages=5183, n_queries=300, n_judged=290, n_merged=4
+    )
+
+    text = drawn(run_of(measurement(), other))
+
+    assert "primer: 150 passages, 495 queries, en" in text
+    assert "scifact: 5,183 passages (4 equal ones merged), 300 queries (290 judged), en" in text
+
+
+def test_counts_of_a_failed_cell_do_not_name_the_table():
+    """
+    A set whose first cell failed is not said to have no judgments: the failed cell does not know.
+    """
+    text = drawn(run_of(failed(), measurement(retriever="TfIdf() @ CSR()")))
+
+    assert "no judgments" not in text
+
+
+def test_one_name_with_two_contents_is_two_tables():
+    """
+    Runs whose passage set of one name has different contents do not share a table.
+    """
+    one = run_of(measurement(passage_set_sha256="a" * 64), name="one")
+    other = run_of(measurement(passage_set_sha256="b" * 64), name="other")
+
+    text = drawn(one, other)
+
+    assert "content aaaaaaaaaaaa" in text
+    assert "content bbbbbbbbbbbb" in text
+
+
+def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
+    """(retriever, column, text) of every number that is marked as the best."""
+    return [
+        (
+            next(cell.text for column, cell in zip(drawn.columns, line, strict=True) if column.code),
+            column.head,
+            cell.text,
+        )
+        for drawn in grid.grids(runs, **changes)
+        for line in drawn.lines
+        for column, cell in zip(drawn.columns, line, strict=True)
+        if cell.style == fields.BEST
+    ]
+
+
+def test_best_is_highest_quality_and_lowest_cost():
+    """
+    The best of a column is marked: the most quality and throughput, the least time and bytes; equal readings share it.
+    """
+    cells = [
+        measurement(
+            retriever="A()", quality={"R@1": 0.5001}, single=latency(1.0), batch_qps=9.0, storage_weight=weight(5)
+        ),
+        measurement(
+            retriever="B()", quality={"R@1": 0.5002}, single=latency(2.0), batch_qps=10.0, storage_weight=weight(9)
+        ),
+        measurement(
+            retriever="C()", quality={"R@1": 0.1}, single=latency(3.0), batch_qps=1.0, storage_weight=weight(10**6)
+        ),
+    ]
+
+    found = marked(run_of(*cells, measures=["R@1"]))
+
+    assert [
+        ("A()", "R@1", ".500"),
+        ("A()", "p50 ms", "1.00"),
+        ("A()", "ledger MB", "<0.0001"),
+        ("B()", "R@1", ".500"),
+        ("B()", "batch q/s", "10.0"),
+        ("B()", "ledger MB", "<0.0001"),
+    ] == found
+
+
+def test_a_failed_cell_is_never_the_best():
+    """
+    What a cell measured before it failed is shown, and marked in no column.
+    """
+    quick = failed(retriever="A()", single=latency(0.1))
+    cells = (
+        quick,
+        measurement(retriever="B()", single=latency(1.0)),
+        measurement(retriever="C()", single=latency(2.0)),
+    )
+
+    found = marked(run_of(*cells))
+
+    assert [("B()", "p50 ms", "1.00")] == found
+
+
+def test_a_lone_number_is_not_the_best_of_anything():
+    """
+    Where there is nothing to be better than, nothing is marked.
+    """
+    assert [] == marked(run_of(measurement(single=latency(1.0))))
+
+
+def test_failed_cells_say_why_under_the_table():
+    """
+    A cell that failed keeps its line, with its status, and its reason stands on one line under the table.
+    """
+    run = run_of(measurement(), failed(retriever="RankBM25()", status="out-of-memory", reason="needs 9 GB,\n  has 8"))
+
+    lines = [line.strip() for line in drawn(run).splitlines()]
+
+    assert "out-of-memory" in lines
+    assert "RankBM25(): out-of-memory: needs 9 GB, has 8" in lines
+
+
+def test_growth_under_resolution_is_not_a_number():
+    """
+    A resident growth that the page accounts can not tell from noise reads <1 and says so.
+    """
+    text = drawn(run_of(measurement(storage_weight=weight(400_000, -8_192, small=True))))
+
+    assert "<1" in text
+    assert "growth below 1 MiB" in text
+    assert "-0.0" not in text
+
+
+def test_flags_are_spelled_out_once():
+    """
+    A flag stands once under the table, and its letter on the line of each cell that has it.
+    """
+    flag = "17.2% of passages are cut at the model's length"
+
+    text = drawn(run_of(measurement(retriever="A()", flags=(flag,)), measurement(retriever="B()", flags=(flag,))))
+
+    assert 1 == text.count(f"a: {flag}")
+    assert ["A()", "B()"] == [line.split()[0] for line in text.splitlines() if line.rstrip().endswith(" a")]
+
+
+def test_letters_of_flags_stand_in_order():
+    """
+    The letters of a cell's flags stand in alphabetical order, aa after z.
+    """
+    flags = tuple(map(str, range(27)))
+    run = run_of(measurement(flags=flags[::-1][:1]), measurement(flags=flags))
+
+    (found,) = grid.grids([run])
+
+    letters = [line[-1].text.split() for line in found.lines]
+    assert [["a"], ["a", "b", "c"], ["y", "z", "aa"]] == [letters[0], letters[1][:3], letters[1][-3:]]
+
+
+# Under the tables
+
+
+def test_only_what_is_shown_is_explained():
+    """
+    The legend explains the columns and marks that are there, and is left out where there are none.
+    """
+    sizes = run_of(measurement(storage_weight=weight(1_000_000)))
+
+    text = drawn(sizes)
+
+    assert "MB = 10^6 bytes; ledger is the storage's (an engine's is whole)." in text.replace("\n", " ")
+    assert [] == [word for word in ("p50", "p95", "resident", "encoder is", "Bold", "not measured") if word in text]
+    assert "MB" not in drawn(run_of(measurement()))
+
+
+def test_bold_is_explained_where_it_shows(monkeypatch):
+    """
+    What is bold is explained in a terminal that has bold type, not in text that is piped.
+    """
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run = run_of(measurement(), measurement(retriever="TfIdf() @ CSR()", quality={"nDCG@10": 0.75}))
+    file = io.StringIO()
+    terminal = Console(width=100, file=file, force_terminal=True, color_system="standard", legacy_windows=False)
+
+    table.terminal([run], terminal)
+
+    assert "Bold: best of its column." in file.getvalue()
+    assert "Bold" not in drawn(run)
+
+
+def test_a_narrow_terminal_explains_what_it_shows():
+    """
+    Columns that a terminal has no room for are named, and not explained.
+    """
+    text = " ".join(drawn(run_of(full()), width=80).split())
+
+    assert "p50: service time of one query, text to ids. MB = 10^6 bytes; ledger is the storage's" in text
+
+
+@pytest.mark.parametrize(
+    ("n_queries", "most", "notes"),
+    [
+        (12, 500, ("no p50: 12 queries are timed, 20 are needed", "no p95: 12 queries are timed, 200 are needed")),
+        (495, 25, ("no p95: 25 queries are timed, 200 are needed",)),
+        (199, 500, ("no p95: 199 queries are timed, 200 are needed",)),
+        (495, 500, ()),
+    ],
+)
+def test_too_few_queries_for_a_percentile(n_queries, most, notes):
+    """
+    A percentile that no cell has, for want of queries, has its reason under the table.
+    """
+    p50 = 1.0 if min(n_queries, most) >= 20 else None
+    cells = [measurement(n_queries=n_queries, n_judged=n_queries, single=latency(p50)), failed()]
+
+    (found,) = grid.grids([run_of(*cells, queries=most)])
+
+    assert notes == found.notes[: len(found.notes) - 1]  # the last is why the other failed
+
+
+def test_no_reason_for_a_percentile_that_was_not_asked_for():
+    """
+    Where nothing was timed, or one cell has the percentile, none is said to be missing.
+    """
+    untimed, timed = measurement(n_queries=3), measurement(n_queries=495, single=latency(1.0, 2.0))
+
+    assert [(), ()] == [found.notes for cell in (untimed, timed) for found in grid.grids([run_of(cell, queries=500)])]
+
+
+LONG = 'BiEncoder("all-MiniLM-L6-v2") @ Faiss("HNSW32", efSearch=64)'
+
+
+def full(**changes) -> Measurement:
+    """A cell with a number in every column."""
+    return measurement(
+        retriever=LONG,
+        single=latency(12.34, 23.45),
+        encode=latency(11.1),
+        search=latency(1.24),
+        batch_qps=12_345.0,
+        storage_weight=weight(7_960_000, 8_000_000, disk=7_970_000),
+        encoder_weight=weight(90_900_000, 91_400_000, disk=90_900_000),
+        overlap_with_exact=0.981,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_tables_fit_their_terminal(width):
+    """
+    No line is wider than the terminal, whatever it is, and none of a retriever's name is lost.
+    """
+    lines = drawn(run_of(full(), measurement(), failed()), width=width).splitlines()
+
+    assert width >= max(cell_len(line) for line in lines)
+    for part in ('BiEncoder("all-MiniLM-L6-v2")', '@ Faiss("HNSW32", efSearch=64)'):
+        assert any(part in line for line in lines)
+
+
+def test_a_narrow_terminal_keeps_what_matters_most():
+    """
+    In 80 columns the measures, the median time, throughput and the ledger stay; what had no room is named.
+    """
+    text = drawn(run_of(full()), width=80)
+
+    head = [line.split() for line in text.splitlines()[1:3]]
+    assert [
+        ["R", "R", "R", "nDCG", "RR", "p50", "batch", "ledger"],
+        ["retriever", "@1", "@10", "@100", "@10", "@10", "ms", "q/s", "MB"],
+    ] == head
+    assert "no room for p95 ms, encode ms, search ms, resident MB, disk MB, encoder MB," in text
+
+
+def test_a_wide_terminal_shows_everything():
+    """
+    With room for all, every column is there and the name stands on one line.
+    """
+    text = drawn(run_of(full()), width=200)
+
+    assert "no room" not in text
+    line = next(line for line in text.splitlines() if line.startswith(LONG))
+    assert ".500 .500 .500 .500 .500 12.3 23.4 11.1 1.24 12,300 7.96 8.00 7.97 91.4 .981" == " ".join(
+        line[len(LONG) :].split()
+    )
+
+
+def test_the_storage_stands_on_its_own_line():
+    """
+    A long pairing breaks at its own @, not at one of a retriever inside it.
+    """
+    assert 'BiEncoder("all-MiniLM-L6-v2")\n  @ Flat()' == fields.broken('BiEncoder("all-MiniLM-L6-v2") @ Flat()')
+    assert "Sharded(BM25() @ CSR(),\n    shards=3, seed=12345)" == fields.broken(
+        "Sharded(BM25() @ CSR(), shards=3, seed=12345)"
+    )
+
+
+@settings(deadline=None)
+@given(st.text(alphabet='Ab1"()@,= ', max_size=120))
+def test_breaking_a_name_loses_nothing(spelling):
+    """
+    A name over several lines has every character of the whole but spaces.
+    """
+    assert spelling.replace(" ", "") == fields.broken(spelling).replace(" ", "").replace("\n", "")
+
+
+def test_markup_in_names_is_text():
+    """
+    Brackets in a spelling or a reason are no markup.
+    """
+    run = run_of(measurement(retriever="A(sizes=[1, 2])"), failed(retriever="B()", reason="[red]x[/red] [/]"))
+
+    text = drawn(run)
+
+    assert "A(sizes=[1, 2])" in text
+    assert "[red]x[/red] [/]" in text
+
+
+def test_control_characters_never_reach_a_reader():
+    """
+    What a terminal obeys, in a spelling, a reason or a name, is shown as a replacement, in a terminal and in Markdown.
+    """
+    hostile = "\x1b]0;title\x07\x1b[31mred"
+    run = run_of(
+        measurement(passage_set=hostile, retriever=f'A("{hostile}")', flags=(hostile,)),
+        failed(passage_set=hostile, reason=hostile),
+    )
+
+    for text in (drawn(run), table.markdown([run])):
+        assert not {"\x1b", "\x07"} & set(text)
+        assert "\ufffd]0;title\ufffd\ufffd[31mred: 150 passages" in text.replace("\\", "")
+        assert 'A("\ufffd]0;title\ufffd\ufffd[31mred")' in text
+
+
+# Figures from outside
+
+
+def published(**changes) -> dict[str, object]:
+    return {
+        "passage_set": "primer",
+        "retriever": "BM25() @ CSR()",
+        "measure": "nDCG@10",
+        "source": "Somewhere 2020",
+        "value": None,
+        "within": None,
+        "at_least": None,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        ({"value": 0.6451, "within": 0.005}, "ok"),  # 0.6501 - 0.6451 is 0.005 and a little in binary
+        ({"value": 0.6450, "within": 0.005}, "missed"),
+        ({"value": 0.6552, "within": 0.005}, "missed"),
+        ({"at_least": 0.6501}, "ok"),
+        ({"at_least": 0.66}, "missed"),
+        ({"value": 0.65, "within": 0.01, "at_least": 0.66}, "missed"),
+        ({"value": 0.1}, "-"),
+        ({"value": 0.65, "within": 0.01, "measure": "P@5"}, "not run"),
+        ({"value": 0.65, "within": 0.01, "passage_set": "scifact"}, "not run"),
+        ({"value": 0.65, "within": 0.01, "retriever": "BM25() @ Flat()"}, "not run"),
+    ],
+)
+def test_verdict_on_a_published_figure(figure, verdict):
+    """
+    Ours meets a published figure within what is allowed, misses it, or did not run; a cell that failed did not run.
+    """
+    cells = (measurement(quality={"nDCG@10": 0.6501}), failed(retriever="BM25() @ Flat()"))
+
+    (found,) = rows.figures([run_of(*cells, published=[published(**figure)])])
+
+    assert verdict == found.verdict
+
+
+def test_published_figures_have_a_table():
+    """
+    Ours, the published figure, their difference and what is allowed stand side by side, the source below.
+    """
+    figures = [
+        published(value=0.6451, within=0.005),
+        published(measure="R@1", at_least=0.9),
+        published(retriever="RankBM25()", value=0.5, source="Elsewhere 2021"),
+    ]
+    run = run_of(measurement(quality={"nDCG@10": 0.6439, "R@1": 1.0}), published=figures)
+
+    lines = [" ".join(line.split()) for line in drawn(run).splitlines()]
+
+    at = lines.index("Against published figures")
+    assert [
+        "set retriever measure ours published difference allowed",
+        "primer BM25() @ CSR() nDCG@10 .6439 .6451 -.0012 ±0.005 ok a",
+        "primer BM25() @ CSR() R@1 1.0000 - - ≥ 0.9 ok a",
+        "primer RankBM25() nDCG@10 - .5000 - - not run b",
+        "a: Somewhere 2020",
+        "b: Elsewhere 2021",
+    ] == [lines[at + 1], *lines[at + 3 : at + 8]]
+
+
+# Without judgments, by label, several runs
+
+
+def test_without_judgments_agreement_stands_for_nothing_else():
+    """
+    Without judgments the agreement with the baseline takes the measures' place, named as no quality, best unmarked.
+    """
+    cells = [
+        measurement(retriever=name, quality=None, n_judged=None, n_unanswered=None, overlap_with_baseline=overlap)
+        for name, overlap in (("BM25() @ CSR()", 1.0), ("TfIdf() @ CSR()", 0.75))
+    ]
+
+    text = table.markdown([run_of(*cells)])
+
+    assert "**primer: 150 passages, 495 queries (no judgments), en**" in text
+    assert "| retriever | agreement with BM25() @ CSR() (overlap@10), not quality |" in text
+    assert "| `TfIdf() @ CSR()` | .750 |" in text
+    assert "nDCG@10 |" not in text
+    assert [] == marked(run_of(*cells))
+
+
+def labelled(retriever: str, **means: float) -> Measurement:
+    return measurement(
+        retriever=retriever,
+        label_counts=dict.fromkeys(means, 33),
+        quality_by_label={label: {"R@1": 0.0, "nDCG@10": mean} for label, mean in means.items()},
+    )
+
+
+def test_labels_are_columns():
+    """
+    By label, the primary measure has a column a label with its number of queries, the best of each marked.
+    """
+    run = run_of(labelled("A()", negation=0.25, status=0.5), labelled("B()", negation=0.75, status=0.5), failed())
+
+    text = table.markdown([run], by_label=True)
+
+    assert (
+        "**primer: 150 passages, 495 queries, en: nDCG@10 by label (queries)**\n\n"
+        "| retriever | negation (33) | status (33) |\n"
+        "| --- | ---: | ---: |\n"
+        "| `A()` | .250 | .500 |\n"
+        "| `B()` | **.750** | .500 |\n"
+        "| `BM25() @ CSR()` (failed) | - | - |\n\n"
+        "Bold: best of its column. -: not measured.\n"
+    ) == text[: text.index("\n\nA CPU")] + "\n"
+
+
+def test_labels_without_room_go_on_below():
+    """
+    More labels than the terminal has room for follow in a table below; none is lost.
+    """
+    means = {f"a-long-label-{number}": 0.5 for number in range(12)}
+
+    lines = drawn(run_of(labelled("A()", **means)), width=60, by_label=True).splitlines()
+
+    assert 60 >= max(cell_len(line) for line in lines)
+    assert sorted(means) == sorted(word for line in lines for word in line.split() if word.startswith("a-long-label"))
+
+
+def test_a_set_without_labels_says_so():
+    """
+    By label, a passage set whose queries have none is named, without a table.
+    """
+    assert "primer: 150 passages, 495 queries, en: its queries have no labels" in drawn(
+        run_of(measurement()), by_label=True
+    )
+
+
+def test_several_runs_stand_side_by_side():
+    """
+    Cells of several runs share a table, each line led by the name of its run; each run's conditions are told.
+    """
+    before, after = run_of(measurement(), name="before"), run_of(failed(), name="after")
+
+    lines = drawn(before, after).splitlines()
+
+    assert ["before BM25() @ CSR()", "after  BM25() @ CSR()"] == [line[:21] for line in lines[4:6]]
+    assert "after: BM25() @ CSR(): failed: it broke" in [line.strip() for line in lines]
+    assert ["before: A CPU", "after: A CPU"] == [line.split(",")[0] for line in lines if ": A CPU," in line]
+
+
+def test_runs_named_alike_go_by_their_paths():
+    """
+    Two folders of one name are told apart by their paths.
+    """
+    one = run_of(measurement(), name="a/run")
+    other = run_of(measurement(), name="b/run")
+
+    assert [str(one.folder), str(other.folder)] == rows.names([one, other])
+
+
+def test_times_of_different_hardware_are_not_compared():
+    """
+    Where the machines differ the field is named, and the best time is marked within each run; bytes are compared.
+    """
+    one = run_of(
+        measurement(retriever="A()", single=latency(1.0), storage_weight=weight(10**6)),
+        measurement(retriever="B()", single=latency(2.0), storage_weight=weight(2 * 10**6)),
+        name="one",
+    )
+    other = run_of(
+        measurement(retriever="A()", single=latency(3.0), storage_weight=weight(3 * 10**6)),
+        measurement(retriever="B()", single=latency(4.0), storage_weight=weight(4 * 10**6)),
+        name="other",
+        cpu="Another",
+    )
+
+    text = table.markdown([one, other])
+    found = marked(one, other)
+
+    assert "hardware differs (cpu: A CPU / Another)" in text
+    assert [("A()", "p50 ms", "1.00"), ("A()", "ledger MB", "1.00"), ("A()", "p50 ms", "3.00")] == found
+
+
+def test_a_run_without_cells_says_so():
+    """
+    A run that has not finished a cell yet has no table, and says why.
+    """
+    assert drawn(run_of()).startswith("no cell measured yet; A CPU")
+
+
+# What of it is shown
+
+
+def test_columns_can_be_chosen():
+    """
+    The columns asked for, by the keys of --json, stand in that order; a narrow terminal drops none of them.
+    """
+    (found,) = grid.grids([run_of(full())], columns=["single_p95_ms", "nDCG@10"])
+
+    assert ["retriever", "p95 ms", "nDCG@10"] == [column.head for column in found.columns]
+    assert [fields.NEVER] * 3 == [column.drop for column in found.columns]
+
+
+def test_an_unknown_column_is_refused():
+    """
+    A column that there is none of is an error that names the nearest.
+    """
+    with pytest.raises(InputError, match=r"--columns: expected some of .*R@1, .*found 'p50_ms'\. Did you mean"):
+        grid.grids([run_of(full())], columns=["p50_ms"])
+
+
+def test_published_figures_alone():
+    """
+    Figures from outside can be had without the tables of the cells.
+    """
+    run = run_of(measurement(), published=[published(value=0.5, within=0.01)])
+
+    text = table.markdown([run], published=True)
+
+    assert text.startswith("**Against published figures**")
+    assert "150 passages" not in text

@@ -1,0 +1,47 @@
+"""Representation times storage: the storage does not change what is found."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bench.passages import cards, loader
+from tests.benchmarks import crossings
+
+LEXICAL, DENSE = crossings.ENCODERS[:2], crossings.ENCODERS[2]
+needs_data = pytest.mark.skipif(
+    "SPARRING_DATA" not in os.environ, reason="SPARRING_DATA is not set: it names the folder of the real collections"
+)
+
+
+@pytest.mark.parametrize("encoder", crossings.ENCODERS)
+def test_csr_and_flat_find_the_same_on_primer(encoder):
+    """
+    TF-IDF, BM25 and the bi-encoder find the same passages in CSR and in Flat.
+    """
+    passage_set = loader.load("primer")
+
+    assert [] == crossings.differences(passage_set, encoder)
+
+
+@needs_data
+@pytest.mark.parametrize("encoder", LEXICAL)
+@pytest.mark.parametrize("name", [name for name in cards.names() if name != "primer" and not name.endswith("-train")])
+def test_csr_and_flat_find_the_same_on_real_sets(name, encoder):
+    """
+    The same on every collection that has a card, for a sample of its queries.
+    """
+    passage_set = loader.load(name)
+
+    assert [] == crossings.differences(passage_set, encoder, n_queries=20)
+
+
+@needs_data
+def test_a_bi_encoder_in_csr_finds_the_same_on_real_text():
+    """
+    The same for dense vectors of real paragraphs, zeros, negative scores and all.
+    """
+    passage_set = loader.load("xquad-en")
+
+    assert [] == crossings.differences(passage_set, DENSE, n_queries=100)

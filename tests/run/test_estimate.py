@@ -1,0 +1,293 @@
+"""How long a run will take: rehearsed on a share of the passages, and told before it begins."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.records.schema import StageResult
+from bench.report.console.progress import Lines, foretold
+from bench.run import runner
+from bench.run.cells import make_cells
+from bench.run.estimate import Shape, estimate, predict
+from bench.run.suite import Limits
+from bench.run.tasks import Task, Work
+from bench.stage import matrices, rehearsal
+from retrievers.contract import Unsupported
+from retrievers.storages.faiss import Faiss
+from tests.helpers.tiny import journal, registry, suite, tiny_set
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+
+def rehearsed(process_seconds: float, inside: float, **facts: float) -> StageResult:
+    """A rehearsal's result: `make_10=2.0` is said as it says it."""
+    said = {name.replace("_", " "): value for name, value in facts.items()}
+    return StageResult(stage="rehearse", status="ok", process_seconds=process_seconds, facts=said | {"seconds": inside})
+
+
+class Clock:
+    """A part whose steps are written down."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def index(self, passages):
+        self.sizes.append(len(passages))
+
+    def search(self, queries, k):
+        return None
+
+
+def test_a_storage_that_does_not_suit_the_dimensions_is_unsupported():
+    """
+    What a storage refuses by design when it is asked for its ledger is no failure.
+    """
+    told = predict(Faiss("PQ7"), 10, Shape(384, None, "cached"), suite("TfIdf() @ CSR()"))
+
+    assert ("unsupported", None) == (told.status, told.ledger)
+    assert "PQ7" in told.reason
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(10, 3.0), (20, 3.0), (30, 5.0), (100, 19.0)],
+)
+def test_a_larger_size_lies_on_a_line(size, expected):
+    """
+    What was not tried is foretold by the line through the two largest sizes tried; a smaller one takes no longer.
+    """
+    facts = {"make 5": 9.0, "make 10": 1.0, "make 20": 3.0, "one 20": 7.0, "seconds": 13.0}
+
+    assert expected == rehearsal.foretold(facts, "make", size)
+
+
+def test_a_line_never_falls():
+    """
+    A part that was quicker on more passages is foretold to take as long on still more.
+    """
+    assert 1.0 == rehearsal.foretold({"make 10": 3.0, "make 20": 1.0}, "make", 1000)
+
+
+def test_one_size_is_all_there_is():
+    """
+    Where one size was tried, that is what is foretold, and nothing where none was.
+    """
+    assert 2.5 == rehearsal.foretold({"make 64": 2.5}, "make", 5000)
+    assert 0.0 == rehearsal.foretold({}, "one", 5000)
+
+
+def test_steps_double_up_to_all(monkeypatch):
+    """
+    A rehearsal takes 64 passages, then twice as many, and ends with all of them where time allows.
+    """
+    monkeypatch.setattr(rehearsal, "SECONDS", 1e9)
+    part = Clock()
+
+    facts = rehearsal.of_engine(part, ["p"] * 200, ["q"] * 3, 10)
+
+    assert [64, 128, 200] == part.sizes
+    steps = {f"{what} {size}" for what in ("make", "peak", "one", "every") for size in (64, 128, 200)}
+    assert steps | {"seconds"} == set(facts)
+    assert 200 == rehearsal.largest(facts)
+
+
+def test_steps_end_with_the_time(monkeypatch):
+    """
+    A rehearsal that has taken its time takes no further step; one without queries asks none.
+    """
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    part = Clock()
+
+    facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
+
+    assert [64] == part.sizes
+    assert {"make 64", "peak 64", "seconds"} == set(facts)
+
+
+class Picky(Clock):
+    """A part that needs 100 passages, and weighs 3 bytes each."""
+
+    def index(self, passages):
+        super().index(passages)
+        if len(passages) < 100:
+            raise Unsupported("100 passages were expected")
+
+    def ledger(self):
+        return {"values": 2 * self.sizes[-1], "offsets": self.sizes[-1]}
+
+
+def test_a_share_that_is_too_small_is_gone_beyond(monkeypatch):
+    """
+    Where a part refuses a share by Unsupported, the next one is tried; what refuses all passages is refused.
+    """
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    part = Picky()
+
+    facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
+
+    assert [64, 128] == part.sizes
+    assert 384 == facts["ledger 128"]
+    with pytest.raises(Unsupported):
+        rehearsal.of_engine(Picky(), ["p"] * 90, [], 10)
+
+
+class Filler:
+    """A storage that takes so many bytes a passage while it is built, and keeps none."""
+
+    def build(self, vectors):
+        np.ones(vectors.shape[0] * 1_000_000, np.uint8).sum()
+
+    def search(self, queries, k):
+        return None
+
+
+def test_the_peak_of_making_is_foretold(monkeypatch, tmp_path):
+    """
+    What a storage takes while it is built grows with the passages: 1 MB each makes 100 MB of 100.
+    """
+    matrices.save(tmp_path, "passages", np.ones((200, 2), np.float32))
+    matrices.save(tmp_path, "queries", np.ones((1, 2), np.float32))
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    monkeypatch.setattr(rehearsal, "FIRST", 100)
+
+    facts = rehearsal.of_storage(Filler(), tmp_path, 200, 10)
+
+    assert 100_000_000 == pytest.approx(facts["peak 100"], rel=0.1)
+    assert {"dims 100": 2} == {name: value for name, value in facts.items() if name.startswith(("dims", "nonzeros"))}
+
+
+def test_a_share_is_from_all_over():
+    """
+    A share of a sorted collection is spread over it.
+    """
+    assert ["0", "3", "6"] == rehearsal.spread([str(i) for i in range(10)], 3)
+
+
+def test_what_the_children_add_up_to(tmp_path):
+    """
+    An encoder is encoded once and asked every round; a storage is built once and serves every round.
+    """
+    chosen = msgspec.structs.replace(suite("Constant() @ Exact()", rounds=2, modes=("single",)), queries=5)
+    passage_set = tiny_set(n_passages=100, n_queries=10)
+    known = registry()
+    work = Work(chosen, tmp_path, known, passage_set)
+    results = {
+        # 2 s to start; 10 s for 100 passages on the line; 0.1 s and 0.05 s a query
+        True: rehearsed(5.0, 3.0, make_10=1.0, make_20=2.0, one_20=0.1, every_20=0.05),
+        False: rehearsed(1.0, 0.5, make_100=4.0, one_100=0.4, every_100=0.3),
+    }
+    asked = []
+
+    def attempt(task: Task) -> StageResult:
+        asked.append(task.job.stage)
+        return results[task.job.encoder is not None]
+
+    found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
+
+    # Five queries take 0.5 s to encode: two passes make a round of a second. A warm-up is the five once.
+    encoder = (2.0 + 10.0 + 10 * 0.05) + 2 * (2.0 + 1.0 + 0.5 + 1.0)
+    server = 2 * (0.5 + 2.0 + 2.0) + 10 * 0.3 + (0.5 + 4.0)
+    assert ["rehearse", "rehearse"] == asked
+    assert () == found.untold
+    assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server}) == found.seconds
+    assert pytest.approx(encoder + server) == found.total
+
+
+def test_a_vocabulary_grows_by_heaps_law():
+    """
+    Twice the passages gave 1.5 times the terms: four times give 1.5 x 1.5; non-zeros grow with the passages.
+    """
+    facts = {"dims 10": 40, "dims 20": 60, "nonzeros 10": 300, "nonzeros 20": 500}
+
+    assert (135, 2000) == rehearsal.foretold_shape(facts, 80)
+    assert (60, 500) == rehearsal.foretold_shape(facts, 20)
+    assert (384, None) == rehearsal.foretold_shape({"dims 64": 384, "dims 128": 384}, 5000)
+    assert rehearsal.foretold_shape({"make 64": 1.0}, 5000) is None
+
+
+def test_what_will_be_refused_takes_no_time(tmp_path):
+    """
+    A storage that is over the limit is not rehearsed; its encoder is, since the run encodes before it refuses.
+    """
+    chosen = suite("BM25() @ Flat()", "BM25() @ CSR()", limits=Limits(seconds=60.0, memory="1MB"))
+    passage_set, known = tiny_set(), registry()
+    work = Work(chosen, tmp_path, known, passage_set)
+    asked = []
+
+    def attempt(task: Task) -> StageResult:
+        asked.append(task.job.encoder or task.job.storage)
+        return rehearsed(1.0, 0.5, make_30=0.1, dims_30=20_000, nonzeros_30=150)
+
+    found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
+
+    encoder = 'BM25(analyser=Words(language="en"))'
+    assert [encoder, "CSR()"] == asked
+    assert [encoder, "BM25() @ CSR()"] == list(found.seconds)
+    assert () == found.untold
+
+
+def test_a_rehearsal_that_fails(tmp_path):
+    """
+    A part whose rehearsal fails is named and left out; the others are told.
+    """
+    chosen = suite("Constant() @ Exact()", "Constant() @ Spin(1.0)")
+    passage_set = tiny_set()
+    known = registry()
+    work = Work(chosen, tmp_path, known, passage_set)
+
+    def attempt(task: Task) -> StageResult:
+        if task.job.storage == "Spin(1.0)":
+            return StageResult(stage="rehearse", status="out-of-memory", reason="too large")
+        return rehearsed(1.0, 0.5, make_30=0.1)
+
+    found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
+
+    assert ("Constant() @ Spin(1.0)",) == found.untold
+    assert ["Constant()", "Constant() @ Exact()"] == list(found.seconds)
+
+
+def test_a_run_foretells(tmp_path, monkeypatch):
+    """
+    A run that is worth it tells at its start how long it will take, with real rehearsals, and records nothing of them.
+    """
+    monkeypatch.setattr(runner, "FEWEST_PASSAGES", 1)
+    chosen = suite("BM25() @ CSR()", "RankBM25()", rounds=1)
+    out = io.StringIO()
+
+    outcome = runner.run(
+        chosen, [tiny_set()], tmp_path / "run", registry(), progress=Lines(Console(file=out, width=200))
+    )
+
+    assert ["ok", "ok"] == [m.status for m in outcome.measurements]
+    assert outcome.foretold_seconds is not None
+    assert outcome.foretold_seconds > 0
+    assert "tiny: will take about" in out.getvalue()
+    assert "not counted" not in out.getvalue()
+    assert not any(line.task.startswith("rehearse") for line in journal(tmp_path / "run"))
+    assert not list(Path(tmp_path / "run").glob("work*"))
+
+
+def test_a_small_run_foretells_nothing(tmp_path):
+    """
+    A set of few passages is run at once.
+    """
+    outcome = runner.run(suite("BM25() @ CSR()", rounds=1), [tiny_set()], tmp_path / "run", registry())
+
+    assert outcome.foretold_seconds is None
+
+
+def test_the_line_that_is_told():
+    """
+    The line says how long, what takes longest, and what is not counted.
+    """
+    assert "zoo: will take about 75 s, 60 s of it for B()" == foretold("zoo", {"A()": 15.0, "B()": 60.0}, [])
+    assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == foretold("zoo", {}, ["A()"])

@@ -1,0 +1,288 @@
+"""A run that is killed, at any stage and any moment, goes on where it was and comes to the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from bench.errors import InputError
+from bench.instruments import environment
+from bench.passages.loader import PassageSet
+from bench.records import run_folder
+from bench.records.schema import Measurement, RunRecord, digest
+from tests.helpers.places import KNOWN
+from tests.helpers.tiny import journal, registry, run, suite, tiny_set, without_times
+
+STAGES = {
+    "encode": 'DyingEncoder("encode", "{flag}") @ Exact()',
+    "ask": 'DyingEncoder("load", "{flag}") @ Exact()',
+    "build": 'Constant() @ Dies("build", "{flag}")',
+    "serve: load": 'Constant() @ Dies("load", "{flag}")',
+    "serve: search": 'Constant() @ Dies("search", "{flag}")',
+}
+MOMENTS = 10
+SEED = 13
+
+
+def cells_of(folder: Path) -> list[Measurement]:
+    """Every line of a run's measurements, also those that a later one replaces."""
+    return run_folder.lines(folder / run_folder.MEASUREMENTS, Measurement)
+
+
+class TestKilledWorkers:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def runs(tmp_path_factory):
+        """Measurements with every stage's worker killed, the lines then, the same run again, and an undisturbed one."""
+        home = tmp_path_factory.mktemp("workers")
+        flag = home / "kill"
+        cells = suite("Constant() @ Exact()", *(spelling.format(flag=flag) for spelling in STAGES.values()), rounds=2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SPARRING_CACHE", str(home / "cache"))
+            flag.touch()
+            killed = run(cells, home / "run")
+            lines = cells_of(home / "run")
+            flag.unlink()
+            resumed = run(cells, home / "run")
+            patch.setenv("SPARRING_CACHE", str(home / "another-cache"))
+            undisturbed = run(cells, home / "undisturbed")
+        named = {stage: spelling.format(flag=flag) for stage, spelling in STAGES.items()}
+        return home, named, killed, lines, resumed, undisturbed
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_a_killed_worker_costs_its_cell_alone(self, runs, stage):
+        """
+        A worker killed with -9, at whatever stage, is its own cell's failure, and names the signal.
+        """
+        _, named, killed, _, _, _ = runs
+
+        cell = killed[named[stage]]
+
+        assert ("failed", f"{stage.split(':')[0]} was ended by SIGKILL") == (cell.status, cell.reason)
+        assert "ok" == killed["Constant() @ Exact()"].status
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_the_same_run_again_measures_it(self, runs, stage):
+        """
+        Once nothing kills it any more, the same run comes to what it would have come to undisturbed.
+        """
+        _, named, _, _, resumed, undisturbed = runs
+
+        cell = resumed[named[stage]]
+
+        assert "ok" == cell.status
+        assert without_times(undisturbed[named[stage]]) == without_times(cell)
+
+    def test_what_was_finished_is_kept(self, runs):
+        """
+        A finished cell's line stays as it was, and no cell is counted twice.
+        """
+        home, named, killed, lines, resumed, _ = runs
+
+        now = cells_of(home / "run")
+
+        assert lines == now[: len(lines)]
+        assert killed["Constant() @ Exact()"] == resumed["Constant() @ Exact()"]
+        assert 1 == sum(line.retriever == "Constant() @ Exact()" for line in now)
+        assert dict.fromkeys(named.values(), 1) | {"Constant() @ Exact()": 1} == Counter(
+            line.retriever for line in now if line.status == "ok"
+        )
+        assert len(resumed) == len(run_folder.read(home / "run").measurements)
+
+
+def write_beir(folder: Path, passage_set: PassageSet) -> None:
+    """A passage set as the files that the command line reads."""
+    (folder / "qrels").mkdir(parents=True)
+    texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
+    asked = zip(passage_set.query_ids, passage_set.queries, strict=True)
+    for name, rows in (("corpus", texts), ("queries", asked)):
+        lines = (msgspec.json.encode({"_id": i, "title": "", "text": text}) + b"\n" for i, text in rows)
+        (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
+    judged = [f"{q}\t{p}\t{grade}\n" for q, grades in passage_set.qrels.items() for p, grade in grades.items()]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged))
+
+
+def children_of(folder: Path) -> list[psutil.Process]:
+    """The running workers whose job lies below a folder."""
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if any(part.startswith(f"{folder}/") for part in (p.info["cmdline"] or ())[-1:])]
+
+
+def gone(folder: Path) -> bool:
+    """Whether no worker is left; the kernel may take a moment to end one."""
+    for _ in range(100):
+        if not children_of(folder):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+class TestKilledRuns:
+    @pytest.fixture
+    def command(self, tmp_path, monkeypatch):
+        """What runs three cells in two rounds from the command line into a folder, with a cache of its own."""
+        write_beir(tmp_path / "tiny", tiny_set())
+        (tmp_path / "suite.toml").write_text(f"""
+name = "killed"
+passages = ["{tmp_path}/tiny"]
+rounds = 2
+modes = []
+encode_threads = 1
+cells = [{{ encoders = ["BM25()"], storages = ["CSR()", "Brute()", "Unsaved()"] }}]
+""")
+        call = [sys.executable, "-c", "from bench.cli import main; main()"]
+        arguments = [*call, "run", str(tmp_path / "suite.toml"), "--plugin", str(KNOWN)]
+
+        def start(folder: Path) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [*arguments, "-o", str(folder)],
+                env=os.environ | {"SPARRING_CACHE": str(folder.with_suffix(".cache"))},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+
+        return start
+
+    def test_a_killed_run_goes_on(self, tmp_path, command):
+        """
+        Killed with SIGKILL at any moment, a run leaves no process behind; the same command then keeps every finished
+        stage and cell, does none of them twice, and comes to exactly the quality of a run that was left alone.
+        """
+        begin = time.perf_counter()
+        _, errors = (process := command(tmp_path / "undisturbed")).communicate()
+        lasts = time.perf_counter() - begin
+        assert 0 == process.returncode, errors.decode()
+        expected = [without_times(m) for m in run_folder.read(tmp_path / "undisturbed").measurements]
+        assert [1.0] * 2 == [cell["quality"]["R@1"] for cell in expected[:2]]
+        choose = random.Random(SEED)
+        # One moment in each tenth of the run, so that every stage has its turn.
+        moments = [(tenth + choose.random()) * lasts / MOMENTS for tenth in range(MOMENTS)]
+
+        caught = 0
+        for number, moment in enumerate(moments):
+            folder = tmp_path / f"killed-{number}"
+            process = command(folder)
+            try:
+                process.wait(moment)
+            except subprocess.TimeoutExpired:
+                caught += 1
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            assert gone(folder), f"a worker outlived a run killed after {moment:.2f} s"
+            stages, cells = journal(folder), cells_of(folder)
+
+            _, errors = (process := command(folder)).communicate()
+
+            assert 0 == process.returncode, errors.decode()
+            assert stages == journal(folder)[: len(stages)]
+            assert {1} == set(Counter(line.task for line in journal(folder)).values())
+            assert cells == cells_of(folder)[: len(cells)]
+            assert expected == [without_times(m) for m in cells_of(folder)]
+            assert [] == [p for p in tmp_path.rglob("*") if ".part" in p.name or p.name == "work"]
+        assert caught >= MOMENTS // 2
+
+
+class TestFolders:
+    def test_a_second_run_into_one_folder_is_refused(self, tmp_path, monkeypatch):
+        """
+        While one run holds a folder another is refused, before it has changed anything.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        cells = suite("Constant() @ Exact()")
+        record = RunRecord(suite_sha256=digest(cells), suite={}, passage_sets={}, plugins=(), made="")
+
+        with run_folder.opened(tmp_path / "run", record, environment.collect()):
+            before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+            with pytest.raises(InputError, match="another run is writing into it"):
+                run(cells, tmp_path / "run")
+
+        assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+
+    def test_another_suite_is_refused(self, tmp_path, monkeypatch):
+        """
+        A folder made from one suite takes no other: what differs is named.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        run(suite("Constant() @ Exact()"), tmp_path / "run")
+
+        with pytest.raises(InputError, match=r"suite differs \(seed\)"):
+            run(suite("Constant() @ Exact()", seed=8), tmp_path / "run")
+
+    def test_a_build_that_was_not_journalled_is_done_again(self, tmp_path, monkeypatch):
+        """
+        Killed after a built storage was put in its place and before the journal told so, a run builds it anew.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        cells = suite("Constant() @ Exact()")
+        finished = run_folder.Writer.finished
+
+        def killed(self, task, result):
+            if task.startswith("build"):
+                raise KeyboardInterrupt
+            finished(self, task, result)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(run_folder.Writer, "finished", killed)
+            with pytest.raises(KeyboardInterrupt):
+                run(cells, tmp_path / "run")
+        assert [] != [path for path in (tmp_path / "run" / "work").rglob("n") if path.is_file()]
+
+        again = run(cells, tmp_path / "run")
+
+        assert "ok" == again["Constant() @ Exact()"].status
+        assert {1} == set(Counter(line.task for line in journal(tmp_path / "run")).values())
+
+    def test_a_run_killed_while_it_tidied_up(self, tmp_path, monkeypatch):
+        """
+        Killed after its last measurement and before its scratch folder was gone, a run only tidies up.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        cells = suite("Constant() @ Exact()")
+        first = run(cells, tmp_path / "run", known=registry())
+        left = tmp_path / "run" / "work" / "0123.old"
+        left.mkdir(parents=True)
+
+        assert first == run(cells, tmp_path / "run")
+
+        assert not left.parent.exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path):
+    """
+    Ctrl-C ends the run with 130 and a line that names its folder; the same command goes on from there.
+    """
+    folder = tmp_path / "run"
+    command = [
+        *(sys.executable, "-c", "from bench.cli import main; main()", "run", "--passages", "primer"),
+        *("TfIdf() @ CSR()", "BM25() @ CSR()", "--rounds", "1", "--queries", "20", "-o", str(folder)),
+    ]
+    environment = {**os.environ, "SPARRING_CACHE": str(tmp_path / "cache")}
+    child = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would all that is started from there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while child.poll() is None and not (folder / "stages.jsonl").exists():
+        time.sleep(0.02)
+
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    assert 130 == child.returncode
+    assert f"stopped; the same command with -o {folder} goes on from here" in said
+    assert 0 == again.returncode, again.stderr
