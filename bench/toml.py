@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -30,8 +29,7 @@ def read(name: str, what: str, folder: Path) -> tuple[str, Path]:
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {path}: expected UTF-8, found byte {error.start} that is none") from error
     except OSError as error:
-        near = difflib.get_close_matches(name, names(folder), n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, names(folder))
         raise InputError(
             f"{what} {name!r}: expected a TOML file or one of {', '.join(names(folder))}, found neither.{hint}"
         ) from error
@@ -79,8 +77,7 @@ def _refuse_unknown(
     for key in found:
         if key in known:
             continue
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(key, known)
         for header, below in tables.items():
             if key in below.__struct_fields__:
                 hint = f" It stands under [{header}]."

@@ -6,7 +6,6 @@ It decides nothing: that is the gate's. What can not be compared says why, and t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from bench.analysis import costs
 from bench.analysis.difference import Difference, Kind, Side, judged_clusters, values
 from bench.analysis.matching import matched
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.records import comparability
@@ -96,8 +95,7 @@ def _cells_of(run: Run, wanted: str) -> list[Measurement]:
     found = [m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.label and wanted == m.label)]
     if not found:
         known = list(dict.fromkeys(m.retriever for m in run.measurements))
-        near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.3)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(wanted, known, cutoff=0.3)
         raise InputError(
             f"run {run.folder}: expected one of its retrievers ({', '.join(map(repr, known)) or 'none yet'}), "
             f"found {wanted!r}.{hint}"

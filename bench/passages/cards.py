@@ -7,7 +7,6 @@ beside the card, and are refused where size or hash differ from the card's.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import tomllib
@@ -19,7 +18,7 @@ import msgspec
 
 import bench
 from bench.cache import cache_folder
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.formats.files import Content, read, text
 from bench.formats.table import Columns
 
@@ -107,8 +106,7 @@ def card(name: str) -> Card:
     """The card of that name; InputError with the nearest name where there is none."""
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, known, cutoff=0.5)
         raise InputError(
             f"unknown passage set {name!r}: expected a path, or one of {', '.join(known) or 'none shipped'}.{hint}"
         )

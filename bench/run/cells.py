@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.instruments import environment
 from bench.passages import synthetic
 from bench.passages.loader import PassageSet
@@ -258,8 +257,7 @@ def baseline(suite: Suite, cells: Sequence[Cell], registry: Registry) -> str | N
     spelling = canonical(suite.baseline, registry)
     known = list(dict.fromkeys(cell.spelling for cell in cells))
     if spelling not in known:
-        near = difflib.get_close_matches(spelling, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(spelling, known)
         raise InputError(f"baseline: expected one of the cells {', '.join(known)}, found {suite.baseline!r}.{hint}")
     return spelling
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from bench import toml
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.instruments import quality
 from bench.instruments.load import offered_qps
 from retrievers.contract import spell
@@ -256,8 +255,7 @@ def published(
         place = named[figure.passage_set], canonical(figure.retriever, registry)
         if place not in cells:
             known = [spelling for name, spelling in cells if name == place[0]]
-            near = difflib.get_close_matches(place[1], known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(place[1], known)
             raise InputError(
                 f"published.retriever: expected one of the cells on {place[0]} ({', '.join(known) or 'none'}), "
                 f"found {figure.retriever!r}.{hint}"

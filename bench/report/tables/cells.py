@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.instruments.latency import QUERIES_PER_TAIL
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -124,8 +123,7 @@ def _chosen(fields: Sequence[Field], keys: Sequence[str] | None) -> list[Field]:
     known = {field.key: field for field in fields}
     for key in keys or ():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(key, known, cutoff=0.4)
             raise InputError(f"--columns: expected some of {', '.join(known)}, found {key!r}.{hint}")
     if keys is None:
         return list(fields)

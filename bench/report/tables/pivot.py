@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
@@ -183,8 +182,7 @@ def _fields(runs: Sequence[Run], pivot: Pivot) -> list[Field]:
         measure = next((name for run in runs if (name := flat.primary(run)) is not None), "")
     known = named | {field.key: field for field in FIELDS}
     if measure not in known:
-        near = difflib.get_close_matches(measure, known, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(measure, known, cutoff=0.4)
         raise InputError(f"--measure: expected one of {', '.join(known)}, found {measure!r}.{hint}")
     return [known[measure]]
 
