@@ -12,7 +12,7 @@ from bench.run.cells import of_language, written_as
 from bench.training.leaks import Leaks, audit
 from bench.training.pairs import Mined, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
-from retrievers.encoders import _models
+from retrievers import models
 from retrievers.registry import Registry
 
 
@@ -68,7 +68,7 @@ def gather(
         say(f"hard negatives: {mined.found:,} by {mined.retriever}, {mined.drawn:,} drawn")
     pretrained = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
     try:
-        starts = {name: _models.find(name).sha256 for name in sorted(pretrained)}
+        starts = {name: models.find(name).sha256 for name in sorted(pretrained)}
     except ValueError as error:
         raise InputError(f"model.start: {error}") from error
     return Material(train_set, dev, test, leaks, found, mined, starts)

@@ -28,7 +28,7 @@ from bench.training.lengths import lengths_of, limit_of, refuse_long
 from bench.training.recipe import Experiment, Recipe
 from bench.training.suite import START, suite
 from bench.training.trainer import precision
-from retrievers.encoders import _models
+from retrievers import models
 from retrievers.registry import Registry
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _check(training: Training, device: str) -> None:
         )
     if any(cards.read(folder / f"seed-{seed}") is None for seed in recipe.seeds):
         batches_of(recipe, recipe.seeds[0], material.pairs)
-        with _models.quiet():
+        with models.quiet():
             model = _model(recipe, material, device)
         for passage_set in (material.train, material.dev, material.test):
             refuse_long(model, passage_set)
@@ -184,7 +184,7 @@ def _train(training: Training, device: str, ran: Environment) -> None:
                 shutil.rmtree(into / CHECKPOINTS, ignore_errors=True)
             continue
         set_seed(seed)
-        with _models.quiet():
+        with models.quiet():
             model = _model(recipe, material, device)
             with told_of_the_disk(f"training of seed {seed}", folder), processes.main_process_first():
                 _save_start(model, folder)
@@ -281,7 +281,7 @@ def _trained(
         precision=precision(recipe, on_gpu=on_gpu),
         environment=ran,
     )
-    with _models.quiet(), told_of_the_disk(f"training of seed {seed}", into):
+    with models.quiet(), told_of_the_disk(f"training of seed {seed}", into):
         _save(model, into)
         cards.write(found, into)
     shutil.rmtree(into / CHECKPOINTS)

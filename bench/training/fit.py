@@ -25,7 +25,7 @@ from bench.training.dev_recall import Dev
 from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
 from bench.training.trainer import trainer_of
-from retrievers.encoders._models import quiet
+from retrievers.models import quiet
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

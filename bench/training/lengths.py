@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.passages.passage_set import PassageSet
+from retrievers import models
 from retrievers.contract import Role
-from retrievers.encoders import _models
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -24,15 +24,15 @@ def _tower(model: SentenceTransformer, role: Role) -> Any:  # Any: a module of s
 def limit_of(model: SentenceTransformer, role: Role) -> int | None:
     """How many tokens a tower reads; None: any number."""
     limit = getattr(_tower(model, role), "max_seq_length", None)
-    return int(limit) if limit is not None and limit < _models.NO_LIMIT else None
+    return int(limit) if limit is not None and limit < models.NO_LIMIT else None
 
 
 def lengths_of(model: SentenceTransformer, role: Role, texts: Sequence[str]) -> list[int]:
     """Tokens of each text, prompt and special ones included; none counted (0) where a tower reads any number."""
     if limit_of(model, role) is None:
         return [0] * len(texts)
-    prompt = _models.own_prompt(model, role)
-    return _models.token_counts(_tower(model, role).tokenizer, [prompt + text for text in texts])
+    prompt = models.own_prompt(model, role)
+    return models.token_counts(_tower(model, role).tokenizer, [prompt + text for text in texts])
 
 
 def refuse_long(model: SentenceTransformer, passage_set: PassageSet) -> None:

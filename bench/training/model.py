@@ -13,14 +13,14 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.training.recipe import STATIC, Model, Recipe
-from retrievers.encoders import _models
+from retrievers import models
 from retrievers.encoders.sparse import is_sparse
 
 SIMILARITY_NAMES = {"cosine": "cosine", "dot": "dot", "l2": "euclidean"}  # in the model's own configuration
 UNKNOWN = "[UNK]"
 
 
-KINDS: Mapping[str, _models.Kind] = {"dense": "SentenceTransformer", "splade": "SparseEncoder"}  # by head
+KINDS: Mapping[str, models.Kind] = {"dense": "SentenceTransformer", "splade": "SparseEncoder"}  # by head
 
 
 def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> Any:  # Any: of the library's models
@@ -83,10 +83,10 @@ def _pretrained(asked: Model, start: str, device: str) -> tuple[list[Any], dict[
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     try:
-        source = _models.find(start)
+        source = models.find(start)
         if asked.head == "splade" and not is_sparse(source.folder):
             raise ValueError(f'expected a masked-language model, or a sparse one, with head "splade", found {start}')
-        tower = _models.opened(
+        tower = models.opened(
             source,
             kind=KINDS[asked.head],
             device=device,

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.training.card import TrainingCard
 from bench.training.recipe import Recipe
-from retrievers.encoders import _models
+from retrievers import models
 
 START = "start"  # the folder of what the first of the models beside it started from
 
@@ -31,7 +31,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
         for folder, found in models_of:
             if found[0].recipe.data.test != test:
                 continue
-            sha256 = _models.find(str(folder / START)).sha256
+            sha256 = models.find(str(folder / START)).sha256
             for dims in (None, *dims_of(found[0].recipe, recipes)):
                 start = spelled_of(found[0].recipe, folder / START, dims)
                 same = (sha256, start.replace(_quoted(_path(folder / START)), ""))  # but for where it lies

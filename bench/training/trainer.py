@@ -187,7 +187,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:  # Any
 
 def _prompts(model: SentenceTransformer, roles: dict[str, str]) -> dict[str, str]:
     """What the model puts before a text, a column each; none where it puts nothing."""
-    from retrievers.encoders._models import own_prompt
+    from retrievers.models import own_prompt
 
     found = {name: own_prompt(model, "query" if role == "query" else "passage") for name, role in roles.items()}
     return {name: prompt for name, prompt in found.items() if prompt}

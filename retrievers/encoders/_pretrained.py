@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
+from retrievers import models
 from retrievers.contract import Fact, Role, Spelled
-from retrievers.encoders import _models
-from retrievers.encoders._models import ModelFolder, Tower
+from retrievers.models import ModelFolder, Tower
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -24,7 +24,7 @@ class Pretrained(Spelled):
     An encoder that is one names the fields, and `KIND`: which of the library's models it is.
     """
 
-    KIND: ClassVar[_models.Kind]
+    KIND: ClassVar[models.Kind]
     model: str
     query_model: str | None
     query_prompt: str | None
@@ -53,7 +53,7 @@ class Pretrained(Spelled):
     def fingerprint(self) -> str:
         """The sha256 of all that the vectors depend on in the model's files, of both models where there are two."""
         names = dict.fromkeys([self._name("passage"), self._name("query")])
-        return "+".join(_models.find(name).sha256 for name in names)
+        return "+".join(models.find(name).sha256 for name in names)
 
     def save(self, folder: Path) -> None:
         """
@@ -75,7 +75,7 @@ class Pretrained(Spelled):
                     f"{self}: expected {self._name(role)!r} for the {role} side in {folder}, found {saved['name']!r}; "
                     "load with the options it was saved with"
                 )
-            found = _models.find(saved["name"])  # by name: an environment may be made anew in another place
+            found = models.find(saved["name"])  # by name: an environment may be made anew in another place
             changed = sorted(path for path, _ in set(saved["files"].items()) ^ set(found.files.items()))
             if changed:
                 raise ValueError(
@@ -135,8 +135,8 @@ class Pretrained(Spelled):
 
     def _ready(self) -> dict[Role, Tower]:
         if not self._towers:
-            passage = _models.find(self.model)
-            self._open({"passage": passage, "query": _models.find(self.query_model) if self.query_model else passage})
+            passage = models.find(self.model)
+            self._open({"passage": passage, "query": models.find(self.query_model) if self.query_model else passage})
         return self._towers
 
     def _open(self, sources: dict[Role, ModelFolder]) -> None:
@@ -152,7 +152,7 @@ class Pretrained(Spelled):
         self._towers = {"passage": passage, "query": query}
 
     def _tower(self, source: ModelFolder) -> Tower:
-        return _models.opened(
+        return models.opened(
             source,
             kind=self.KIND,
             device=self._device(),
@@ -162,7 +162,7 @@ class Pretrained(Spelled):
         )
 
     def _device(self) -> str:
-        _models.sentence_transformers()
+        models.sentence_transformers()
         import torch
 
         if self.device is None:

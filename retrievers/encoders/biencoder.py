@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrievers.contract import Fact, Role
-from retrievers.encoders._models import ModelFolder, Tower
 from retrievers.encoders._pretrained import Precision, Pretrained, check
+from retrievers.models import ModelFolder, Tower
 from retrievers.similarity import Similarity, shaped
 
 
@@ -25,7 +25,7 @@ class BiEncoder(Pretrained):
     """
     A sentence-transformers model as an encoder: dense float32 (n, dims), C-contiguous.
 
-    model: a folder, an installed package's model, or a name on the hub (`retrievers.encoders._models.find`).
+    model: a folder, an installed package's model, or a name on the hub (`retrievers.models.find`).
     query_model: another model for queries, with the same output size; None: `model` reads both.
     query_prompt, passage_prompt: a text put before each input; None: what the model names "query", and "document",
         "passage" or "corpus", if anything.

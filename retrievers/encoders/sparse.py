@@ -15,8 +15,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Role
-from retrievers.encoders._models import ModelFolder, Tower
 from retrievers.encoders._pretrained import Precision, Pretrained, check
+from retrievers.models import ModelFolder, Tower
 
 
 @dataclass(repr=False)
@@ -24,7 +24,7 @@ class SparseEncoder(Pretrained):
     """
     A sentence-transformers SparseEncoder, or a masked-language model, as an encoder: float32 CSR (n, vocabulary).
 
-    model: a folder, an installed package's model, or a name on the hub (`retrievers.encoders._models.find`).
+    model: a folder, an installed package's model, or a name on the hub (`retrievers.models.find`).
     query_model: another model for queries, with the same vocabulary; None: `model` reads both.
     query_prompt, passage_prompt: a text put before each input; None: what the model names "query", and "document",
         "passage" or "corpus", if anything.

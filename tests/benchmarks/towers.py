@@ -27,7 +27,7 @@ from bench.statistics.paired import Paired
 from bench.training import card as cards
 from bench.training.card import TrainingCard
 from bench.training.suite import START, dims_of, spelled_of
-from retrievers.encoders import _models
+from retrievers import models
 from tests.benchmarks.intervals import table
 
 MEASURES = ("R@1", "R@10", "RR@10")
@@ -90,7 +90,7 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
     places = [folder] if (folder / START).is_dir() else below
     recipes = [cards.of(place)[0].recipe for place in places]
     alike = [
-        (_models.find(str(place / START)).sha256, recipe.model.similarity)
+        (models.find(str(place / START)).sha256, recipe.model.similarity)
         for place, recipe in zip(places, recipes, strict=True)
     ]
     spelled = [spelled_of(recipe, place / START) for place, recipe in zip(places, recipes, strict=True)]

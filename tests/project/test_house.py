@@ -60,7 +60,7 @@ def imported_by(module: str) -> set[str]:
 CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking")  # one page, in three files
 FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
-    *("retrievers.contract", "retrievers.similarity", "retrievers.analysers", *FAMILIES),
+    *("retrievers.contract", "retrievers.similarity", "retrievers.models", "retrievers.analysers", *FAMILIES),
     *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
@@ -88,6 +88,20 @@ def test_a_wing_imports_only_those_before_it(module):
     No wing imports one below it, and no adapter the harness or another family of adapters.
     """
     assert [] == [name for name in imported_by(module) - {"bench", "retrievers"} if backward(module, name)]
+
+
+def test_what_is_shared_stays_in_its_folder():
+    """
+    A module whose name begins with _ is imported by its own folder alone, and by those inside.
+    """
+    found = [
+        f"{module} imports {name}"
+        for module in modules()
+        for name in imported_by(module)
+        if "._" in name and not module.startswith(f"{name[: name.index('._')]}.")
+    ]
+
+    assert [] == found
 
 
 def test_a_child_imports_no_suite_and_no_run_folder():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrievers import registry
+from retrievers import models, registry
 from retrievers.contract import (
     Accountable,
     Descriptive,
@@ -20,7 +20,6 @@ from retrievers.contract import (
     Persistent,
     Preparable,
 )
-from retrievers.encoders import _models
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.similarity import l2_augmented, shaped, unit
 from tests.helpers.dense_models import MINILM, MINILM_SHA256, saved_model
@@ -359,7 +358,7 @@ def test_the_ledger_counts_the_weights(minilm):
     """
     The ledger has the bytes of the weights in memory and of the tokenizer's file.
     """
-    folder = _models.find(MINILM).folder
+    folder = models.find(MINILM).folder
     header = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
     tensors = (folder / "model.safetensors").stat().st_size - header
 

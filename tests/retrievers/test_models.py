@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrievers.encoders import _models
+from retrievers import models
 from retrievers.encoders.biencoder import BiEncoder
 from tests.helpers.dense_models import MINILM, MINILM_SHA256, saved_model
 
@@ -21,7 +21,7 @@ def test_an_installed_package_can_carry_a_model(name):
     """
     A model's short and full name both lead to the package that carries it.
     """
-    found = _models.find(name)
+    found = models.find(name)
 
     assert MINILM_SHA256 == found.weights_sha256
     assert (found.folder / "modules.json").is_file()
@@ -32,10 +32,10 @@ def test_a_package_with_other_bytes_is_refused(monkeypatch):
     A package that carries other weights than published is refused, with both hashes.
     """
     full_name = f"sentence-transformers/{MINILM}"
-    monkeypatch.setattr(_models, "CARRIERS", {full_name: _models.CARRIERS[full_name]._replace(sha256="00")})
+    monkeypatch.setattr(models, "CARRIERS", {full_name: models.CARRIERS[full_name]._replace(sha256="00")})
 
     with pytest.raises(ValueError, match=f"sha256 00, found {MINILM_SHA256}"):
-        _models.find(MINILM)
+        models.find(MINILM)
 
 
 def test_without_a_network_an_unknown_model_is_asked_for_once(monkeypatch):
@@ -62,7 +62,7 @@ def test_a_path_that_is_no_folder_is_never_asked_for(tmp_path):
     What is spelled as a path and is not there is an error at once.
     """
     with pytest.raises(ValueError, match="expected a folder there, found none"):
-        _models.find(str(tmp_path / "nowhere"))
+        models.find(str(tmp_path / "nowhere"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
@@ -70,7 +70,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
     A folder that holds no model is an error that says what a model's folder holds.
     """
     with pytest.raises(ValueError, match=r"expected modules\.json or config\.json"):
-        _models.find(str(tmp_path))
+        models.find(str(tmp_path))
 
 
 def test_pickled_weights_are_refused(toy):
@@ -82,7 +82,7 @@ def test_pickled_weights_are_refused(toy):
     (dense / "pytorch_model.bin").write_bytes(b"")
 
     with pytest.raises(ValueError, match=r"expected weights as safetensors in .*2_Dense"):
-        _models.find(toy)
+        models.find(toy)
 
 
 def test_a_page_about_the_model_is_no_part_of_it(toy):
