@@ -37,7 +37,7 @@ def _tests_of(file: PurePosixPath) -> Iterator[str]:
     if top == "datasets":
         yield "tests/passages"
     if top == "bench":
-        yield f"tests/{rooms[0]}" if rooms else "tests/commands"
+        yield from (f"tests/{rooms[0]}",) if rooms else (f"tests/test_{file.stem}.py", "tests/commands")
     if top == "retrievers":
         yield f"tests/retrievers/{rooms[0]}" if rooms else "tests/retrievers/test_contract.py"
         yield f"tests/retrievers/test_{rooms[0] if rooms else file.stem}.py"

@@ -19,6 +19,7 @@ ROOMS = ("bench", "retrievers")
         ("bench/run/suites/first.toml", ["tests/run"]),
         ("bench/report/render/latex.py", ["tests/report"]),
         ("bench/cli.py", ["tests/commands"]),
+        ("bench/errors.py", ["tests/test_errors.py", "tests/commands"]),
         ("retrievers/storages/search/kernels.py", ["tests/retrievers/storages"]),
         ("retrievers/conformance/hits.py", ["tests/retrievers/test_conformance.py"]),
         ("retrievers/analysers/words.py", ["tests/retrievers/test_analysers.py"]),
