@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ NOT_IN_A_CHILD = ("bench.passages", "bench.records", "bench.run")
 IN_A_CHILD = {"bench.passages", "bench.passages.synthetic", "bench.records", "bench.records.schema"}
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Every module of the project by its name."""
     paths = [path for package in ("bench", "retrievers") for path in (ROOT / package).rglob("*.py")]
@@ -51,9 +53,10 @@ def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
                 yield from [name] if name in known else [node.module] if node.module in known else []
 
 
-def imported_by(module: str) -> set[str]:
+@functools.cache
+def imported_by(module: str) -> frozenset[str]:
     """Every module of the project that one imports."""
-    return set(imports(ast.parse(modules()[module].read_text(encoding="utf-8")), set(modules())))
+    return frozenset(imports(ast.parse(modules()[module].read_text(encoding="utf-8")), set(modules())))
 
 
 # The wings in the order data flows: each imports itself and those before it. Adapters never import the harness.
@@ -157,7 +160,7 @@ def test_what_is_compiled_stands_alone():
     """
     What numba keeps on disk goes stale with its own file alone: nothing from another is compiled into it.
     """
-    assert set() == imported_by(COMPILED)
+    assert frozenset() == imported_by(COMPILED)
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ class TestMadeUp:
                 keys.add(self.cell().matrix_key)
                 assert real.matrix_key == self.cell(distractors=0).matrix_key
 
-        assert ["distractors.py", "stages.py", "matrices.py"] == names
+        assert ["synthetic.py", "stages.py", "matrices.py"] == names
         assert 4 == len({grown.matrix_key, *keys})
 
 
