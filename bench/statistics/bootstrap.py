@@ -14,8 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.statistics.paired import LEVEL
-
+LEVEL = 0.95
 DRAWS = 1_000
 SEED = 7
 GRID = 256  # values near a percentile at which the distribution is looked at
@@ -63,7 +62,7 @@ def draws(
     round has no more samples, and otherwise within a twentieth of its standard error.
 
     Args:
-        rounds: each (n_passes, n_columns); a column is drawn with all its passes.
+        rounds: each (n_passes, n_columns), of as many columns or not; a column is drawn with all its passes.
         ps: which percentiles, from 0 to 1.
         rounds_seed: of the draw of rounds: alike for two retrievers where both were measured in the same rounds.
         columns_seed: of the draw of columns: alike where both were asked the same queries.
@@ -71,18 +70,19 @@ def draws(
             for each, what is due to the choice of queries would average out); else they are drawn anew for each.
         n_draws: how many.
     """
-    n_rounds, n_columns = len(rounds), rounds[0].shape[1]
+    n_rounds = len(rounds)
     chosen = np.random.default_rng(rounds_seed).integers(n_rounds, size=(n_draws, n_rounds))
-    rng = np.random.default_rng([columns_seed, n_columns])
+    rngs = {n: np.random.default_rng([columns_seed, n]) for n in {samples.shape[1] for samples in rounds}}
     found = np.empty((len(ps), n_draws, n_rounds))
     near = [[_near(samples, p) for samples in rounds] for p in ps]
     for slot in range(n_rounds):
         if slot == 0 or not crossed:
-            weights = _drawn(rng, n_draws, n_columns)
+            weights = {n: _drawn(rng, n_draws, n) for n, rng in rngs.items()}
         for number, samples in enumerate(rounds):
             here = np.flatnonzero(chosen[:, slot] == number)
             for index, p in enumerate(ps):
-                found[index, here, slot] = _quantile(weights[here], *near[index][number], p * (samples.size - 1))
+                of_draws = weights[samples.shape[1]][here]
+                found[index, here, slot] = _quantile(of_draws, *near[index][number], p * (samples.size - 1))
     return np.asarray(np.median(found, axis=2), np.float64)
 
 

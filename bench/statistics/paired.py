@@ -15,6 +15,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.statistics.bootstrap import LEVEL
+
 Verdict = Literal["identical", "equivalent", "better", "worse", "undecided"]
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -23,7 +25,6 @@ NOISE = 1e-12  # what rounding leaves of two equal values, or of a sum that is 0
 MARGIN = 0.01  # the smallest difference of interest
 FEWEST_DISCORDANT = 30  # clusters; with fewer, intervals of sparse differences stray from their level
 SATURATED = 0.98
-LEVEL = 0.95
 POWER = 0.8
 FLIPS = 10_000
 SIGNS_A_BLOCK = 1 << 21  # signs drawn at once: 16 MiB as float64

@@ -57,6 +57,18 @@ def test_a_p50_and_its_interval_are_one_percentile(folders):
     assert [(1.5, 1.5)] * 2 == [pytest.approx(found(each, "single_p50_ms").interval) for each in (both, within)]
 
 
+def test_rounds_of_more_and_of_fewer_batches(folders):
+    """
+    A round repeats its batch for so long, so that each has a number of its own: the ratio has its interval.
+    """
+    old, new = (
+        folders.run(name, timed(batch_qps=qps), times=[[np.full((n, N), nanoseconds) for n in passes]])
+        for name, qps, nanoseconds, passes in (("old", 1_000.0, 10**6, (2, 3, 4)), ("new", 500.0, 2 * 10**6, (5, 2, 2)))
+    )
+
+    assert (0.5, 0.5) == pytest.approx(found(compare(old, new), "batch_qps").interval)
+
+
 def test_what_is_due_to_the_queries_leaves_the_ratio(folders):
     """
     Queries that take from 1 to 40 ms, each 3 % longer: the ratio is known well where both were asked the same ones.

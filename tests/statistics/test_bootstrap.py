@@ -56,6 +56,16 @@ class TestIntervals:
         for p, (low, high) in zip((0.5, 0.95), found, strict=True):
             assert slow_interval(rounds, p, 100, crossed=True) == pytest.approx([low, high], abs=(high - low) / 20)
 
+    def test_rounds_may_have_each_its_own_number(self):
+        """
+        Batches are asked again and again for so long, not so many times: rounds of unlike length have an interval too.
+        """
+        rounds = [np.full((1, n), 3 * MS) + np.arange(n) for n in (2, 3, 41)]
+
+        ((low, high),) = bootstrap.intervals(rounds, [0.5], crossed=False)
+
+        assert 3 * MS <= low <= bootstrap.percentile(rounds, 0.5) <= high <= 3 * MS + 40
+
     def test_equal_times_have_no_width(self):
         """
         Where every query takes the same time there is nothing to be unsure of.
