@@ -29,8 +29,8 @@ def git(folder: Path, *arguments: str, seconds: float | None = None) -> subproce
             timeout=seconds,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise InputError(f"git in {folder}: expected git to be installed, found no such command") from error
+    except OSError as error:
+        raise InputError(f"git in {folder}: expected git to be installed, found: {error.strerror}") from error
 
 
 def text(output: bytes) -> str:

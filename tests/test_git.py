@@ -62,5 +62,5 @@ def test_a_machine_without_git(repository, monkeypatch):
     """
     monkeypatch.setenv("PATH", str(repository))
 
-    with pytest.raises(InputError, match=r"repository: expected git to be installed, found no such command"):
+    with pytest.raises(InputError, match=r"repository: expected git to be installed, found: No such file"):
         git(repository, "status")

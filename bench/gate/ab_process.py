@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -96,7 +97,7 @@ class Side:
 
     def _ended(self) -> str:
         code = self.process.wait()
-        if "No module named bench" in "\n".join(last_lines(self.log)):
+        if re.search(r"No module named '?bench\b", "\n".join(last_lines(self.log))):
             return (
                 f"{self.name}: expected a Sparring that can be one side of an A/B ({NAMES[0]}), found an older one or "
                 f"none in its environment: let the suite's [gate] install bring the present one"

@@ -348,15 +348,20 @@ class TestRefusals:
         assert Answer() == side.known(30)
         side.end()
 
-    def test_an_older_sparring(self, tmp_path):
+    @pytest.mark.parametrize("found", [{}, {"__init__.py": ""}, {"__init__.py": "", "gate.py": ""}])
+    def test_an_older_sparring(self, tmp_path, found):
         """
-        A side whose Sparring can be none says so.
+        A side whose Sparring can be none, or that has no Sparring, says so.
         """
-        python = tmp_path / "python"
-        python.write_text('#!/bin/sh\necho "$0: No module named bench.gate.ab_worker" >&2\nexit 1\n')
+        for name, code in found.items():
+            (tmp_path / "bench").mkdir(exist_ok=True)
+            (tmp_path / "bench" / name).write_text(code)
+        paths = {"PYTHONPATH": str(tmp_path), "PYTHONNOUSERSITE": "1"}
+        python = tmp_path / "python"  # without what is installed here
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
         python.chmod(0o755)
         job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
-        side = Side("v1", job, tmp_path / "side.log", str(python))
+        side = Side("v1", job, tmp_path / "side.log", str(python), environment=os.environ | paths)
 
         side.start()
         with pytest.raises(InputError, match=r"v1: expected a Sparring that can be one side of an A/B"):

@@ -64,6 +64,7 @@ def test_the_hash_of_nothing_is_an_error(copied):
         environment.code_sha256(*PACKAGES)
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout: these files are not in a git repository")
 def test_the_checkout_is_told():
     """
     In a checkout a record names its commit, and whether files have changed since.
