@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from tests.helpers.places import ROOT
 
 ALWAYS = ("tests/project/test_house.py", "tests/project/test_changed.py")
+EVERYWHERE = ("pyproject.toml", "constraints.txt", "Makefile", "conftest.py")
 PAGES = ("tests/project/test_docs.py", "tests/report/test_pages.py")
 
 
@@ -32,6 +33,10 @@ def selected(files: Iterable[str]) -> list[str]:
 
 def _tests_of(file: PurePosixPath) -> Iterator[str]:
     top, *rooms = file.parts[:-1] or ("",)
+    if file.name in EVERYWHERE or file.parts[:2] in (("tests", "plugins"), ("tests", "data")):
+        yield "tests"
+    if top in (".github", ".gitlab") or file.name == "action.yml":
+        yield "tests/gate/test_ci_files.py"
     if file.suffix == ".md" or top in ("results", "datasets"):
         yield from PAGES
     if top == "datasets":

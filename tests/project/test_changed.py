@@ -28,6 +28,7 @@ ROOMS = ("bench", "retrievers")
         ("tests/helpers/disks.py", ["tests/training/test_training_refused.py", "tests/stage/test_faults.py"]),
         ("datasets/primer.toml", ["tests/passages", *PAGES]),
         ("README.md", [*PAGES]),
+        (".github/workflows/test.yml", ["tests/gate/test_ci_files.py"]),
         ("LICENSE", []),
     ],
 )
@@ -37,6 +38,14 @@ def test_a_change_has_its_tests(file, expected):
     rules of the house are held always.
     """
     assert set(expected) | set(ALWAYS) == set(selected([file]))
+
+
+@pytest.mark.parametrize("file", ["tests/plugins/known.py", "tests/conftest.py", "tests/data/splade.toml", "Makefile"])
+def test_what_all_tests_use(file):
+    """
+    What tests of any wing may read has all tests.
+    """
+    assert ["tests"] == selected([file])
 
 
 def test_a_folder_holds_its_files():

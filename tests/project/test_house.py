@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ HEAVY = {
 # What numba compiles: heavy as a whole, and therefore imported late itself.
 COMPILED = "retrievers.storages.search.compiled"
 # Packages that hand out more than their modules. Any other's __init__ imports nothing: each child would pay for it.
-HANDS_OUT = {"bench", "bench.commands", "bench.formats", "retrievers.analysers", "retrievers.conformance"}
+HANDS_OUT = {"bench.commands", "bench.formats", "retrievers.analysers", "retrievers.conformance"}
+FREE = {"__future__", "os", "pathlib", "typing"}  # what every process has imported anyway
 # What a child process never imports, whatever stage it does, and what of it it may.
 NOT_IN_A_CHILD = ("bench.passages", "bench.records", "bench.run")
 IN_A_CHILD = {"bench.passages", "bench.passages.synthetic", "bench.records", "bench.records.schema"}
@@ -46,11 +47,36 @@ def imports(tree: ast.AST, known: set[str]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import, which no rule here follows"
             # `from package import name`: the name may be a module; where it is not, the package is what is imported.
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 yield from [name] if name in known else [node.module] if node.module in known else []
+
+
+def names_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The modules that an import names."""
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+
+
+def with_packages(module: str) -> list[str]:
+    """A module and the packages it lies in, which are imported before it."""
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def at_import(body: Iterable[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports that run with a module: those inside `try`, `with`, `if` and classes too, none inside a function."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from at_import(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            handlers = [each for handler in getattr(node, "handlers", []) for each in handler.body]
+            inside = [getattr(node, part, []) for part in ("body", "orelse", "finalbody")]
+            yield from at_import([*handlers, *(each for part in inside for each in part)])
 
 
 @functools.cache
@@ -101,7 +127,7 @@ def test_what_is_shared_stays_in_its_folder():
         f"{module} imports {name}"
         for module in modules()
         for name in imported_by(module)
-        if "._" in name and not module.startswith(f"{name[: name.index('._')]}.")
+        if "._" in name and name[: name.index("._")] not in with_packages(module)
     ]
 
     assert [] == found
@@ -111,10 +137,10 @@ def test_a_child_imports_no_suite_and_no_run_folder():
     """
     A child starts with what the worker imports, late imports too: of records the schema, of passages what it makes up.
     """
-    reached, ahead = set(), {"bench.stage.worker"}
+    reached, ahead = {"bench"}, {"bench.stage.worker"}  # what `bench` hands out is late, and no child asks for it
     while ahead:
         reached |= ahead
-        ahead = set().union(*map(imported_by, ahead)) - reached - {"bench"}
+        ahead = {part for name in ahead for one in imported_by(name) for part in with_packages(one)} - reached
 
     assert {name for name in reached if name.startswith(NOT_IN_A_CHILD)} <= IN_A_CHILD
     assert "bench.stage.rehearsal" in reached  # late imports are followed
@@ -126,10 +152,9 @@ def test_packages_import_nothing(package):
     A package's own file imports nothing: every process that needs one module of it would pay for all.
     """
     tree = ast.parse(modules()[package].read_text(encoding="utf-8"))
+    found = [node for node in at_import(tree.body) if not set(names_of(node)) <= FREE]
 
-    assert package in HANDS_OUT or [] == [
-        node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    assert package in HANDS_OUT or [] == found
 
 
 def test_datasets_and_results_hold_no_python():
@@ -146,11 +171,9 @@ def test_heavy_imports_are_late(module):
     """
     What takes seconds to import is imported where it is used, never with the module.
     """
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
-    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    names = [alias.name for node in top.body if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in top.body if isinstance(node, ast.ImportFrom)]
-    names += imports(top, {COMPILED})
+    top = list(at_import(ast.parse(modules()[module].read_text(encoding="utf-8")).body))
+    names = [name for node in top for name in names_of(node)]
+    names += imports(ast.Module(top, []), {COMPILED})
     heavy = {name for name in names if name.split(".")[0] in HEAVY or name == COMPILED}
 
     assert heavy == ({"numba", "numba.extending"} if module == COMPILED else set())
@@ -161,6 +184,35 @@ def test_what_is_compiled_stands_alone():
     What numba keeps on disk goes stale with its own file alone: nothing from another is compiled into it.
     """
     assert frozenset() == imported_by(COMPILED)
+
+
+def test_imports_of_a_module_are_seen_wherever_they_run():
+    """
+    An import that runs with its module counts inside `try`, `with`, `if` and a class; one for types or late does not.
+    """
+    source = """
+import a
+try:
+    import b
+except ImportError:
+    import c
+with d():
+    from e import f
+if g:
+    pass
+else:
+    import h
+class I:
+    import j
+if TYPE_CHECKING:
+    import k
+def l():
+    import m
+"""
+
+    assert ["a", "b", "c", "e", "h", "j"] == sorted(
+        name for node in at_import(ast.parse(source).body) for name in names_of(node)
+    )
 
 
 @pytest.mark.parametrize(
