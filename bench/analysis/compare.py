@@ -95,7 +95,7 @@ def _cells_of(run: Run, wanted: str) -> list[Measurement]:
     found = [m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.label and wanted == m.label)]
     if not found:
         known = list(dict.fromkeys(m.retriever for m in run.measurements))
-        hint = did_you_mean(wanted, known, cutoff=0.3)
+        hint = did_you_mean(repr(wanted), map(repr, known), cutoff=0.3)
         raise InputError(
             f"run {run.folder}: expected one of its retrievers ({', '.join(map(repr, known)) or 'none yet'}), "
             f"found {wanted!r}.{hint}"

@@ -36,9 +36,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     rate: str = ""  # offered under load (`bench.instruments.load`), where text goes to ids in this stage; empty: none
     rate_seconds: float = 0.0
     number: int = 0  # of the round
-    round_seconds: float | None = (
-        None  # a round repeats its queries for so long; None: `bench.instruments.latency` says
-    )
+    round_seconds: float | None = None  # a round repeats its queries for so long; None: the latency instrument says
     k: int = 10
     depth: int = 100
     n_passages: int = 0  # made-up ones among them

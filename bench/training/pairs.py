@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 class Mined(msgspec.Struct, frozen=True, kw_only=True):
     """How hard negatives came about, over all pairs."""
 
-    retriever: str  # as it was resolved for the language of the set
+    retriever: str = ""  # as it was resolved for the language of the set; cards from before it was told have none
     found: int  # by the retriever
     drawn: int  # at random, where it found too few
     relevant: int  # candidates passed over: they are relevant themselves,

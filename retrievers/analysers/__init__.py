@@ -7,9 +7,9 @@ Every analyser but `Whitespace` first composes its text (NFC): the two spellings
 Snowball knows only the composed one. Lucene leaves that step out; on text that is composed already nothing changes.
 """
 
+from retrievers.analysers._fingerprint import fingerprint as fingerprint
 from retrievers.analysers.defaults import default_analyser as default_analyser
 from retrievers.analysers.defaults import unstemmed as unstemmed
-from retrievers.analysers.fingerprint import fingerprint as fingerprint
 from retrievers.analysers.ngrams import CharNGrams as CharNGrams
 from retrievers.analysers.words import Whitespace as Whitespace
 from retrievers.analysers.words import Words as Words

@@ -17,7 +17,7 @@ from retrievers.analysers import (
     fingerprint,
     unstemmed,
 )
-from retrievers.analysers.fingerprint import PROBE
+from retrievers.analysers._fingerprint import PROBE
 from retrievers.analysers.morphemes import Morphemes
 from retrievers.analysers.words import ENGLISH_STOP_WORDS, SNOWBALL
 from retrievers.encoders.lexical import BM25

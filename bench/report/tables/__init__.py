@@ -1,1 +1,1 @@
-"""What a table holds: its rows, columns and marks."""
+"""The tables: what each holds, its notes and its marks."""
