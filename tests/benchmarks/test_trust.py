@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bench.gate import ab
 from bench.gate.ab_worker import Answer, Known, Wanted
 from bench.gate.judge import CellVerdict, Finding
+from bench.git import git
 from bench.instruments import environment
 from bench.passages import loader
 from bench.records import run_folder
@@ -115,7 +116,7 @@ class TestInjected:
         repository(tmp_path / "made", 90)
 
         assert "\nCHANGED = True\n" in (tmp_path / "made" / "engines.py").read_text()
-        assert ab.git(tmp_path / "made", "show", "HEAD~1:engines.py").stdout == ENGINES.read_text()
+        assert ENGINES.read_bytes() == git(tmp_path / "made", "show", "HEAD~1:engines.py").stdout
 
     def test_a_recording_goes_on(self, tmp_path, monkeypatch, cache):
         """

@@ -48,7 +48,7 @@ ASKED = ("--sparring", "suite.toml", "--sparring-plugin", "mine.py")
 # Stands for the command: says what a file holds, and writes down what it was asked.
 STUB = """
 from pathlib import Path
-from bench import pytest_plugin
+from bench.gate import pytest_plugin
 
 def called(folder, *arguments, allowed):
     with open("calls", "a") as file:

@@ -112,7 +112,7 @@ def test_the_page_shows_every_key():
     The recipe on the page is one but for its static start and its sparse head, and shows every key there is, with its
     default.
     """
-    page = (FOLDER.parent / "training" / "README.md").read_text(encoding="utf-8")
+    page = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
     text = page.split("```toml\n")[1].split("```")[0]
 
     apart = ("query_start", "head", "query_flops", "passage_flops")
