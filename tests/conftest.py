@@ -15,6 +15,20 @@ from tests.helpers.command import ran
 from tests.helpers.places import KNOWN, PLUGINS, ROOT
 from tests.helpers.zoo import write_set
 
+PROCESSES = {
+    "sparring",
+    "ring",
+    "wheel",
+    "primer_run",
+}  # fixtures that start the command, make a run, or build the wheel
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts the command as a process is slow, whichever test comes first and pays for what they share."""
+    for item in items:
+        if PROCESSES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):

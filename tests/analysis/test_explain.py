@@ -56,6 +56,7 @@ def printed(call, *arguments) -> str:
 
 
 class TestFind:
+    @pytest.mark.slow
     @pytest.mark.parametrize("wanted", ["BM25() @ CSR()", "BM25()@CSR()", "primer: BM25() @ CSR()"])
     def test_by_spelling(self, primer_run, wanted):
         """
@@ -65,6 +66,7 @@ class TestFind:
 
         assert "BM25() @ CSR()" == found.retriever
 
+    @pytest.mark.slow
     def test_by_key(self, primer_run):
         """
         A cell is found by the beginning of its key.
@@ -97,6 +99,7 @@ class TestFind:
 
 
 class TestAgain:
+    @pytest.mark.slow
     def test_the_command_makes_the_same_cell(self, primer_run, tmp_path):
         """
         The command that is printed makes a cell of the same key, so of the same conditions, and the same quality.
@@ -161,6 +164,7 @@ class TestAgain:
 
 
 class TestExplain:
+    @pytest.mark.slow
     def test_what_stands_behind_a_number(self, primer_run):
         """
         Every file's hash, every round's median and every component of the ledger are told.
@@ -217,6 +221,7 @@ class TestExplain:
         assert ["depth", "searched", "made"] == [part.name for part in sections["conditions"]]
         assert "hits kept a query" == sections["conditions"][0].source
 
+    @pytest.mark.slow
     def test_a_set_without_judgments(self, tmp_path):
         """
         Every file that is named is there: without judgments none of quality is.
@@ -275,6 +280,7 @@ class TestExplain:
 
 
 class TestShow:
+    @pytest.mark.slow
     def test_matched_words(self, primer_run, monkeypatch):
         """
         The matched words of a sparse retriever add up to its score; a dense one and an engine have none.
@@ -302,6 +308,7 @@ class TestShow:
         assert "no longer in the cache" in shown.found[0].said
         assert shown.found[0].hits[0].matches is None
 
+    @pytest.mark.slow
     def test_texts_that_are_gone(self, tmp_path):
         """
         A set whose texts are not at hand, or are others by now, is shown by its ids, and it is said why.
@@ -360,6 +367,7 @@ class TestShow:
         assert all(cell_len(line) <= width for line in lines)
         assert lines[-1].endswith(" more")
 
+    @pytest.mark.slow
     def test_what_failed_is_named(self, tmp_path):
         """
         A retriever that did not end well stands among the others, with its status and the reason.

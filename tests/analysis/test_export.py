@@ -69,6 +69,7 @@ def loaded_sets(draw) -> PassageSet:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(loaded_sets())
 def test_a_beir_folder_loads_back(tmp_path_factory, passage_set):

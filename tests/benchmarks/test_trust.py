@@ -89,6 +89,7 @@ ALL_CAUGHT = {cell: change for cell, change in CELLS.items() if change}
 
 
 class TestInjected:
+    @pytest.mark.slow
     def test_each_change_has_its_size(self):
         """
         The second commit adds 5, 10 and 20 % of work, 1 % of bytes, and takes .02 of R@10; the rest stays alike.
@@ -118,6 +119,7 @@ class TestInjected:
         assert "\nCHANGED = True\n" in (tmp_path / "made" / "engines.py").read_text()
         assert ENGINES.read_bytes() == git(tmp_path / "made", "show", "HEAD~1:engines.py").stdout
 
+    @pytest.mark.slow
     def test_a_recording_goes_on(self, tmp_path, monkeypatch, cache):
         """
         A recording keeps every cell's rounds, however the gate would have decided, and leaves no checkout.
@@ -194,6 +196,7 @@ class TestDrawing:
         assert ["pass", "slower"] == [found[1]["Same1()"], found[1]["Slower20()"]]
         assert "pass" == found[2]["Poorer()"]
 
+    @pytest.mark.slow
     def test_noise_of_three_per_cent(self):
         """
         Rounds that spread by 3 % make no false alarm in 1,600 cells; of +10 % more than nine in ten are caught.
@@ -273,6 +276,7 @@ class TestPage:
         assert text.index("covers 95") < text.index("## The gate")
         assert "| caught: +10 % p50 | 20 of 20: 100.00 % (83.16–100.00) | 20 of 20" in text
 
+    @pytest.mark.slow
     def test_not_met(self, tmp_path, quick):
         """
         A false alarm too many, or a change that slept through, reads "not met".

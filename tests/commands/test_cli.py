@@ -65,6 +65,7 @@ def table_of(sparring, *arguments, cwd) -> list[dict[str, object]]:
 # At start
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy():
     """
     `--help` of the command, and of each of its commands, imports no numpy and nothing that is slower.

@@ -633,6 +633,7 @@ def loads_or_refuses(name: str, columns: Columns | None = None) -> None:
         assert len(found.queries) == len(found.query_ids) > 0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(which=st.sampled_from(["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"]), damage=damages)
 def test_damaged_beir(which, damage):
@@ -647,6 +648,7 @@ def test_damaged_beir(which, damage):
         loads_or_refuses(name)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(damage=damages, compressed=st.booleans())
 def test_damaged_squad(damage, compressed):
@@ -661,6 +663,7 @@ def test_damaged_squad(damage, compressed):
         loads_or_refuses(str(path))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(damage=damages, suffix=st.sampled_from([".csv", ".tsv"]))
 def test_damaged_table(damage, suffix):

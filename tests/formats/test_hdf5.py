@@ -86,6 +86,7 @@ class TestReading:
             list(q) for q in passage_set.qrels.values()
         ]
 
+    @pytest.mark.slow
     def test_the_hash_follows_the_vectors(self, tmp_path):
         """
         Two files with the same neighbours and other vectors are two passage sets.
@@ -210,6 +211,7 @@ class TestRefusals:
 
         assert "a dataset `test`" in refusal(str(tmp_path / "group.hdf5"))
 
+    @pytest.mark.slow
     def test_damaged_files(self, tmp_path):
         """
         A file that is missing, empty, cut short or no HDF5 is refused with its name.
@@ -223,6 +225,7 @@ class TestRefusals:
 
             assert f"{name}.hdf5: expected an HDF5 file that can be read, found: " in said
 
+    @pytest.mark.slow
     @settings(deadline=None, max_examples=25)
     @given(place=st.integers(0, 6000), value=st.integers(0, 255))
     def test_a_changed_byte(self, tmp_path_factory, place, value):
@@ -259,6 +262,7 @@ class TestRefusals:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_a_storage_without_text(self, tmp_path, cache):
         """
         Exact search finds every true neighbour of either distance, the first of them first: a tenth of the ten.
@@ -276,6 +280,7 @@ class TestRun:
             assert 0.1 == pytest.approx(cell.quality["R@1"])
             assert [] == [flag for flag in cell.flags if "unit length" in flag]  # the set says what they stand for
 
+    @pytest.mark.slow
     def test_a_file_that_changes_during_the_run(self, tmp_path, cache):
         """
         Vectors that were read after the file had changed are kept by no name: the cell fails and says why.

@@ -143,6 +143,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.sampled_from([*PIECES, "]]>", "&lt;", "&#0;", "<?xml?>", "<a/>"]), max_size=12))
 def test_any_pieces(pieces):
@@ -157,6 +158,7 @@ def test_any_pieces(pieces):
     assert message.startswith(("x-1", "mq.tar"))
 
 
+@pytest.mark.slow
 def test_deep_nesting():
     """
     Elements in elements in elements are XML like any other.
@@ -166,6 +168,7 @@ def test_deep_nesting():
     assert read({"x.xml": page(("Q", deep + "A"))}).passages == [Passage("x-1", "", "A")]
 
 
+@pytest.mark.slow
 def test_medquad():
     """
     MedQuAD has its published counts: 16,407 answers, of them 15,817 different, and 14,979 different questions.

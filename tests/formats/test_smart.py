@@ -113,6 +113,7 @@ def test_damage(files, message):
     assert refusal(**files).startswith(message)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(st.sampled_from([".I 1", ".I 2", ".I", ".T", ".W", ".A", "x", "", ".W x", "\u2028", "\r"]), max_size=12)

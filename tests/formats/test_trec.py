@@ -152,6 +152,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
 def test_any_pieces(pieces):
@@ -225,6 +226,7 @@ def test_damaged_pages(pages, message):
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.text(st.sampled_from("<>!-[]/?&;#xhtml\"'= \n"), max_size=40))
 def test_any_page(source):

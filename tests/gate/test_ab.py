@@ -134,6 +134,7 @@ def judged(ref: str, **options: object):
 
 
 class TestSides:
+    @pytest.mark.slow
     def test_quality_bytes_and_a_crash(self, repository):
         """
         Each side runs its own revision's code and cells: what changed fails by its kind, what is alike passes.
@@ -151,6 +152,7 @@ class TestSides:
         assert 4 == len(run_folder.read(repository.parent / "kept" / "old").measurements)
         assert [] == left_behind(repository)
 
+    @pytest.mark.slow
     def test_five_times_slower(self, repository):
         """
         A retriever of a fifth of the speed is caught.
@@ -165,6 +167,7 @@ class TestSides:
         assert 4 < speed.ratio < 6
         assert "gate: fail - 1 of 1 cell" in found.line
 
+    @pytest.mark.slow
     def test_other_cells_of_the_suite(self, repository):
         """
         A cell that is spelled otherwise at the revision is timed beside it, by its label, though no code differs.
@@ -182,6 +185,7 @@ class TestSides:
         assert [False, True] == ["sublinear=True" in spelling for spelling in spelled]
         assert 1 == len(duel.speeds)
 
+    @pytest.mark.slow
     def test_installed_of_the_revision(self, repository):
         """
         With an install command the revision runs from an environment of its own, which inherits the present one.
@@ -228,6 +232,7 @@ class TestRefusals:
         ):
             pass
 
+    @pytest.mark.slow
     def test_an_installation_of_nothing(self, repository):
         """
         An install command that leaves nothing in the environment is refused: both sides would run the same code.
@@ -261,6 +266,7 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
+    @pytest.mark.slow
     def test_the_working_tree_compared_with_itself(self, repository, monkeypatch):
         """
         A revision's side that imports tracked files of the working tree is refused: it would be the same code twice.
@@ -274,6 +280,7 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
+    @pytest.mark.slow
     def test_the_working_tree_imported_late(self, repository, monkeypatch):
         """
         So is one whose adapters import them while they search: that happens in a process of its own.
@@ -318,6 +325,7 @@ class TestRefusals:
         with pytest.raises(InputError, match=r"^HEAD: suite .*name"):
             judged("HEAD")
 
+    @pytest.mark.slow
     def test_a_cell_that_the_working_tree_can_not_spell(self, repository):
         """
         A misspelled cell of the working tree is an error, and no cell that is gone.
@@ -387,6 +395,7 @@ class TestRefusals:
         assert not psutil.pid_exists(side.process.pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_stopped(repository, stop):
     """

@@ -71,6 +71,7 @@ def strings(value: object) -> Iterator[tuple[str, str]]:
 
 
 class TestLint:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("schema", "paths"),
         [

@@ -94,6 +94,7 @@ call = functools.partial(command.call, gate)
 
 
 class TestReference:
+    @pytest.mark.slow
     def test_the_same_run(self, ran, tmp_path):
         """
         A run passes beside the reference that was made from it, in one line that says what was compared.
@@ -105,6 +106,7 @@ class TestReference:
         assert "gate: pass - 2 cells; quality equal, bytes equal, speed not compared (no --ab)" == found.line
         assert ["pass", "pass"] == [c.outcome for c in found.cells]
 
+    @pytest.mark.slow
     def test_one_query_worse(self, ran, other):
         """
         On the same environment the change of one query's value fails, and says how many queries changed.
@@ -352,6 +354,7 @@ class TestReference:
 
 
 class TestAccept:
+    @pytest.mark.slow
     def test_what_a_reference_holds(self, ran, tmp_path):
         """
         A reference has no text, no hits, no times, no ids of passages; what it has is named in it.
@@ -459,6 +462,7 @@ class TestAccept:
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_accept_then_gate(self, ran, other, tmp_path):
         """
         The first run is accepted; the next passes with exit code 0, a worse one fails with 1, and the line comes last.

@@ -99,6 +99,7 @@ BOTH = (PASSED, ("BM25() @ CSR()", "pass", [finding("pass", "1.0000, every query
 
 
 class TestItems:
+    @pytest.mark.slow
     def test_collection(self, project):
         """
         Each cell is an item under the suite's file, named as it is spelled; collecting them runs no gate.
@@ -109,6 +110,7 @@ class TestItems:
         assert [f"suite.toml::{name}" for name in (MINE, BM25, GONE)] == names
         assert 1 == sum(line.endswith("::test_own") for line in found.outlines)
 
+    @pytest.mark.slow
     def test_threads(self, project):
         """
         Where a suite measures under several numbers of threads, each is an item.
@@ -121,6 +123,7 @@ class TestItems:
         found.stdout.fnmatch_lines([f"PASSED suite.toml::{MINE} (threads=1)"])
         found.stdout.fnmatch_lines(["*Mine() (threads=2)*", "the gate says nothing of it: gate: the line"])
 
+    @pytest.mark.slow
     def test_one_item(self, project):
         """
         An item is run by its name, beside no other; the file is not collected twice where it is named itself.
@@ -135,6 +138,7 @@ class TestItems:
 
 
 class TestOutcomes:
+    @pytest.mark.slow
     def test_passed(self, project):
         """
         Cells that pass are tests that pass, the gate runs once for all, and its line and notes are told at the end.
@@ -151,6 +155,7 @@ class TestOutcomes:
             calls[1].rpartition(" ")[0],
         ]
 
+    @pytest.mark.slow
     def test_failed(self, project):
         """
         A cell that fails is a test that fails in the gate's own words, without a traceback.
@@ -167,6 +172,7 @@ class TestOutcomes:
         found.stdout.no_fnmatch_line("*pytest_plugin.py*")
         found.stdout.no_fnmatch_line("*of no matter*")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("outcome", ["undecided", "skipped"])
     def test_not_decided(self, project, outcome):
         """
@@ -182,6 +188,7 @@ class TestOutcomes:
             (project.path / "calls").read_text().splitlines()
         )
 
+    @pytest.mark.slow
     def test_gone(self, project):
         """
         Cells that the reference alone has are told by an item of their own: skipped, or failed where it is strict.
@@ -213,6 +220,7 @@ class TestForReal:
         found.stdout.fnmatch_lines(["R@1 0.3333 -> 0.3333 (1 queries worse, 1 better)", "gate: fail - 1 of 2*"])
         assert (project.path / "kept" / "run.json").is_file()
 
+    @pytest.mark.slow
     def test_a_gate_that_can_not_run(self, project):
         """
         Where the gate can not run, every item fails with what the command said.
@@ -222,6 +230,7 @@ class TestForReal:
         found.assert_outcomes(passed=1, failed=3)
         found.stdout.fnmatch_lines(["ended with exit code 2:", "sparring: --ab: expected the suite to lie in a git*"])
 
+    @pytest.mark.slow
     def test_stopped(self, project):
         """
         Ctrl-C ends the gate's process with all it started.
@@ -258,6 +267,7 @@ class TestForReal:
 
 
 class TestBesideOthers:
+    @pytest.mark.slow
     def test_pytest_benchmark(self, project):
         """
         pytest-benchmark's options keep working: alone it skips the gate, and its JSON holds its own benchmarks.
@@ -277,6 +287,7 @@ class TestBesideOthers:
         times = json.loads((project.path / "times.json").read_text())
         assert ["test_timed"] == [one["name"] for one in times["benchmarks"]]
 
+    @pytest.mark.slow
     def test_junit(self, project):
         """
         pytest's own JUnit file has a case a cell.
@@ -326,6 +337,7 @@ class TestRefusals:
         assert pytest.ExitCode.USAGE_ERROR == found.ret
         assert said in "\n".join(found.errlines)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [

@@ -22,6 +22,7 @@ def copied(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_hash_of_the_code_follows_every_file(copied):
     """
     The hash differs as soon as any Python file of either package differs, and is the same again when it does not.

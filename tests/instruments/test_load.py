@@ -83,6 +83,7 @@ class TestOpenLoop:
         assert known == (found[:, 1] - found[:, 0]).tolist()
         assert known == rate.lindley(found[:, 0], found[:, 2]).tolist()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("load", [0.5, 0.8])
     def test_the_mean_wait_is_that_of_theory(self, load):
         """
@@ -150,6 +151,7 @@ class TestStall:
         assert np.quantile(late, 0.95) / MS > 500
         assert (late > 100 * MS).sum() > 400
 
+    @pytest.mark.slow
     def test_on_the_real_clock(self):
         """
         All that arrive during a stall start after it, and their latency runs from when they were to arrive.
@@ -320,6 +322,7 @@ class TestSaturation:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_text_to_ids_in_one_process(self, cache, tmp_path):
         """
         Encoder and storage are loaded into one process, an engine is in one anyway: text arrives, ids leave.
@@ -340,6 +343,7 @@ class TestRun:
             assert (1_000, 3) == arrays["rate"].shape
             assert set(range(20)) == set(arrays["rate_queries"].tolist())
 
+    @pytest.mark.slow
     def test_saturated(self, cache, tmp_path):
         """
         A cell that is offered more than it can answer reads "saturated" in its row, and has no percentiles.
@@ -352,6 +356,7 @@ class TestRun:
         assert (True, None, 4000.0) == (row["rate_saturated"], row["rate_p50_ms"], row["rate_offered_qps"])
         assert row["rate_utilisation"] > 1
 
+    @pytest.mark.slow
     def test_what_can_not_be_saved_says_why_it_has_none(self, cache, tmp_path):
         """
         An encoder and a storage that can not be saved are not loaded into one process: the cell says so.

@@ -137,7 +137,9 @@ def weighed(tmp_path_factory):
     return {cell.storage: cell for cell in found.values()}
 
 
+@pytest.mark.slow
 class TestRuns:
+    @pytest.mark.slow
     def test_a_loaded_storage(self, weighed):
         """
         A storage that holds 200 MB is reported so, whatever the parent holds: in its ledger to the byte, in its
@@ -151,6 +153,7 @@ class TestRuns:
         assert weight.disk_bytes >= 200 * MB
         assert not weight.under_resolution
 
+    @pytest.mark.slow
     def test_a_mapped_storage(self, weighed):
         """
         The same memory-mapped weighs as much, and is seen to be backed by a file.
@@ -194,6 +197,7 @@ class TestRuns:
         """
         assert weighed["Holds(200000000)"].serve_memory.peak_above_start < 0.02 * 200 * MB
 
+    @pytest.mark.slow
     def test_a_memory_mapped_model(self, tmp_path, monkeypatch):
         """
         A model whose 90.9 MB of weights are memory-mapped from safetensors weighs no less than its ledger, and no more

@@ -315,6 +315,7 @@ def spellings(depth: int) -> list[str]:
     return [f"{name}@{k}" for name in names for k in range(1, depth + 1)] + list(quality.MAY_HAVE_CUTOFF)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(cases())
 def test_every_measure_equals_its_definition(case):
@@ -371,6 +372,7 @@ def pytrec_means(case: Case, path: Path, measures: Sequence[str]) -> dict[str, f
     return means
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(case=cases())
 def test_measures_equal_trec_eval_on_the_exported_run(case, tmp_path_factory):
@@ -393,6 +395,7 @@ def test_measures_equal_trec_eval_on_the_exported_run(case, tmp_path_factory):
 DATA = os.environ.get("SPARRING_DATA")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="SPARRING_DATA is not set: XQuAD is not there")
 def test_measures_equal_trec_eval_on_xquad(tmp_path):
     """
@@ -455,6 +458,7 @@ def test_overlap_is_the_share_of_the_larger_top_k():
         quality.overlap(a, RANKED, 1)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(cases(), cases(), st.integers(1, 14))
 def test_overlap_equals_sets(a, b, k):

@@ -144,6 +144,7 @@ class TestRecord:
     def cache(self, monkeypatch, tmp_path):
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
 
+    @pytest.mark.slow
     def test_a_run_keeps_it_with_its_ceiling(self, tmp_path):
         """
         A cell's record has the mean and the ceiling, its file every query's value.
@@ -159,6 +160,7 @@ class TestRecord:
         with np.load(tmp_path / "run" / "quality" / f"{found.cell}.npz") as values:
             assert [1.0, 0.0] == values["Answer@1"].tolist()
 
+    @pytest.mark.slow
     def test_a_set_without_answers_has_none(self, tmp_path):
         """
         Where the set has no answers the record says that the measure is not known, not that it is 0.
@@ -170,6 +172,7 @@ class TestRecord:
         assert (1.0, None) == (found.quality["nDCG@10"], found.quality["Answer@1"])
         assert found.ceilings is None
 
+    @pytest.mark.slow
     def test_the_table_shows_the_ceiling_beside_it(self, tmp_path):
         """
         In a table Answer@k stands after the measures of gold passages, its ceiling in its head; a row has it as a key.

@@ -135,6 +135,7 @@ class TestDisturbance:
         assert {"waited_share": 0.25, "stolen_share": 0.0} == stability.Disturbance().shares()
 
 
+@pytest.mark.slow
 def test_a_cell_keeps_its_flags(cache, tmp_path):
     """
     A cell whose queries are too short for the clock is measured all the same, and its row says that it is unstable.

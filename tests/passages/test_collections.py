@@ -243,6 +243,7 @@ def test_damaged_copies(name, data):
         compressed.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", cards.names())
 def test_damaged_copies_of_a_careless_card(name, data):
     """

@@ -365,6 +365,7 @@ def test_killed(tmp_path, server, data):
     assert ["set/a.txt"] == left(data)
 
 
+@pytest.mark.slow
 @given(pieces=st.lists(st.integers(0, len(CONTENT)), max_size=6), ranges=st.booleans())
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_interruptions(tmp_path, server, pieces, ranges):

@@ -508,6 +508,7 @@ def test_shipped_set(name):
     assert len(found.queries) == len(found.labels or ()) == len(found.clusters or ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*loader.names()} - {*SHIPPED}))
 def test_real_set(real_data, name):
     """

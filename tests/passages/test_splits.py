@@ -126,6 +126,7 @@ class TestPart:
             loader.load(f"{path}:test")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("squad", (6265, 1190, 3115)), ("korquad", (3451, 588, 1735)), ("scifact", (180, 30, 90))],

@@ -127,6 +127,7 @@ class TestTexts:
 
         assert ["", ""] == made(2, ["", ""])
 
+    @pytest.mark.slow
     @settings(deadline=None, max_examples=30)
     @given(st.lists(st.text(max_size=30), min_size=1, max_size=5), st.sampled_from(["en", "ko", "ja"]))
     def test_any_text_can_be_grown(self, passages, language):
@@ -138,6 +139,7 @@ class TestTexts:
         assert 3 == len(drawn)
         assert drawn == made(3, passages, language=language)
 
+    @pytest.mark.slow
     def test_a_real_set_grows_as_its_own_passages_do(self):
         """
         A quarter of SciFact, grown to its size, holds as many different words a passage as all of it within 6 %, and a
@@ -265,6 +267,7 @@ def grown_run(tmp_path_factory):
 
 
 class TestRuns:
+    @pytest.mark.slow
     def test_a_grown_cell_tells_bytes_and_no_quality(self, grown_run):
         """
         Its passages are all counted and the made-up ones named; quality is null, and a flag says why.
@@ -278,6 +281,7 @@ class TestRuns:
             assert "quality" not in m.files
             assert "grown by 1,200 made-up passages: bytes and time only" in m.flags
 
+    @pytest.mark.slow
     def test_text_is_made_for_what_counts_words_vectors_for_the_rest(self, grown_run):
         """
         A lexical encoder is fitted to the made-up texts; another encoder's own vectors are moved, and a flag says so.

@@ -63,6 +63,7 @@ def test_members(wheel):
     assert [] == [name for name in names if name.startswith("bench/datasets/") and name.endswith((".py", ".pyc"))]
 
 
+@pytest.mark.slow
 def test_help(installed, tmp_path):
     """
     The installed command says what it does.
@@ -83,6 +84,7 @@ def test_shipped_sets(installed, tmp_path):
     assert [True] * 3 == [Path(place).is_relative_to(installed.parent) for place in places]
 
 
+@pytest.mark.slow
 def test_smallest_suite(installed, tmp_path):
     """
     The installed command runs a suite on the set that ships.

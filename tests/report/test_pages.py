@@ -39,6 +39,7 @@ def page(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_page_is_made_and_then_equal(page):
     """
     A table that is not there yet differs; written, it is what the command prints, and nothing else has changed.

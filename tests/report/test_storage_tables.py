@@ -90,6 +90,7 @@ def test_csr_weighs_what_its_arrays_do(shape):
     assert matrix.toarray().nbytes == theory.dense_bytes(*shape)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 40), st.one_of(st.integers(1, 40), st.integers(240, 280)))
 def test_break_even_is_where_one_more_is_too_many(n, dims):
@@ -501,6 +502,7 @@ def full_run():
     )
 
 
+@pytest.mark.slow
 def test_the_same_records_are_drawn_alike():
     """
     The same records give the same SVG, byte for byte: well formed, on a ground of its own, with every word.

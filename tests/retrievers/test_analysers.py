@@ -212,7 +212,9 @@ def morphemes():
     return analyser
 
 
+@pytest.mark.slow
 class TestMorphemes:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("text", "tokens"),
         [
@@ -232,6 +234,7 @@ class TestMorphemes:
         """
         assert tokens == morphemes(text)
 
+    @pytest.mark.slow
     def test_composed_and_decomposed_text_are_alike(self, morphemes):
         """
         Syllables have the same morphemes composed and decomposed, and what comes out is composed.

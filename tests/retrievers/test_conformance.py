@@ -166,6 +166,7 @@ def named(make, name):
 
 
 class TestBuiltIn:
+    @pytest.mark.slow
     @pytest.mark.parametrize("spelled", BUILT_IN)
     def test_every_built_in_passes(self, spelled):
         """
@@ -188,6 +189,7 @@ class TestBuiltIn:
         with subject.taught(subject.materials[-1]) as adapter:
             assert not held_bytes(adapter).opaque
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("spelled", PAIRS)
     def test_pairs_pass(self, spelled):
         """
@@ -195,6 +197,7 @@ class TestBuiltIn:
         """
         assert {} == failed(PAIRS[spelled], only=lambda name: ":" not in name)
 
+    @pytest.mark.slow
     def test_a_real_model_is_held_to_brute_force(self):
         """
         A pair with a model finds, in a crowd, what brute force finds with vectors that were made a few at a time.
@@ -213,6 +216,7 @@ class TestBuiltIn:
 
 
 class TestBroken:
+    @pytest.mark.slow
     @pytest.mark.parametrize("adapter", RIGHT, ids=lambda adapter: adapter.__name__)
     def test_what_they_are_made_from_passes(self, adapter):
         """
@@ -220,6 +224,7 @@ class TestBroken:
         """
         assert {} == failed(adapter)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("adapter", CAUGHT, ids=lambda adapter: adapter.__name__)
     def test_each_is_caught(self, adapter):
         """
@@ -546,6 +551,7 @@ class TestHeld:
 
 
 class TestApart:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "seconds", "expected"),
         [
@@ -567,6 +573,7 @@ class TestApart:
         assert list(apart.rules[f"{name}()"]) == [row.check for row in rows]
         assert ["list-of-str"] == [row.check for row in after if row.status == "failed"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("plugin", "expected"),
         [

@@ -15,6 +15,7 @@ needs_data = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", crossings.ENCODERS)
 def test_csr_and_flat_find_the_same_on_primer(encoder):
     """
@@ -25,6 +26,7 @@ def test_csr_and_flat_find_the_same_on_primer(encoder):
     assert [] == crossings.differences(passage_set, encoder)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("encoder", LEXICAL)
 @pytest.mark.parametrize("name", [name for name in cards.names() if name != "primer" and not name.endswith("-train")])
@@ -37,6 +39,7 @@ def test_csr_and_flat_find_the_same_on_real_sets(name, encoder):
     assert [] == crossings.differences(passage_set, encoder, n_queries=20)
 
 
+@pytest.mark.slow
 @needs_data
 def test_a_bi_encoder_in_csr_finds_the_same_on_real_text():
     """

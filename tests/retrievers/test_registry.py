@@ -186,6 +186,7 @@ PAIRS = st.builds(VectorRetriever, ENCODERS, st.builds(Rows, VALUES))
 RETRIEVERS = st.recursive(PAIRS, lambda inner: st.builds(Sharded, inner, VALUES), max_leaves=3)
 
 
+@pytest.mark.slow
 @given(st.one_of(RETRIEVERS, ENCODERS))
 @settings(deadline=None)
 def test_round_trip(adapter):
@@ -362,6 +363,7 @@ def test_own_adapters_are_entry_points():
     assert {"CharNGrams", "Whitespace", "Words"} <= set(known.names("analysers"))
 
 
+@pytest.mark.slow
 def test_listing_loads_nothing():
     """
     Listing the names imports no adapter, and making a lexical one imports nothing heavy.

@@ -29,6 +29,7 @@ def model(tmp_path):
 
 
 class TestBroken:
+    @pytest.mark.slow
     def test_a_model_that_is_not_there_breaks_its_own_row(self, tmp_path):
         """
         An encoder whose model can not be found fails with the reason, and the other cells run.
@@ -41,6 +42,7 @@ class TestBroken:
         assert "no/such/file" in found['Modelled("no/such/file") @ First()'].reason
         assert "ok" == found["TfIdf() @ First()"].status
 
+    @pytest.mark.slow
     def test_a_storage_that_can_not_foretell_its_size_breaks_its_own_row(self, tmp_path):
         """
         What predict_ledger raises is that cell's failure.
@@ -115,6 +117,7 @@ class TestIdentity:
 
         assert ('Modelled("no/such/file")', "First()") == (found.encoder, found.storage)
 
+    @pytest.mark.slow
     def test_a_model_that_came_later_may_not_change_either(self, tmp_path):
         """
         A model that was missing at first is held to its bytes from the run that found it.
@@ -129,6 +132,7 @@ class TestIdentity:
         with pytest.raises(InputError, match="has changed since it was begun"):
             run(cells, tmp_path / "run", plugins=[MODELS])
 
+    @pytest.mark.slow
     def test_a_run_does_not_go_on_with_another_model(self, tmp_path, model):
         """
         A run folder that was begun with other model bytes is refused and left as it is.
@@ -143,6 +147,7 @@ class TestIdentity:
 
         assert before == (tmp_path / "run" / "measurements.jsonl").read_bytes()
 
+    @pytest.mark.slow
     def test_a_cell_whose_model_comes_later_is_tried_again(self, tmp_path, model):
         """
         What could not be made has no identity yet: the same folder takes it when its model is there.
@@ -180,6 +185,7 @@ class TestLanguage:
         assert expected == spell(cell.retriever)
         assert spelling == cell.spelling
 
+    @pytest.mark.slow
     def test_a_record_names_the_language(self, tmp_path):
         """
         The record has the language written out, English too.
@@ -220,6 +226,7 @@ class TestMadeUp:
 
         assert texts.matrix_key != self.cell().matrix_key
 
+    @pytest.mark.slow
     def test_code(self, monkeypatch, tmp_path):
         """
         The code that makes up, that grows a matrix and that writes it counts, file by file; of a set that is not grown
@@ -242,6 +249,7 @@ class TestMadeUp:
         assert 4 == len({grown.matrix_key, *keys})
 
 
+@pytest.mark.slow
 def test_equal_sets_of_two_names_are_two_cells(tmp_path):
     """
     A passage set with the contents of another is measured under its own name.
@@ -254,6 +262,7 @@ def test_equal_sets_of_two_names_are_two_cells(tmp_path):
     assert [("one", "ok"), ("two", "ok")] == [(m.passage_set, m.status) for m in outcome.measurements]
 
 
+@pytest.mark.slow
 def test_agreement_is_filled_in_when_the_baseline_comes_later(tmp_path):
     """
     A finished cell gets its overlap with a baseline that failed at first: a new line, its other fields unchanged.

@@ -85,6 +85,7 @@ def test_one_size_is_all_there_is():
     assert 0.0 == rehearsal.foretold({}, "one", 5000)
 
 
+@pytest.mark.slow
 def test_steps_double_up_to_all(monkeypatch):
     """
     A rehearsal takes 64 passages, then twice as many, and ends with all of them where time allows.
@@ -255,6 +256,7 @@ def test_a_rehearsal_that_fails(tmp_path):
     assert ["Constant()", "Constant() @ Exact()"] == list(found.seconds)
 
 
+@pytest.mark.slow
 def test_a_run_foretells(tmp_path, monkeypatch):
     """
     A run that is worth it tells at its start how long it will take, with real rehearsals, and records nothing of them.
@@ -276,6 +278,7 @@ def test_a_run_foretells(tmp_path, monkeypatch):
     assert not list(Path(tmp_path / "run").glob("work*"))
 
 
+@pytest.mark.slow
 def test_a_small_run_foretells_nothing(tmp_path):
     """
     A set of few passages is run at once.

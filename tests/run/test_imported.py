@@ -125,6 +125,7 @@ def by_pytrec_eval(run, qrels, names):
     return {name: [found.get(query, {}).get(name, 0.0) for query in qrels] for name in names}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(
     st.fixed_dictionaries(dict.fromkeys(QUERIES, GRADES)),
@@ -433,6 +434,7 @@ def test_damaged_files(tmp_path, name, content, message):
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.dictionaries(IDS, st.dictionaries(IDS, st.floats(allow_nan=False, allow_infinity=False))))
 def test_any_dictionary_is_read(run):
@@ -461,6 +463,7 @@ def test_any_bytes_are_read_or_refused(data):
 FINITE = st.floats(width=32, min_value=-(2.0**100), max_value=2.0**100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["trec", "json"])
 @settings(deadline=None, max_examples=15)
 @given(scores=st.dictionaries(st.sampled_from(["p0", "p1", "p2", "u1", "u2"]), FINITE))

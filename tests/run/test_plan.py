@@ -105,6 +105,7 @@ class TestPredict:
 
 
 class TestPlan:
+    @pytest.mark.slow
     def test_a_plan_is_what_the_run_does(self, tmp_path):
         """
         Ledgers are foretold to the byte, an engine's from its growth, and no folder is left.
@@ -126,6 +127,7 @@ class TestPlan:
         assert told.seconds > sum(cell.seconds for cell in told.cells)
         assert not list(tmp_path.glob("temporary/*"))
 
+    @pytest.mark.slow
     def test_what_is_in_the_cache_is_not_guessed(self, tmp_path):
         """
         A matrix that an earlier run left is what its size is told from, and what encoding took is what it took then.
@@ -139,6 +141,7 @@ class TestPlan:
         assert ("cached", measured.shape[1], measured.nonzeros) == (cell.shape, cell.dims, cell.nonzeros)
         assert measured.encode_memory.peak_above_start == cell.peak_encode_bytes
 
+    @pytest.mark.slow
     def test_a_lexical_encoder_counts_all_passages(self, tmp_path, monkeypatch):
         """
         Where a rehearsal ends before all passages are tried, they are encoded into the cache, and counted; a run finds
@@ -159,6 +162,7 @@ class TestPlan:
         assert again.reused_matrix
         assert ("foretold", False) == (foretold.cells[0].shape, foretold.cells[0].counted)
 
+    @pytest.mark.slow
     def test_what_breaks_breaks_its_own_row(self):
         """
         An encoder that can not be made and one whose rehearsal fails say so; the others are told.
@@ -203,6 +207,7 @@ class TestOverLimits:
         ]
         assert [] == list(over_limits(within, None, chosen))
 
+    @pytest.mark.slow
     def test_an_estimate_refuses_nothing(self, monkeypatch):
         """
         A cell whose longest stage is foretold over the limit would run all the same, and has the warning.
@@ -220,6 +225,7 @@ class TestOverLimits:
 
 
 class TestOverBudget:
+    @pytest.mark.slow
     def test_an_absurd_cell_is_refused_and_keeps_what_was_foretold(self, tmp_path, monkeypatch):
         """
         TF-IDF held dense under a small limit is an over-budget record with its predicted ledger, by plan and by run.
@@ -287,6 +293,7 @@ class TestPrinted:
         )
 
 
+@pytest.mark.slow
 def test_a_run_says_how_near_its_predictions_came(tmp_path):
     """
     After a run: how many ledgers were foretold within 2 %, and which was furthest off, unless all were; nothing where
@@ -308,6 +315,7 @@ def test_a_run_says_how_near_its_predictions_came(tmp_path):
     assert bytes_foretold([nothing]) is None
 
 
+@pytest.mark.slow
 def test_the_command_takes_what_run_takes():
     """
     `sparring plan` has every option of `sparring run` but its folder, and answers with one JSON array.

@@ -39,6 +39,7 @@ def cells_of(folder: Path) -> list[Measurement]:
     return run_folder.lines(folder / run_folder.MEASUREMENTS, Measurement)
 
 
+@pytest.mark.slow
 class TestKilledWorkers:
     @pytest.fixture(scope="class")
     @staticmethod
@@ -59,6 +60,7 @@ class TestKilledWorkers:
         named = {stage: spelling.format(flag=flag) for stage, spelling in STAGES.items()}
         return home, named, killed, lines, resumed, undisturbed
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("stage", STAGES)
     def test_a_killed_worker_costs_its_cell_alone(self, runs, stage):
         """
@@ -71,6 +73,7 @@ class TestKilledWorkers:
         assert ("failed", f"{stage.split(':')[0]} was ended by SIGKILL") == (cell.status, cell.reason)
         assert "ok" == killed["Constant() @ Exact()"].status
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("stage", STAGES)
     def test_the_same_run_again_measures_it(self, runs, stage):
         """
@@ -153,6 +156,7 @@ cells = [{{ encoders = ["BM25()"], storages = ["CSR()", "Brute()", "Unsaved()"] 
 
         return start
 
+    @pytest.mark.slow
     def test_a_killed_run_goes_on(self, tmp_path, command):
         """
         Killed with SIGKILL at any moment, a run leaves no process behind; the same command then keeps every finished
@@ -208,6 +212,7 @@ class TestFolders:
 
         assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
 
+    @pytest.mark.slow
     def test_another_suite_is_refused(self, tmp_path, monkeypatch):
         """
         A folder made from one suite takes no other: what differs is named.
@@ -218,6 +223,7 @@ class TestFolders:
         with pytest.raises(InputError, match=r"suite differs \(seed\)"):
             run(suite("Constant() @ Exact()", seed=8), tmp_path / "run")
 
+    @pytest.mark.slow
     def test_a_build_that_was_not_journalled_is_done_again(self, tmp_path, monkeypatch):
         """
         Killed after a built storage was put in its place and before the journal told so, a run builds it anew.
@@ -242,6 +248,7 @@ class TestFolders:
         assert "ok" == again["Constant() @ Exact()"].status
         assert {1} == set(Counter(line.task for line in journal(tmp_path / "run")).values())
 
+    @pytest.mark.slow
     def test_a_run_killed_while_it_tidied_up(self, tmp_path, monkeypatch):
         """
         Killed after its last measurement and before its scratch folder was gone, a run only tidies up.
@@ -257,6 +264,7 @@ class TestFolders:
         assert not left.parent.exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_how_to_go_on(tmp_path):
     """
     Ctrl-C ends the run with 130 and a line that names its folder; the same command goes on from there.

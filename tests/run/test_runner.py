@@ -39,6 +39,7 @@ def own_cgroups() -> list[Path]:
 
 
 class TestMeasurements:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("mode", "flags"), [("batch", ()), ("single", ("1 of the 3 rounds that a latency needs",))]
     )
@@ -50,6 +51,7 @@ class TestMeasurements:
 
         assert flags == settled(found["Constant() @ Exact()"].flags)
 
+    @pytest.mark.slow
     def test_a_cell_of_known_cost(self, tmp_path):
         """
         Each stage's time is its own: encoding 2 ms a query, searching 3 ms, both together 5 ms.
@@ -68,6 +70,7 @@ class TestMeasurements:
         assert (None, None) == (cell.single.p95, cell.single.p99)  # of 20 queries
         assert cell.single.cold >= 5.0
 
+    @pytest.mark.slow
     def test_quality_of_known_hits(self, tmp_path):
         """
         Query i is answered by passage i; a storage that finds passages 0, 1, 2 ... finds 1 of 20 first and 10 in ten.
@@ -78,6 +81,7 @@ class TestMeasurements:
         assert {"R@1": 0.05, "R@10": 0.5, "R@100": 1.0} == {k: v for k, v in cell.quality.items() if k.startswith("R@")}
         assert (20, 0, 1.0) == (cell.n_judged, cell.n_unanswered, cell.tie_rate)
 
+    @pytest.mark.slow
     def test_without_modes_nothing_is_timed(self, tmp_path):
         """
         What was not measured is None, and no 0.
@@ -86,6 +90,7 @@ class TestMeasurements:
 
         assert [None] * 5 == [cell.single, cell.joint, cell.batch_qps, cell.search_batch_qps, cell.predicted_bytes]
 
+    @pytest.mark.slow
     def test_agreement(self, tmp_path):
         """
         Overlap with the exact search of the same encoder, and with the baseline: every second of ten is five of ten.
@@ -99,6 +104,7 @@ class TestMeasurements:
         assert (None, 1.0) == (exact.overlap_with_exact, exact.overlap_with_baseline)
         assert (False, True) == (half.exact, exact.exact)
 
+    @pytest.mark.slow
     def test_a_set_without_qrels(self, tmp_path):
         """
         Without judgments quality is null, while cost and agreement are whole.
@@ -112,6 +118,7 @@ class TestMeasurements:
         assert cell.search_batch_qps > 0
         assert cell.storage_weight is not None
 
+    @pytest.mark.slow
     def test_what_can_not_be_saved_is_built_where_it_serves(self, tmp_path):
         """
         An engine or a storage without `save` is measured all the same, and its record says that memory is not split.
@@ -127,6 +134,7 @@ class TestMeasurements:
         assert found["Constant() @ Exact()"].split
         assert 1 == sum(line.result.stage == "build" for line in journal(tmp_path / "run"))
 
+    @pytest.mark.slow
     def test_threads_are_declared(self, tmp_path):
         """
         A stage runs on as many threads as its record says, by the environment and by the libraries it loads.
@@ -143,6 +151,7 @@ class TestMeasurements:
 
 
 class TestSharing:
+    @pytest.mark.slow
     def test_cells_share_encoding_asking_and_building(self, tmp_path):
         """
         An encoder is encoded once and asked once a round; what differs in search options alone is built once.
@@ -156,6 +165,7 @@ class TestSharing:
         stages = Counter(line.result.stage for line in journal(tmp_path / "run"))
         assert {"encode": 1, "ask": 2, "build": 2, "serve": 6} == stages
 
+    @pytest.mark.slow
     def test_stages_are_interleaved_in_seeded_order(self, tmp_path):
         """
         The order of a round is shuffled, another in each round, and the same for the same seed.
@@ -190,6 +200,7 @@ class TestSharing:
         assert sample(seed=7) == {chosen} != sample(seed=8)
 
 
+@pytest.mark.slow
 class TestStatuses:
     @pytest.fixture(scope="class")
     @staticmethod
@@ -216,6 +227,7 @@ class TestStatuses:
             patch.setenv("SPARRING_CACHE", str(home / "cache"))
             return home, run(cells, home / "run", known=known)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("storage", "status", "reason"),
         [
@@ -240,6 +252,7 @@ class TestStatuses:
         assert (status, reason) == (cell.status, cell.reason[: len(reason)])
         assert (status == "ok") == (cell.quality is not None)
 
+    @pytest.mark.slow
     def test_last_words_are_kept(self, ends):
         """
         What did not end well keeps the last lines that it printed.
@@ -263,6 +276,7 @@ class TestStatuses:
         assert not (home / "run" / "work").exists()
         assert [] == [path for path in home.rglob("*") if ".part" in path.name]
 
+    @pytest.mark.slow
     def test_only_what_failed_is_tried_again(self, tmp_path):
         """
         The same run again tries what failed, and neither what was measured nor what was refused by design.
@@ -278,6 +292,7 @@ class TestStatuses:
         assert [*first.values(), first["Constant() @ Raises()"]] == lines
         assert stages == journal(tmp_path / "run")
 
+    @pytest.mark.slow
     def test_memory_is_limited_without_a_control_group(self, tmp_path, monkeypatch):
         """
         Where no control group can be made, the child's own limit holds, and the record says which one did.
@@ -300,6 +315,7 @@ class TestStatuses:
         assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_share_of_measured_time_is_told(tmp_path):
     """
     A run tells what share of its wall time was spent in measured stages.

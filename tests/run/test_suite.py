@@ -64,6 +64,7 @@ def refused(text: str) -> str:
 # What ships
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", suite.shipped())
 def test_shipped_suites(name):
     """
@@ -80,6 +81,7 @@ def test_shipped_suites(name):
     assert shipped.baseline == baseline(shipped, cells, known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", suite.shipped())
 def test_published_figures_name_a_cell(name):
     """
@@ -443,6 +445,7 @@ def test_the_analyser_follows_the_language():
     assert english.key != korean.key
 
 
+@pytest.mark.slow
 def test_conditions_make_another_cell():
     """
     A cell is found again by its set, its resolved spelling and its conditions, not by its suite's name or baseline.

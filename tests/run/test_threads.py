@@ -93,6 +93,7 @@ class TestCells:
 
 
 class TestRun:
+    @pytest.mark.slow
     def test_one_encode_and_one_build(self, cache, tmp_path):
         """
         Encoding and building are done once for all; asking and serving once a number of threads, and with so many.
@@ -107,6 +108,7 @@ class TestRun:
         told = stages(make_cells(chosen, [tiny_set()], registry()), chosen)
         assert {"encode": 1, "ask": 2, "build": 1, "serve": 2, "joint": 0} == dict(told)
 
+    @pytest.mark.slow
     def test_records_and_table_tell_them_apart(self, cache, tmp_path):
         """
         A record knows its threads, and a table has a column of them where they differ; each has its own baseline.
@@ -125,6 +127,7 @@ class TestRun:
         assert ["1", "2", "1", "2"] == [line[1].text for line in table.lines]
         assert "threads" not in [column.head for column in grid.grids([one])[0].columns]
 
+    @pytest.mark.slow
     def test_a_resume_finds_each(self, cache, tmp_path):
         """
         The same suite into the same folder runs nothing again.
@@ -138,6 +141,7 @@ class TestRun:
         assert before == journal(tmp_path / "run")
         assert ["ok", "ok"] == [m.status for m in again.measurements]
 
+    @pytest.mark.slow
     def test_a_plan_tells_of_each(self, cache):
         """
         A plan has a line for each number of threads.
@@ -152,6 +156,7 @@ LABELLED = '[[cells]]\nlabel = "lexical"\n'
 
 
 class TestLabel:
+    @pytest.mark.slow
     def test_a_record_has_it(self, cache, tmp_path):
         """
         The label of a group of one retriever is in its record, and no part of its key.

@@ -238,6 +238,7 @@ def fresh(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", Kind)
 def test_own_ci(kind, fresh, tmp_path):
     """

@@ -170,6 +170,7 @@ class TestAdapters:
         home = Home(tmp_path_factory.mktemp("many"))
         return home, home.run(SOUND, *named(TestAdapters.ROWS), joint=True)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", ROWS, ids=lambda fault: fault.done)
     def test_each_fault_is_typed(self, many, fault):
         """
@@ -181,6 +182,7 @@ class TestAdapters:
 
         assert told(fault, cell), (cell.status, cell.reason[:3000], cell.flags, cell.output)
 
+    @pytest.mark.slow
     def test_the_rest_is_unharmed(self, many, alone):
         """
         The sound cell finds what it finds alone, no process and no temporary file is left, and the answer on stdout is
@@ -194,6 +196,7 @@ class TestAdapters:
         assert "prints when it is imported" not in done.stdout
         assert sum(path.stat().st_size for path in home.out.rglob("*")) < 2_000_000
 
+    @pytest.mark.slow
     def test_both_of_a_fork_write_once(self, many):
         """
         Where an adapter forks in the middle of a search, the hits are those of a sound one.
@@ -202,6 +205,7 @@ class TestAdapters:
 
         assert home.hits(faults.engine("prints")) == home.hits(faults.engine("forks and answers"))
 
+    @pytest.mark.slow
     def test_limits(self, tmp_path, alone):
         """
         A cell that takes all memory, and one that can not be asked to end, are ended at their limits.
@@ -216,6 +220,7 @@ class TestAdapters:
         assert alone.hits() == home.hits()
         assert [] == home.left()
 
+    @pytest.mark.slow
     def test_what_fills_the_disk_makes_room_again(self, tmp_path, alone):
         """
         A cell that saves more than the disk takes fails, and what it wrote is gone before the next stage.
@@ -231,6 +236,7 @@ class TestAdapters:
             assert alone.hits() == home.hits()
             assert [] == home.left()
 
+    @pytest.mark.slow
     def test_what_is_not_caught(self, tmp_path, alone):
         """
         A cell that removes what others saved makes them fail, with a reason; the same command measures them then.
@@ -248,6 +254,7 @@ class TestAdapters:
 
 
 class TestRuns:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("blow", "number"), [("killed", signal.SIGKILL), ("terminated", signal.SIGTERM)])
     def test_ended_at_each_stage(self, tmp_path, alone, blow, number):
         """
@@ -278,6 +285,7 @@ class TestRuns:
         assert alone.hits() == home.hits()
         assert [] == home.left()
 
+    @pytest.mark.slow
     def test_a_full_disk(self, tmp_path, alone):
         """
         Where the disk of a run is full the run stops with a message, or its cells fail with that reason; what it
@@ -299,6 +307,7 @@ class TestRuns:
             assert home.lines()[run_folder.STAGES].startswith(stages[: stages.rfind(b"\n") + 1])
             assert alone.hits() == home.hits()
 
+    @pytest.mark.slow
     def test_a_disk_that_can_not_be_written(self, tmp_path):
         """
         A run folder or a cache on a disk that is mounted to be read is a message and exit code 2.
@@ -317,6 +326,7 @@ class TestRuns:
                 assert "Traceback" not in done.stderr
             assert [[], []] == [folder.processes(), cache.processes()]
 
+    @pytest.mark.slow
     def test_two_in_one_folder(self, tmp_path, alone):
         """
         While a run holds its folder another command into it is refused, and changes nothing.
@@ -332,6 +342,7 @@ class TestRuns:
         assert BLOWS["second"].said in done.stderr
         assert before == {path: path.read_bytes() for path in home.out.rglob("*") if path.is_file()}
 
+    @pytest.mark.slow
     def test_torn_lines(self, tmp_path, alone):
         """
         The torn last line of the journal, and of the measurements, counts as none; what it told is done again.
@@ -352,6 +363,7 @@ class TestRuns:
         assert ["ok"] == [cell.status for cell in home.found().values()]
         assert [] == home.left()
 
+    @pytest.mark.slow
     def test_corrupted_matrices(self, tmp_path, alone):
         """
         A cached matrix of which any file is cut, changed by a bit or missing counts as none, and is made again.
@@ -378,6 +390,7 @@ class TestRuns:
         assert alone.hits() == home.hits()
         assert [] == home.left()
 
+    @pytest.mark.slow
     def test_a_clock_that_jumps(self, tmp_path, alone):
         """
         Times are told by a clock that does not jump with the wall's: with that one hours off at every look, each

@@ -258,6 +258,7 @@ class TestKey:
 
 
 class TestReuse:
+    @pytest.mark.slow
     def test_a_second_run_reuses_and_says_so(self, tmp_path):
         """
         Another run folder finds the matrix, says that it was reused, and keeps the cost measured when it was made.
@@ -273,6 +274,7 @@ class TestReuse:
         assert 1.0 == first.quality["R@1"]
         assert ["ask", "build", "serve"] == sorted({line.result.stage for line in journal(tmp_path / "two")})
 
+    @pytest.mark.slow
     def test_a_corrupted_matrix_is_made_again(self, tmp_path, cache):
         """
         Where a byte of the cached matrix has changed, it is encoded anew, and what is kept is whole again.
@@ -289,6 +291,7 @@ class TestReuse:
         assert whole == file.read_bytes()
         assert first.quality == second.quality
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("then", "found"), [("other", "they had changed"), ("code", "they had changed"), ("gone", "No such file")]
     )
@@ -314,6 +317,7 @@ class TestReuse:
         assert {failed["Constant() @ Exact()"].matrix_key} == kept
         assert "ok" == sound.status
 
+    @pytest.mark.slow
     def test_changed_plugin_code_is_encoded_anew(self, tmp_path):
         """
         A plug-in edited between two runs is another encoder: nothing of the old one is used, and the old folder,

@@ -12,6 +12,7 @@ from retrievers.storages.faiss import Faiss
 POINTS = np.random.default_rng(3).standard_normal((40, 8)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "passages", "queries"),
     [

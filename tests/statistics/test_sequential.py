@@ -141,6 +141,7 @@ def test_swapping_the_sides(ratios):
     assert "slower" != decision or "slower" != decision_of([-x for x in ratios], 0.05)[0]
 
 
+@pytest.mark.slow
 def test_alike_sides_are_let_be():
     """
     Of 2,000 seeded A/A pairs of sides, with bursts, looked at after every round, hardly one is called slower.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.training.recipe import Negatives, Optimiser
 from tests.helpers.trainings import material_of, recipe, trainer
 
 
 class TestBatches:
+    @pytest.mark.slow
     def test_no_text_stands_twice(self, book):
         """
         No batch holds a passage twice, as itself or as a hard negative, nor a question: none is its own negative.

@@ -80,6 +80,7 @@ class TestAudit:
 
 
 class TestNearest:
+    @pytest.mark.slow
     @given(st.lists(st.text("abc d", max_size=40), max_size=8), st.lists(st.text("abc d", max_size=40), max_size=8))
     def test_it_is_resemblance(self, texts, others):
         """

@@ -133,6 +133,7 @@ def test_matryoshka():
     assert sum(cut) == pytest.approx(found, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("towers", ["shared", "separate"])
 def test_cached_gradients(towers):
     """
@@ -199,6 +200,7 @@ def test_splade(tmp_path):
     assert 0.2 * np.sum(own.mean(axis=0) ** 2) == pytest.approx(found["document_regularizer_loss"].item(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_splade_cached(tmp_path):
     """
     In parts that fit memory a learned-sparse model has the same gradients.

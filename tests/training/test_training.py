@@ -25,6 +25,7 @@ from tests.helpers.trainings import material_of, recipe, trained, trainer, weigh
 
 
 class TestTrain:
+    @pytest.mark.slow
     def test_it_learns(self, book):
         """
         What is trained finds more of the test questions' passages than what it started from, and the card says how.
@@ -44,6 +45,7 @@ class TestTrain:
         assert "seed 1: step 0 of 156, dev R@10 " in said[2]
         assert not (book / "out" / "seed-1" / fits.CHECKPOINTS).exists()
 
+    @pytest.mark.slow
     def test_the_card(self, book):
         """
         The card in the folder is what was returned: sets with their hashes, bytes, curve and environment.
@@ -70,6 +72,7 @@ class TestTrain:
 
         assert "BM25(analyser=CharNGrams()) @ CSC()" == mined.retriever
 
+    @pytest.mark.slow
     def test_two_towers(self, book):
         """
         Two towers end with weights of their own, weigh twice as much, and are one folder that an encoder takes.
@@ -88,6 +91,7 @@ class TestTrain:
         same = ["ask1 tell1"]
         assert not np.allclose(encoder.encode(same, "query"), encoder.encode(same, "passage"))
 
+    @pytest.mark.slow
     def test_prompts_of_the_start(self, book):
         """
         What a start puts before a text is put there while it is trained, and by the model that comes out.
@@ -106,6 +110,7 @@ class TestTrain:
         assert {"query": "ask2 ", "document": "tell2 "} == SentenceTransformer("out/seed-1", device="cpu").prompts
         assert {"query": "ask2 ", "passage": "tell2 "} == prompts_of(asked, book)
 
+    @pytest.mark.slow
     def test_a_learned_sparse_model(self, book):
         """
         With head "splade" a masked-language model learns which words to add, and is a sparse encoder in the suite.
@@ -130,6 +135,7 @@ class TestTrain:
         assert card.spent.seconds == learned.describe()["training_seconds"]
         assert not np.array_equal(*(encoder.encode(["ask1 ask2"], "query").toarray() for encoder in (start, learned)))
 
+    @pytest.mark.slow
     def test_the_suite(self, book):
         """
         The suite that lies beside the models runs TF-IDF, BM25, the start and every model on the test questions.
@@ -176,6 +182,7 @@ class TestTrain:
 
         assert [[16, 8], [16, 8], []] == [dims_of(each, (made, plain, other)) for each in (made, plain, other)]
 
+    @pytest.mark.slow
     def test_variants(self, book):
         """
         Variants have a folder each, one suite, in which a start that is the same stands once, and lines of one table.
@@ -201,6 +208,7 @@ class TestTrain:
         with pytest.raises(InputError, match="found other files in it"):
             trained(one, book / "out")
 
+    @pytest.mark.slow
     def test_seeds_differ(self, book):
         """
         Another seed gives other weights; the same seed the same, to the last bit.

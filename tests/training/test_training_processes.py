@@ -67,6 +67,7 @@ main()
                 process.wait()
         return "".join(said), [process.returncode for process in processes]
 
+    @pytest.mark.slow
     def test_they_train_what_one_would(self, book):
         """
         Two processes that share out each batch end with the weights and the curve of one that has it whole; one writes.
@@ -84,6 +85,7 @@ main()
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("alone", "out"))
         assert np.abs(one - other).max() < 1e-4
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("accumulate", [1, 2])
     def test_two_towers(self, book, accumulate):
         """
@@ -108,6 +110,7 @@ main()
         )
         assert apart < 0.01 * learned
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("old", "new", "what"),
         [

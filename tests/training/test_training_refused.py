@@ -22,6 +22,7 @@ from tests.helpers.trainings import MINILM, StoppedError, material_of, recipe, s
 
 
 class TestWhatCanNotBeTrained:
+    @pytest.mark.slow
     def test_towers_of_different_size(self, book):
         """
         Towers whose vectors do not meet are refused, with both sizes.
@@ -33,6 +34,7 @@ class TestWhatCanNotBeTrained:
         ):
             trained(asked, book / "out")
 
+    @pytest.mark.slow
     def test_towers_of_another_vocabulary(self, book):
         """
         Learned-sparse towers whose columns are not the same terms are refused, be they as many.
@@ -46,6 +48,7 @@ class TestWhatCanNotBeTrained:
         ):
             trained(asked, book / "out")
 
+    @pytest.mark.slow
     def test_a_question_longer_than_the_model_reads(self, book):
         """
         A question that would be cut is refused, with its id and its tokens.
@@ -65,6 +68,7 @@ class TestWhatCanNotBeTrained:
         ):
             trained(recipe(optimiser=Optimiser(batch=64)), book / "out")
 
+    @pytest.mark.slow
     def test_hard_negatives_take_room_too(self, book):
         """
         A batch that the pairs alone fill, and with their hard negatives do not, is refused.
@@ -74,6 +78,7 @@ class TestWhatCanNotBeTrained:
         with pytest.raises(InputError, match=r"optimiser.batch: .* and their hard negatives fill without .* found 32"):
             trained(asked, book / "out")
 
+    @pytest.mark.slow
     def test_a_start_of_two_towers(self, book):
         """
         What has two towers already is no start of one.
@@ -92,6 +97,7 @@ class TestWhatCanNotBeTrained:
         with pytest.raises(InputError, match=r"model.start: expected a masked-language model, or a sparse one, with"):
             trained(asked, book / "out")
 
+    @pytest.mark.slow
     def test_more_layers_than_there_are(self, book):
         """
         More layers than the start has are refused.
@@ -163,6 +169,7 @@ class TestWhatCanNotBeTrained:
         ):
             trained(recipe(data=Data(train="plain", dev="book.json:dev", test="book.json:test")), book / "out")
 
+    @pytest.mark.slow
     def test_a_loss_that_is_not_finite(self, book):
         """
         A loss of NaN ends the training with what to do, and the last whole checkpoint is kept.
@@ -208,6 +215,7 @@ class TestWhatCanNotBeTrained:
         with pytest.raises(InputError, match=f"--device: expected cpu.* found '{device}'"):
             trained(recipe(), book / "out", device=device)
 
+    @pytest.mark.slow
     def test_no_room_for_a_checkpoint(self, book):
         """
         A full disk is one message; what was written before stays, and the same call goes on from it.

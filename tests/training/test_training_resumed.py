@@ -20,6 +20,7 @@ from tests.helpers.trainings import MINILM, StoppedError, recipe, stop_at, train
 
 
 class TestResume:
+    @pytest.mark.slow
     def test_it_ends_as_if_it_had_never_stopped(self, book):
         """
         Stopped between two checkpoints and begun again, a training ends with the same weights and the same curve.
@@ -40,6 +41,7 @@ class TestResume:
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
         assert np.array_equal(one, other)
 
+    @pytest.mark.slow
     def test_patience_and_dropout(self, book):
         """
         So it is with a transformer, whose dropout draws, and with the looks without a gain that were counted before.
@@ -60,6 +62,7 @@ class TestResume:
         one, other = (weights(book / name / "seed-1") for name in ("whole", "out"))
         assert all(np.array_equal(one[name], other[name]) for name in one)
 
+    @pytest.mark.slow
     def test_stopped_when_nothing_was_left_to_train(self, book):
         """
         Stopped after the last step, before the model was written, it is written without another step.
@@ -75,6 +78,7 @@ class TestResume:
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
         assert np.array_equal(one, other)
 
+    @pytest.mark.slow
     def test_what_was_spent_before(self, book):
         """
         Time is the sum over all sittings.
@@ -91,6 +95,7 @@ class TestResume:
 
         assert resumed.spent.seconds > 1.5
 
+    @pytest.mark.slow
     def test_a_torn_checkpoint(self, book):
         """
         A checkpoint that was not written to its end is removed, and the one before it is gone on from.
@@ -108,6 +113,7 @@ class TestResume:
 
         assert whole.curve.looks == resumed.curve.looks
 
+    @pytest.mark.slow
     def test_what_is_done_is_left(self, book):
         """
         A seed that has its card is not trained again; one that is added is.
@@ -121,6 +127,7 @@ class TestResume:
         assert first == found[0]
         assert any(line.startswith("seed 1: trained before") for line in said)
 
+    @pytest.mark.slow
     def test_seeds_added_later(self, book):
         """
         A seed that is added alone leaves the start as it was, and stands in the suite beside those before.
@@ -135,6 +142,7 @@ class TestResume:
         assert all(np.array_equal(before[name], after[name]) for name in before)
         assert all(f"out/seed-{seed}" in (book / "out" / experiment.SUITE).read_text() for seed in (1, 4))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changes", "what"),
         [
@@ -154,6 +162,7 @@ class TestResume:
 
         assert before == sorted(book.rglob("out/**/*"))
 
+    @pytest.mark.slow
     def test_other_data(self, book):
         """
         A folder that was begun with other texts under the same name is refused.
@@ -177,6 +186,7 @@ class TestResume:
 
         assert [book / "out" / "letter.txt"] == list(book.glob("out/**/*"))
 
+    @pytest.mark.slow
     def test_a_folder_that_another_training_holds(self, book):
         """
         Two trainings never write into one folder: the second is refused while the first is under way.
@@ -191,6 +201,7 @@ class TestResume:
 
         assert card == cards.read(book / "out" / "seed-1")
 
+    @pytest.mark.slow
     def test_the_peak_is_of_one_training(self, book):
         """
         What was held and let go before a training began, as by another seed's, is not in its peak.

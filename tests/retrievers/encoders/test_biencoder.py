@@ -24,6 +24,8 @@ from retrievers.encoders.biencoder import BiEncoder
 from retrievers.similarity import l2_augmented, shaped, unit
 from tests.helpers.dense_models import MINILM, MINILM_SHA256, saved_model
 
+pytestmark = pytest.mark.slow  # importing sentence-transformers takes seconds
+
 
 @pytest.fixture
 def toy(tmp_path):
@@ -90,6 +92,7 @@ def test_an_option_that_can_not_be_is_refused_when_made(option, value):
         BiEncoder(**{"model": MINILM, option: value})
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_before_a_model_is_used():
     """
     Importing the module, making an encoder and taking its fingerprint load neither torch nor a library of models.
@@ -105,6 +108,7 @@ def test_nothing_heavy_is_imported_before_a_model_is_used():
     assert "set()\n" == done.stdout
 
 
+@pytest.mark.slow
 def test_a_missing_library_names_the_remedy(monkeypatch, toy):
     """
     Without sentence-transformers, use is an ImportError that tells what to install.
@@ -147,6 +151,7 @@ BY_DEFINITION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("similarity", BY_DEFINITION)
 @settings(deadline=None)
 @given(
@@ -275,6 +280,7 @@ def test_an_option_that_the_model_can_not_meet_is_refused(toy, options, message)
 # A real model
 
 
+@pytest.mark.slow
 def test_minilm_gives_unit_vectors_that_mean_something(minilm):
     """
     MiniLM gives float32 unit vectors of 384 dimensions, the same each time, and puts the answer nearest its question.
@@ -292,6 +298,7 @@ def test_minilm_gives_unit_vectors_that_mean_something(minilm):
     assert untouched == texts
 
 
+@pytest.mark.slow
 def test_minilm_is_described(minilm):
     """
     The description has the sha256 of the weights as published, the dimensions, the length, the device and the dtype.
@@ -312,6 +319,7 @@ def test_what_is_not_known_yet_is_none():
     assert {None} == {facts[name] for name in ("model_sha256", "dims", "max_length", "passages_cut")}
 
 
+@pytest.mark.slow
 def test_the_share_of_passages_cut():
     """
     A passage is cut when its tokens, the two special ones with them, are more than the model reads. Queries are not
@@ -340,6 +348,7 @@ def test_cut_counts_as_the_tokenizer_does(minilm, texts):
     assert expected == tower.cut(texts, "passage")
 
 
+@pytest.mark.slow
 def test_bfloat16_is_near_float32(minilm):
     """
     In bfloat16 the weights are half as many bytes, and a vector keeps a cosine of .999 to float32's.
@@ -397,6 +406,7 @@ def test_loading_is_silent(capfd):
 # Saved and loaded
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_gives_the_same_vectors(minilm, tmp_path):
     """
     An encoder loaded from a folder gives the vectors of the one saved there, and the folder holds no weights.

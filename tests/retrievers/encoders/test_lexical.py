@@ -380,6 +380,7 @@ class TestBM25:
         with pytest.raises(ValueError, match=message):
             BM25(**options)
 
+    @pytest.mark.slow
     @pytest.mark.skipif(DATA is None, reason="SPARRING_DATA names no folder with the real collections")
     def test_scifact_is_as_published(self):
         """

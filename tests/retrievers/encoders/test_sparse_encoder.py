@@ -14,6 +14,8 @@ from retrievers.storages.csc import CSC
 from tests.helpers import sparse_models
 from tests.helpers.sparse_models import WORDS
 
+pytestmark = pytest.mark.slow  # importing sentence-transformers takes seconds
+
 TEXTS = ["red apples grow", "the cow", "", "green pears green pears"]
 
 
@@ -46,6 +48,7 @@ def test_it_is_what_the_contract_asks():
     assert encoder == registry.parse(repr(encoder), registry.installed())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_weights_are_splades(toy, batch):
     """
@@ -62,6 +65,7 @@ def test_weights_are_splades(toy, batch):
     assert (found != encoder.encode(TEXTS, "query")).nnz == 0
 
 
+@pytest.mark.slow
 def test_the_heaviest_terms(toy):
     """
     With `max_active_dims` a text keeps its heaviest terms, with the weights that they had.
@@ -96,6 +100,7 @@ def test_it_is_described_and_weighed(toy):
     assert 4 * 16 * len(WORDS) < encoder.ledger()["weights"]
 
 
+@pytest.mark.slow
 def test_saved_and_loaded(toy, tmp_path):
     """
     What was saved is loaded, and a model that changed since is told.
@@ -143,6 +148,7 @@ def test_options_that_can_not_be(option, value):
         SparseEncoder(**{"model": "a/b", option: value})
 
 
+@pytest.mark.slow
 def test_a_real_one():
     """
     A trained SPLADE adds words that the text lacks, and finds by them what TF-IDF could not.

@@ -425,6 +425,7 @@ class TestAdapter:
         encoder.fit(["d", "e", "f"])
         assert [[0, 1]] == encoder.encode(["e"], "passage").tolist()
 
+    @pytest.mark.slow
     def test_conformance(self, folder):
         """
         Files of its own know no texts of a check's: it could not be tried, which is said, and nothing is broken.
@@ -493,7 +494,9 @@ def found(twins, tmp_path_factory):
     return run(cells, tmp_path_factory.mktemp("run") / "run", twins, registry(), plugins=())
 
 
+@pytest.mark.slow
 class TestRun:
+    @pytest.mark.slow
     def test_merged_passages_and_unjudged_queries(self, twins, found):
         """
         Files by either count of rows find the answer of every query; a shift by one row would find none.
@@ -502,6 +505,7 @@ class TestRun:
         assert [1.0, 1.0, 0.0] == [found[name].quality["R@1"] for name in (FILES, LEFT, SHIFTED)]
         assert "3 of 4" == found[FILES].facts["passage_rows"]
 
+    @pytest.mark.slow
     def test_encoding_is_not_measured(self, found):
         """
         What a look-up takes is never shown as encoding: those columns are None, and a flag says why; searching is.
@@ -524,6 +528,7 @@ class TestRun:
         assert "bad.npy: expected finite numbers" in failed[BAD]
         assert "with vectors of its own" in failed["Vectors() @ Flat()"]
 
+    @pytest.mark.slow
     def test_a_file_that_changes_during_the_run(self, twins, tmp_path):
         """
         Vectors that may have been read after their file had changed are kept by no name: the cell fails and says why,
@@ -548,6 +553,7 @@ class TestRun:
         assert failed.reason.startswith(f"{spelled}: expected its files and code to be read as the run found them")
         assert ("ok", False, 1.0) == (sound.status, sound.reused_matrix, sound.quality["R@1"])
 
+    @pytest.mark.slow
     def test_what_the_vectors_are_is_flagged(self, tmp_path, cache, monkeypatch):
         """
         Dense passages of other than unit length, and queries that had a vector of their own which was not taken, are
@@ -625,6 +631,7 @@ def test_exported_vectors_find_what_their_encoder_finds(sparring, tmp_path):
     assert np.argmax(scores, axis=1).tolist() == dense_hits.rows[:, 0].tolist()
 
 
+@pytest.mark.slow
 @needs_data
 def test_real_queries_are_left_out_alike(tmp_path):
     """

@@ -71,6 +71,7 @@ def overlap(found, expected):
 
 
 class TestFlat:
+    @pytest.mark.slow
     @given(collection=collections(most_queries=20), sparse=st.booleans())
     @settings(deadline=None, max_examples=150)
     @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
@@ -162,6 +163,7 @@ class TestFlat:
 
 
 class TestRescoring:
+    @pytest.mark.slow
     @given(collection=collections(), factory=st.sampled_from(["SQ8", "SQfp16", "RaBitQ", "Flat"]), sparse=st.booleans())
     @settings(deadline=None, max_examples=150)
     def test_all_are_candidates(self, collection, factory, sparse):
@@ -178,6 +180,7 @@ class TestRescoring:
         assert rows == hits.rows.tolist()
         assert scores == hits.scores.tolist()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("factory", FACTORIES)
     def test_every_family(self, factory):
         """
@@ -299,6 +302,7 @@ class TestOptions:
         assert expected.rows.tolist() == loaded.search(VECTORS[:50], 10).rows.tolist()
         assert expected.rows.tolist() != saved.search(VECTORS[:50], 10).rows.tolist()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "factory",
         ["Flat", "SQ8", "SQ4,RFlat", "RaBitQ", "PQ4x4", "OPQ4,PQ4x4", "IVF4,SQ8", "HNSW8", "HNSW8,SQ8"],
@@ -366,6 +370,7 @@ class TestOptions:
 
 
 class TestForetold:
+    @pytest.mark.slow
     @pytest.mark.parametrize("oversampling", [None, 4])
     @pytest.mark.parametrize("factory", FACTORIES)
     def test_to_the_byte(self, factory, oversampling):
@@ -402,6 +407,7 @@ class TestForetold:
         """
         assert not is_deterministic(Faiss(factory))
 
+    @pytest.mark.slow
     def test_by_distance(self):
         """
         A factory that suits only what stands for L2, which is held without its last dimension, is foretold for that.
@@ -430,6 +436,7 @@ class TestRealVectors:
         vectors = encoder.encode(passage_set.passages, "passage"), encoder.encode(passage_set.queries, "query")
         return *vectors, built(Flat(), vectors[0]).search(vectors[1], 10)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("storage", "least"),
         [
@@ -450,6 +457,7 @@ class TestRealVectors:
 
         assert overlap(hits, exact) >= least
 
+    @pytest.mark.slow
     @pytest.mark.skipif("SPARRING_DATA" not in os.environ, reason="SPARRING_DATA names no folder with xquad-en")
     def test_bag_of_words(self):
         """

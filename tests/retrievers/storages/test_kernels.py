@@ -92,6 +92,7 @@ class TestCollect:
 
 
 class TestValues:
+    @pytest.mark.slow
     def test_every_half(self):
         """
         Every finite float16, the smallest too, is read as the float32 that it stands for.
@@ -197,6 +198,7 @@ print(storage.search(np.array([[0, 1]], np.float32), 2).rows.tolist())
 
 
 class TestNumba:
+    @pytest.mark.slow
     def test_no_folder_to_keep_code_in(self, tmp_path):
         """
         Where what is compiled can not be kept, it is compiled anew, and works.
@@ -209,6 +211,7 @@ class TestNumba:
 
         assert ("[[0, 1]]\n", "") == (done.stdout, done.stderr)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("n", [5, 300, 70_000])
     @pytest.mark.parametrize("dtype", ["float32", "uint8"])
     @pytest.mark.parametrize("new", [COO, CSR, CSC])
@@ -226,6 +229,7 @@ class TestNumba:
         assert [[0, 1, 2]] * 2 == hits.rows.tolist()
         assert before == code()
 
+    @pytest.mark.slow
     def test_without_numba(self):
         """
         Without numba the same is found, by numpy and scipy alone; preparing has nothing to do.
@@ -236,6 +240,7 @@ class TestNumba:
 
         assert ("[[0, 1]]\n", "") == (done.stdout, done.stderr)
 
+    @pytest.mark.slow
     def test_import_is_late(self):
         """
         Importing a storage imports no numba.

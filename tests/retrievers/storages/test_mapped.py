@@ -43,6 +43,7 @@ def test_a_loaded_one_is(facts):
     assert ["storage: resident growth of 3,000,000 bytes lies below its ledger of 500,000,000: withheld"] == flags
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are exact on Linux only")
 def test_serving_more_than_the_limit(tmp_path):
     """

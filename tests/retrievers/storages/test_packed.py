@@ -116,6 +116,7 @@ def test_packing_by_chunks_is_packing_at_once():
     assert at_once.words.tolist() == by_chunks.words.tolist()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_ranges_unpack_alike_compiled_and_plain(data):
@@ -152,6 +153,7 @@ def test_numbers_that_do_not_fit_are_refused(number):
 # Hits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATHS)
 @settings(deadline=None, max_examples=60)
 @given(searches(), st.sampled_from((0, 1, 3, "n", "n + 5")))
@@ -172,6 +174,7 @@ def test_hits_are_those_of_the_lists_uncompressed(name, search, k):
         assert_same(plain.search(queries.toarray(), k), hits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("scratch", [1, 2**14, 2**25])
 def test_scratch_bounds_the_lists_not_the_hits(name, scratch):
@@ -379,6 +382,7 @@ def test_a_foretold_ledger_is_near_where_lists_are_as_words_are():
     assert pytest.approx(sum(storage.ledger().values()), rel=0.1) == foretold
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("SPARRING_DATA" not in os.environ, reason="SPARRING_DATA is not set: no real collection to pack")
 @pytest.mark.parametrize("name", LIMITS)
 def test_real_lists_take_few_bits_and_give_the_same_hits(name):

@@ -83,6 +83,7 @@ def collections(draw):
 
 
 class TestSearch:
+    @pytest.mark.slow
     @each_format
     @each_dtype
     @pytest.mark.parametrize("path", PATHS)
@@ -113,6 +114,7 @@ class TestSearch:
             assert expected.rows.tolist() == hits.rows.tolist()
             assert expected.scores.tolist() == hits.scores.tolist()
 
+    @pytest.mark.slow
     @each_format
     @each_dtype
     def test_kernel_and_plain_path(self, new, dtype, monkeypatch):
@@ -412,6 +414,7 @@ class TestValues:
 
 
 class TestFiles:
+    @pytest.mark.slow
     @each_format
     @each_dtype
     @pytest.mark.parametrize("mmap", [False, True], ids=["read", "mapped"])

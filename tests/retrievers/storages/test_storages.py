@@ -76,6 +76,7 @@ def collections(draw):
 
 
 class TestExact:
+    @pytest.mark.slow
     @each_exact
     @pytest.mark.parametrize("queries_as", [np.asarray, csr_array], ids=["dense queries", "sparse queries"])
     @pytest.mark.parametrize("passages_as", [np.asarray, csr_array], ids=["dense", "sparse"])
@@ -510,6 +511,7 @@ class TestL2:
 
     points = dense([0, 0], [3, 4], [1, 0], [0, -2], [-1, 1])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("factory", ["HNSW32", "IVF16,Flat", "SQ8", "PQ4x4", "PCA8,SQfp16", "SQ8,RFlat"])
     def test_the_index_that_faiss_makes_of_distances(self, factory):
         """

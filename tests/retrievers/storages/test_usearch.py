@@ -214,6 +214,7 @@ class TestHits:
         assert one.rows.tolist() == two.rows.tolist()
 
 
+@pytest.mark.slow
 def test_beside_faiss():
     """
     A process that has used Usearch can go on with Faiss: whichever of the two libraries is used first.
