@@ -1,4 +1,8 @@
-"""How an adapter is written: as the call that makes it, in code, on the command line, in suites and in records."""
+"""
+How an adapter is written: as the call that makes it, in code, on the command line, in suites and in records.
+
+`retrievers.registry.parse` reads it.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def history(
     from bench.errors import InputError
     from bench.report.render.markdown import blocks
     from bench.report.render.terminal import draw
-    from bench.report.tables import history as timeline
+    from bench.report.tables.history import as_csv, grids, lines
     from bench.report.text import printable
 
     if sum((markdown, csv, as_json)) > 1:
@@ -46,20 +46,20 @@ def history(
     if committed and len(folders) != 1:
         raise typer.BadParameter(f"--committed: expected one folder, found {len(folders)}")
     versions, skipped = of_git(folders[0]) if committed else of_folders(folders)
-    found = timeline.lines(versions, measure)
+    found = lines(versions, measure)
     if not found:
         raise InputError("\n".join(["history: expected a finished cell, found none", *skipped]))
     if csv or as_json:
         for line in skipped:
             typer.echo(printable(line), err=True)
         if csv:
-            typer.echo(timeline.as_csv(found), nl=False)
+            typer.echo(as_csv(found), nl=False)
         else:
             echo_json(msgspec.to_builtins(found))
         return
-    grids = timeline.grids(found, skipped)
+    drawn = grids(found, skipped)
     if markdown:
-        typer.echo("\n\n".join(block for grid in grids for block in blocks(grid)) + "\n", nl=False)
+        typer.echo("\n\n".join(block for grid in drawn for block in blocks(grid)) + "\n", nl=False)
     else:
-        for grid in grids:
+        for grid in drawn:
             draw(grid, standard_output())

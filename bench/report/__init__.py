@@ -1,1 +1,1 @@
-"""What is made from finished runs: tables."""
+"""What people look at: tables, charts and pages of finished runs, and what a command says while it works."""

@@ -1,1 +1,1 @@
-"""A suite -> its cells -> the tasks of its children -> measurements; and how long that will take."""
+"""A suite -> its cells -> the tasks of its children -> measurements; how long that takes; and runs made elsewhere."""

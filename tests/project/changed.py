@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from tests.helpers.places import ROOT
 
 ALWAYS = ("tests/project/test_house.py", "tests/project/test_changed.py")
 EVERYWHERE = ("pyproject.toml", "constraints.txt", "Makefile", "conftest.py")
+FEW = 4  # test files outside a wing that are run for one of its modules: the whole is to end within a minute
 PAGES = ("tests/project/test_docs.py", "tests/report/test_pages.py")
 
 
@@ -43,18 +45,28 @@ def _tests_of(file: PurePosixPath) -> Iterator[str]:
         yield "tests/passages"
     if top == "bench":
         yield from (f"tests/{rooms[0]}",) if rooms else (f"tests/test_{file.stem}.py", "tests/commands")
+    if file.parts[:2] == ("bench", "commands"):
+        yield "tests/project/test_docs.py"  # every option is described
+    if file.parts == ("results", "README.md"):
+        yield "tests/report/test_table.py"  # every column is explained
     if top == "retrievers":
-        yield f"tests/retrievers/{rooms[0]}" if rooms else "tests/retrievers/test_contract.py"
-        yield f"tests/retrievers/test_{rooms[0] if rooms else file.stem}.py"
+        shared = ("contract", "registry", file.stem)
+        yield from (f"tests/retrievers/{rooms[0]}",) if rooms else (f"tests/retrievers/test_{it}.py" for it in shared)
+        yield f"tests/retrievers/test_{rooms[0]}.py" if rooms else ""
     if top == "tests" and file.name.startswith("test_"):
         yield str(file)
-    elif top == "tests" and file.suffix == ".py":  # shared by those that name its module
-        module = ".".join(file.with_suffix("").parts)
-        package, name = module.rsplit(".", 1)
-        for path in sorted((ROOT / "tests").rglob("test_*.py")):
-            text = path.read_text(encoding="utf-8")
-            if f"from {module} import" in text or (f"from {package} import" in text and name in text):
-                yield path.relative_to(ROOT).as_posix()
+    elif file.suffix == ".py":
+        found = list(_importing(".".join(file.with_suffix("").parts)))
+        yield from found if top == "tests" or len(found) <= FEW else ()  # what many use is held by its own wing
+
+
+def _importing(module: str) -> Iterator[str]:
+    """The test files that import a module by its name."""
+    package, name = module.rsplit(".", 1)
+    direct = re.compile(rf"^ *from ({re.escape(module)} import|{re.escape(package)} import .*\b{name}\b)", re.MULTILINE)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if direct.search(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT).as_posix()
 
 
 if __name__ == "__main__":
