@@ -76,7 +76,7 @@ def plan(
     What `bench.run.runner.run` would do with the same suite, a set at a time, as far as a rehearsal can tell.
 
     Every part is rehearsed for some seconds. A lexical encoder that takes less than a minute encodes all passages, so
-    that its matrix is counted and not guessed. Raises as `bench.run.runner.run` does for a suite that can not run.
+    that its matrix is counted and not guessed. Raises as `bench.run.runner.run` does for a suite that cannot run.
     """
     cells = make_cells(suite, passage_sets, registry)
     settled(suite, passage_sets, cells, registry)

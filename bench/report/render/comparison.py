@@ -114,7 +114,7 @@ def plain(comparison: Comparison, changed: Sequence[Changes]) -> dict[str, objec
 
     `environment`: field, old, new of all that differs. `pairs`: a cell each, with its `differences` (the fields of
     `bench.analysis.difference.Difference`, those of `bench.statistics.paired.Paired` under `paired`) and its `queries`.
-    `only_old`, `only_new`: cells without another. null: not measured, or it can not be told.
+    `only_old`, `only_new`: cells without another. null: not measured, or unknown.
     """
     none = Changes([], 0, "")
     found = [*changed, *([none] * (len(comparison.pairs) - len(changed)))]
