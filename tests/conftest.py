@@ -9,10 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.passages.loader import load
+from bench.run import runner
+from bench.run.suite import Limits
 from tests.helpers.command import ran
 from tests.helpers.places import KNOWN, PLUGINS, ROOT
+from tests.helpers.run_folders import Folders, cell
+from tests.helpers.tiny import registry, suite
 from tests.helpers.zoo import write_set
 
 PROCESSES = {
@@ -132,3 +138,39 @@ def wheel(tmp_path_factory):
     ran(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
     (path,) = folder.glob("*.whl")
     return path
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Run folders on the tiny set, written by hand."""
+    return Folders(tmp_path)
+
+
+@pytest.fixture
+def moved(folders):
+    """Two runs on a BEIR folder of three queries: of the second the first hit goes, the third is not judged alike."""
+    collection = write_set(folders.root / "zoo")
+    folders.passage_set = load(str(collection))
+    zoo = {"passages": [str(collection)]}
+    known = cell(passage_set="zoo", n_queries=3, passage_set_sha256=folders.passage_set.sha256)
+    old = folders.run("old", known, values={"nDCG@10": np.array([1.0, 1.0, 0.5])}, rows=[[0], [1], [3]], **zoo)
+    new = folders.run("new", known, values={"nDCG@10": np.array([1.0, 0.0, 1.0])}, rows=[[0], [0], [2]], **zoo)
+    return old, new
+
+
+@pytest.fixture(scope="session")
+def primer_run(tmp_path_factory):
+    """A run of a sparse pair, a dense one and an engine on primer, with its cache."""
+    folder = tmp_path_factory.mktemp("explained")
+    chosen = suite(
+        *("BM25() @ CSR()", "Constant() @ Exact()", "RankBM25()"),
+        passages="primer",
+        rounds=2,
+        modes=("single",),
+        limits=Limits(seconds=60.0, memory="4GB"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARRING_CACHE", str(folder / "cache"))
+        command = ("sparring", "run", "--passages", "primer")
+        runner.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
+    return folder

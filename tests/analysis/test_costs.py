@@ -15,13 +15,7 @@ from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import StageResult
 from tests.helpers.records import latency, memory, weight
-from tests.helpers.run_folders import Folders, N, cell, flat, found, timed
-
-
-@pytest.fixture
-def folders(tmp_path):
-    return Folders(tmp_path)
-
+from tests.helpers.run_folders import N, cell, flat, found, timed
 
 # Time
 

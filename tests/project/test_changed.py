@@ -17,13 +17,13 @@ ROOMS = ("bench", "retrievers")
     [
         ("bench/instruments/latency.py", ["tests/instruments"]),
         ("bench/run/suites/first.toml", ["tests/run"]),
-        ("bench/report/render/comparison.py", ["tests/report", "tests/analysis/test_compare.py"]),
+        ("bench/report/tables/trainings.py", ["tests/report", "tests/training/test_training.py"]),
         ("bench/gate/speed.py", ["tests/gate", "tests/statistics/test_sequential.py"]),
         ("bench/cli.py", ["tests/commands"]),
         ("bench/errors.py", ["tests/test_errors.py", "tests/commands"]),
         (
             "bench/commands/compare.py",
-            ["tests/project/test_docs.py", "tests/analysis/test_compare.py"],
+            ["tests/project/test_docs.py", "tests/report/test_comparison.py"],
         ),
         ("retrievers/storages/search/kernels.py", ["tests/retrievers/storages"]),
         ("retrievers/conformance/hits.py", ["tests/retrievers/test_conformance.py"]),

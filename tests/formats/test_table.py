@@ -1,0 +1,255 @@
+"""Tables of passages and files of queries: what is taken, and what is refused with which words."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import pytest
+
+from bench.passages import loader
+from bench.passages.loader import Columns
+from tests.helpers.collections import (
+    beir_folder,
+    refusal,
+    table_refusal,
+    written,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("docs.csv", 'key,head,body\n7,Cats,"they\npurr, ""softly"""\n\n9,,bark\n'),
+        ("docs.csv", '\ufeffkey,head,body\r\n7,Cats,"they\npurr, ""softly"""\r\n9,,bark'),
+        ("docs.jsonl", '{"key": 7, "head": "Cats", "body": "they\\npurr, \\"softly\\""}\n{"key": "9", "body": "bark"}'),
+    ],
+)
+def test_table(tmp_path, name, content):
+    """
+    A table is read by its named columns, whatever it is kept in.
+    """
+    queries = written(tmp_path / "queries.csv", "id,query\nx,soft\ny,loud\n")
+    judgments = written(tmp_path / "judged.tsv", "y\t9\t1\n")
+
+    found = loader.load(
+        written(tmp_path / name, content),
+        columns=Columns(text="body", title="head", id="key", queries=queries, qrels=judgments, language="de"),
+    )
+
+    assert ("7", "9") == found.passage_ids
+    assert ('Cats they\npurr, "softly"', "bark") == found.passages
+    assert (("y",), ("loud",), {"y": {"9": 1}}) == (found.query_ids, found.queries, found.qrels)
+    assert ("docs", "de") == (found.name, found.language)
+
+
+def test_null_is_an_empty_text(tmp_path):
+    """
+    Null as a text is an empty one, as the empty cell of a CSV is; as an id it is refused.
+    """
+    table = written(tmp_path / "docs.jsonl", '{"key": 7, "text": null}\n{"key": 8, "text": "cats"}\n')
+    queries = written(tmp_path / "q.jsonl", '{"text": null}\n{"text": "who purrs"}\n')
+    nameless = written(tmp_path / "nameless.jsonl", '{"key": null, "text": "cats"}\n')
+
+    found = loader.load(table, columns=Columns(id="key", queries=queries))
+
+    assert (("", "cats"), ("", "who purrs")) == (found.passages, found.queries)
+    assert "expected text in the column 'key', found None" in refusal(nameless, Columns(id="key", queries=queries))
+
+
+def test_tsv_quotation_marks(tmp_path):
+    """
+    In a TSV a quotation mark is a character like any other.
+    """
+    queries = written(tmp_path / "queries.txt", "who?\n")
+
+    found = loader.load(written(tmp_path / "docs.tsv", 'text\n"so\nhe said "no\n'), columns=Columns(queries=queries))
+
+    assert ('"so', 'he said "no') == found.passages
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "ids"),
+    [
+        ("q.txt", "\ufeffwho purrs\n\n who barks \n", ("q1", "q2")),
+        ("q.csv", "text\nwho purrs\nwho barks\n", ("q1", "q2")),
+        ("q.tsv.gz", gzip.compress(b"_id\tquery\nm\twho purrs\nn\twho barks\n", mtime=0), ("m", "n")),
+        ("q.jsonl", '{"id": 3, "text": "who purrs"}\n{"id": 4, "text": "who barks"}\n', ("3", "4")),
+    ],
+)
+def test_queries(tmp_path, name, content, ids):
+    """
+    Queries come from lines of text or from a table; without ids they are q1, q2 ..., and passages are numbered from 1.
+    """
+    columns = Columns(queries=written(tmp_path / name, content))
+
+    found = loader.load(written(tmp_path / "docs.csv", "text\ncats\ndogs\n"), columns=columns)
+
+    assert (ids, ("who purrs", "who barks"), None) == (found.query_ids, found.queries, found.qrels)
+    assert ("1", "2") == found.passage_ids
+
+
+def test_query_columns(tmp_path):
+    """
+    The columns of queries can be named, and a column called label is kept.
+    """
+    queries = written(tmp_path / "q.csv", "id,no,text,ask,label\n1,x,t,who,rare\n")
+
+    found = loader.load(
+        written(tmp_path / "docs.csv", "text\ncats\n"),
+        columns=Columns(queries=queries, query_text="ask", query_id="no"),
+    )
+
+    assert (("x",), ("who",), ("rare",)) == (found.query_ids, found.queries, found.labels)
+
+
+def test_table_without_queries(tmp_path):
+    """
+    A table without queries is refused with the option that names them, and with what to name where there is none.
+    """
+    message = refusal(written(tmp_path / "docs.csv", "text\ncats\n"))
+
+    assert "docs.csv: expected a file of queries" in message
+    assert "name one with --queries" in message
+    assert "where there is no such option, name a run folder made from it" in message
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "words"),
+    [
+        (
+            "a,b\n1,2\n",
+            Columns(text="body"),
+            ["docs.csv:1:", "expected a column 'body', found a, b: name one with --text"],
+        ),
+        (
+            "a,text\n1,2\n",
+            Columns(title="head"),
+            ["docs.csv:1:", "column 'head', found a, text: name one with --title"],
+        ),
+        ("a,text\n1,2\n", Columns(id="key"), ["docs.csv:1:", "expected a column 'key'", "--id"]),
+        ("a,text\n1,2\n3\n", Columns(), ["docs.csv:3", "expected 2 fields as in the header, found 1"]),
+        ("\na,b\n1,2\n", Columns(text="body"), ["docs.csv:2:", "expected a column 'body'"]),
+        ("id;text\n1;x\n", Columns(), ["docs.csv:1:", "found id;text: separated by semicolons? expected commas"]),
+        ("id;text\n1;x, y\n", Columns(), ["docs.csv:2:", "found 2: separated by semicolons? expected commas"]),
+        ("a,a,text\n1,2,3\n", Columns(), ["docs.csv:1", "found again: a"]),
+        ('text\nx\n"open\nand on\n', Columns(), ["docs.csv:4", "unexpected end of data"]),
+        ('text\n"a"b\n', Columns(), ["docs.csv:2", "expected a row of a table"]),
+        ("text\n", Columns(), ["docs.csv", "expected at least one passage"]),
+        ("", Columns(), ["docs.csv", "expected at least one passage"]),
+        ("id,text\n1,a\n1,b\n", Columns(id="id"), ["docs.csv:3", "another at", "docs.csv:2"]),
+    ],
+)
+def test_broken_table(tmp_path, table, columns, words):
+    """
+    A table without a named column, with a broken row, or without any is refused, with the columns it has.
+    """
+    message = table_refusal(tmp_path, table, columns)
+
+    assert [] == [word for word in words if word not in message]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "words"),
+    [
+        ('{"text": 5}\n', Columns(), ["docs.jsonl:1", "expected text in the column 'text', found 5"]),
+        ('{"text": "x", "no": true}\n', Columns(id="no"), ["docs.jsonl:1", "column 'no', found True"]),
+        ('{"text": "x"}\n{"txt": "y"}\n', Columns(), ["docs.jsonl:2", "expected a column 'text', found txt: name"]),
+        ('{"text": "x"}\n"y"\n', Columns(), ["docs.jsonl:2", "Expected `object`, got `str`"]),
+    ],
+)
+def test_broken_json_table(tmp_path, table, columns, words):
+    """
+    A JSON row of another shape is refused with its line.
+    """
+    message = table_refusal(tmp_path, table, columns, ".jsonl")
+
+    assert [] == [word for word in words if word not in message]
+
+
+def test_json_table_without_titles(tmp_path):
+    """
+    Where no JSON row has the title that was named, it is the file that lacks it, no line.
+    """
+    message = table_refusal(tmp_path, '{"text": "x"}\n{"text": "y"}\n', Columns(title="head"), ".jsonl")
+
+    assert "docs.jsonl: expected a column 'head', found text: name one with --title" in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "q.csv:1: expected a column 'text' or 'query', found qid, question: name one with --query-text"),
+        ({"query_text": "ask"}, "q.csv:1: expected a column 'ask', found qid, question: name one with --query-text"),
+        (
+            {"query_text": "question", "query_id": "no"},
+            "q.csv:1: expected a column 'no', found qid, question: name one with --query-id",
+        ),
+    ],
+)
+def test_queries_without_a_column(tmp_path, columns, words):
+    """
+    A file of queries without the column that is wanted is refused at its header, with the option that names another.
+    """
+    queries = written(tmp_path / "q.csv", "qid,question\nx1,who?\n")
+
+    message = refusal(written(tmp_path / "docs.csv", "text\ncats\n"), Columns(queries=queries, **columns))
+
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "queries here are q1, q2 (no --query-id); passages are 1, 2, ... (no --id)"),
+        ({"query_id": "no"}, "queries here are x, y; passages are 1, 2, ... (no --id)"),
+        ({"query_id": "no", "id": "key"}, "queries here are x, y; passages are a, b, ..."),
+    ],
+)
+def test_judgments_of_other_ids(tmp_path, columns, words):
+    """
+    Where qrels fit nothing, the set's own first ids are shown, and the options of a table that would give others.
+    """
+    queries = written(tmp_path / "q.csv", "no,text\nx,who?\ny,what?\n")
+    judgments = written(tmp_path / "qrels.tsv", "z\ta\t1\n")
+    table = written(tmp_path / "docs.csv", "key,text\na,cats\nb,dogs\nc,birds\n")
+
+    message = refusal(table, Columns(queries=queries, qrels=judgments, **columns))
+
+    assert message.endswith(words)
+
+
+def test_large_field(tmp_path):
+    """
+    A field may be longer than the csv module's default limit, and the limit is left as it was.
+    """
+    limit = csv.field_size_limit()
+    queries = written(tmp_path / "queries.txt", "who?\n")
+
+    found = loader.load(
+        written(tmp_path / "docs.csv", "text\n" + "x" * 200_000 + "\n"), columns=Columns(queries=queries)
+    )
+
+    assert 200_000 == len(found.passages[0])
+    assert limit == csv.field_size_limit()
+
+
+def test_unknown_table(tmp_path):
+    """
+    A file of another kind is refused with the kinds there are.
+    """
+    passages = refusal(written(tmp_path / "docs.pdf", "x"))
+    queries = refusal(written(tmp_path / "docs.csv", "text\nx\n"), Columns(queries=written(tmp_path / "q.xls", "x")))
+
+    known = "a BEIR folder, a SQuAD-style .json, a table (.csv, .tsv, .jsonl, .parquet) or vectors (.hdf5)"
+    assert f"docs.pdf: expected {known}" in passages
+    assert "q.xls: expected a table that ends in .csv, .tsv, .jsonl" in queries
+
+
+def test_options_without_effect(tmp_path):
+    """
+    An option of tables is refused where it would have no effect.
+    """
+    message = refusal(beir_folder(tmp_path / "pets"), Columns(text="body"))
+
+    assert "expected no option but qrels, language, found text" in message
