@@ -49,7 +49,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare(old: Run, new: Run, *, margin: float = MARGIN) -> Comparison:
     """
-    Two runs: cells match by passage set, and by the suite's label or else by spelling (and threads, where they vary).
+    Two runs: cells match by passage set, and by name or else by spelling (and threads, where they vary).
 
     margin: of a measure, the smallest difference that matters.
     """
@@ -67,7 +67,7 @@ def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MAR
     """
     One retriever of the old run against one of the new run, on every passage set that both ran on.
 
-    was, now: as the suite spells or labels them. Raises InputError for one that a run has not, and where they share no
+    was, now: as the suite spells or names them. Raises InputError for one that a run has not, and where they share no
     passage set.
     """
     olds, news = _cells_of(old, was), _cells_of(new, now)
@@ -90,9 +90,11 @@ def of_one_run(run: Run, old: str, new: str, *, margin: float = MARGIN) -> Compa
 
 
 def _cells_of(run: Run, wanted: str) -> list[Measurement]:
-    """The cells of one retriever, by its spelling (spaces count nothing) or its label."""
+    """The cells of one retriever, by its spelling (spaces count nothing) or its name."""
     plain = "".join(wanted.split())
-    found = [m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.label and wanted == m.label)]
+    found = [
+        m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.cell_name and wanted == m.cell_name)
+    ]
     if not found:
         known = list(dict.fromkeys(m.retriever for m in run.measurements))
         hint = did_you_mean(repr(wanted), map(repr, known), cutoff=0.3)
@@ -176,7 +178,7 @@ def _problem(was: Measurement, now: Measurement) -> str:
     if was.passage_set_sha256 != now.passage_set_sha256:
         return "other passages, queries or judgments under the same name"
     if was.n_distractors != now.n_distractors:
-        return f"made-up passages differ: {was.n_distractors:,} / {now.n_distractors:,}"
+        return f"synthetic passages differ: {was.n_distractors:,} / {now.n_distractors:,}"
     return ""
 
 

@@ -27,10 +27,10 @@ UNDER_RESOLUTION = f"the difference is under resolution: {RESOLUTION // 2**20} M
 PERCENTILES = {"single_p50_ms": 0.50, "single_p95_ms": 0.95}
 SPEEDS = (*PERCENTILES, "batch_qps")
 GROWTH = {  # figures of memory, and the stage whose every round has them
-    "resident_bytes": "serve",
-    "encoder_resident_bytes": "ask",
-    "peak_serve_bytes": "serve",
-    "peak_ask_bytes": "ask",
+    "resident_bytes": "search",
+    "encoder_resident_bytes": "query",
+    "peak_search_bytes": "search",
+    "peak_query_bytes": "query",
     "peak_encode_bytes": None,  # once
     "peak_build_bytes": None,
 }
@@ -115,7 +115,7 @@ def _too_few(found: int, what: str) -> str:
 def _growth(rounds: list[StageResult], name: str) -> list[int]:
     """The figure of each round that has it."""
     if name.startswith("peak_"):
-        peaks = (result.serve_memory.peak_above_start for result in rounds if result.serve_memory is not None)
+        peaks = (result.timed_memory.peak_above_start for result in rounds if result.timed_memory is not None)
         return [peak for peak in peaks if peak is not None]
     return [result.load_memory.resident for result in rounds if result.load_memory is not None]
 
@@ -238,7 +238,7 @@ def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) 
 
 
 def _stages(m: Measurement) -> tuple[str, ...]:
-    return ("ask", "serve") if m.encoder is not None else ("serve",)
+    return ("query", "search") if m.encoder is not None else ("search",)
 
 
 def _singles(side: Side, m: Measurement) -> Rounds:

@@ -71,7 +71,9 @@ class Side:
     def times(self, m: Measurement, stage: str, mode: str) -> Rounds:
         """The raw times of each round of a stage. InputError where a file that the record names is not there."""
         paths = [path for what, path in m.files.items() if what.startswith(f"{stage}-")]
-        return samples(self.run.folder, [StageResult(stage="serve", status="ok", samples=path) for path in paths], mode)
+        return samples(
+            self.run.folder, [StageResult(stage="search", status="ok", samples=path) for path in paths], mode
+        )
 
 
 def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:

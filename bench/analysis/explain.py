@@ -17,13 +17,13 @@ from bench.passages import loader
 from bench.passages.loader import Columns
 from bench.records.run_folder import STAGES, FinishedStage, Run, lines, samples
 from bench.records.schema import Footprint, Latency, Measurement, Memory, Rate, StageResult
-from bench.run.suite import Cells, Suite
+from bench.run.suite import CellGroup, Suite
 
 AGAIN = "again.toml"
 # Option of `sparring run` -> key of a suite; the two limits are told apart.
 OPTIONS = {"--rounds": "rounds", "--threads": "threads", "--seed": "seed", "--queries": "queries", "--mode": "modes"}
 OPTIONS |= {"--distractors": "distractors", "--rate": "rate"}
-ROUNDS = {"encode": "ask", "search": "serve", "joint": "joint"}  # whose samples a latency is made of -> its stage
+ROUNDS = {"encode": "query", "search": "search", "joint": "joint"}  # whose samples a latency is made of -> its stage
 
 
 class Part(NamedTuple):
@@ -110,7 +110,7 @@ def again(run: Run, m: Measurement) -> tuple[str, str | None]:
         return shlex.join(run.record.command), None
     whole = msgspec.convert(run.record.suite, Suite)
     source = next((name for name in whole.passages if loader.name_of(name) == m.passage_set), m.passage_set)
-    plain = Suite(name="again", passages=(source,), cells=(Cells(retrievers=(m.retriever,)),))
+    plain = Suite(name="again", passages=(source,), cells=(CellGroup(retrievers=(m.retriever,)),))
     one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=None)
     one = msgspec.structs.replace(one, published=(), gate=None, threads=m.threads)
     plugins = [word for plugin in run.record.plugins for word in ("--plugin", plugin.rpartition(" sha256:")[0])]
@@ -174,14 +174,14 @@ def _result(m: Measurement) -> Iterator[Part]:
 
 def _conditions(run: Run, m: Measurement) -> Iterator[Part]:
     if m.origin is None:
-        encoding = "" if m.encode_threads is None else f", {m.encode_threads} to encode passages"
+        encoding = "" if m.encode_threads is None else f", {m.encode_threads} for passages"
         yield Part("rounds", str(m.rounds), f"seed {m.seed}")
-        yield Part("threads", str(m.threads), f"to ask and serve{encoding}")
+        yield Part("threads", str(m.threads), f"for queries{encoding}")
         yield Part("limits", f"{m.limit_seconds:g} s, {m.limit_memory_bytes:,} bytes a stage", m.limited_by)
     timed = "" if m.origin is not None else f"; timed at k = {m.k}"
     yield Part("depth", str(m.depth), f"hits kept a query{timed}")
-    made_up = f" ({m.n_distractors:,} of them made up)" if m.n_distractors else ""
-    searched = f"{m.n_passages:,} passages{made_up}, {m.n_queries:,} queries"
+    synthetic = f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""
+    searched = f"{m.n_passages:,} passages{synthetic}, {m.n_queries:,} queries"
     yield Part("searched", searched, f"{m.n_merged:,} equal passages merged")
     if m.origin is None:
         machine = run.environment
@@ -265,7 +265,7 @@ def _percentiles(what: str, found: Latency, source: str) -> Iterator[Part]:
 
 
 def _under_load(rate: Rate) -> Iterator[Part]:
-    share = f"{rate.asked} of {rate.capacity_qps:,.1f}" if "%" in rate.asked else "as the suite says"
+    share = f"{rate.offered} of {rate.capacity_qps:,.1f}" if "%" in rate.offered else "as the suite says"
     yield Part("offered queries/s", f"{rate.offered_qps:,.1f}", f"{share}; {rate.n_arrivals:,} arrivals in all rounds")
     if rate.latency is None:
         yield Part("loaded", "saturated", f"busy {rate.utilisation:.0%}: queries came faster than they were answered")
@@ -278,7 +278,7 @@ def _bytes(m: Measurement) -> Iterator[Part]:
     for part, weight in (("storage" if m.encoder else "engine", m.storage_weight), ("encoder", m.encoder_weight)):
         if weight is not None:
             yield from _weight(part, weight)
-    memories = {"build": m.build_memory, "serve": m.serve_memory, "encode": m.encode_memory, "ask": m.ask_memory}
+    memories = {"build": m.build_memory, "search": m.search_memory, "encode": m.encode_memory, "query": m.query_memory}
     for name, memory in memories.items():
         if memory is not None and memory.peak is not None:
             above = "" if memory.peak_above_start is None else f"; {memory.peak_above_start:,} above the phase's start"
@@ -290,21 +290,21 @@ def _bytes(m: Measurement) -> Iterator[Part]:
         )
 
 
-def _beside(foretold: Mapping[str, int], weighed: Mapping[str, int] | None) -> str:
+def _beside(predicted: Mapping[str, int], weighed: Mapping[str, int] | None) -> str:
     """
-    Each component as it was foretold, and what it came to where that is another number.
+    Each component as it was predicted, and what it came to where that is another number.
 
     Of ledgers that name other components, as old records and storages that only guess do, the sums are compared.
     """
     if weighed is None:
-        weighed = foretold
-    alike = foretold.keys() == weighed.keys()
+        weighed = predicted
+    alike = predicted.keys() == weighed.keys()
 
     def one(name: str, told: int) -> str:
         return f"{name} {told:,}" + (f" (came to {weighed[name]:,})" if alike and told != weighed[name] else "")
 
-    parts, whole = " + ".join(one(*part) for part in foretold.items()), sum(weighed.values())
-    return parts if alike or whole == sum(foretold.values()) else f"{parts} (came to {whole:,} in all)"
+    parts, whole = " + ".join(one(*part) for part in predicted.items()), sum(weighed.values())
+    return parts if alike or whole == sum(predicted.values()) else f"{parts} (came to {whole:,} in all)"
 
 
 def _weight(part: str, weight: Footprint) -> Iterator[Part]:

@@ -35,12 +35,12 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
     spelling without the signs that a file system minds; the cell's key is added where two would be written alike, and
     where the spelling is long.
 
-    Raises InputError for a run whose passage sets were grown: its hits name made-up passages, and score nothing.
+    Raises InputError for a run whose passage sets were grown: its hits name synthetic passages, and score nothing.
     """
     grown = max((m.n_distractors for m in run.measurements), default=0)
     if grown:
         raise InputError(
-            f"run {run.folder}: expected hits of real passages alone, found a run grown by {grown:,} made-up ones, "
+            f"run {run.folder}: expected hits of real passages alone, found a run grown by {grown:,} synthetic ones, "
             f"which have no ids and no judgments: export a run without --distractors"
         )
     written = []

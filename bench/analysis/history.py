@@ -18,7 +18,8 @@ from bench.errors import InputError
 from bench.git import git, text
 from bench.records import run_folder
 from bench.records.run_folder import ENVIRONMENT, MEASUREMENTS, RUN, Run
-from bench.records.schema import Environment, Measurement, RunRecord, decode
+from bench.records.schema import Environment, Measurement, RunRecord
+from bench.records.upgrades import decode
 
 SHORT = 8  # digits of a commit that a reader is shown
 FILES = (RUN, ENVIRONMENT, MEASUREMENTS)

@@ -14,27 +14,27 @@ class Matchable(Protocol):
     @property
     def retriever(self) -> str: ...
     @property
-    def label(self) -> str: ...
+    def cell_name(self) -> str: ...
     @property
     def threads(self) -> int | None: ...
 
 
-Cell = TypeVar("Cell", bound=Matchable)
+Matched = TypeVar("Matched", bound=Matchable)
 
 
-def matched(olds: Sequence[Cell], news: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+def matched(olds: Sequence[Matched], news: Sequence[Matched]) -> list[tuple[Matched, Matched]]:
     """
     Each new cell with the old one that is its counterpart, where there is one; none is taken twice.
 
-    By passage set, and by label or else by spelling; of several with as many threads, where there is one.
+    By passage set, and by name or else by spelling; of several with as many threads, where there is one.
     """
-    ways: tuple[Callable[[Cell], object], ...] = (
-        lambda cell: (cell.passage_set, cell.label, cell.threads) if cell.label else None,
-        lambda cell: (cell.passage_set, cell.label) if cell.label else None,
+    ways: tuple[Callable[[Matched], object], ...] = (
+        lambda cell: (cell.passage_set, cell.cell_name, cell.threads) if cell.cell_name else None,
+        lambda cell: (cell.passage_set, cell.cell_name) if cell.cell_name else None,
         lambda cell: (cell.passage_set, cell.retriever, cell.threads),
         lambda cell: (cell.passage_set, cell.retriever),
     )
-    found: dict[int, Cell] = {}  # position in news -> the old one
+    found: dict[int, Matched] = {}  # position in news -> the old one
     left = list(olds)
     for way in ways:
         for index, cell in enumerate(news):

@@ -9,7 +9,7 @@ from bench.commands.run import Asked, asking
 @asking
 def plan(todo: Asked, as_json: Json = False) -> None:
     """
-    Foretell what a run would take: bytes, peak and time.
+    Predict what a run would take: bytes, peak and time.
 
     It takes what `run` takes, tries every part on some passages, names cells over the limits, and records nothing.
     """

@@ -82,14 +82,16 @@ def asked(
     threads: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, help="Threads of asking and serving; repeatable: each in turn.", show_default=f"1, {OF_SUITE}"
+            min=1, help="Threads of query encoding and search; repeatable: each in turn.", show_default=f"1, {OF_SUITE}"
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")] = None,
     distractors: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Made-up passages to grow every set by: for bytes and time only.", show_default=f"0, {OF_SUITE}"
+            min=0,
+            help="Synthetic passages to grow every set by: for bytes and time only.",
+            show_default=f"0, {OF_SUITE}",
         ),
     ] = None,
     mode: Annotated[
@@ -164,7 +166,7 @@ def run(
     from bench.records import run_folder
     from bench.records.schema import UNTRIED
     from bench.report.console.agreement import disagreements
-    from bench.report.console.plan import bytes_foretold
+    from bench.report.console.plan import bytes_predicted
     from bench.report.console.progress import shown
     from bench.report.render import table as tables
     from bench.report.text import printable
@@ -195,12 +197,12 @@ def run(
         f"records in {printable(str(folder))}",
         err=True,
     )
-    weighed = bytes_foretold(outcome.measurements)
+    weighed = bytes_predicted(outcome.measurements)
     if weighed is not None:
         typer.echo(printable(weighed), err=True)
-    if outcome.foretold_seconds is not None:
+    if outcome.predicted_seconds is not None:
         after = outcome.wall_seconds - outcome.rehearsed_seconds
-        typer.echo(f"foretold {outcome.foretold_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
+        typer.echo(f"predicted {outcome.predicted_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
     if outcome.failed:
         first = next(m for m in outcome.measurements if m.status not in ("ok", *UNTRIED))
         cell = f"{first.passage_set}: {first.retriever}" if len(todo.sets) > 1 else first.retriever

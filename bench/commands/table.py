@@ -30,7 +30,7 @@ class Across(StrEnum):
     PASSAGES = "passages"
     MEASURE = "measure"
     THREADS = "threads"
-    LABEL = "label"
+    NAME = "name"
     RUN = "run"
 
 

@@ -26,7 +26,7 @@ from bench.passages import loader
 from bench.records import run_folder
 from bench.run.cells import Cell
 from bench.run.runner import Prepared, Runner, begun
-from bench.run.suite import Cells, Suite
+from bench.run.suite import CellGroup, Suite
 from bench.stage.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
 
@@ -56,7 +56,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     cell: str
     passage_set: str
     retriever: str
-    label: str = ""
+    cell_name: str = ""  # given by the suite
     threads: int | None = None
 
 
@@ -117,7 +117,7 @@ def spoken(suite: Suite, registry: Registry) -> Suite:
     groups = []
     for group in suite.cells:
         spellings = tuple(spelling for spelling in group.spellings() if _is_spelled(spelling, registry))
-        groups.append(Cells(retrievers=spellings, passages=group.passages, label=group.label))
+        groups.append(CellGroup(retrievers=spellings, passages=group.passages, name=group.name))
     kept = tuple(group for group in groups if group.retrievers)
     return msgspec.structs.replace(suite, cells=kept)
 
@@ -142,9 +142,12 @@ def _prepared(runner: Runner, cells: Iterable[Cell]) -> dict[str, Prepared]:
 
 
 def _known(cell: Cell) -> Known:
-    label, threads = getattr(cell, "label", ""), getattr(cell, "threads", None)
     return Known(
-        cell=cell.key, passage_set=cell.passage_set.name, retriever=cell.spelling, label=label, threads=threads
+        cell=cell.key,
+        passage_set=cell.passage_set.name,
+        retriever=cell.spelling,
+        cell_name=cell.given_name,
+        threads=cell.threads,
     )
 
 
@@ -154,12 +157,12 @@ def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float
     if cell.key in runner.failed:
         return None
     stages, work = runner.writer.stages, prepared.work
-    times = run_folder.samples(runner.writer.folder, [stages[work.serve_key(cell, number)]], "single")
+    times = run_folder.samples(runner.writer.folder, [stages[work.search_key(cell, number)]], "single")
     if cell.encoder is not None and not cell.given:
         times = [
             end_to_end(encode, search)
             for encode, search in zip(
-                run_folder.samples(runner.writer.folder, [stages[work.ask_key(cell, number)]], "single"),
+                run_folder.samples(runner.writer.folder, [stages[work.query_key(cell, number)]], "single"),
                 times,
                 strict=True,
             )

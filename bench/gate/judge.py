@@ -176,7 +176,7 @@ def _missing(strict: bool) -> Outcome:
 def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], strict: bool) -> Finding:
     d = next((one for one in pair.differences if one.kind == "quality" and one.name == name), None)
     if d is None:
-        said = "no measure: no judgments, or made-up passages"
+        said = "no measure: no judgments, or synthetic passages"
         return Finding(kind="quality", name=name, outcome=_missing(strict), said=said)
 
     def finding(outcome: Outcome, said: str) -> Finding:

@@ -32,17 +32,17 @@ BLOCKS = 20  # of a round's arrivals: neighbours wait for one another, so a boot
 class Offer(NamedTuple):
     """What is offered in a round."""
 
-    asked: str  # as `offered_qps` takes it
+    rate: str  # as `offered_qps` takes it
     seconds: float
     seed: tuple[int, ...]  # of arrivals and queries: another one in every round
 
 
-def offered_qps(asked: str, capacity_qps: float) -> float:
+def offered_qps(rate: str, capacity_qps: float) -> float:
     """Queries a second of "70%" of a capacity, or of "200/s". InputError for any other text."""
-    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(%|/s)\s*", asked)
+    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(%|/s)\s*", rate)
     if match is None or float(match[1]) == 0:
         raise InputError(
-            f'rate: expected a share of the cell\'s own capacity, "70%", or queries a second, "200/s", found {asked!r}'
+            f'rate: expected a share of the cell\'s own capacity, "70%", or queries a second, "200/s", found {rate!r}'
         )
     return float(match[1]) * (capacity_qps / 100 if match[2] == "%" else 1.0)
 
@@ -62,7 +62,7 @@ def sampled(
     position of the query of each arrival that was answered.
     """
     closed = single(ask, n_queries, closed_seconds)
-    offered = offered_qps(offer.asked, capacity_qps(closed))
+    offered = offered_qps(offer.rate, capacity_qps(closed))
     intended, queries = arrivals(offered, offer.seconds, n_queries, offer.seed)
     served = open_loop(ask, intended, queries)
     return {"closed": closed, "rate": served, "rate_queries": queries[: len(served)]}
@@ -157,7 +157,7 @@ def utilisation(served: NDArray[np.int64], offered: float) -> float:
 
 
 def under_load(
-    rounds: Sequence[NDArray[np.int64]], closed: Sequence[NDArray[np.int64]], asked: str, n_queries: int
+    rounds: Sequence[NDArray[np.int64]], closed: Sequence[NDArray[np.int64]], rate: str, n_queries: int
 ) -> Rate | None:
     """
     What some rounds of an open loop came to.
@@ -168,11 +168,11 @@ def under_load(
     if not rounds or any(len(served) == 0 for served in rounds):
         return None
     capacities = [capacity_qps(samples) for samples in closed]
-    offered = [offered_qps(asked, capacity) for capacity in capacities]
-    busy = float(np.mean([utilisation(served, rate) for served, rate in zip(rounds, offered, strict=True)]))
+    offered = [offered_qps(rate, capacity) for capacity in capacities]
+    busy = float(np.mean([utilisation(served, qps) for served, qps in zip(rounds, offered, strict=True)]))
     latencies = [_blocks(served[:, 1] - served[:, 0] + served[:, 2]) for served in rounds]
     return Rate(
-        asked=asked,
+        offered=rate,
         offered_qps=float(np.median(offered)),
         capacity_qps=float(np.median(capacities)),
         utilisation=busy,

@@ -47,16 +47,16 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def text_bytes(passage_set: PassageSet) -> int:
-    """Bytes of the passages' text as UTF-8, of made-up ones none; 0 of vectors without text."""
+    """Bytes of the passages' text as UTF-8, of synthetic ones none; 0 of vectors without text."""
     if passage_set.vectors is not None:
         return 0
     return sum(len(passage.encode()) for passage in passage_set.passages)
 
 
 def id_of(passage_set: PassageSet, row: int) -> str:
-    """The id of the passage at a row of hits; beyond the real ones the made-up ones are counted from 1."""
+    """The id of the passage at a row of hits; beyond the real ones the synthetic ones are counted from 1."""
     n = len(passage_set.passage_ids)
-    return passage_set.passage_ids[row] if row < n else f"made-up passage {row - n + 1:,}"
+    return passage_set.passage_ids[row] if row < n else f"synthetic passage {row - n + 1:,}"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
 """
-Made-up passages: what a passage set is grown by, to see how bytes and time grow with it. They are never relevant.
+Synthetic passages: what a passage set is grown by, to see how bytes and time grow with it. They are never relevant.
 
 Text is drawn from the real passages. A length is that of a real passage, a word one of their tokens, each as likely as
 another. Two things beyond that decide how many bytes text takes:
@@ -55,18 +55,18 @@ JITTER = 0.1  # deviation of the factor of each number of a sparse vector
 
 def texts(passages: Sequence[str], count: int, *, language: str, passage_set: str, seed: int) -> list[str]:
     """
-    So many made-up passages.
+    So many synthetic passages.
 
     passages: the real ones. language: ISO 639. passage_set: its sha256. ValueError where nothing is there to draw from.
     """
     if count and not passages:
-        raise ValueError("made-up passages are drawn from real ones: expected at least one, found none")
+        raise ValueError("synthetic passages are drawn from real ones: expected at least one, found none")
     source = Source(passages, language)
     return [text for size, random in _blocks(count, passage_set, seed) for text in source.draw(random)[:size]]
 
 
 class Source:
-    """What made-up passages are drawn from: the tokens and lengths of the real ones, and the two laws above."""
+    """What synthetic passages are drawn from: the tokens and lengths of the real ones, and the two laws above."""
 
     def __init__(self, passages: Sequence[str], language: str) -> None:
         unspaced = language in UNSPACED
@@ -122,7 +122,7 @@ class Source:
 
 def grown(vectors: Vectors, count: int, *, passage_set: str, seed: int) -> Iterator[Vectors]:
     """
-    The vectors, then so many made-up ones, block by block: real ones in their order, over and over, moved a little.
+    The vectors, then so many synthetic ones, block by block: real ones in their order, over and over, moved a little.
 
     Of a dense vector: noise of half its length in a random direction is added, and its own length given back. Of a
     sparse one: each number is multiplied by one of its own from a normal distribution about 1 (deviation 0.1), cut to
@@ -131,7 +131,7 @@ def grown(vectors: Vectors, count: int, *, passage_set: str, seed: int) -> Itera
     """
     n = vectors.shape[0]
     if count and not n:
-        raise ValueError("made-up vectors are real ones that were moved: expected at least one, found none")
+        raise ValueError("synthetic vectors are real ones that were moved: expected at least one, found none")
     yield vectors
     l2, start = stands_for_l2(vectors), 0
     for size, random in _blocks(count, passage_set, seed):

@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.passages.loader import PassageSet
 from bench.records.comparability import LIBRARY, differences
-from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult, decode
+from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
+from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (

@@ -1,29 +1,31 @@
 """
 The records: what one stage measured, what one cell came to, and where it was measured.
 
-History of the formats (a field added or changed is a new tag, a line here, and a pure function in UPGRADES; an old file
-of each version stays in tests/):
+History of the formats (a field added or changed is a new tag, a line here, and a pure function in
+`bench.records.upgrades`; an old file of each version stays in tests/):
 
 measurement/1, stage/1, environment/1, run/1    the first
 measurement/2    `origin` and `ceilings`: hits found elsewhere, and what a measure could reach at best
 measurement/3    `n_distractors`; `predicted_ledger`, by component, for `predicted_bytes`
 measurement/4    `rate`, latency under load; `label`; the intervals of a latency's percentiles
+measurement/5    `query` and `search`, the stages' names, for ask and serve, in fields and files; `built_apart`,
+                 `cell_name` and `synthetic` for split, label and made_up
+stage/2          the same; `timed_memory` for serve_memory
 run/2            `command` and `columns`: how the passage sets were named and read
+run/3            the name of a suite's cell is `name`, not label
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
-Stage: TypeAlias = Literal["encode", "ask", "build", "serve", "joint", "rehearse"]  # the last is never recorded
+Stage: TypeAlias = Literal["encode", "query", "build", "search", "joint", "rehearse"]  # the last is never recorded
 Fact: TypeAlias = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
-Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it
 
 UNTRIED: tuple[Status, ...] = ("over-budget", "unsupported")  # refused by design: no failure, and not tried again
 
@@ -44,7 +46,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         return self.private + self.shared
 
 
-class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/1"):
+class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/2"):
     """What one child process measured. Bytes are bytes, times are seconds; None means not measured."""
 
     stage: Stage
@@ -64,8 +66,8 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     disk_bytes: int | None = None
     build_memory: Memory | None = None
     load_memory: Memory | None = None
-    serve_memory: Memory | None = None
-    split: bool = True  # False: built and served in one process, so load_memory holds what building left behind
+    timed_memory: Memory | None = None  # over the timed loops
+    built_apart: bool = True  # False: built and searched in one process, so load_memory holds what building left behind
     samples: str | None = None  # file of raw times, relative to the run folder
     shape: tuple[int, int] | None = None  # encode: (passages, dims)
     nonzeros: int | None = None  # encode: of a sparse matrix
@@ -112,7 +114,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     A latency runs from the moment a query was to arrive to its end, so that it holds the wait for those before it.
     """
 
-    asked: str  # as the suite says it: "70%" of the capacity, or "200/s"
+    offered: str  # as the suite says it: "70%" of the capacity, or "200/s"
     offered_qps: float  # median over rounds
     capacity_qps: float  # of one query after the other in the same process just before: median over rounds
     utilisation: float  # share of the time that the server was busy; 1 and more: it could not keep up
@@ -146,13 +148,13 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/4",
+    tag="measurement/5",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
     cell: str  # hash of passage set, resolved spelling and conditions
     suite: str
-    label: str = ""  # the suite's name for the cell, by which it is found again in another run
+    cell_name: str = ""  # the suite's name for the cell, by which it is found again in another run
     origin: str | None = None  # where hits that were imported came from; None: found and measured here
     passage_set: str
     passage_set_sha256: str
@@ -177,7 +179,7 @@ class Measurement(
     limited_by: str
     # what was searched
     n_passages: int
-    n_distractors: int = 0  # of them made up, to see how bytes and time grow: quality is not told then
+    n_distractors: int = 0  # of them synthetic, to see how bytes and time grow: quality is unknown then
     n_queries: int
     n_judged: int | None
     n_unanswered: int | None
@@ -210,11 +212,11 @@ class Measurement(
     storage_weight: Footprint | None  # the storage's; an engine's are the whole engine's
     encoder_weight: Footprint | None
     build_memory: Memory | None
-    serve_memory: Memory | None
+    search_memory: Memory | None
     encode_memory: Memory | None = None  # of fitting and encoding all passages
-    ask_memory: Memory | None = None  # of the encoder while it answers
-    predicted_ledger: dict[str, int] | None = None  # the storage's, foretold from the size of its matrix alone
-    split: bool
+    query_memory: Memory | None = None  # of the encoder while it encodes queries
+    predicted_ledger: dict[str, int] | None = None  # the storage's, predicted from the size of its matrix alone
+    built_apart: bool  # False: built and searched in one process
     # provenance
     reused_matrix: bool
     matrix_key: str | None
@@ -227,7 +229,7 @@ class Measurement(
         return None if self.predicted_ledger is None else sum(self.predicted_ledger.values())
 
 
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/2"):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/3"):
     """What a run folder was made from: decides whether the same suite resumes in it or another is refused."""
 
     suite_sha256: str
@@ -238,41 +240,6 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     made: str  # date and time, UTC
     command: tuple[str, ...] = ()  # the command line, as it was given
     columns: dict[str, str | None] | None = None  # how one's own files were read
-
-
-def _first_measurement(content: Content) -> Content:
-    return content | {"schema": "measurement/2", "origin": None, "ceilings": None}
-
-
-def _first_run(content: Content) -> Content:
-    return content | {"schema": "run/2", "command": [], "columns": None}
-
-
-def _second_measurement(content: Content) -> Content:
-    kept = {name: value for name, value in content.items() if name != "predicted_bytes"}
-    foretold = content.get("predicted_bytes")
-    ledger = None if foretold is None else {"foretold": foretold}
-    return kept | {"schema": "measurement/3", "n_distractors": 0, "predicted_ledger": ledger}
-
-
-def _third_measurement(content: Content) -> Content:
-    return content | {"schema": "measurement/4", "label": "", "rate": None}
-
-
-UPGRADES: Mapping[str, Callable[[Content], Content]] = {
-    "measurement/1": _first_measurement,
-    "measurement/2": _second_measurement,
-    "measurement/3": _third_measurement,
-    "run/1": _first_run,
-}
-
-
-def decode(content: bytes, kind: type[Record]) -> Record:
-    """A record of whatever version as the present one; msgspec.DecodeError or UnicodeDecodeError where it is none."""
-    found = msgspec.json.decode(content)
-    while isinstance(found, dict) and found.get("schema") in UPGRADES:
-        found = UPGRADES[found["schema"]](found)
-    return msgspec.convert(found, kind)
 
 
 def digest(value: object) -> str:

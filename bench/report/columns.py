@@ -1,117 +1,16 @@
-"""The parts of a table: its fields and columns, how numbers are written, and which of them is best."""
+"""The columns that are made from a key of the rows, and which of their values is best."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from bench.report.model import Column
+from bench.report.numbers import MISSING, change, megabytes, share, significant, whole
 from bench.report.rows import Row
 
-MISSING = "-"
 SATURATED = "saturated"
-BEST = "bold green"
-TIED = "italic"  # not told apart from the best
-STATUS_STYLE = {"over-budget": "yellow", "unsupported": "yellow"}  # refused, not broken
-NAME_WIDTH = 32  # of a retriever's name, where there is no room for the whole on one line
-NEVER = 0  # how soon a column is dropped: never; of the others the highest goes first
-
-
-class Cell(NamedTuple):
-    """One field of a table."""
-
-    text: str
-    style: str = ""  # of rich
-    below: str = ""  # a second line: why the others are empty
-    mark: str = ""  # after the text: a dagger
-    interval: str = ""  # after both: [.701, .785]
-
-
-@dataclass(frozen=True)
-class Column:
-    """The head of a column, and how it is drawn."""
-
-    head: str  # a terminal breaks it at its space, or before its @
-    right: bool = True
-    drop: int = NEVER
-    opens: bool = False  # a group of columns: stands a little apart
-    code: bool = False  # holds spellings
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One table: what it says, not how it looks."""
-
-    title: str
-    columns: tuple[Column, ...]
-    lines: tuple[tuple[Cell, ...], ...]
-    notes: tuple[str, ...] = ()
-    goes_on: bool = False  # columns without room follow in a table of their own
-    best_of: Literal["column", "line"] = "column"  # where the best is marked
-    legend: tuple[str, ...] = ()  # what its columns mean, told once under all tables
-
-
-# Names and numbers
-
-
-def broken(spelling: str) -> str:
-    """A retriever's name on lines of at most NAME_WIDTH, the storage on its own."""
-    if len(spelling) <= NAME_WIDTH:
-        return spelling
-    pairing = (at.start() for at in re.finditer(" @ ", spelling))
-    outer = next((at for at in pairing if spelling.count("(", 0, at) == spelling.count(")", 0, at)), len(spelling))
-    lines = []
-    for part in (spelling[:outer], spelling[outer:].replace(" @ ", "  @ ", 1)):
-        line = ""
-        for piece in re.split(r"(?<=[,@(])(?=[ \w])", part):
-            if line.strip() and len(line) + len(piece) > NAME_WIDTH:
-                lines.append(line)
-                line = "    " + piece.lstrip()
-            else:
-                line += piece
-        lines.append(line)
-    return "\n".join(line for line in lines if line)
-
-
-def significant(value: float) -> str:
-    """Three significant digits, at most four decimals: 0.0412, 3.98, 123, 12,300."""
-    rounded = float(f"{value:.3g}")
-    if 0 < abs(rounded) < 5e-5:
-        return "<0.0001"
-    decimals = next((d for d, least in enumerate((100, 10, 1, 0.1)) if abs(rounded) >= least), 4)
-    return f"{rounded:,.{decimals}f}" if rounded else "0"
-
-
-def megabytes(value: float) -> str:
-    """Bytes as MB (10^6), three significant digits."""
-    return significant(value / 1e6)
-
-
-def sized(value: float) -> str:
-    """Bytes in the unit that suits them, three significant digits: 12.3 GB, 404 MB, 1.50 kB, 12 B."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if round(value / scale, 3) >= 1:
-            return f"{significant(value / scale)} {unit}"
-    return f"{value:.0f} B"
-
-
-def share(value: float) -> str:
-    """A measure between 0 and 1, three decimals without the leading zero: .645, 1.000."""
-    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
-
-
-def bounds(interval: tuple[float, float], text: Callable[[float], str]) -> str:
-    """An interval, its ends written as its value is: [.701, .785]."""
-    return f"[{text(interval[0])}, {text(interval[1])}]"
-
-
-def four(value: float | None, sign: str = "") -> str:
-    """Four decimals without the leading zero, as figures are published: .6451, +.0012."""
-    return MISSING if value is None else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.4f}")
-
-
-# Columns of rows
 
 
 @dataclass(frozen=True)
@@ -126,16 +25,6 @@ class Field:
     unresolved: str = ""  # the key that tells whether the value is below what can be told from noise
     saturated: str = ""  # the key that tells that there is no value since queries came faster than they were answered
     among: str = ""  # the key that tells which rows are compared; empty: all
-
-
-def whole(value: float) -> str:
-    """A count: 12,345."""
-    return f"{value:,.0f}"
-
-
-def change(value: float) -> str:
-    """A share by which something is more or less: +7%."""
-    return f"{value:+.0%}"
 
 
 THREADS = Field("threads", Column("threads", opens=True), whole, None)  # shown where cells differ in them

@@ -1,6 +1,11 @@
-"""How times are written for a reader."""
+"""How numbers are written for a reader."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+MISSING = "-"
 
 
 def duration(seconds: float) -> str:
@@ -9,3 +14,50 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def significant(value: float) -> str:
+    """Three significant digits, at most four decimals: 0.0412, 3.98, 123, 12,300."""
+    rounded = float(f"{value:.3g}")
+    if 0 < abs(rounded) < 5e-5:
+        return "<0.0001"
+    decimals = next((d for d, least in enumerate((100, 10, 1, 0.1)) if abs(rounded) >= least), 4)
+    return f"{rounded:,.{decimals}f}" if rounded else "0"
+
+
+def megabytes(value: float) -> str:
+    """Bytes as MB (10^6), three significant digits."""
+    return significant(value / 1e6)
+
+
+def sized(value: float) -> str:
+    """Bytes in the unit that suits them, three significant digits: 12.3 GB, 404 MB, 1.50 kB, 12 B."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if round(value / scale, 3) >= 1:
+            return f"{significant(value / scale)} {unit}"
+    return f"{value:.0f} B"
+
+
+def share(value: float) -> str:
+    """A measure between 0 and 1, three decimals without the leading zero: .645, 1.000."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
+
+
+def bounds(interval: tuple[float, float], text: Callable[[float], str]) -> str:
+    """An interval, its ends written as its value is: [.701, .785]."""
+    return f"[{text(interval[0])}, {text(interval[1])}]"
+
+
+def four(value: float | None, sign: str = "") -> str:
+    """Four decimals without the leading zero, as figures are published: .6451, +.0012."""
+    return MISSING if value is None else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.4f}")
+
+
+def whole(value: float) -> str:
+    """A count: 12,345."""
+    return f"{value:,.0f}"
+
+
+def change(value: float) -> str:
+    """A share by which something is more or less: +7%."""
+    return f"{value:+.0%}"

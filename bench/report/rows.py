@@ -47,8 +47,8 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     single, encode, search, joint = (latency or _NO_LATENCY for latency in (m.single, m.encode, m.search, m.joint))
     storage, encoder = (weight or _NO_WEIGHT for weight in (m.storage_weight, m.encoder_weight))
     resident, encoder_resident = (weight.resident or _NO_MEMORY for weight in (storage, encoder))
-    build, serve, encode_memory, ask_memory = (
-        memory or _NO_MEMORY for memory in (m.build_memory, m.serve_memory, m.encode_memory, m.ask_memory)
+    build, search_memory, encode_memory, query_memory = (
+        memory or _NO_MEMORY for memory in (m.build_memory, m.search_memory, m.encode_memory, m.query_memory)
     )
     ledger = storage.ledger_bytes
     return {
@@ -76,13 +76,13 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "encoder_resident_bytes": encoder_resident.resident,
         "text_bytes": m.text_bytes,
         "peak_build_bytes": build.peak_above_start,
-        "peak_serve_bytes": serve.peak_above_start,
+        "peak_search_bytes": search_memory.peak_above_start,
         # What follows is ours to add to.
         "reason": m.reason or None,
         "origin": m.origin,
         "flags": list(m.flags),
         "unstable": any(flag.startswith(UNSTABLE) for flag in m.flags),
-        "label": m.label or None,
+        "label": m.cell_name or None,
         "exact": m.exact,
         f"tie_rate@{m.k}": m.tie_rate,
         "overlap_with_exact": m.overlap_with_exact,
@@ -106,9 +106,9 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "encoder_resident_file_bytes": encoder_resident.private_file,
         "encoder_resident_under_resolution": _under_resolution(m.encoder_weight),
         "peak_encode_bytes": encode_memory.peak_above_start,
-        "peak_ask_bytes": ask_memory.peak_above_start,
+        "peak_query_bytes": query_memory.peak_above_start,
         "peak_build_process_bytes": build.peak,
-        "peak_serve_process_bytes": serve.peak,
+        "peak_search_process_bytes": search_memory.peak,
         "predicted_bytes": m.predicted_bytes,
         "bytes_per_passage": ledger / m.n_passages if ledger is not None and m.n_passages else None,
         "dims": m.shape[1] if m.shape else None,
@@ -122,7 +122,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "n_judged": m.n_judged,
         "n_merged": m.n_merged,
         "unknown_judgments": m.unknown_judgments,
-        "split": m.split,
+        "split": m.built_apart,
         "reused_matrix": m.reused_matrix,
         "k": m.k,
         "rounds": m.rounds,
@@ -155,7 +155,7 @@ def _under_load(rate: Rate | None) -> Row:
     """Latency under load; percentiles are None of a cell that could not keep up."""
     latency = (rate and rate.latency) or _NO_LATENCY
     return {
-        "rate": rate and rate.asked,
+        "rate": rate and rate.offered,
         "rate_offered_qps": rate and rate.offered_qps,
         "rate_capacity_qps": rate and rate.capacity_qps,
         "rate_utilisation": rate and rate.utilisation,
@@ -261,7 +261,7 @@ def conditions(run: Run) -> str:
     encoding = {m.encode_threads for m in run.measurements if m.encode_threads is not None}
     counts = suite.get("threads", "?")
     counts = " and ".join(map(str, counts)) if isinstance(counts, list | tuple) else counts
-    threads = f"{counts} to ask and serve" + "".join(f", {n} to encode passages" for n in encoding)
+    threads = f"{counts} for queries" + "".join(f", {n} for passages" for n in encoding)
     versions = [f"{name} {machine.libraries[name]}" for name in VERSIONS if name in machine.libraries]
     measured = [
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB",

@@ -17,7 +17,9 @@ from bench.analysis.difference import judged_clusters, values
 from bench.records.run_folder import Run, read_set, set_file
 from bench.records.schema import Measurement
 from bench.report import rows as flat
-from bench.report.columns import BEST, TIED, Cell, Field, bounds
+from bench.report.columns import Field
+from bench.report.model import BEST, TIED, TableCell
+from bench.report.numbers import bounds
 from bench.statistics import paired
 
 ALPHA = 0.05
@@ -148,7 +150,11 @@ class Told(NamedTuple):
 
 
 def judge(
-    cells: Sequence[tuple[Run, Measurement]], fields: Sequence[Field], lines: Sequence[list[Cell]], *, intervals: bool
+    cells: Sequence[tuple[Run, Measurement]],
+    fields: Sequence[Field],
+    lines: Sequence[list[TableCell]],
+    *,
+    intervals: bool,
 ) -> Told:
     """
     Mark what ties with the best of a measure and what differs from the baseline, and add the intervals.
@@ -172,7 +178,7 @@ def judge(
     return told(evidence, runs, [cell for line in lines for cell in line])
 
 
-def told(evidence: Evidence, runs: Sequence[Run], shown: Iterable[Cell]) -> Told:
+def told(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell]) -> Told:
     """What to say under a table of what is marked in it."""
     cells = list(shown)
     legend = [explained(runs)] if any(cell.mark for cell in cells) else []

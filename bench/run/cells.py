@@ -34,8 +34,8 @@ from retrievers.contract import (
 )
 from retrievers.registry import Registry, SpellingError, parse, resolved
 
-# The code that decides what is made up, who is given which of it, and how it is written.
-MAKES_UP = [Path(str(module.__file__)) for module in (synthetic, stages, matrices)]
+# The code that decides what is synthetic, who is given which of it, and how it is written.
+SYNTHESISERS = [Path(str(module.__file__)) for module in (synthetic, stages, matrices)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +45,9 @@ class Cell:
     key: str
     passage_set: PassageSet
     spelling: str
-    threads: int = 1  # of asking and serving
+    threads: int = 1  # of query encoding and search
     among_threads: bool = False  # whether it is measured under other numbers of them too
-    label: str = ""  # the suite's name for it
+    given_name: str = ""  # by the suite
     written: Any = None  # Any: an adapter as the suite spells it, None where it can not be made
     retriever: Any = None  # Any: the same with its defaults resolved
     encoder: str | None = None  # the resolved encoder's spelling; None of an engine
@@ -101,14 +101,14 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
         raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
     named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
     cells: dict[str, Cell] = {}
-    labels = suite.labels()
+    names = suite.names()
     for name, spelling in suite.pairs():
         for threads in suite.thread_counts:
             one = msgspec.structs.replace(suite, threads=threads)
             cell = _make(spelling, named[name], one, registry)
             cell = replace(cell, threads=threads, among_threads=len(suite.thread_counts) > 1)
             known = cells.setdefault(cell.key, cell)
-            cells[cell.key] = replace(known, label=known.label or labels.get((name, spelling), ""))
+            cells[cell.key] = replace(known, given_name=known.given_name or names.get((name, spelling), ""))
     return list(cells.values())
 
 
@@ -167,7 +167,7 @@ def _key(passage_set: PassageSet, spelling: str, suite: Suite) -> str:
         for name, value in msgspec.to_builtins(suite).items()
         if name not in ("name", "passages", "cells", "published", "baseline", "gate")
     }
-    language = [passage_set.language] if suite.distractors else []  # decides which text is made up
+    language = [passage_set.language] if suite.distractors else []  # decides which text is synthetic
     return digest([passage_set.name, passage_set.sha256, spelling, conditions, *language])[:16]
 
 
@@ -200,13 +200,13 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
         _alignment(encoder, passage_set),
     ]
     if suite.distractors:  # the texts and the encoder that they are made from are in the parts above
-        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in MAKES_UP]
+        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in SYNTHESISERS]
         parts += [suite.distractors, suite.seed, passage_set.language, counts_words(encoder), code]
     return digest(parts)[:32]
 
 
 def counts_words(encoder: object) -> bool:
-    """Whether an encoder can be given made-up texts by the million: it names its terms, and carries no model."""
+    """Whether an encoder can be given synthetic texts by the million: it names its terms, and carries no model."""
     return isinstance(encoder, Lexical) and not isinstance(encoder, Fingerprinted)
 
 

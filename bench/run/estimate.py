@@ -1,6 +1,6 @@
 """
 What a run will take, told before it begins: every part is rehearsed on a share of its passages, in processes like
-those of the run, and what each child of the run will do is reckoned from that; a ledger is foretold by its storage.
+those of the run, and what each child of the run will do is reckoned from that; a ledger is predicted by its storage.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from bench.run.cells import Cell
 from bench.run.suite import Suite
 from bench.run.tasks import Task, Work, in_one_process
 from bench.stage import matrices
-from bench.stage.rehearsal import foretold, foretold_shape, largest, smallest
+from bench.stage.rehearsal import extrapolated, extrapolated_shape, largest, smallest
 from bench.stage.validate import check_ledger
 from retrievers.contract import Lexical, Persistent, Predictable, Unsupported, spell
 
-FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to foretell
+FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to predict
 COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
 
 Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
 # In the cache before; counted on all passages; told by a model of fixed dims; or grown from a share of the passages.
-Source: TypeAlias = Literal["cached", "counted", "foretold"]
+Source: TypeAlias = Literal["cached", "counted", "predicted"]
 
 Stages: TypeAlias = list[tuple[float, int]]  # seconds of a child, and how many such there are
 
@@ -43,7 +43,7 @@ class Shape(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The ledger that a storage foretells, and whether it is refused for it. None: it foretells none."""
+    """The ledger that a storage predicts, and whether it is refused for it. None: it predicts none."""
 
     ledger: dict[str, int] | None = None
     status: Status = "ok"
@@ -51,7 +51,7 @@ class Prediction(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """What is foretold of an encoder."""
+    """What is predicted of an encoder."""
 
     seconds: float  # to encode all passages and queries, unless that is in the cache, and to be asked
     peak_bytes: int | None  # of fitting and encoding, above what was resident before
@@ -60,34 +60,34 @@ class Encoding(NamedTuple):
     encoded: bool = False  # whether the passages are in the cache, so that peak_bytes is of what was
 
 
-class Serving(NamedTuple):
-    """What is foretold of what serves a cell: building (once for all that share a build) and serving."""
+class SearchEstimate(NamedTuple):
+    """What is predicted of what serves a cell: building (once for all that share a build) and serving."""
 
     prediction: Prediction
     seconds: float | None = None  # None: its rehearsal failed, or it is refused
     peak_bytes: int | None = None  # of building, above what was resident before: its vectors are
-    ledger_bytes: int | None = None  # grown from a share: of one that can not foretell its ledger
+    ledger_bytes: int | None = None  # grown from a share: of one that can not predict its ledger
     status: Status = "ok"  # of its rehearsal, or its encoder's
     reason: str = ""
     longest_seconds: float = 0.0  # of one stage; the build among them, also where another cell does it
 
 
 class Estimate(NamedTuple):
-    """What is foretold of the cells of one passage set."""
+    """What is predicted of the cells of one passage set."""
 
     encodings: dict[str, Encoding]  # by the encoder's spelling
-    servings: dict[str, Serving]  # by the cell's name
+    searches: dict[str, SearchEstimate]  # by the cell's name
 
     @property
     def seconds(self) -> dict[str, float]:
         """Encoder or retriever -> seconds of all its children."""
         known = {name: encoding.seconds for name, encoding in self.encodings.items()}
-        return known | {name: each.seconds for name, each in self.servings.items() if each.seconds is not None}
+        return known | {name: each.seconds for name, each in self.searches.items() if each.seconds is not None}
 
     @property
-    def untold(self) -> tuple[str, ...]:
+    def unknown(self) -> tuple[str, ...]:
         """Retrievers whose rehearsal failed."""
-        return tuple(name for name, serving in self.servings.items() if serving.status != "ok")
+        return tuple(name for name, serving in self.searches.items() if serving.status != "ok")
 
     @property
     def total(self) -> float:
@@ -104,7 +104,7 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
     """
     folder = work.folder / "rehearsal"
     encodings: dict[str, Encoding] = {}
-    servings: dict[str, Serving] = {}
+    searches: dict[str, SearchEstimate] = {}
     rehearsed: dict[str, StageResult] = {}
     samples: dict[str, Path] = {}
     built: set[str] = set()
@@ -121,20 +121,20 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
         if name is not None:
             encoder = rehearsed[name]
             if encoder.status != "ok":
-                servings[cell.name] = Serving(Prediction(), status=encoder.status, reason=encoder.reason)
+                searches[cell.name] = SearchEstimate(Prediction(), status=encoder.status, reason=encoder.reason)
                 continue
         shape = encodings[name].shape if name is not None else None
-        told = Prediction() if shape is None else predict(cell.server, work.n_passages, shape, work.suite)
+        told = Prediction() if shape is None else predict(cell.searcher, work.n_passages, shape, work.suite)
         if told.status != "ok":
-            servings[cell.name] = Serving(told)
+            searches[cell.name] = SearchEstimate(told)
             continue
         server = attempt(work.rehearsal(cell, samples.get(name or "", folder), of_encoder=False))
         builds = cell.build_spelling not in built
-        servings[cell.name] = _serving(server, encoder, told, shape, cell, work, builds=builds)
+        searches[cell.name] = _serving(server, encoder, told, shape, cell, work, builds=builds)
         if server.status == "ok":
             built.add(cell.build_spelling)
     shutil.rmtree(folder, ignore_errors=True)
-    return Estimate(encodings, servings)
+    return Estimate(encodings, searches)
 
 
 def predict(server: Any, n: int, shape: Shape, suite: Suite) -> Prediction:  # Any: a storage, or an engine
@@ -164,14 +164,14 @@ def memory_limit(suite: Suite) -> int:
 
 
 def _encoded(cell: Cell, work: Work) -> int:
-    """Passages that the encoder of a cell encodes: the vectors of made-up ones need no encoding, their texts do."""
+    """Passages that the encoder of a cell encodes: the vectors of synthetic ones need no encoding, their texts do."""
     return work.n_passages if cell.counts_words else len(work.passage_set.passages)
 
 
 def _encoding(
     result: StageResult, cells: Sequence[Cell], work: Work, fill: Attempt | None
 ) -> tuple[Encoding, Path | None]:
-    """What is foretold of the encoder of some cells, and the folder of its matrix, where that is in the cache now."""
+    """What is predicted of the encoder of some cells, and the folder of its matrix, where that is in the cache now."""
     n, cell = work.n_passages, cells[0]
     matrix = None if cell.matrix_key is None else matrices.place(cell.matrix_key)
     # Once: a matrix in the cache is read whole to see that it is sound.
@@ -192,17 +192,17 @@ def _encoding(
 
 
 def _countable(result: StageResult, cell: Cell, n: int) -> bool:
-    return isinstance(cell.retriever.encoder, Lexical) and foretold(result.facts, "make", n) <= COUNTED_SECONDS
+    return isinstance(cell.retriever.encoder, Lexical) and extrapolated(result.facts, "make", n) <= COUNTED_SECONDS
 
 
 def _shape(facts: dict[str, Fact], n: int) -> Shape | None:
     """Counted, where the rehearsal went through all passages, or the vectors are dense and of the same dims always."""
-    found = foretold_shape(facts, n)
+    found = extrapolated_shape(facts, n)
     if found is None:
         return None
     dims, nonzeros = found
     same = nonzeros is None and len({value for name, value in facts.items() if name.startswith("dims ")}) == 1
-    return Shape(dims, nonzeros, "counted" if same or largest(facts) == n else "foretold")
+    return Shape(dims, nonzeros, "counted" if same or largest(facts) == n else "predicted")
 
 
 def _serving(
@@ -214,38 +214,40 @@ def _serving(
     work: Work,
     *,
     builds: bool,
-) -> Serving:
+) -> SearchEstimate:
     if result.status != "ok":
-        return Serving(told, status=result.status, reason=result.reason)
+        return SearchEstimate(told, status=result.status, reason=result.reason)
     n = work.n_passages
     peak = _bytes(result.facts, "peak", n)
-    rehearsed = foretold_shape(result.facts, n)
+    rehearsed = extrapolated_shape(result.facts, n)
     if peak is not None and told.ledger and shape is not None and rehearsed not in (None, shape[:2]):
         # It was rehearsed with fewer columns than there will be: what it takes grows with its ledger.
-        smaller = predict(cell.server, n, Shape(*rehearsed, "foretold"), work.suite).ledger
+        smaller = predict(cell.searcher, n, Shape(*rehearsed, "predicted"), work.suite).ledger
         peak = round(peak * sum(told.ledger.values()) / max(sum((smaller or told.ledger).values()), 1))
-    seconds, longest = _total(_server_stages(result, encoder, cell, work, builds=builds))
-    return Serving(told, seconds, peak, _bytes(result.facts, "ledger", n), longest_seconds=longest)
+    seconds, longest = _total(_searcher_stages(result, encoder, cell, work, builds=builds))
+    return SearchEstimate(told, seconds, peak, _bytes(result.facts, "ledger", n), longest_seconds=longest)
 
 
 def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:
     """Bytes at a size, no less than at any that was tried: the first step pays for what is set up only once."""
     tried = [value for name, value in facts.items() if name.startswith(f"{what} ") and isinstance(value, int | float)]
-    return ceil(max(foretold(facts, what, n), *tried)) if tried else None
+    return ceil(max(extrapolated(facts, what, n), *tried)) if tried else None
 
 
 def _encoder_stages(result: StageResult, cell: Cell, work: Work, known: bool) -> Stages:
     n, n_queries = work.n_passages, len(work.passage_set.queries)
     start, facts = _startup(result), result.facts
-    encode = start + foretold(facts, "make", _encoded(cell, work)) + n_queries * foretold(facts, "every", n)
+    encode = start + extrapolated(facts, "make", _encoded(cell, work)) + n_queries * extrapolated(facts, "every", n)
     ask = 0.0 if cell.given else start + smallest(facts, "make") + _rounds(result, work)
     return [(0.0 if known else encode, 1), (ask, work.suite.rounds * len(work.suite.thread_counts))]
 
 
-def _server_stages(result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool) -> Stages:
+def _searcher_stages(
+    result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool
+) -> Stages:
     n, rounds = work.n_passages, work.suite.rounds
-    start, make = _startup(result), foretold(result.facts, "make", n)
-    savable = isinstance(cell.server, Persistent)
+    start, make = _startup(result), extrapolated(result.facts, "make", n)
+    savable = isinstance(cell.searcher, Persistent)
     serve = start + (0.0 if savable else make) + _rounds(result, work)
     one, joint = _pass(result, work), 0.0
     if encoder is None or cell.given:
@@ -253,7 +255,7 @@ def _server_stages(result: StageResult, encoder: StageResult | None, cell: Cell,
     elif in_one_process(work.suite) and savable:
         joint = _startup(encoder) + smallest(encoder.facts, "make") + _rounds(encoder, work) + _rounds(result, work)
         joint += _under_load(_pass(encoder, work) + one, work)
-    every = len(work.passage_set.queries) * foretold(result.facts, "every", n)  # in the first round
+    every = len(work.passage_set.queries) * extrapolated(result.facts, "every", n)  # in the first round
     build = [(start + make, int(builds))] if savable else []
     return [*build, (serve + every, 1), (serve, rounds - 1), (joint, rounds)]
 
@@ -272,7 +274,7 @@ def _startup(result: StageResult) -> float:
 def _rounds(result: StageResult, work: Work) -> float:
     """Seconds of the timed loops of one round, and of warming up before them."""
     timed, one = len(work.common["sample"]), _pass(result, work)
-    every = timed * foretold(result.facts, "every", work.n_passages)
+    every = timed * extrapolated(result.facts, "every", work.n_passages)
     seconds = min(1.0, WARM_UP_QUERIES / max(timed, 1)) * one
     seconds += _passes(one) if "single" in work.suite.modes else 0.0
     return seconds + (every + _passes(every) if "batch" in work.suite.modes else 0.0)
@@ -280,7 +282,7 @@ def _rounds(result: StageResult, work: Work) -> float:
 
 def _pass(result: StageResult, work: Work) -> float:
     """Seconds of one pass over the timed queries, one at a time."""
-    return len(work.common["sample"]) * foretold(result.facts, "one", work.n_passages)
+    return len(work.common["sample"]) * extrapolated(result.facts, "one", work.n_passages)
 
 
 def _under_load(one: float, work: Work) -> float:

@@ -26,7 +26,7 @@ from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Measurement, RunRecord, digest
 from bench.run.measurement import quality_fields
-from bench.run.suite import Cells, Suite
+from bench.run.suite import CellGroup, Suite
 from retrievers.contract import Hits, no_hits
 
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
@@ -132,7 +132,7 @@ def import_runs(
         rounds=1,
         modes=(),
         depth=depth,
-        cells=(Cells(retrievers=tuple(names)),),
+        cells=(CellGroup(retrievers=tuple(names)),),
     )
     record = RunRecord(
         suite_sha256=digest([suite, [run.origin for run in runs]]),
@@ -305,7 +305,7 @@ def _measurement(
         "n_merged": len(passage_set.merged),
         "unknown_judgments": passage_set.unknown_judgments,
         "text_bytes": text_bytes,
-        "split": True,
+        "built_apart": True,
         "reused_matrix": False,
         "facts": {},
         "flags": found.flags,

@@ -36,8 +36,8 @@ class CellResults:
     failure: StageResult | None
     encode: StageResult | None
     build: StageResult | None
-    asks: tuple[StageResult, ...]
-    serves: tuple[StageResult, ...]
+    queries: tuple[StageResult, ...]
+    searches: tuple[StageResult, ...]
     joints: tuple[StageResult, ...]
     predicted_ledger: dict[str, int] | None
 
@@ -71,23 +71,23 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     """The record of one cell, but for its agreement with others. hits: None where it failed."""
     cell, failure = results.cell, results.failure
     if failure is not None:  # half of the rounds are no measurement: what they gave is in the journal
-        results = replace(results, asks=(), serves=(), joints=())
+        results = replace(results, queries=(), searches=(), joints=())
     passage_set = cell.passage_set
     encoder, storage = cell.parts
     encode = results.encode
     encoding = None if cell.given else encode  # a look-up says nothing of the model that made the vectors
-    first = results.serves[0] if results.serves else None
+    first = results.searches[0] if results.searches else None
     build = results.build or first
-    storage_weight, storage_flags = _footprint(results.serves, results.build, "storage" if encoder else "engine")
-    encoder_weight, encoder_flags = _footprint(results.asks, encoding, "encoder")
-    held_up = stability.held_up([result.facts for result in (*results.asks, *results.serves)])
+    storage_weight, storage_flags = _footprint(results.searches, results.build, "storage" if encoder else "engine")
+    encoder_weight, encoder_flags = _footprint(results.queries, encoding, "encoder")
+    held_up = stability.held_up([result.facts for result in (*results.queries, *results.searches)])
     facts = _facts(results) | held_up
     times, whole = _times(results, folder, len(passage_set.queries), suite)
     timed = times["single"] is not None or times["joint"] is not None
     return Measurement(
         cell=cell.key,
         suite=suite.name,
-        label=cell.label,
+        cell_name=cell.given_name,
         passage_set=passage_set.name,
         passage_set_sha256=passage_set.sha256,
         language=passage_set.language,
@@ -100,7 +100,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         reason="" if failure is None else failure.reason,
         output=() if failure is None else failure.output,
         seed=suite.seed,
-        rounds=len(results.serves),
+        rounds=len(results.searches),
         threads=cell.threads,
         encode_threads=encode.threads if encode else None,
         k=suite.k,
@@ -123,15 +123,15 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         **times,
         encode_seconds=encoding.build_seconds if encoding else None,
         build_seconds=build.build_seconds if build else None,
-        load_seconds=_median([result.load_seconds for result in results.serves]) if results.build else None,
+        load_seconds=_median([result.load_seconds for result in results.searches]) if results.build else None,
         storage_weight=storage_weight,
         encoder_weight=encoder_weight,
         build_memory=build.build_memory if build else None,
-        serve_memory=_typical([result.serve_memory for result in results.serves]),
+        search_memory=_typical([result.timed_memory for result in results.searches]),
         encode_memory=encoding.build_memory if encoding else None,
-        ask_memory=_typical([result.serve_memory for result in results.asks]),
+        query_memory=_typical([result.timed_memory for result in results.queries]),
         predicted_ledger=results.predicted_ledger,
-        split=all(result.split for result in (*results.serves, *results.asks)),
+        built_apart=all(result.built_apart for result in (*results.searches, *results.queries)),
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
         facts=facts,
@@ -147,7 +147,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     )
 
 
-_NOTHING = StageResult(stage="serve", status="failed")
+_NOTHING = StageResult(stage="search", status="failed")
 
 
 def _options(retriever: Any) -> dict[str, dict[str, str]]:  # Any: an adapter or None
@@ -167,7 +167,7 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
         return fields
     fields["tie_rate"] = quality.tie_rate(hits, suite.k)
     qrels = passage_set.qrels
-    if qrels is None or suite.distractors:  # a made-up passage has no judgment, and may well hold an answer
+    if qrels is None or suite.distractors:  # a synthetic passage has no judgment, and may well hold an answer
         return fields
     answers = passage_set.answers
     texts = None if answers is None else quality.Texts(passage_set.passages, answers)
@@ -202,12 +202,12 @@ def _times(
     results: CellResults, folder: Path, n_queries: int, suite: Suite
 ) -> tuple[dict[str, Any], list[NDArray[np.int64]]]:  # Any: record fields
     """The times of a record by its fields, and the raw ones of each round from text to ids: (n_passes, n_queries)."""
-    searches, encodes = samples(folder, results.serves, "single"), samples(folder, results.asks, "single")
-    search = latency.summary(searches, [result.cold_ms for result in results.serves])
-    encode = latency.summary(encodes, [result.cold_ms for result in results.asks])
+    searches, encodes = samples(folder, results.searches, "single"), samples(folder, results.queries, "single")
+    search = latency.summary(searches, [result.cold_ms for result in results.searches])
+    encode = latency.summary(encodes, [result.cold_ms for result in results.queries])
     timed = min(suite.queries, n_queries)
-    search_qps = latency.throughput(samples(folder, results.serves, "batch"), timed)
-    encode_qps = latency.throughput(samples(folder, results.asks, "batch"), timed)
+    search_qps = latency.throughput(samples(folder, results.searches, "batch"), timed)
+    encode_qps = latency.throughput(samples(folder, results.queries, "batch"), timed)
     single: Latency | None = search
     whole_qps, whole = search_qps, searches
     if results.cell.encoder:
@@ -216,12 +216,12 @@ def _times(
             whole,
             [
                 a.cold_ms + s.cold_ms
-                for a, s in zip(results.asks, results.serves, strict=False)
+                for a, s in zip(results.queries, results.searches, strict=False)
                 if a.cold_ms is not None and s.cold_ms is not None
             ],
         )
         whole_qps = 1 / (1 / encode_qps + 1 / search_qps) if encode_qps and search_qps else None
-    loaded = results.joints or results.serves
+    loaded = results.joints or results.searches
     return {
         "single": single,
         "encode": encode,
@@ -273,7 +273,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def _facts(results: CellResults) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
-    for result in (results.encode, results.build, *results.serves[:1]):
+    for result in (results.encode, results.build, *results.searches[:1]):
         if result is not None:
             facts.update(result.facts)
     return facts
@@ -282,7 +282,7 @@ def _facts(results: CellResults) -> dict[str, Fact]:
 def _flags(facts: dict[str, Fact], results: CellResults, *, timed: bool) -> list[str]:
     """What there is to say against the numbers of a cell. timed: whether it has a latency."""
     flags = []
-    for result in (results.encode, results.build, *results.asks, *results.serves, *results.joints):
+    for result in (results.encode, results.build, *results.queries, *results.searches, *results.joints):
         told = result.facts if result is not None else {}
         if "not_warmed" in told:
             flags.append(f"weighed without a warm-up of its code: {told['not_warmed']}")
@@ -295,10 +295,10 @@ def _flags(facts: dict[str, Fact], results: CellResults, *, timed: bool) -> list
     if results.cell.given and results.failure is None:
         flags.append(MADE_ELSEWHERE)
         flags += _given_flags(facts, results)
-    if results.failure is None and not all(result.split for result in (*results.serves, *results.asks)):
-        flags.append("built and served in one process: resident memory includes what building left")
-    if timed and len(results.serves) < latency.ROUNDS and results.failure is None:
-        flags.append(f"{len(results.serves)} of the {latency.ROUNDS} rounds that a latency needs")
+    if results.failure is None and not all(result.built_apart for result in (*results.searches, *results.queries)):
+        flags.append("built and searched in one process: resident memory includes what building left")
+    if timed and len(results.searches) < latency.ROUNDS and results.failure is None:
+        flags.append(f"{len(results.searches)} of the {latency.ROUNDS} rounds that a latency needs")
     return flags
 
 
@@ -325,12 +325,12 @@ def _given_flags(facts: dict[str, Fact], results: CellResults) -> list[str]:
 
 
 def _grown_flags(facts: dict[str, Fact], suite: Suite) -> list[str]:
-    """What a set that was grown by made-up passages can not tell."""
+    """What a set that was grown by synthetic passages can not tell."""
     if not suite.distractors:
         return []
-    flags = [f"grown by {suite.distractors:,} made-up passages: bytes and time only"]
-    if facts.get("made_up") == "vectors":
-        flags.append("made-up vectors are real ones, moved: encoding took the real passages alone")
+    flags = [f"grown by {suite.distractors:,} synthetic passages: bytes and time only"]
+    if facts.get("synthetic") == "vectors":
+        flags.append("synthetic vectors are real ones, moved: encoding took the real passages alone")
     return flags
 
 
@@ -340,7 +340,7 @@ def _files(results: CellResults, suite: Suite) -> dict[str, str]:
         files["hits"] = f"hits/{results.cell.key}.npz"
         if results.cell.passage_set.qrels is not None and not suite.distractors:
             files["quality"] = f"quality/{results.cell.key}.npz"
-    for name, rounds in (("ask", results.asks), ("serve", results.serves), ("joint", results.joints)):
+    for name, rounds in (("query", results.queries), ("search", results.searches), ("joint", results.joints)):
         for number, result in enumerate(rounds):
             if result.samples:
                 files[f"{name}-{number}"] = result.samples

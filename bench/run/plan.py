@@ -15,7 +15,7 @@ import msgspec
 from bench.passages.loader import PassageSet
 from bench.records.schema import StageResult, Status
 from bench.run.cells import Cell, make_cells, settled
-from bench.run.estimate import Encoding, Estimate, Serving, Source, estimate, memory_limit
+from bench.run.estimate import Encoding, Estimate, SearchEstimate, Source, estimate, memory_limit
 from bench.run.execute import fill, in_child
 from bench.run.runner import Progress, Silent
 from bench.run.suite import Suite
@@ -25,20 +25,20 @@ from retrievers.registry import Registry
 
 
 class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
-    """What is foretold of one cell. Bytes are bytes; None: not told."""
+    """What is predicted of one cell. Bytes are bytes; None: not told."""
 
     passage_set: str
     retriever: str
     encoder: str | None
     storage: str | None
-    threads: int = 1  # of asking and serving
+    threads: int = 1  # of query encoding and search
     status: Status | None  # None: it would run; else how it would end
     reason: str | None
     n_passages: int
     dims: int | None
     nonzeros: int | None
     shape: Source | None  # how dims and non-zeros are known
-    predicted_ledger: dict[str, int] | None  # by component, where the storage foretells it
+    predicted_ledger: dict[str, int] | None  # by component, where the storage predicts it
     predicted_bytes: int | None
     counted: bool  # whether they follow from the matrix as it will be; else they are an estimate
     peak_build_bytes: int | None  # above what was resident before, the vectors it is built from among that
@@ -120,14 +120,14 @@ def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: 
         n_passages=n,
         n_queries=len(passage_set.queries),
         cells=tuple(
-            _cell(cell, n, estimated.servings.get(cell.name), estimated.encodings.get(cell.encoder or ""), suite)
+            _cell(cell, n, estimated.searches.get(cell.name), estimated.encodings.get(cell.encoder or ""), suite)
             for cell in cells
         ),
         encoder_seconds={name: encoding.seconds for name, encoding in estimated.encodings.items()},
     )
 
 
-def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
+def _cell(cell: Cell, n: int, serving: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
     encoder, storage = cell.parts
     status: Status | None = None
     reason = cell.problem
@@ -139,7 +139,7 @@ def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None
         status, reason = serving.status, f"its rehearsal: {serving.reason}"
     shape = encoding.shape if encoding is not None else None
     ledger = serving.prediction.ledger if serving is not None else None
-    foretold = sum(ledger.values()) if ledger is not None else serving.ledger_bytes if serving is not None else None
+    predicted = sum(ledger.values()) if ledger is not None else serving.ledger_bytes if serving is not None else None
     return PlannedCell(
         passage_set=cell.passage_set.name,
         retriever=cell.spelling,
@@ -153,11 +153,11 @@ def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None
         nonzeros=shape.nonzeros if shape is not None else None,
         shape=shape.source if shape is not None else None,
         predicted_ledger=ledger,
-        predicted_bytes=foretold,
+        predicted_bytes=predicted,
         counted=ledger is not None
-        and is_deterministic(cell.server)
+        and is_deterministic(cell.searcher)
         and shape is not None
-        and shape.source != "foretold",
+        and shape.source != "predicted",
         peak_build_bytes=serving.peak_bytes if serving is not None else None,
         seconds=serving.seconds if serving is not None else None,
         peak_encode_bytes=encoding.peak_bytes if encoding is not None else None,
@@ -166,8 +166,8 @@ def _cell(cell: Cell, n: int, serving: Serving | None, encoding: Encoding | None
     )
 
 
-def over_limits(serving: Serving | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
-    """What of a cell is foretold over the limits of one stage, a line each."""
+def over_limits(serving: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
+    """What of a cell is predicted over the limits of one stage, a line each."""
     estimates = []
     if encoding is not None:
         estimates.append(("encoding: ", None if encoding.encoded else encoding.peak_bytes, encoding.longest_seconds))

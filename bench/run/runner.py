@@ -1,5 +1,5 @@
 """
-Orchestrate the cells of a suite: encode, ask, build and serve, each in a fresh process, one at a time.
+Orchestrate the cells of a suite: encode, query, build and search, each in a fresh process, one at a time.
 
 What is finished is journalled at once, so that killing any child, or this process, at any moment loses at most the
 stage in flight; the same suite into the same folder resumes.
@@ -44,7 +44,7 @@ class Progress(Protocol):
 
     def says(self, line: str) -> None: ...
 
-    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
+    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None: ...
 
 
 class Silent:
@@ -54,7 +54,7 @@ class Silent:
 
     def says(self, line: str) -> None: ...
 
-    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None: ...
+    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None: ...
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Outcome:
     measurements: tuple[Measurement, ...]
     wall_seconds: float
     measured_seconds: float
-    foretold_seconds: float | None = None  # of all that came after the rehearsal; None where there was none
+    predicted_seconds: float | None = None  # of all that came after the rehearsal; None where there was none
     rehearsed_seconds: float = 0.0
 
     @property
@@ -106,7 +106,7 @@ def run(
         tuple(done),
         wall_seconds,
         runner.measured_seconds,
-        runner.foretold_seconds,
+        runner.predicted_seconds,
         runner.rehearsed_seconds,
     )
 
@@ -145,7 +145,7 @@ class Prepared(NamedTuple):
     todo: Sequence[Cell]  # of them those that are to be measured
     work: Work
     encoded: dict[str, StageResult]  # encoder -> what encoding took
-    predicted: dict[str, dict[str, int] | None]  # cell key -> its storage's ledger, foretold
+    predicted: dict[str, dict[str, int] | None]  # cell key -> its storage's ledger, predicted
 
 
 @dataclass
@@ -164,7 +164,7 @@ class Runner:
     round_seconds: float = SECONDS_A_ROUND
     tells_code: bool = False
     code: set[str] = field(default_factory=set)  # files that the children imported, where they tell
-    foretold_seconds: float | None = None
+    predicted_seconds: float | None = None
     rehearsed_seconds: float = 0.0
 
     def run(self, cells: Sequence[Cell]) -> None:
@@ -183,14 +183,14 @@ class Runner:
                 f"{len(self.writer.stages)} stages are there"
             )
         else:
-            self.foretell(of_sets.values())
+            self.estimate_time(of_sets.values())
         for name, of_set in of_sets.items():
             if not all(map(self.finished, of_set)):
                 self.run_set(of_set)
             del self.left[name]  # with what failed cells left undone
         shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
 
-    def foretell(self, of_sets: Collection[Sequence[Cell]]) -> None:
+    def estimate_time(self, of_sets: Collection[Sequence[Cell]]) -> None:
         """Tell how long the run will take, where it is worth a rehearsal of its parts."""
         n_passages = sum(len(cells[0].passage_set.passages) + self.suite.distractors for cells in of_sets)
         if n_passages < FEWEST_PASSAGES:
@@ -201,9 +201,9 @@ class Runner:
             self.progress.says(f"{name}: a rehearsal, to tell how long it will take")
             work = Work(self.suite, self.writer.folder, self.registry, cells[0].passage_set)
             estimated = estimate([cell for cell in cells if not cell.problem], work, self.child)
-            self.progress.foretells(name, estimated.seconds, estimated.untold)
+            self.progress.estimates(name, estimated.seconds, estimated.unknown)
             total += estimated.total
-        self.foretold_seconds = total
+        self.predicted_seconds = total
         self.rehearsed_seconds = time.perf_counter() - start
 
     def finished(self, cell: Cell) -> bool:
@@ -310,7 +310,7 @@ class Runner:
         self.left[task.cells[0].passage_set.name][task.job.stage] -= 1
 
     def seconds_left(self) -> float | None:
-        """Foretold: each stage's children take what its children took so far, on average; None before any has run."""
+        """Predicted: each stage's children take what its children took so far, on average; None before any has run."""
         if not self.durations:
             return None
         overall = statistics.mean(seconds for taken in self.durations.values() for seconds in taken)
@@ -320,12 +320,12 @@ class Runner:
         )
 
     def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
-        """A storage's ledger, where it can foretell it; over the limit the cell is refused before it takes any."""
+        """A storage's ledger, where it can predict it; over the limit the cell is refused before it takes any."""
         result = encoded.get(cell.encoder or "")
         if result is None or result.shape is None:
             return None
         n, dims = result.shape
-        told = predict(cell.server, n, Shape(dims, result.nonzeros, "cached"), self.suite)
+        told = predict(cell.searcher, n, Shape(dims, result.nonzeros, "cached"), self.suite)
         if told.status != "ok":
             self.failed[cell.key] = StageResult(stage="build", status=told.status, reason=told.reason)
         return told.ledger
@@ -342,8 +342,8 @@ class Runner:
                     failure=self.failed.get(cell.key),
                     encode=encoded.get(cell.encoder or ""),
                     build=self.writer.stages.get(work.build_key(cell)),
-                    asks=self.rounds(work.ask_key, cell),
-                    serves=self.rounds(work.serve_key, cell),
+                    queries=self.rounds(work.query_key, cell),
+                    searches=self.rounds(work.search_key, cell),
                     joints=self.rounds(work.joint_key, cell),
                     predicted_ledger=prepared.predicted.get(cell.key),
                 ),

@@ -40,14 +40,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return int(float(match[1]) * _UNITS[match[2]])
 
 
-class Cells(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CellGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Every encoder with every storage, and retrievers as they are; on all passage sets or on those named."""
 
     encoders: tuple[str, ...] = ()
     storages: tuple[str, ...] = ()
     retrievers: tuple[str, ...] = ()
     passages: tuple[str, ...] | None = None
-    label: str = ""  # of a group of one retriever: by it the cell is found again in another run, however it is spelled
+    name: str = ""  # of a group of one retriever: by it the cell is found again in another run, however it is spelled
 
     def spellings(self) -> list[str]:
         paired = [f"{encoder} @ {storage}" for encoder in self.encoders for storage in self.storages]
@@ -99,17 +99,17 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     baseline: str | None = None
     rounds: int = 3
     seed: int = 7
-    threads: int | tuple[int, ...] = 1  # of asking and serving; several: every cell is measured under each
+    threads: int | tuple[int, ...] = 1  # of query encoding and search; several: every cell is measured under each
     encode_threads: int | None = None  # None: every core that this process may use
     queries: int = 500  # at most so many are timed, a seeded sample, the same for every cell
-    distractors: int = 0  # made-up passages that every set is grown by: for bytes and time only
+    distractors: int = 0  # synthetic passages that every set is grown by: for bytes and time only
     k: int = 10
     depth: int = 100
     modes: tuple[Mode, ...] = ("single", "batch")
     rate: str = "70%"  # offered in mode `rate`: a share of the cell's own capacity, or queries a second ("200/s")
     rate_seconds: float = 5.0  # a round of it takes at least so long
     limits: Limits = Limits()
-    cells: tuple[Cells, ...]
+    cells: tuple[CellGroup, ...]
     published: tuple[Published, ...] = ()
     gate: Gate | None = None
 
@@ -127,12 +127,12 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """The numbers of threads under which every cell is measured."""
         return self.threads if isinstance(self.threads, tuple) else (self.threads,)
 
-    def labels(self) -> dict[tuple[str, str], str]:
-        """(passage set, retriever spelling) -> label, of the cells that have one."""
+    def names(self) -> dict[tuple[str, str], str]:
+        """(passage set, retriever spelling) -> name, of the cells that have one."""
         return {
-            (passage_set, spelling): group.label
+            (passage_set, spelling): group.name
             for group in self.cells
-            if group.label
+            if group.name
             for spelling in group.spellings()
             for passage_set in group.on(self.passages)
         }
@@ -180,7 +180,7 @@ def _check(suite: Suite, where: str) -> Suite:
         for name in group.passages or ():
             if name not in suite.passages:
                 raise refuse("cells.passages", f"one of the suite's {', '.join(suite.passages)}", name)
-    _check_labels(suite, refuse)
+    _check_names(suite, refuse)
     if not suite.pairs():
         raise refuse("cells", "at least one cell", [])
     if suite.gate is not None:
@@ -215,18 +215,18 @@ def _check_gate(
         raise InputError(f"{where}: gate: {error}") from error
 
 
-def _check_labels(suite: Suite, refuse: Callable[[str, str, object], InputError]) -> None:
-    """A label stands for one cell a passage set; else a cell of another run would have several to be compared with."""
+def _check_names(suite: Suite, refuse: Callable[[str, str, object], InputError]) -> None:
+    """A name stands for one cell of a passage set; else one of another run would have several to be compared with."""
     seen: dict[tuple[str, str], str] = {}
     for group in suite.cells:
         spellings = group.spellings()
-        if group.label and len(spellings) != 1:
-            raise refuse("cells.label", f"one retriever under the label {group.label!r}", spellings)
-        for passage_set in group.on(suite.passages) if group.label else ():
-            other = seen.setdefault((passage_set, group.label), spellings[0])
+        if group.name and len(spellings) != 1:
+            raise refuse("cells.name", f"one retriever under the name {group.name!r}", spellings)
+        for passage_set in group.on(suite.passages) if group.name else ():
+            other = seen.setdefault((passage_set, group.name), spellings[0])
             if other != spellings[0]:
-                expected = f"one retriever a passage set under the label {group.label!r}"
-                raise refuse("cells.label", expected, [other, spellings[0]])
+                expected = f"one retriever of a passage set under the name {group.name!r}"
+                raise refuse("cells.name", expected, [other, spellings[0]])
 
 
 def canonical(spelling: str, registry: Registry) -> str:
@@ -272,7 +272,7 @@ def from_retrievers(passages: Iterable[str], retrievers: Iterable[str]) -> Suite
             name="command",
             passages=tuple(passages),
             baseline=spellings[0] if spellings else None,
-            cells=(Cells(retrievers=spellings),),
+            cells=(CellGroup(retrievers=spellings),),
         ),
         "the command line",
     )
@@ -307,7 +307,7 @@ def parse(text: str, where: str) -> Suite:
     """The suite written in `text`; `where` names it in errors."""
     tables: dict[str, type[msgspec.Struct]] = {
         "limits": Limits,
-        "[cells]": Cells,
+        "[cells]": CellGroup,
         "[published]": Published,
         "gate": Gate,
     }

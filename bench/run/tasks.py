@@ -47,13 +47,13 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
     asked = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
-    savable = [cell for cell in sound if isinstance(cell.server, Persistent)]
+    savable = [cell for cell in sound if isinstance(cell.searcher, Persistent)]
     joint = [cell for cell in savable if cell.encoder and not cell.given] if in_one_process(suite) else []
     counts: dict[Stage, int] = {
         "encode": encoders,
-        "ask": asked * suite.rounds,
+        "query": asked * suite.rounds,
         "build": len({cell.build_spelling for cell in savable}),
-        "serve": len(sound) * suite.rounds,
+        "search": len(sound) * suite.rounds,
         "joint": len(joint) * suite.rounds,
     }
     return Counter(counts)
@@ -103,7 +103,7 @@ class Work:
 
     @property
     def n_passages(self) -> int:
-        """Passages that are searched, made-up ones among them."""
+        """Passages that are searched, synthetic ones among them."""
         return len(self.passage_set.passages) + self.suite.distractors
 
     def remove(self) -> None:
@@ -118,11 +118,11 @@ class Work:
     def build_key(self, cell: Cell) -> str:
         return "build-" + digest([self.passage_set.sha256, cell.build_spelling, cell.identity])[:16]
 
-    def ask_key(self, cell: Cell, number: int) -> str:
-        return f"ask-{digest([cell.matrix_key, cell.threads])[:16]}-{number}"
+    def query_key(self, cell: Cell, number: int) -> str:
+        return f"query-{digest([cell.matrix_key, cell.threads])[:16]}-{number}"
 
-    def serve_key(self, cell: Cell, number: int) -> str:
-        return f"serve-{digest([cell.key, cell.identity])[:16]}-{number}"
+    def search_key(self, cell: Cell, number: int) -> str:
+        return f"search-{digest([cell.key, cell.identity])[:16]}-{number}"
 
     def joint_key(self, cell: Cell, number: int) -> str:
         return f"joint-{digest([cell.key, cell.identity])[:16]}-{number}"
@@ -140,12 +140,12 @@ class Work:
         """One build for all cells that differ in search-time options alone; none for what can not be saved."""
         groups: dict[str, list[Cell]] = {}
         for cell in cells:
-            if isinstance(cell.server, Persistent):
+            if isinstance(cell.searcher, Persistent):
                 groups.setdefault(self.build_key(cell), []).append(cell)
         for key, group in groups.items():
             final = self._built(group[0])
             output = Output(final.with_suffix(".part"), final)
-            server = self._server(group[0])
+            server = self._searcher(group[0])
             yield self._task(key, group[0].build_spelling, group, output, stage="build", **server)
 
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
@@ -154,29 +154,29 @@ class Work:
         asked = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
         for encoder, threads in dict.fromkeys(asked):
             group = [cell for cell in cells if (cell.encoder, cell.threads) == (encoder, threads)]
-            key = self.ask_key(group[0], number)
+            key = self.query_key(group[0], number)
             tasks.append(
                 self._task(
-                    key, encoder, group, stage="ask", samples=self._file("samples", key), **self._encoder(group[0])
+                    key, encoder, group, stage="query", samples=self._file("samples", key), **self._encoder(group[0])
                 )
             )
         for cell in cells:
-            key = self.serve_key(cell, number)
+            key = self.search_key(cell, number)
             tasks.append(
                 self._task(
                     key,
                     spell(cell.retriever),
                     [cell],
-                    stage="serve",
+                    stage="search",
                     samples=self._file("samples", key),
                     hits=self._file("hits", cell.key) if number == 0 else None,
-                    storage_folder=str(self._built(cell)) if isinstance(cell.server, Persistent) else None,
-                    **self._server(cell),
+                    storage_folder=str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
+                    **self._searcher(cell),
                     **(self._offer(number) if cell.encoder is None or cell.given else {}),
                 )
             )
             saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
-            if in_one_process(self.suite) and saved and isinstance(cell.server, Persistent):
+            if in_one_process(self.suite) and saved and isinstance(cell.searcher, Persistent):
                 key = self.joint_key(cell, number)
                 tasks.append(
                     self._task(
@@ -187,7 +187,7 @@ class Work:
                         samples=self._file("samples", key),
                         storage_folder=str(self._built(cell)),
                         **self._encoder(cell),
-                        **self._server(cell),
+                        **self._searcher(cell),
                         **self._offer(number),
                     )
                 )
@@ -197,7 +197,7 @@ class Work:
     def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
         """Rehearse the encoder of a cell, leaving a sample of its vectors; or what serves, with that sample."""
         key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
-        part = self._aligned(cell) if of_encoder else self._server(cell) | {"matrix": str(sample)}
+        part = self._aligned(cell) if of_encoder else self._searcher(cell) | {"matrix": str(sample)}
         output = Output(sample, sample) if of_encoder else None
         return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
 
@@ -214,9 +214,9 @@ class Work:
         job = Job(result=str(result), out=out, **(self.common | fields))
         return Task(key, subject, tuple(cells), job, output)
 
-    def _server(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+    def _searcher(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         matrix = str(_matrix(cell)) if cell.encoder else None
-        return {"storage": spell(cell.server), "engine": cell.encoder is None, "matrix": matrix}
+        return {"storage": spell(cell.searcher), "engine": cell.encoder is None, "matrix": matrix}
 
     def _offer(self, number: int) -> dict[str, Any]:  # Any: fields of a Job
         """What is asked under load in a round of a stage that goes from text to ids."""
@@ -225,20 +225,23 @@ class Work:
 
     def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         saved = _matrix(cell) / "encoder"
-        return self._made_up(cell) | {"encoder": cell.encoder, "encoder_folder": str(saved) if saved.is_dir() else None}
+        return self._synthetic(cell) | {
+            "encoder": cell.encoder,
+            "encoder_folder": str(saved) if saved.is_dir() else None,
+        }
 
     def _aligned(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
         """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
         if not cell.given:
-            return self._made_up(cell) | {"encoder": cell.encoder}
+            return self._synthetic(cell) | {"encoder": cell.encoder}
         path = self.folder / "alignment.json"
         write_whole(path, msgspec.json.encode(alignment(self.passage_set)))
         own = {"alignment": str(path), "vectors": self.passage_set.vectors}
-        return self._made_up(cell) | {"encoder": cell.encoder} | own
+        return self._synthetic(cell) | {"encoder": cell.encoder} | own
 
-    def _made_up(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
-        """What the encoder of a cell is given of made-up passages."""
-        return {"made_up": "texts" if cell.counts_words else "vectors"}
+    def _synthetic(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+        """What the encoder of a cell is given of synthetic passages."""
+        return {"synthetic": "texts" if cell.counts_words else "vectors"}
 
     def _built(self, cell: Cell) -> Path:
         return self.folder / self.build_key(cell)

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.records.schema import Stage
 
-MadeUp: TypeAlias = Literal["texts", "vectors"]
+Synthetic: TypeAlias = Literal["texts", "vectors"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +39,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     round_seconds: float | None = None  # a round repeats its queries for so long; None: the latency instrument says
     k: int = 10
     depth: int = 100
-    n_passages: int = 0  # made-up ones among them
-    distractors: int = 0  # how many of them are made up; the three after the next decide which
-    made_up: MadeUp = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
+    n_passages: int = 0  # synthetic ones among them
+    distractors: int = 0  # how many of them are synthetic; the three after the next decide which
+    synthetic: Synthetic = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
     seed: int = 0
     language: str = ""
     passage_set: str = ""  # its sha256
@@ -52,12 +52,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fitted(job: Job) -> list[str]:
-    """What an encoder is fitted to and encodes: the real passages alone where it is given no made-up text."""
-    return grown_texts(job) if job.made_up == "texts" else read_texts(job.passages)
+    """What an encoder is fitted to and encodes: the real passages alone where it is given no synthetic text."""
+    return grown_texts(job) if job.synthetic == "texts" else read_texts(job.passages)
 
 
 def grown_texts(job: Job) -> list[str]:
-    """The passages, then the made-up ones."""
+    """The passages, then the synthetic ones."""
     passages = read_texts(job.passages)
     if not job.distractors:
         return passages

@@ -110,7 +110,7 @@ def _shape(vectors: Any, size: int) -> dict[str, Fact]:  # Any: vectors, which a
 
 
 def _ledger_bytes(adapter: object) -> int | None:
-    """What it weighs by its own account; None where it does not tell, or can foretell it."""
+    """What it weighs by its own account; None where it does not tell, or can predict it."""
     from bench.stage import lifecycle
     from retrievers.contract import Predictable
 
@@ -185,7 +185,7 @@ def smallest(facts: Mapping[str, Fact], what: str) -> float:
     return next((seconds for _, seconds in _points(facts, what)), 0.0)
 
 
-def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
+def extrapolated(facts: Mapping[str, Fact], what: str, size: int) -> float:
     """Seconds or bytes of `what` at a size: on the line through the two largest sizes tried, no less than the last."""
     points = _points(facts, what)
     if not points:
@@ -197,9 +197,9 @@ def foretold(facts: Mapping[str, Fact], what: str, size: int) -> float:
     return seconds + max(0.0, seconds - earlier) / (last - before) * (size - last)
 
 
-def foretold_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | None] | None:
+def extrapolated_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | None] | None:
     """
-    Foretold dims and non-zeros (None: dense) of `size` passages; None where no vectors were made.
+    Predicted dims and non-zeros (None: dense) of `size` passages; None where no vectors were made.
 
     Non-zeros grow with the passages, and a vocabulary by Heaps' law, V = K n^b (Heaps 1978), through the two largest
     sizes tried.

@@ -76,7 +76,7 @@ def encode(job: Job, made: Made) -> StageResult:
         build_memory=memory,
         shape=shape,
         nonzeros=nonzeros,
-        facts=lifecycle.facts(encoder) | facts | ({"made_up": job.made_up} if job.distractors else {}),
+        facts=lifecycle.facts(encoder) | facts | ({"synthetic": job.synthetic} if job.distractors else {}),
     )
 
 
@@ -107,7 +107,7 @@ def build(job: Job, made: Made) -> StageResult:
     )
 
 
-def ask(job: Job, made: Made) -> StageResult:
+def query(job: Job, made: Made) -> StageResult:
     """Load an encoder, weigh it, and time it on one query at a time and on all of them."""
     encoder = _make(job, job.encoder, made)
     sample = sampled_queries(job)
@@ -120,7 +120,7 @@ def ask(job: Job, made: Made) -> StageResult:
         else:
             encoder.fit(passages)
 
-    served = _serve(
+    served = _timed_round(
         job,
         load=load,
         one=lambda query: encoder.encode([sample[query]], "query"),
@@ -128,13 +128,13 @@ def ask(job: Job, made: Made) -> StageResult:
     )
     return msgspec.structs.replace(
         served,
-        split=job.encoder_folder is not None,
+        built_apart=job.encoder_folder is not None,
         ledger=lifecycle.ledger(encoder),
         facts=lifecycle.facts(encoder) | facts | served.facts,
     )
 
 
-def serve(job: Job, made: Made) -> StageResult:
+def search(job: Job, made: Made) -> StageResult:
     """Load a storage or an engine, weigh it, time it, and (where asked) find every query's hits."""
     import numpy as np
 
@@ -162,7 +162,7 @@ def serve(job: Job, made: Made) -> StageResult:
             seconds, _ = timed(lambda: (adapter.index if job.engine else adapter.build)(source))
             built.append(seconds)
 
-    served = _serve(
+    served = _timed_round(
         job,
         load=load,
         one=lambda query: adapter.search(singles[query], job.k),
@@ -178,7 +178,7 @@ def serve(job: Job, made: Made) -> StageResult:
         served = msgspec.structs.replace(served, measured_seconds=served.measured_seconds + seconds)
     return msgspec.structs.replace(
         served,
-        split=job.storage_folder is not None,
+        built_apart=job.storage_folder is not None,
         build_seconds=built[0] if built else None,
         build_memory=served.load_memory if built else None,
         ledger=lifecycle.ledger(adapter),
@@ -201,15 +201,15 @@ def joint(job: Job, made: Made) -> StageResult:
     def encode_one(query: int) -> object:
         return encoder.encode([sample[query]], "query")
 
-    def search(vectors: object) -> object:
+    def search_one(vectors: object) -> object:
         return storage.search(vectors, job.k)
 
-    served = _serve(
+    served = _timed_round(
         job,
         load=load,
-        one=lambda query: search(encode_one(query)),
-        every=lambda: search(encoder.encode(sample, "query")),
-        stages=(encode_one, search),
+        one=lambda query: search_one(encode_one(query)),
+        every=lambda: search_one(encoder.encode(sample, "query")),
+        stages=(encode_one, search_one),
     )
     return msgspec.structs.replace(served, facts=facts | served.facts)
 
@@ -237,7 +237,7 @@ def rehearse(job: Job, made: Made) -> StageResult:
 # What the stages share
 
 
-def _serve(
+def _timed_round(
     job: Job,
     *,
     load: Callable[[], None],
@@ -245,7 +245,7 @@ def _serve(
     every: Callable[[], object],
     stages: Sequence[Callable[[Any], object]] = (),  # Any: what one stage gives is handed to the next
 ) -> StageResult:
-    """Measure one round of serving, and keep its samples; the rest is `bench.stage.timing`'s to say."""
+    """Measure one round, and keep its samples; the rest is `bench.stage.timing`'s to say."""
     from bench.instruments.load import Offer
     from bench.stage import timing
 
@@ -296,7 +296,7 @@ def _builder(job: Job, made: Made) -> tuple[Any, Callable[[], Any]]:  # Any: sto
 
 
 def _grow(job: Job, vectors: Any, out: Path) -> int | None:  # Any: vectors
-    """Save an encoder's vectors, then as many made-up ones as there are made-up passages; all non-zeros, if sparse."""
+    """Save an encoder's vectors, then one for each synthetic passage; returns all non-zeros, if sparse."""
     import numpy as np
 
     from bench.passages import synthetic
@@ -325,9 +325,9 @@ def _scratch(job: Job, path: str) -> Path:
 
 _STAGES: dict[str, Callable[[Job, Made], StageResult]] = {
     "encode": encode,
-    "ask": ask,
+    "query": query,
     "build": build,
-    "serve": serve,
+    "search": search,
     "joint": joint,
     "rehearse": rehearse,
 }

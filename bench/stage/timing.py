@@ -1,4 +1,4 @@
-"""One round of serving, measured from outside: load, first query, warm-up, weight, and the timed loops."""
+"""One round of a stage that answers queries, from outside: load, first query, warm-up, weight, the timed loops."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def measured(
     }
     if stages:
         loops = {"joint": lambda: staged(stages, n_queries, long)}
-    serving, disturbance = Phase(), Disturbance()
+    looping, disturbance = Phase(), Disturbance()
     samples = {mode: loop() for mode, loop in loops.items() if mode in modes and n_queries}
     facts: dict[str, Fact] = disturbance.shares() if samples else {}
-    serve_memory = serving.end()
+    timed_memory = looping.end()
 
     spent = sum(float(times.sum()) for times in samples.values()) / 1e9
     if offer is not None and n_queries:
@@ -69,7 +69,7 @@ def measured(
         cold_ms=cold * 1e3 if n_queries else None,
         warm_up_seconds=warm_up,
         load_memory=load_memory,
-        serve_memory=serve_memory,
+        timed_memory=timed_memory,
         facts=facts,
     )
     return result, samples

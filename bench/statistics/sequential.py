@@ -28,7 +28,7 @@ def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float
     Resampled 20,000 times from pairs of real rounds of two cells, 150 each on two cores that others used too (their
     spread 1.6 and 2.8 %), and 34 each with a busy loop on the other core as well (2.1 and 3.7 %): A/A is called slower
     in at most 0.01 %; +10 % is caught in 83 to 99.9 % within 6 pairs, 98.5 % and more within 8, all within 16, and
-    passes in none; +5 % in 35 to 62 % within 8, 67 to 74 % within 16. Made-up noise, within 16: normal of 8 %: 0.8 %
+    passes in none; +5 % in 35 to 62 % within 8, 67 to 74 % within 16. Synthetic noise, within 16: normal of 8 %: 0.8 %
     and 88 %; bursts (40 % on average, either way) in every tenth pair: none and 99.8 %, where the plain mean alone
     catches 78 %. Rounds that vary more tell later: results/trust.md has recordings of several minutes one by one.
     """

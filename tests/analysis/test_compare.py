@@ -16,13 +16,13 @@ from tests.helpers.run_folders import N, cell, found
 # Which cells
 
 
-def test_cells_match_by_label_before_spelling(folders):
+def test_cells_match_by_name_before_spelling(folders):
     """
-    A cell is compared with the one of its label, however that is spelled; then with the one of its spelling; a cell
+    A cell is compared with the one of its name, however that is spelled; then with the one of its spelling; a cell
     that the other run has not is named.
     """
-    old = folders.run("old", cell(cell="1", label="lexical"), cell(cell="2", retriever="A()"))
-    changed = cell(cell="3", label="lexical", retriever="BM25(k1=1.2) @ CSR()")
+    old = folders.run("old", cell(cell="1", cell_name="lexical"), cell(cell="2", retriever="A()"))
+    changed = cell(cell="3", cell_name="lexical", retriever="BM25(k1=1.2) @ CSR()")
     new = folders.run("new", changed, cell(cell="4", retriever="BM25() @ CSR()"))
 
     both = compare(old, new)
@@ -46,7 +46,7 @@ def test_cells_under_several_threads_match_each_its_own(folders):
     ("changes", "problem"),
     [
         ({"passage_set_sha256": "11"}, "other passages, queries or judgments under the same name"),
-        ({"n_distractors": 1_000}, "made-up passages differ: 0 / 1,000"),
+        ({"n_distractors": 1_000}, "synthetic passages differ: 0 / 1,000"),
         ({"status": "failed", "reason": "it broke"}, "new: failed: it broke"),
     ],
 )

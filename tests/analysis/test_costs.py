@@ -245,9 +245,9 @@ def test_bytes_are_exact(folders):
 def journal(run: Run, *resident: int) -> None:
     """The rounds' resident growth, as the journal has it."""
     for number, size in enumerate(resident):
-        result = StageResult(stage="serve", status="ok", samples=f"samples/0-{number}.npz", load_memory=memory(size))
+        result = StageResult(stage="search", status="ok", samples=f"samples/0-{number}.npz", load_memory=memory(size))
         with (run.folder / run_folder.STAGES).open("ab") as file:
-            file.write(msgspec.json.encode(run_folder.FinishedStage(f"serve-{number}", result)) + b"\n")
+            file.write(msgspec.json.encode(run_folder.FinishedStage(f"search-{number}", result)) + b"\n")
 
 
 def test_memory_is_compared_by_its_rounds(folders):

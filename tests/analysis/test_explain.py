@@ -154,7 +154,7 @@ class TestExplain:
 
         hits = {part.name: part for part in sections["hashes"]}["hits"]
         assert hashlib.sha256((run.folder / hits.source).read_bytes()).hexdigest() == hits.value
-        with np.load(run.folder / cell.files["serve-1"]) as arrays:
+        with np.load(run.folder / cell.files["search-1"]) as arrays:
             median = np.quantile(arrays["single"], 0.5) / 1e6
         search = {part.name: part for part in sections["time"]}["search p50 ms"]
         assert f", {median:.4g} (" in search.source
@@ -167,7 +167,7 @@ class TestExplain:
         assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
         assert ("2 of the 3 rounds that a latency needs",) == settled(part.value for part in sections["flags"])
 
-    def test_what_was_foretold_stands_beside_what_it_came_to(self, primer_run):
+    def test_what_was_predicted_stands_beside_what_it_came_to(self, primer_run):
         """
         Component by component where both ledgers name the same; else, as of old records, the sums, where they differ.
         """
@@ -183,8 +183,8 @@ class TestExplain:
 
         assert "came to" not in told(ledger)
         assert f"{first} 7 (came to {ledger[first]:,}) + " in told(ledger | {first: 7})
-        assert f"foretold {whole:,}" == told({"foretold": whole})
-        assert f"foretold 7 (came to {whole:,} in all)" == told({"foretold": 7})
+        assert f"predicted {whole:,}" == told({"predicted": whole})
+        assert f"predicted 7 (came to {whole:,} in all)" == told({"predicted": 7})
 
     def test_an_imported_cell(self, primer_run):
         """

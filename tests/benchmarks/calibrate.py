@@ -109,7 +109,7 @@ def overhead(registry: Registry, scratch: Path) -> float:
     np.save(scratch / "matrix" / "queries.npy", np.ones((20, 1), np.float32))
     (scratch / "storage" / "n").write_text("5")
     job = Job(
-        stage="serve",
+        stage="search",
         storage="Spin(0.0)",
         entries=tuple((e.group, e.name, e.target, e.package) for e in registry.entries.values()),
         matrix=str(scratch / "matrix"),

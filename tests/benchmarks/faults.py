@@ -200,9 +200,9 @@ HANDING_BACK = (
 )
 STAGES = (
     Fault("worker killed: encode", 'KilledEncoder("encode") @ Brute()', "failed", "encode was ended by SIGKILL"),
-    Fault("worker killed: ask", 'KilledEncoder("ask") @ Brute()', "failed", "ask was ended by SIGKILL"),
+    Fault("worker killed: ask", 'KilledEncoder("query") @ Brute()', "failed", "ask was ended by SIGKILL"),
     Fault("worker killed: build", 'TfIdf() @ KilledStorage("build")', "failed", "build was ended by SIGKILL"),
-    Fault("worker killed: serve", 'TfIdf() @ KilledStorage("serve")', "failed", "serve was ended by SIGKILL"),
+    Fault("worker killed: serve", 'TfIdf() @ KilledStorage("search")', "failed", "serve was ended by SIGKILL"),
     Fault("worker killed: joint", 'TfIdf() @ KilledStorage("joint")', "failed", "joint was ended by SIGKILL"),
     Fault("removes its own saved folder", "TfIdf() @ Removes()", "failed", "FileNotFoundError: ..."),
 )

@@ -1,7 +1,7 @@
 """
 Hold intervals and tests to known truth: `python -m tests.benchmarks.intervals`, a benchmark and not a test.
 
-Made-up differences of known mean, clustered as real ones are, go through bench.statistics.paired thousands of times.
+Synthetic differences of known mean, clustered as real ones are, go through bench.statistics.paired thousands of times.
 Prints, as Markdown, how often the intervals hold the true mean and how often the tests find a difference where there is
 none.
 Exits with 1 where a rate lies outside its rule.

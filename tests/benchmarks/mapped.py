@@ -122,7 +122,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
     del passages
     limit = sum(built.ledger.values()) // 2
     serve = msgspec.structs.replace(
-        common, stage="serve", storage_folder=common.out, hits=str(folder / "hits" / "hits.npz")
+        common, stage="search", storage_folder=common.out, hits=str(folder / "hits" / "hits.npz")
     )
     for spelling, grouped in ((case.mapped, True), (case.mapped, False), (case.loaded, True)):
         yield _served(msgspec.structs.replace(serve, storage=spelling), folder, limit, expected, grouped=grouped)

@@ -21,7 +21,7 @@ from bench.errors import InputError
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
-from bench.report.columns import four, megabytes, significant
+from bench.report.numbers import four, megabytes, significant
 from bench.statistics import paired
 from bench.statistics.paired import Paired
 from bench.training import card as cards

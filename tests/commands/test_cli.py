@@ -51,7 +51,7 @@ KEYS = [
     "encoder_resident_bytes",
     "text_bytes",
     "peak_build_bytes",
-    "peak_serve_bytes",
+    "peak_search_bytes",
 ]
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
 

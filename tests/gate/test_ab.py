@@ -170,12 +170,12 @@ class TestSides:
     @pytest.mark.slow
     def test_other_cells_of_the_suite(self, repository):
         """
-        A cell that is spelled otherwise at the revision is timed beside it, by its label, though no code differs.
+        A cell that is spelled otherwise at the revision is timed beside it, by its name, though no code differs.
         """
-        labelled = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\nlabel = "ours"'
+        named = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\nname = "ours"'
         for sublinear in ("False", "True"):
             text = SUITE % ("", "1s", "")
-            (repository / "suite.toml").write_text(text.replace("retrievers = []", labelled % sublinear))
+            (repository / "suite.toml").write_text(text.replace("retrievers = []", named % sublinear))
             git(repository, "add", ".")
             git(repository, "commit", "-qm", "a change")
 

@@ -54,14 +54,14 @@ class Folders:
 
 def cell(**changes) -> Measurement:
     """A cell on the tiny set, an engine without a clock."""
-    known = {"passage_set": "tiny", "n_queries": N, "n_judged": N, "encoder": None, "storage": None, "label": ""}
+    known = {"passage_set": "tiny", "n_queries": N, "n_judged": N, "encoder": None, "storage": None, "cell_name": ""}
     return measurement(**known | {"quality": {"nDCG@10": 0.5}} | changes)
 
 
 def timed(n_rounds: int = 3, **changes) -> Measurement:
     """The same with raw times in files of its own."""
     name = changes.get("cell", "0")
-    files = {f"serve-{number}": f"samples/{name}-{number}.npz" for number in range(n_rounds)}
+    files = {f"search-{number}": f"samples/{name}-{number}.npz" for number in range(n_rounds)}
     known = {"single": latency(1.0), "batch_qps": 1_000.0, "files": files, "rounds": n_rounds}
     return cell(**known | changes)
 

@@ -13,7 +13,7 @@ from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Measurement, digest
 from bench.run import runner
-from bench.run.suite import Cells, Limits, Suite
+from bench.run.suite import CellGroup, Limits, Suite
 from retrievers.registry import Registry, installed
 from tests.helpers.places import KNOWN
 
@@ -61,7 +61,7 @@ def suite(
     return Suite(
         name="test",
         passages=(passages,),
-        cells=(Cells(retrievers=retrievers),),
+        cells=(CellGroup(retrievers=retrievers),),
         rounds=rounds,
         modes=tuple(modes),  # type: ignore[arg-type]  # checked by whoever reads a suite
         limits=limits,

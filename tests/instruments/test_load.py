@@ -332,13 +332,13 @@ class TestRun:
 
         for cell in found.values():
             assert "ok" == cell.status
-            assert ("60%", 1_000) == (cell.rate.asked, cell.rate.n_arrivals)
+            assert ("60%", 1_000) == (cell.rate.offered, cell.rate.n_arrivals)
             assert cell.rate.latency is None or cell.rate.latency.p50 >= cell.rate.service_p50
             assert cell.rate.offered_qps == pytest.approx(0.6 * cell.rate.capacity_qps)
             assert cell.joint is None
-        assert {"joint-0", "serve-0"} <= found["Constant() @ Spin(0.05)"].files.keys()
+        assert {"joint-0", "search-0"} <= found["Constant() @ Spin(0.05)"].files.keys()
         assert "joint-0" not in found["RankBM25()"].files
-        with np.load(tmp_path / "run" / found["RankBM25()"].files["serve-0"]) as arrays:
+        with np.load(tmp_path / "run" / found["RankBM25()"].files["search-0"]) as arrays:
             assert {"closed", "rate", "rate_queries"} == set(arrays)
             assert (1_000, 3) == arrays["rate"].shape
             assert set(range(20)) == set(arrays["rate_queries"].tolist())

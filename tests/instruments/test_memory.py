@@ -195,7 +195,7 @@ class TestRuns:
         """
         A part is weighed loaded and warmed up: the peak while it serves is hardly above that.
         """
-        assert weighed["Holds(200000000)"].serve_memory.peak_above_start < 0.02 * 200 * MB
+        assert weighed["Holds(200000000)"].search_memory.peak_above_start < 0.02 * 200 * MB
 
     @pytest.mark.slow
     def test_a_memory_mapped_model(self, tmp_path, monkeypatch):

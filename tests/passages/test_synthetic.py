@@ -1,4 +1,4 @@
-"""The ladder: passage sets grown by made-up passages, for bytes and time only."""
+"""The ladder: passage sets grown by synthetic passages, for bytes and time only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def made(count: int, passages=CATS, *, language: str = "en", passage_set: str = 
 
 
 class TestTexts:
-    def test_a_made_up_passage_is_the_same_however_many_are_asked_for(self):
+    def test_a_synthetic_passage_is_the_same_however_many_are_asked_for(self):
         """
         The passages of a smaller rung are the first of a larger one, also where a block is cut.
         """
@@ -53,7 +53,7 @@ class TestTexts:
 
     def test_lengths_are_those_of_real_passages(self):
         """
-        Every made-up passage has as many words as some real one; an empty passage is a length too.
+        Every synthetic passage has as many words as some real one; an empty passage is a length too.
         """
         lengths = {len(passage.split()) for passage in made(300, ["one", "one two three", ""])}
 
@@ -94,7 +94,7 @@ class TestTexts:
 
     def test_passages_hold_as_many_different_words_as_real_ones(self):
         """
-        Where real passages repeat their words, made-up ones do; the share that is drawn anew says how much.
+        Where real passages repeat their words, synthetic ones do; the share that is drawn anew says how much.
         """
         chance = random.Random(3)
         passages = [
@@ -166,7 +166,7 @@ def moved(vectors, count: int, seed: int = 7):
 class TestVectors:
     def test_dense_vectors_keep_their_length_and_most_of_their_direction(self):
         """
-        The real vectors come first as they are; a made-up one has the length of the one it was, its cosine near 0.89.
+        The real vectors come first as they are; a synthetic one has the length of the one it was, its cosine near 0.89.
         """
         real = np.random.default_rng(1).standard_normal((7, 256)).astype(np.float32)
 
@@ -203,22 +203,22 @@ class TestVectors:
 
     def test_sparse_vectors_keep_their_columns_and_signs(self):
         """
-        Each number is multiplied by one from 0.5 to 1.5, so that a made-up vector has the non-zeros of a real one.
+        Each number is multiplied by one from 0.5 to 1.5, so that a synthetic vector has the non-zeros of a real one.
         """
         real = csr_array(np.array([[1, 0, -2], [0, 0, 0], [0, 3, 0]], np.float32))
 
         found = moved(real, 1_100)
 
         origin = real[np.arange(1_100) % 3]
-        made_up = found[3:]
-        np.testing.assert_array_equal(origin.indices, made_up.indices)
-        np.testing.assert_array_equal(origin.indptr, made_up.indptr)
-        factors = made_up.data / origin.data
+        synthetic = found[3:]
+        np.testing.assert_array_equal(origin.indices, synthetic.indices)
+        np.testing.assert_array_equal(origin.indptr, synthetic.indptr)
+        factors = synthetic.data / origin.data
         assert 0.5 <= factors.min() < 0.8
         assert 1.2 < factors.max() <= 1.5
-        assert np.float32 == made_up.dtype
+        assert np.float32 == synthetic.dtype
 
-    def test_a_made_up_vector_is_the_same_however_many_are_asked_for(self):
+    def test_a_synthetic_vector_is_the_same_however_many_are_asked_for(self):
         """
         The vectors of a smaller rung are the first of a larger one; another seed moves them elsewhere.
         """
@@ -270,7 +270,7 @@ class TestRuns:
     @pytest.mark.slow
     def test_a_grown_cell_tells_bytes_and_no_quality(self, grown_run):
         """
-        Its passages are all counted and the made-up ones named; quality is null, and a flag says why.
+        Its passages are all counted and the synthetic ones named; quality is null, and a flag says why.
         """
         _, found, _ = grown_run
 
@@ -279,19 +279,19 @@ class TestRuns:
         for m in found.values():
             assert [None] * 4 == [m.quality, m.n_judged, m.n_unanswered, m.quality_by_label]
             assert "quality" not in m.files
-            assert "grown by 1,200 made-up passages: bytes and time only" in m.flags
+            assert "grown by 1,200 synthetic passages: bytes and time only" in m.flags
 
     @pytest.mark.slow
     def test_text_is_made_for_what_counts_words_vectors_for_the_rest(self, grown_run):
         """
-        A lexical encoder is fitted to the made-up texts; another encoder's own vectors are moved, and a flag says so.
+        A lexical encoder is fitted to the synthetic texts; another encoder's own vectors are moved, and a flag says so.
         """
         _, found, _ = grown_run
-        flag = "made-up vectors are real ones, moved: encoding took the real passages alone"
+        flag = "synthetic vectors are real ones, moved: encoding took the real passages alone"
 
         assert (1_230, 1) == found[GIVEN].shape
         assert 1_230 == found[COUNTED].shape[0]
-        assert ["texts", "vectors"] == [found[name].facts["made_up"] for name in (COUNTED, GIVEN)]
+        assert ["texts", "vectors"] == [found[name].facts["synthetic"] for name in (COUNTED, GIVEN)]
         assert [False, True] == [flag in found[name].flags for name in (COUNTED, GIVEN)]
         assert {"vectors": 1_230 * 4} == found[GIVEN].storage_weight.ledger
 
@@ -304,9 +304,9 @@ class TestRuns:
         assert 1.0 == found[COUNTED].overlap_with_baseline
         assert {sum(map(len, tiny_set().passages))} == {m.text_bytes for m in found.values()}
 
-    def test_show_names_made_up_passages(self, grown_run):
+    def test_show_names_synthetic_passages(self, grown_run):
         """
-        A hit beyond the real passages is `made-up passage N`, counted from 1, without a text.
+        A hit beyond the real passages is `synthetic passage N`, counted from 1, without a text.
         """
         folder, _, _ = grown_run
 
@@ -316,16 +316,18 @@ class TestRuns:
         rows = run_folder.read_hits(
             folder, next(m.cell for m in run_folder.read(folder).measurements if m.retriever == ENGINE)
         )
-        expected = [f"p{row}" if row < 30 else f"made-up passage {row - 29:,}" for row in rows.rows[0, :50] if row >= 0]
-        assert any(name.startswith("made-up") for name in expected)
+        expected = [
+            f"p{row}" if row < 30 else f"synthetic passage {row - 29:,}" for row in rows.rows[0, :50] if row >= 0
+        ]
+        assert any(name.startswith("synthetic") for name in expected)
         assert expected == [hit.passage for hit in hits]
-        assert {""} == {hit.text for hit in hits if hit.passage.startswith("made-up")}
+        assert {""} == {hit.text for hit in hits if hit.passage.startswith("synthetic")}
 
     def test_export_refuses_a_grown_run(self, grown_run, tmp_path):
         """
         Other tools would score hits that no judgment can know.
         """
-        with pytest.raises(InputError, match="grown by 1,200 made-up"):
+        with pytest.raises(InputError, match="grown by 1,200 synthetic"):
             export.export(run_folder.read(grown_run[0]), tmp_path / "files")
 
         assert not (tmp_path / "files").exists()
@@ -353,9 +355,9 @@ class TestRuns:
         searched = next(part for part in told.sections["conditions"] if part.name == "searched")
         assert "1,230 passages (1,200 of them made up), 20 queries" == searched.value
 
-    def test_no_made_up_text_is_written(self, grown_run):
+    def test_no_synthetic_text_is_written(self, grown_run):
         """
-        No file of the run folder holds a word of a made-up passage beyond the encoder's own folder in the cache.
+        No file of the run folder holds a word of a synthetic passage beyond the encoder's own folder in the cache.
         """
         folder, _, _ = grown_run
         drawn = texts(tiny_set().passages, 1_200, language="en", passage_set=tiny_set().sha256, seed=7)

@@ -47,7 +47,7 @@ class Refuses:
 
 
 class Huge(Refuses):
-    "A storage that foretells more bytes than there are."
+    "A storage that predicts more bytes than there are."
 
     def predict_ledger(self, n, dims, nonzeros):
         return {"vectors": 10**18}

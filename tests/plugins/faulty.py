@@ -319,7 +319,7 @@ class EndingEncoder(Ends, KilledEncoder):
     """At encode and at ask."""
 
     def load(self, folder: Path) -> None:
-        if stage_at_hand() == "ask":
+        if stage_at_hand() == "query":
             super().load(folder)
 
 

@@ -275,7 +275,7 @@ class Spawns(Storage):
 
 
 class Huge(Storage):
-    """Foretells more bytes than any machine has."""
+    """Predicts more bytes than any machine has."""
 
     def predict_ledger(self, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
         return {"vectors": 10**15}

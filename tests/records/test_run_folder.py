@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from bench.errors import InputError
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
-from bench.records.schema import Environment, Measurement, RunRecord, StageResult, decode
+from bench.records.schema import Environment, Measurement, RunRecord, StageResult
+from bench.records.upgrades import decode
 from tests.helpers.places import RECORDS
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.records.run_folder import FinishedStage
 from bench.records.schema import (
     UNTRIED,
     Environment,
@@ -17,9 +18,9 @@ from bench.records.schema import (
     Memory,
     RunRecord,
     StageResult,
-    decode,
     digest,
 )
+from bench.records.upgrades import STAGES, decode
 from tests.helpers.places import RECORDS
 
 KINDS = {"measurement": Measurement, "stage": StageResult, "environment": Environment, "run": RunRecord}
@@ -53,21 +54,89 @@ def test_every_schema_version_is_kept(kind):
     assert {f"{kind}-{number}" for number in range(1, int(version) + 1)} == {Path(f).stem for f in files(kind)}
 
 
+RENAMED = {  # what a version after calls otherwise: name -> the present one
+    "measurement": {
+        "label": "cell_name",
+        "split": "built_apart",
+        "serve_memory": "search_memory",
+        "ask_memory": "query_memory",
+        "asked": "offered",
+        "foretold": "predicted",
+        **{f"{was}-{number}": f"{now}-{number}" for was, now in STAGES.items() for number in range(3)},
+    },
+    "stage": {"split": "built_apart", "serve_memory": "timed_memory"},
+    "run": {"label": "name"},
+    "environment": {},
+}
+
+
+def renamed(value: object, names: dict[str, str]) -> object:
+    """A value with the names of fields, at whatever depth, as they are now."""
+    if isinstance(value, dict):
+        return {names.get(name, name): renamed(inner, names) for name, inner in value.items()}
+    return [renamed(inner, names) for inner in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("name", files())
 def test_old_files_are_read(name):
     """
-    A record that any version wrote is read, and is written again with every value it had.
+    A record that any version wrote is read, and is written again with every value it had, under its present name.
     """
-    kind = KINDS[name.partition("-")[0]]
+    family = name.partition("-")[0]
+    kind = KINDS[family]
 
     for content in whole(name):
         record = decode(content, kind)
         again = json.loads(msgspec.json.encode(record))
+        old = renamed(json.loads(content), RENAMED[family]) | {"schema": kind.__struct_config__.tag}
         if isinstance(record, Measurement):  # from version 3 on it is kept by component
             again["predicted_bytes"] = record.predicted_bytes
+        if isinstance(record, StageResult):
+            old["stage"] = STAGES.get(old["stage"], old["stage"])
 
-        assert is_within(json.loads(content) | {"schema": kind.__struct_config__.tag}, again)
+        assert is_within(old, again)
         assert record == msgspec.json.decode(msgspec.json.encode(record), type=kind)
+
+
+def test_old_words_of_flags_and_facts():
+    """
+    What an old measurement says in its flags and facts is said in the words of today.
+    """
+    old = json.loads(whole("measurement-4.jsonl")[0])
+    old["flags"] = ["grown by 9 made-up passages: bytes and time only", "built and served in one process: so"]
+    old["facts"] = {"made_up": "texts", "vocabulary": 3}
+
+    record = decode(json.dumps(old).encode(), Measurement)
+
+    grown, together = record.flags
+    assert ("grown by 9 synthetic passages: bytes and time only", "built and searched in one process: so") == (
+        grown,
+        together,
+    )
+    assert {"synthetic": "texts", "vocabulary": 3} == record.facts
+
+
+def test_a_line_of_an_old_journal():
+    """
+    The stage in a line of a journal is read as a stage of its own is.
+    """
+    old = json.loads(whole("stage-1.jsonl")[0]) | {"stage": "serve", "facts": {"made_up": "vectors"}}
+
+    line = decode(json.dumps({"task": "serve-1-0", "result": old}).encode(), FinishedStage)
+
+    assert ("search", {"synthetic": "vectors"}) == (line.result.stage, line.result.facts)
+
+
+def test_an_old_run_names_its_cells():
+    """
+    The label of a cell in an old run's suite is its name.
+    """
+    old = json.loads(whole("run-2.json")[0])
+    old["suite"]["cells"] = [{"retrievers": ["RankBM25()"], "label": "lexical"}]
+
+    record = decode(json.dumps(old).encode(), RunRecord)
+
+    assert [{"retrievers": ["RankBM25()"], "name": "lexical"}] == record.suite["cells"]
 
 
 def test_what_an_old_measurement_says():
@@ -84,30 +153,30 @@ def test_what_an_old_measurement_says():
     assert ("failed", "RuntimeError: broken on purpose") == (raises.status, raises.reason)
     assert "about to break" == raises.output[0]
     assert raises.quality is None
-    assert not constant.split
+    assert not constant.built_apart
 
 
 def test_what_a_measurement_says_of_load():
     """
-    From version 4 on a measurement knows its label, the intervals of its percentiles, and its latency under load.
+    From version 4 on a measurement knows the name of its cell, the intervals of percentiles, and latency under load.
     """
     bm25, engine = (decode(line, Measurement) for line in whole("measurement-4.jsonl"))
 
-    assert ("lexical", "") == (bm25.label, engine.label)
+    assert ("lexical", "") == (bm25.cell_name, engine.cell_name)
     assert bm25.single.p50_interval[0] <= bm25.single.p50 <= bm25.single.p50_interval[1]
     assert bm25.single.p99_interval is None
-    assert ("70%", 2000, False) == (bm25.rate.asked, bm25.rate.n_arrivals, bm25.rate.saturated)
+    assert ("70%", 2000, False) == (bm25.rate.offered, bm25.rate.n_arrivals, bm25.rate.saturated)
     assert bm25.rate.latency.p50 > bm25.rate.service_p50
 
 
 def test_what_an_old_measurement_does_not_say():
     """
-    What no earlier version measured is None in its records, and their cells have no label.
+    What no earlier version measured is None in its records, and their cells have no name.
     """
     for number in (1, 2, 3):
         for line in whole(f"measurement-{number}.jsonl"):
             record = decode(line, Measurement)
-            assert (None, "") == (record.rate, record.label)
+            assert (None, "") == (record.rate, record.cell_name)
             assert record.single is None or record.single.p50_interval is None
 
 

@@ -57,7 +57,7 @@ def test_what_differs_is_told_in_words(folders):
     has not is a dash.
     """
     cells = [{"retrievers": ["A()", "B()"]}]
-    more = [{"encoders": ["E()"], "storages": ["S()"], "retrievers": ["A()"], "label": "x"}]
+    more = [{"encoders": ["E()"], "storages": ["S()"], "retrievers": ["A()"], "name": "x"}]
     old, new = folders.run("old", cell(), cells=cells), folders.run("new", cell(), cells=more, encode_threads=2)
     known = [
         replace(run, record=msgspec.structs.replace(run.record, identities={"tiny: A()": name, "tiny: B()": name}))
@@ -105,9 +105,9 @@ def test_no_line_is_wider_than_the_terminal(folders, width):
     """
     values, rows = np.linspace(0.1, 0.8, N), np.tile(np.arange(10), (N, 1))
     long = 'BiEncoder("all-MiniLM-L6-v2", dims=128) @ Faiss("IVF64,SQ8", nprobe=16, rescore=100)'
-    old = folders.run("old", timed(label="x"), times=[flat(1e6)], values={"nDCG@10": values}, rows=rows)
+    old = folders.run("old", timed(cell_name="x"), times=[flat(1e6)], values={"nDCG@10": values}, rows=rows)
     new = folders.run(
-        "new", timed(label="x", retriever=long), times=[flat(2e6)], values={"nDCG@10": values / 2}, rows=rows
+        "new", timed(cell_name="x", retriever=long), times=[flat(2e6)], values={"nDCG@10": values / 2}, rows=rows
     )
 
     text = drawn(old, new, width)
@@ -122,10 +122,10 @@ def test_texts_can_not_steer_the_terminal(moved):
     What a terminal would obey is taken out of ids and texts.
     """
     old, new = moved
-    steering = cell(**msgspec.structs.asdict(new.measurements[0]) | {"retriever": "A\x1b[2J()", "label": "x"})
-    labelled = msgspec.structs.replace(old.measurements[0], label="x")
+    steering = cell(**msgspec.structs.asdict(new.measurements[0]) | {"retriever": "A\x1b[2J()", "cell_name": "x"})
+    named = msgspec.structs.replace(old.measurements[0], cell_name="x")
 
-    text = drawn(replace(old, measurements=(labelled,)), replace(new, measurements=(steering,)))
+    text = drawn(replace(old, measurements=(named,)), replace(new, measurements=(steering,)))
 
     assert "\x1b" not in text
 

@@ -71,14 +71,14 @@ class TestLines:
 
     def test_cells(self):
         """
-        Cells are known by passage set, label or else spelling, and threads; a version may lack any.
+        Cells are known by passage set, name or else spelling, and threads; a version may lack any.
         """
         versions = [
-            version(1, cell(), cell(label="mine", retriever="X()")),
-            version(2, cell(label="mine", retriever="X(k=2)"), cell(threads=2)),
+            version(1, cell(), cell(cell_name="mine", retriever="X()")),
+            version(2, cell(cell_name="mine", retriever="X(k=2)"), cell(threads=2)),
         ]
 
-        found = [(line.name, line.label or line.retriever, line.threads) for line in timeline.lines(versions)]
+        found = [(line.name, line.cell_name or line.retriever, line.threads) for line in timeline.lines(versions)]
 
         assert [
             ("v1", "BM25() @ CSR()", 1),
@@ -155,10 +155,10 @@ class TestCommand:
 
     def test_a_changed_spelling(self, tmp_path):
         """
-        Under a label a retriever may change, and the line where it did says so.
+        Under a name a retriever may change, and the line where it did says so.
         """
-        write(tmp_path / "a", cell(label="mine"), made="2026-01-01T00:00:00+00:00")
-        write(tmp_path / "b", cell(label="mine", retriever="New()"), made="2026-01-02T00:00:00+00:00")
+        write(tmp_path / "a", cell(cell_name="mine"), made="2026-01-01T00:00:00+00:00")
+        write(tmp_path / "b", cell(cell_name="mine", retriever="New()"), made="2026-01-02T00:00:00+00:00")
 
         said = call(tmp_path).stdout
 

@@ -230,13 +230,13 @@ def test_any_axis_stands_across():
     assert ["column", "column", "line"] == [grid.best_of for grid in (sets, measures, threads)]
 
 
-def test_a_label_stands_for_its_cell():
+def test_a_name_stands_for_its_cell():
     """
-    Cells stand across by their labels, one without by its retriever.
+    Cells stand across by their names, one without by its retriever.
     """
-    run = run_of(cell("de", "A()", "CSR()", 0.5, label="sparse"), cell("de", "B()", "CSR()", 0.25))
+    run = run_of(cell("de", "A()", "CSR()", 0.5, cell_name="sparse"), cell("de", "B()", "CSR()", 0.25))
 
-    grid = pivoted([run], Pivot("label"))
+    grid = pivoted([run], Pivot("name"))
 
     assert ["sparse", "B() @ CSR()"] == [column.head for column in grid.columns[3:]]
     assert [[".500", ".250"]] == [line[3:] for line in texts(grid)]
@@ -244,10 +244,10 @@ def test_a_label_stands_for_its_cell():
 
 def test_the_same_cell_of_two_runs_side_by_side():
     """
-    With runs across a line is one cell, found in each run by its label, or else its spelling; a dash where it is not.
+    With runs across a line is one cell, found in each run by its name, or else its spelling; a dash where it is not.
     """
-    old = run_of(cell("de", "A(1)", "CSR()", 0.5, label="a"), cell("de", "B()", "CSR()", 0.25), name="old")
-    new = run_of(cell("de", "A(2)", "CSR()", 0.75, label="a"), cell("de", "C()", "CSR()", 0.25), name="new")
+    old = run_of(cell("de", "A(1)", "CSR()", 0.5, cell_name="a"), cell("de", "B()", "CSR()", 0.25), name="old")
+    new = run_of(cell("de", "A(2)", "CSR()", 0.75, cell_name="a"), cell("de", "C()", "CSR()", 0.25), name="new")
 
     grid = pivoted([old, new], Pivot("run"))
 

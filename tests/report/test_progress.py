@@ -127,16 +127,16 @@ def test_the_bar_keeps_its_figures(width):
 
     *_, line = (line for line in text_of(used).split("\x1b[2K") if "120" in line)  # each drawing clears its line
     assert len(line.partition("\n")[0]) <= width
-    for figure in ("17/120", "0:00:00", "about 62 min left", "serve"):
+    for figure in ("17/120", "0:00:00", "about 62 min left", "search"):
         assert figure in line
 
 
 def test_time_left_falls():
     """
-    What was foretold falls while a child runs; where it takes longer no time left is claimed.
+    What was predicted falls while a child runs; where it takes longer no time left is claimed.
     """
     clock = iter([0.0, 30.0, 500.0])
-    task = Task(TaskID(0), "serve", 1, 0, _get_time=lambda: next(clock), fields={"ends": 80.0})
+    task = Task(TaskID(0), "search", 1, 0, _get_time=lambda: next(clock), fields={"ends": 80.0})
 
     assert ["about 80 s left", "about 50 s left", ""] == [Left().render(task).plain for _ in range(3)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.report import columns, significance
+from bench.report import model, numbers, significance
 from bench.report.render import table
 from bench.report.tables.cells import grids
 from bench.report.tables.pivot import Pivot, pivoted
@@ -38,7 +38,7 @@ def test_ties_with_the_best_are_told(tmp_path):
 
     found = cells(run)
 
-    assert {"A()": columns.TIED, "B()": columns.BEST, "C()": ""} == {name: cell.style for name, cell in found.items()}
+    assert {"A()": model.TIED, "B()": model.BEST, "C()": ""} == {name: cell.style for name, cell in found.items()}
 
 
 def test_few_differing_clusters_are_no_difference(tmp_path):
@@ -48,7 +48,7 @@ def test_few_differing_clusters_are_no_difference(tmp_path):
     few = [1.0] * 29 + [0.0] * 71
     run = judged_run(tmp_path, {"A()": [0.0] * 100, "B()": few, "C()": [0.0] * 71 + [-1.0] * 29})
 
-    assert [columns.TIED, columns.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
+    assert [model.TIED, model.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
     assert ["", ""] == [cells(run)[name].mark for name in ("A()", "B()")]  # no dagger beside what ties
 
 
@@ -61,7 +61,7 @@ def test_clusters_are_what_was_drawn(tmp_path):
     alone = cells(judged_run(tmp_path / "alone", values))
     together = cells(judged_run(tmp_path / "together", values, [f"c{number // 20}" for number in range(400)]))
 
-    assert ("", columns.TIED) == (alone["A()"].style, together["A()"].style)
+    assert ("", model.TIED) == (alone["A()"].style, together["A()"].style)
 
 
 def test_a_dagger_differs_from_the_baseline(tmp_path):
@@ -111,7 +111,7 @@ def test_the_interval_is_that_of_the_statistics(tmp_path):
 
     shown = cells(run)["A()"].interval
 
-    assert f"[{columns.share(low)}, {columns.share(high)}]" == shown
+    assert f"[{numbers.share(low)}, {numbers.share(high)}]" == shown
     assert shown.replace("[", "\\[").replace("\\", "") in table.markdown([run], intervals=True)
     assert "[." not in table.markdown([run])
 
@@ -141,7 +141,7 @@ def test_values_that_are_not_at_hand_are_missed(tmp_path, lost):
 
     (drawn,) = grids([run], intervals=True)
 
-    assert [("", ""), (columns.BEST, "")] == [(line[1].style, line[1].mark) for line in drawn.lines]
+    assert [("", ""), (model.BEST, "")] == [(line[1].style, line[1].mark) for line in drawn.lines]
     assert significance.NOT_AT_HAND in drawn.notes
 
 
@@ -190,6 +190,4 @@ def test_runs_side_by_side_tie(tmp_path):
     drawn = pivoted([old, new], Pivot("run"))
 
     assert ["passages", "language", "queries", "retriever", "old", "new"] == [column.head for column in drawn.columns]
-    assert [[columns.TIED, columns.BEST], ["", columns.BEST]] == [
-        [cell.style for cell in line[4:]] for line in drawn.lines
-    ]
+    assert [[model.TIED, model.BEST], ["", model.BEST]] == [[cell.style for cell in line[4:]] for line in drawn.lines]

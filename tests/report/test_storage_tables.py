@@ -22,7 +22,8 @@ from bench.errors import InputError
 from bench.records.schema import Footprint, Measurement
 from bench.report import rows, theory
 from bench.report.charts import storages
-from bench.report.columns import BEST, Grid, sized
+from bench.report.model import BEST, Grid
+from bench.report.numbers import sized
 from bench.report.render import table
 from bench.report.tables.pivot import Pivot
 from bench.report.tables.storages import storage_grids
@@ -211,15 +212,15 @@ def test_costs_are_compared_at_matched_quality():
 
 def test_without_quality_costs_are_compared_among_exact_storages():
     """
-    Of made-up passages, where nothing tells what is lost, the smallest is marked among storages that are exact.
+    Of synthetic passages, where nothing tells what is lost, the smallest is marked among storages that are exact.
     """
     sizes = [{"values": nbytes} for nbytes in (3_000_000, 2_000_000, 1_000_000)]
-    made_up = {"n_distractors": 50, "quality": None}
+    synthetic = {"n_distractors": 50, "quality": None}
 
     grid = only(
-        exact("A()", ledger=sizes[0], **made_up),
-        exact("B()", ledger=sizes[1], **made_up),
-        cell("C()", ledger=sizes[2], **made_up),
+        exact("A()", ledger=sizes[0], **synthetic),
+        exact("B()", ledger=sizes[1], **synthetic),
+        cell("C()", ledger=sizes[2], **synthetic),
     )
 
     assert [False, True, False] == best(grid, "ledger MB")
@@ -278,7 +279,7 @@ def test_what_a_file_backs_is_told_of_mapped_storages():
 )
 def test_a_cell_that_did_not_run_says_why_in_its_line(changes, said):
     """
-    A cell that did not run keeps its line: status, foretold size and limit, reason; no number, and never the best.
+    A cell that did not run keeps its line: status, predicted size and limit, reason; no number, and never the best.
     """
     text = table.markdown([run_of(exact("A()"), cell("B()", quality=None, **changes))], pivot=STORAGES)
 
@@ -350,9 +351,9 @@ def test_bounds_stand_beside_the_bits_reached():
     assert any(note.startswith("least bits: 4.00 for where a posting stands") for note in grid.notes)
 
 
-def test_made_up_passages_have_no_quality():
+def test_synthetic_passages_have_no_quality():
     """
-    Cells grown by made-up passages have a table of their own, of bytes and time only, and its title counts them.
+    Cells grown by synthetic passages have a table of their own, of bytes and time only, and its title counts them.
     """
     ledger = {"values": 3_000}
     grown = exact("A()", ledger=ledger, n_distractors=1_000_000, n_passages=1_000_150)
@@ -440,7 +441,7 @@ def test_bytes_have_the_unit_that_suits_them(value, text):
 
 def test_a_patch_tells_size_and_loss():
     """
-    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what was foretold.
+    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what was predicted.
     """
     refused = {"status": "over-budget", "quality": None, "predicted_ledger": {"vectors": 1_500_000}}
     run = run_of(
@@ -456,7 +457,7 @@ def test_a_patch_tells_size_and_loss():
     assert [
         ("A()", 2_000, "2.00 kB", "exact .8000"),
         ("B()", 10, "10 B", "lost .0200"),
-        ("C()", None, "over-budget", "foretold 10.0 kB"),
+        ("C()", None, "over-budget", "predicted 10.0 kB"),
         ("D()", None, "unsupported", ""),
     ] == told
     assert ["B()", "A()", "C()", "D()"] == storages.by_size(storages.patches([run]))
@@ -513,7 +514,7 @@ def test_the_same_records_are_drawn_alike():
 
     texts = {node.text for node in ElementTree.fromstring(one).iter() if node.text}
     assert one == other
-    assert {"A()", 'B("<&\ufffd>")', "2.00 kB", "lost .0200", "over-budget", "foretold 6.67 MB", "primer"} <= texts
+    assert {"A()", 'B("<&\ufffd>")', "2.00 kB", "lost .0200", "over-budget", "predicted 6.67 MB", "primer"} <= texts
     assert storages.GROUND in one
     assert storages.png([full_run()]).startswith(b"\x89PNG")
 

@@ -15,8 +15,7 @@ from rich.console import Console
 from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
-from bench.report import columns as fields
-from bench.report import rows
+from bench.report import columns, model, numbers, rows
 from bench.report.render import table
 from bench.report.tables import cells as grid
 from tests.helpers.places import ROOT
@@ -29,7 +28,7 @@ RELIED_ON = """
 passage_set retriever encoder storage status n_passages n_queries n_unanswered R@1 R@10 R@100 nDCG@10 RR@10
 single_p50_ms single_p95_ms encode_p50_ms search_p50_ms batch_qps search_batch_qps encode_seconds build_seconds
 ledger_bytes disk_bytes resident_bytes encoder_ledger_bytes encoder_resident_bytes text_bytes peak_build_bytes
-peak_serve_bytes
+peak_search_bytes
 """
 
 
@@ -64,7 +63,7 @@ def test_row_tells_each_part_apart():
     assert (100, 200, 300) == (row["ledger_bytes"], row["resident_bytes"], row["disk_bytes"])
     assert (10, 20, 30) == (row["encoder_ledger_bytes"], row["encoder_resident_bytes"], row["encoder_disk_bytes"])
     assert (1_000, 9_000_000, None) == tuple(
-        row[key] for key in ("peak_build_bytes", "peak_build_process_bytes", "peak_serve_bytes")
+        row[key] for key in ("peak_build_bytes", "peak_build_process_bytes", "peak_search_bytes")
     )
     assert (2.0, 3.0, 0.5, 1.5) == tuple(
         row[key] for key in ("single_p50_ms", "single_p95_ms", "encode_p50_ms", "search_p50_ms")
@@ -149,9 +148,9 @@ def test_every_field_is_explained():
     """
     text = (ROOT / "results" / "README.md").read_text()
     keys = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
-    columns = [field.column.head for field in fields.FIELDS]
+    heads = [field.column.head for field in columns.FIELDS]
 
-    assert [] == [name for name in (*keys, *columns) if f"`{name}`" not in text]
+    assert [] == [name for name in (*keys, *heads) if f"`{name}`" not in text]
 
 
 # The numbers
@@ -176,7 +175,7 @@ def test_three_significant_digits(value, text):
     """
     Times and sizes have three significant digits, also where rounding reaches the next power of ten.
     """
-    assert text == fields.significant(value)
+    assert text == numbers.significant(value)
 
 
 @settings(deadline=None)
@@ -185,7 +184,7 @@ def test_a_number_reads_back(value):
     """
     What is printed is the value to half a unit of its last place.
     """
-    text = fields.significant(value)
+    text = numbers.significant(value)
 
     assert (0.0 if text.startswith("<") else float(text.replace(",", ""))) == pytest.approx(
         value, rel=0.00501, abs=5e-5
@@ -296,7 +295,7 @@ def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
         for drawn in grid.grids(runs, **changes)
         for line in drawn.lines
         for column, cell in zip(drawn.columns, line, strict=True)
-        if cell.style == fields.BEST
+        if cell.style == model.BEST
     ]
 
 
@@ -530,8 +529,8 @@ def test_the_storage_stands_on_its_own_line():
     """
     A long pairing breaks at its own @, not at one of a retriever inside it.
     """
-    assert 'BiEncoder("all-MiniLM-L6-v2")\n  @ Flat()' == fields.broken('BiEncoder("all-MiniLM-L6-v2") @ Flat()')
-    assert "Sharded(BM25() @ CSR(),\n    shards=3, seed=12345)" == fields.broken(
+    assert 'BiEncoder("all-MiniLM-L6-v2")\n  @ Flat()' == model.broken('BiEncoder("all-MiniLM-L6-v2") @ Flat()')
+    assert "Sharded(BM25() @ CSR(),\n    shards=3, seed=12345)" == model.broken(
         "Sharded(BM25() @ CSR(), shards=3, seed=12345)"
     )
 
@@ -542,7 +541,7 @@ def test_breaking_a_name_loses_nothing(spelling):
     """
     A name over several lines has every character of the whole but spaces.
     """
-    assert spelling.replace(" ", "") == fields.broken(spelling).replace(" ", "").replace("\n", "")
+    assert spelling.replace(" ", "") == model.broken(spelling).replace(" ", "").replace("\n", "")
 
 
 def test_markup_in_names_is_text():
@@ -770,7 +769,7 @@ def test_columns_can_be_chosen():
     (found,) = grid.grids([run_of(full())], columns=["single_p95_ms", "nDCG@10"])
 
     assert ["retriever", "p95 ms", "nDCG@10"] == [column.head for column in found.columns]
-    assert [fields.NEVER] * 3 == [column.drop for column in found.columns]
+    assert [model.NEVER] * 3 == [column.drop for column in found.columns]
 
 
 def test_an_unknown_column_is_refused():

@@ -43,7 +43,7 @@ class TestBroken:
         assert "ok" == found["TfIdf() @ First()"].status
 
     @pytest.mark.slow
-    def test_a_storage_that_can_not_foretell_its_size_breaks_its_own_row(self, tmp_path):
+    def test_a_storage_that_can_not_predict_its_size_breaks_its_own_row(self, tmp_path):
         """
         What predict_ledger raises is that cell's failure.
         """
@@ -196,8 +196,8 @@ class TestLanguage:
         assert 'Words(language="en")' == found.options["encoder"]["analyser"]
 
 
-class TestMadeUp:
-    """What decides the made-up passages of a grown set is part of the key of its matrices."""
+class TestSynthetic:
+    """What decides the synthetic passages of a grown set is part of the key of its matrices."""
 
     SPELLING = "BM25(analyser=CharNGrams()) @ CSR()"
 
@@ -218,7 +218,7 @@ class TestMadeUp:
 
     def test_texts_or_vectors(self, monkeypatch):
         """
-        A matrix of made-up texts is never taken for one of moved vectors.
+        A matrix of synthetic texts is never taken for one of moved vectors.
         """
         texts = self.cell()
 
@@ -234,14 +234,14 @@ class TestMadeUp:
         """
         grown, real = self.cell(), self.cell(distractors=0)
 
-        names = [path.name for path in cells.MAKES_UP]
+        names = [path.name for path in cells.SYNTHESISERS]
         changed = tmp_path / "changed.py"
         changed.write_text("")
         keys = set()
         for name in names:
-            others = [changed if path.name == name else path for path in cells.MAKES_UP]
+            others = [changed if path.name == name else path for path in cells.SYNTHESISERS]
             with monkeypatch.context() as patch:
-                patch.setattr(cells, "MAKES_UP", others)
+                patch.setattr(cells, "SYNTHESISERS", others)
                 keys.add(self.cell().matrix_key)
                 assert real.matrix_key == self.cell(distractors=0).matrix_key
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench.records.schema import StageResult
-from bench.report.console.progress import Lines, foretold
+from bench.report.console.progress import Lines, predicted
 from bench.run import runner
 from bench.run.cells import make_cells
 from bench.run.estimate import Shape, estimate, predict
@@ -63,26 +63,26 @@ def test_a_storage_that_does_not_suit_the_dimensions_is_unsupported():
 )
 def test_a_larger_size_lies_on_a_line(size, expected):
     """
-    What was not tried is foretold by the line through the two largest sizes tried; a smaller one takes no longer.
+    What was not tried is predicted by the line through the two largest sizes tried; a smaller one takes no longer.
     """
     facts = {"make 5": 9.0, "make 10": 1.0, "make 20": 3.0, "one 20": 7.0, "seconds": 13.0}
 
-    assert expected == rehearsal.foretold(facts, "make", size)
+    assert expected == rehearsal.extrapolated(facts, "make", size)
 
 
 def test_a_line_never_falls():
     """
-    A part that was quicker on more passages is foretold to take as long on still more.
+    A part that was quicker on more passages is predicted to take as long on still more.
     """
-    assert 1.0 == rehearsal.foretold({"make 10": 3.0, "make 20": 1.0}, "make", 1000)
+    assert 1.0 == rehearsal.extrapolated({"make 10": 3.0, "make 20": 1.0}, "make", 1000)
 
 
 def test_one_size_is_all_there_is():
     """
-    Where one size was tried, that is what is foretold, and nothing where none was.
+    Where one size was tried, that is what is predicted, and nothing where none was.
     """
-    assert 2.5 == rehearsal.foretold({"make 64": 2.5}, "make", 5000)
-    assert 0.0 == rehearsal.foretold({}, "one", 5000)
+    assert 2.5 == rehearsal.extrapolated({"make 64": 2.5}, "make", 5000)
+    assert 0.0 == rehearsal.extrapolated({}, "one", 5000)
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ class Filler:
         return None
 
 
-def test_the_peak_of_making_is_foretold(monkeypatch, tmp_path):
+def test_the_peak_of_making_is_predicted(monkeypatch, tmp_path):
     """
     What a storage takes while it is built grows with the passages: 1 MB each makes 100 MB of 100.
     """
@@ -198,7 +198,7 @@ def test_what_the_children_add_up_to(tmp_path):
     encoder = (2.0 + 10.0 + 10 * 0.05) + 2 * (2.0 + 1.0 + 0.5 + 1.0)
     server = 2 * (0.5 + 2.0 + 2.0) + 10 * 0.3 + (0.5 + 4.0)
     assert ["rehearse", "rehearse"] == asked
-    assert () == found.untold
+    assert () == found.unknown
     assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server}) == found.seconds
     assert pytest.approx(encoder + server) == found.total
 
@@ -209,10 +209,10 @@ def test_a_vocabulary_grows_by_heaps_law():
     """
     facts = {"dims 10": 40, "dims 20": 60, "nonzeros 10": 300, "nonzeros 20": 500}
 
-    assert (135, 2000) == rehearsal.foretold_shape(facts, 80)
-    assert (60, 500) == rehearsal.foretold_shape(facts, 20)
-    assert (384, None) == rehearsal.foretold_shape({"dims 64": 384, "dims 128": 384}, 5000)
-    assert rehearsal.foretold_shape({"make 64": 1.0}, 5000) is None
+    assert (135, 2000) == rehearsal.extrapolated_shape(facts, 80)
+    assert (60, 500) == rehearsal.extrapolated_shape(facts, 20)
+    assert (384, None) == rehearsal.extrapolated_shape({"dims 64": 384, "dims 128": 384}, 5000)
+    assert rehearsal.extrapolated_shape({"make 64": 1.0}, 5000) is None
 
 
 def test_what_will_be_refused_takes_no_time(tmp_path):
@@ -233,7 +233,7 @@ def test_what_will_be_refused_takes_no_time(tmp_path):
     encoder = 'BM25(analyser=Words(language="en"))'
     assert [encoder, "CSR()"] == asked
     assert [encoder, "BM25() @ CSR()"] == list(found.seconds)
-    assert () == found.untold
+    assert () == found.unknown
 
 
 def test_a_rehearsal_that_fails(tmp_path):
@@ -252,12 +252,12 @@ def test_a_rehearsal_that_fails(tmp_path):
 
     found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
 
-    assert ("Constant() @ Spin(1.0)",) == found.untold
+    assert ("Constant() @ Spin(1.0)",) == found.unknown
     assert ["Constant()", "Constant() @ Exact()"] == list(found.seconds)
 
 
 @pytest.mark.slow
-def test_a_run_foretells(tmp_path, monkeypatch):
+def test_a_run_predicts(tmp_path, monkeypatch):
     """
     A run that is worth it tells at its start how long it will take, with real rehearsals, and records nothing of them.
     """
@@ -270,8 +270,8 @@ def test_a_run_foretells(tmp_path, monkeypatch):
     )
 
     assert ["ok", "ok"] == [m.status for m in outcome.measurements]
-    assert outcome.foretold_seconds is not None
-    assert outcome.foretold_seconds > 0
+    assert outcome.predicted_seconds is not None
+    assert outcome.predicted_seconds > 0
     assert "tiny: will take about" in out.getvalue()
     assert "not counted" not in out.getvalue()
     assert not any(line.task.startswith("rehearse") for line in journal(tmp_path / "run"))
@@ -279,18 +279,18 @@ def test_a_run_foretells(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_small_run_foretells_nothing(tmp_path):
+def test_a_small_run_predicts_nothing(tmp_path):
     """
     A set of few passages is run at once.
     """
     outcome = runner.run(suite("BM25() @ CSR()", rounds=1), [tiny_set()], tmp_path / "run", registry())
 
-    assert outcome.foretold_seconds is None
+    assert outcome.predicted_seconds is None
 
 
 def test_the_line_that_is_told():
     """
     The line says how long, what takes longest, and what is not counted.
     """
-    assert "zoo: will take about 75 s, 60 s of it for B()" == foretold("zoo", {"A()": 15.0, "B()": 60.0}, [])
-    assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == foretold("zoo", {}, ["A()"])
+    assert "zoo: will take about 75 s, 60 s of it for B()" == predicted("zoo", {"A()": 15.0, "B()": 60.0}, [])
+    assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == predicted("zoo", {}, ["A()"])

@@ -199,7 +199,7 @@ def test_an_import_is_a_run(tmp_path):
         "hits that name a passage that is not in the set, kept at their rank: 1",
         "queries left out because they are not in the set, or have no judgment: 1",
     ) == found.flags
-    measured = (found.single, found.batch_qps, found.build_seconds, found.storage_weight, found.serve_memory)
+    measured = (found.single, found.batch_qps, found.build_seconds, found.storage_weight, found.search_memory)
     assert (None,) * 5 == measured
 
 

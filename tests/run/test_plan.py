@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from bench import cli
 from bench.errors import InputError
-from bench.report.console.plan import bytes_foretold, print_plan
+from bench.report.console.plan import bytes_predicted, print_plan
 from bench.run import estimate
 from bench.run import runner as runs
-from bench.run.estimate import Encoding, Prediction, Serving, Shape, predict
+from bench.run.estimate import Encoding, Prediction, SearchEstimate, Shape, predict
 from bench.run.plan import PlannedCell, PlannedSet, over_limits, plan
 from bench.run.suite import Limits
 from retrievers.contract import Spelled
@@ -97,7 +97,7 @@ class TestPredict:
         assert ("over-budget", {"vectors": 4000}) == (told.status, told.ledger)
         assert "Flat() would take 4,000 bytes, the limit is 1,000" == told.reason
 
-    def test_what_foretells_nothing_is_not_refused(self):
+    def test_what_predicts_nothing_is_not_refused(self):
         """
         An adapter without predict_ledger has no prediction.
         """
@@ -108,7 +108,7 @@ class TestPlan:
     @pytest.mark.slow
     def test_a_plan_is_what_the_run_does(self, tmp_path):
         """
-        Ledgers are foretold to the byte, an engine's from its growth, and no folder is left.
+        Ledgers are predicted to the byte, an engine's from its growth, and no folder is left.
         """
         chosen = suite("BM25() @ CSR()", "BM25() @ Flat()", "RankBM25()")
 
@@ -145,7 +145,7 @@ class TestPlan:
     def test_a_lexical_encoder_counts_all_passages(self, tmp_path, monkeypatch):
         """
         Where a rehearsal ends before all passages are tried, they are encoded into the cache, and counted; a run finds
-        the matrix there. One that would take too long is foretold from its share.
+        the matrix there. One that would take too long is predicted from its share.
         """
         larger = tiny_set(n_passages=300)
         chosen = suite("BM25() @ CSR()")
@@ -155,12 +155,12 @@ class TestPlan:
         again = run(chosen, tmp_path / "run", larger)["BM25() @ CSR()"]
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "other"))
         monkeypatch.setattr(estimate, "COUNTED_SECONDS", 0.0)
-        (foretold,) = plan(chosen, [larger], registry())
+        (predicted,) = plan(chosen, [larger], registry())
 
         assert ("counted", True) == (counted.cells[0].shape, counted.cells[0].counted)
         assert again.storage_weight.ledger == counted.cells[0].predicted_ledger
         assert again.reused_matrix
-        assert ("foretold", False) == (foretold.cells[0].shape, foretold.cells[0].counted)
+        assert ("predicted", False) == (predicted.cells[0].shape, predicted.cells[0].counted)
 
     @pytest.mark.slow
     def test_what_breaks_breaks_its_own_row(self):
@@ -192,8 +192,8 @@ class TestOverLimits:
         several stages, and what is in the cache needs no more memory.
         """
         chosen = suite("BM25() @ CSR()", limits=Limits(60.0, "1MB"))
-        within = Serving(Prediction(), seconds=600.0, peak_bytes=1_000_000, longest_seconds=60.0)
-        over = Serving(Prediction(), seconds=61.0, peak_bytes=1_000_001, longest_seconds=61.0)
+        within = SearchEstimate(Prediction(), seconds=600.0, peak_bytes=1_000_000, longest_seconds=60.0)
+        over = SearchEstimate(Prediction(), seconds=61.0, peak_bytes=1_000_001, longest_seconds=61.0)
         encoding = Encoding(600.0, 2_000_000, None, longest_seconds=600.0)
         cached = Encoding(6.0, 2_000_000, None, longest_seconds=6.0, encoded=True)
 
@@ -210,7 +210,7 @@ class TestOverLimits:
     @pytest.mark.slow
     def test_an_estimate_refuses_nothing(self, monkeypatch):
         """
-        A cell whose longest stage is foretold over the limit would run all the same, and has the warning.
+        A cell whose longest stage is predicted over the limit would run all the same, and has the warning.
         """
         monkeypatch.setattr(estimate, "SECONDS_A_ROUND", 100.0)
         timed = suite("BM25() @ CSR()", modes=("single",), limits=Limits(60.0, "4GB"))
@@ -226,7 +226,7 @@ class TestOverLimits:
 
 class TestOverBudget:
     @pytest.mark.slow
-    def test_an_absurd_cell_is_refused_and_keeps_what_was_foretold(self, tmp_path, monkeypatch):
+    def test_an_absurd_cell_is_refused_and_keeps_what_was_predicted(self, tmp_path, monkeypatch):
         """
         TF-IDF held dense under a small limit is an over-budget record with its predicted ledger, by plan and by run.
         """
@@ -296,8 +296,8 @@ class TestPrinted:
 @pytest.mark.slow
 def test_a_run_says_how_near_its_predictions_came(tmp_path):
     """
-    After a run: how many ledgers were foretold within 2 %, and which was furthest off, unless all were; nothing where
-    none was both foretold and weighed.
+    After a run: how many ledgers were predicted within 2 %, and which was furthest off, unless all were; nothing where
+    none was both predicted and weighed.
     """
     (right,) = run(suite("BM25() @ CSR()"), tmp_path / "run").values()
     more = {name: 2 * nbytes for name, nbytes in right.predicted_ledger.items()}
@@ -306,13 +306,14 @@ def test_a_run_says_how_near_its_predictions_came(tmp_path):
     weighed = right.storage_weight.ledger_bytes
 
     near = msgspec.structs.replace(right, predicted_ledger={"values": round(weighed * 1.01)})
-    assert "all ledgers (1) were foretold to the byte" == bytes_foretold([right, nothing])
-    assert "all ledgers (2) were foretold within 2%" == bytes_foretold([right, near])
+    assert "all ledgers (1) were predicted to the byte" == bytes_predicted([right, nothing])
+    assert "all ledgers (2) were predicted within 2%" == bytes_predicted([right, near])
     assert (
-        f"1 of 2 ledgers were foretold within 2%; furthest off: tiny: Other() @ CSR(), foretold {2 * weighed:,} bytes, "
-        f"weighed {weighed:,} (+100.0%)" == bytes_foretold([right, wrong])
+        "1 of 2 ledgers were predicted within 2%; furthest off: tiny: Other() @ CSR(), "
+        f"predicted {2 * weighed:,} bytes, "
+        f"weighed {weighed:,} (+100.0%)" == bytes_predicted([right, wrong])
     )
-    assert bytes_foretold([nothing]) is None
+    assert bytes_predicted([nothing]) is None
 
 
 @pytest.mark.slow

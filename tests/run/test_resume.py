@@ -25,7 +25,7 @@ from tests.helpers.tiny import journal, registry, run, suite, tiny_set, without_
 
 STAGES = {
     "encode": 'DyingEncoder("encode", "{flag}") @ Exact()',
-    "ask": 'DyingEncoder("load", "{flag}") @ Exact()',
+    "query": 'DyingEncoder("load", "{flag}") @ Exact()',
     "build": 'Constant() @ Dies("build", "{flag}")',
     "serve: load": 'Constant() @ Dies("load", "{flag}")',
     "serve: search": 'Constant() @ Dies("search", "{flag}")',

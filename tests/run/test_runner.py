@@ -127,11 +127,11 @@ class TestMeasurements:
 
         for spelling in ("Scan()", "Constant() @ Unsaved()"):
             cell = found[spelling]
-            assert ("ok", False, None) == (cell.status, cell.split, cell.load_seconds)
+            assert ("ok", False, None) == (cell.status, cell.built_apart, cell.load_seconds)
             assert cell.build_seconds is not None
             assert any("built and served in one process" in flag for flag in cell.flags)
         assert (None, None) == (found["Scan()"].encoder, found["Scan()"].encode)
-        assert found["Constant() @ Exact()"].split
+        assert found["Constant() @ Exact()"].built_apart
         assert 1 == sum(line.result.stage == "build" for line in journal(tmp_path / "run"))
 
     @pytest.mark.slow
@@ -144,9 +144,9 @@ class TestMeasurements:
         cell = run(cells, tmp_path / "run")["Constant() @ Threads()"]
 
         told = {line.result.stage: line.result for line in journal(tmp_path / "run")}
-        assert {"encode": 2, "build": 2, "ask": 1, "serve": 1} == {stage: told[stage].threads for stage in told}
-        assert (2, 1) == (told["build"].facts["declared"], told["serve"].facts["declared"])
-        assert 1 == told["serve"].facts["pools"]  # as many as it declares; where there is one core, a build has fewer
+        assert {"encode": 2, "build": 2, "query": 1, "search": 1} == {stage: told[stage].threads for stage in told}
+        assert (2, 1) == (told["build"].facts["declared"], told["search"].facts["declared"])
+        assert 1 == told["search"].facts["pools"]  # as many as it declares; where there is one core, a build has fewer
         assert (1, 2) == (cell.threads, cell.encode_threads)
 
 
@@ -163,7 +163,7 @@ class TestSharing:
         assert {"ok"} == {cell.status for cell in found.values()}
         assert ["Constant() @ Tuned()", "Constant() @ Tuned(effort=2)", "Constant() @ Tuned(width=2)"] == list(found)
         stages = Counter(line.result.stage for line in journal(tmp_path / "run"))
-        assert {"encode": 1, "ask": 2, "build": 2, "serve": 6} == stages
+        assert {"encode": 1, "query": 2, "build": 2, "search": 6} == stages
 
     @pytest.mark.slow
     def test_stages_are_interleaved_in_seeded_order(self, tmp_path):

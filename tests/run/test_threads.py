@@ -1,4 +1,4 @@
-"""Threads as an axis, and labels: what tells cells of one retriever apart, and finds them again in another run."""
+"""Threads as an axis, and names: what tells cells of one retriever apart, and finds them again in another run."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ class TestRun:
         run_suite(chosen, [tiny_set()], tmp_path / "run", registry())
 
         done = sorted((line.result.stage, line.result.threads) for line in journal(tmp_path / "run"))
-        once = [("ask", 1), ("ask", 2), ("build", done[2][1]), ("encode", 1), ("serve", 1), ("serve", 2)]
+        once = [("query", 1), ("query", 2), ("build", done[2][1]), ("encode", 1), ("search", 1), ("search", 2)]
         assert once == done
         told = stages(make_cells(chosen, [tiny_set()], registry()), chosen)
-        assert {"encode": 1, "ask": 2, "build": 1, "serve": 2, "joint": 0} == dict(told)
+        assert {"encode": 1, "query": 2, "build": 1, "search": 2, "joint": 0} == dict(told)
 
     @pytest.mark.slow
     def test_records_and_table_tell_them_apart(self, cache, tmp_path):
@@ -152,69 +152,69 @@ class TestRun:
         assert [None, None] == [cell.status for cell in found.cells]
 
 
-LABELLED = '[[cells]]\nlabel = "lexical"\n'
+NAMED = '[[cells]]\nname = "lexical"\n'
 
 
-class TestLabel:
+class TestName:
     @pytest.mark.slow
     def test_a_record_has_it(self, cache, tmp_path):
         """
-        The label of a group of one retriever is in its record, and no part of its key.
+        The name of a group of one retriever is in its record, and no part of its key.
         """
         plain = suite("Constant() @ Exact()", "Constant() @ Half()")
         groups = tuple(
-            suites.Cells(retrievers=(one,), label=label)
-            for one, label in (("Constant() @ Exact()", "ours"), ("Constant() @ Half()", ""))
+            suites.CellGroup(retrievers=(one,), name=name)
+            for one, name in (("Constant() @ Exact()", "ours"), ("Constant() @ Half()", ""))
         )
-        labelled = msgspec.structs.replace(plain, cells=groups)
+        named = msgspec.structs.replace(plain, cells=groups)
 
-        found = run(labelled, tmp_path / "run")
+        found = run(named, tmp_path / "run")
 
-        assert {"Constant() @ Exact()": "ours", "Constant() @ Half()": ""} == {k: m.label for k, m in found.items()}
-        keys = [[cell.key for cell in make_cells(one, [tiny_set()], registry())] for one in (plain, labelled)]
+        assert {"Constant() @ Exact()": "ours", "Constant() @ Half()": ""} == {k: m.cell_name for k, m in found.items()}
+        keys = [[cell.key for cell in make_cells(one, [tiny_set()], registry())] for one in (plain, named)]
         assert keys[0] == keys[1]
 
     def test_it_is_found_among_groups_that_name_the_retriever_twice(self):
         """
-        A retriever that another group names without a label keeps the one it has.
+        A retriever that another group has without a name keeps the one it has.
         """
-        text = f'{HEAD}{CELL}{LABELLED}retrievers = ["RankBM25()"]\n'
+        text = f'{HEAD}{CELL}{NAMED}retrievers = ["RankBM25()"]\n'
 
-        assert {("primer", "RankBM25()"): "lexical"} == suites.parse(text, "one.toml").labels()
+        assert {("primer", "RankBM25()"): "lexical"} == suites.parse(text, "one.toml").names()
 
     @pytest.mark.parametrize(
         ("cells", "words"),
         [
             (
-                LABELLED + 'retrievers = ["RankBM25()", "BM25() @ CSR()"]',
-                "expected one retriever under the label 'lexical', found",
+                NAMED + 'retrievers = ["RankBM25()", "BM25() @ CSR()"]',
+                "expected one retriever under the name 'lexical', found",
             ),
             (
-                LABELLED + 'encoders = ["BM25()"]\nstorages = ["CSR()", "Flat()"]',
-                "expected one retriever under the label",
+                NAMED + 'encoders = ["BM25()"]\nstorages = ["CSR()", "Flat()"]',
+                "expected one retriever under the name",
             ),
             (
-                f'{LABELLED}retrievers = ["RankBM25()"]\n{LABELLED}retrievers = ["BM25() @ CSR()"]',
-                "expected one retriever a passage set under the label 'lexical', found",
+                f'{NAMED}retrievers = ["RankBM25()"]\n{NAMED}retrievers = ["BM25() @ CSR()"]',
+                "expected one retriever of a passage set under the name 'lexical', found",
             ),
         ],
     )
     def test_it_stands_for_one_cell_a_set(self, cells, words):
         """
-        A label that would stand for several cells of a passage set is refused, in one group or in two.
+        A name that would stand for several cells of a passage set is refused, in one group or in two.
         """
-        with pytest.raises(InputError, match=f"cells.label: {words}"):
+        with pytest.raises(InputError, match=f"cells.name: {words}"):
             suites.parse(f"{HEAD}{cells}\n", "one.toml")
 
     def test_groups_of_other_sets_may_share_it(self):
         """
-        One label may stand for another retriever on another passage set.
+        One name may stand for another retriever on another passage set.
         """
-        groups = [f'{LABELLED}passages = ["{name}"]\nretrievers = ["{one}"]\n' for name, one in SHARED.items()]
+        groups = [f'{NAMED}passages = ["{name}"]\nretrievers = ["{one}"]\n' for name, one in SHARED.items()]
 
         found = suites.parse('name = "one"\npassages = ["primer", "primer-ko"]\n' + "".join(groups), "one.toml")
 
-        assert dict.fromkeys(SHARED.items(), "lexical") == found.labels()
+        assert dict.fromkeys(SHARED.items(), "lexical") == found.names()
 
 
 SHARED = {"primer": "RankBM25()", "primer-ko": "RankBM25(analyser=CharNGrams())"}

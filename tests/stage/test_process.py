@@ -67,7 +67,7 @@ class Ring:
         )
 
     def do(self, stage: str, storage: str, seconds: float = 60.0, **fields: object) -> StageResult:
-        if stage == "serve":
+        if stage == "search":
             fields |= {"samples": str(self.samples), "hits": str(self.hits)}
         if stage == "joint":
             fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out")}
@@ -213,7 +213,7 @@ class TestEnds:
         """
         ring.do("build", "Shuts()")
 
-        result = ring.do("serve", "Shuts()", storage_folder=str(ring.folder / "out"))
+        result = ring.do("search", "Shuts()", storage_folder=str(ring.folder / "out"))
 
         assert ("ok", "Shuts: OSError: the door is stuck") == (result.status, result.facts["not_closed"])
         assert ring.hits.exists()
@@ -224,7 +224,7 @@ class TestEnds:
         """
         ring.do("build", "Shuts()")
 
-        result = ring.do("serve", "Shuts()", storage_folder=str(ring.folder / "out"), n_passages=1)
+        result = ring.do("search", "Shuts()", storage_folder=str(ring.folder / "out"), n_passages=1)
 
         assert "failed" == result.status
         assert result.reason.startswith("ValueError: hits: expected rows within the passages")
@@ -237,7 +237,7 @@ class TestEnds:
         """
         ring.do("build", "Exact()")
 
-        result = ring.do("serve", storage, storage_folder=str(ring.folder / "out"))
+        result = ring.do("search", storage, storage_folder=str(ring.folder / "out"))
 
         assert "failed" == result.status
         assert [] == [*ring.samples.parent.iterdir(), *ring.hits.parent.iterdir()]
@@ -280,7 +280,9 @@ class TestEnds:
 
 
 class TestDoors:
-    @pytest.mark.parametrize(("stage", "made"), [("encode", 2), ("ask", 2), ("build", 2), ("serve", 2), ("joint", 4)])
+    @pytest.mark.parametrize(
+        ("stage", "made"), [("encode", 2), ("query", 2), ("build", 2), ("search", 2), ("joint", 4)]
+    )
     def test_what_is_opened_is_closed(self, ring, stage, made):
         """
         Every adapter that a stage made is closed when it ends, and so is every toy.
@@ -295,7 +297,7 @@ class TestDoors:
         assert "ok" == result.status
         assert ["close"] * made + ["open"] * made == sorted(path.read_text().split())
 
-    @pytest.mark.parametrize(("stage", "made"), [("serve", 2), ("joint", 4)])
+    @pytest.mark.parametrize(("stage", "made"), [("search", 2), ("joint", 4)])
     def test_what_breaks_is_closed(self, ring, stage, made):
         """
         A stage that fails closes its adapters too, and a toy that fails is closed.
@@ -347,7 +349,7 @@ class TestConditions:
 
         ring.do("build", "Exact()")
 
-        alone, beside = watched("serve", "single"), watched("joint", "joint")
+        alone, beside = watched("search", "single"), watched("joint", "joint")
 
         assert [(1, 0), (1, 1), (1, 1), (1, 1), (1, 1), (3, 1), (1, 2)] == alone == beside
         with np.load(ring.samples) as arrays:

@@ -19,7 +19,7 @@ from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
-from bench.report.columns import four, sized
+from bench.report.numbers import four, sized
 from bench.report.tables.cells import Found
 from bench.report.tables.storages import content, exact_quality, grouped
 from bench.report.text import printable
@@ -44,7 +44,7 @@ class Patch:
     across: str  # run, encoder and passage set, a line of the head each
     storage: str
     bytes: float | None  # a passage; None where it was not weighed: no colour
-    size: float | None  # the same, foretold where it was not weighed
+    size: float | None  # the same, predicted where it was not weighed
     first: str
     second: str
 
@@ -107,7 +107,7 @@ def _patches(head: Sequence[str], found: Sequence[Found], *, several: bool) -> l
         ledger = m.storage_weight.ledger_bytes if m.storage_weight is not None and m.status == "ok" else None
         size = (ledger or m.predicted_bytes or 0) / max(m.n_passages, 1)
         first = m.status if m.status != "ok" else "not weighed" if ledger is None else sized(size)
-        refused = f"foretold {sized(size)}" if size and m.status != "unsupported" else ""
+        refused = f"predicted {sized(size)}" if size and m.status != "unsupported" else ""
         made.append(
             Patch(
                 kind=kind,

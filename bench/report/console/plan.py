@@ -1,4 +1,4 @@
-"""A plan, for a reader; and, after a run, how near what was foretold came."""
+"""A plan, for a reader; and, after a run, how near what was predicted came."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.records.schema import Measurement
-from bench.report.columns import MISSING, STATUS_STYLE, megabytes
-from bench.report.numbers import duration
+from bench.report.model import STATUS_STYLE
+from bench.report.numbers import MISSING, duration, megabytes
 from bench.report.tables.cells import shortened
 from bench.report.text import printable
 from bench.run.plan import PlannedCell, PlannedSet
 
-TOLERANCE = 0.02  # of what was weighed: so near a ledger that is counted is foretold
+TOLERANCE = 0.02  # of what was weighed: so near a ledger that is counted is predicted
 LEGEND = (
     "MB = 10^6 bytes. ledger: of the storage, before it is built; peak: while it is built, beside the vectors. "
     "~: an estimate, either from a share of the passages or of a storage whose bytes depend on more than their number."
 )
-KNOWN = {"cached": "in the cache", "counted": "counted", "foretold": "foretold from a share"}
+KNOWN = {"cached": "in the cache", "counted": "counted", "predicted": "predicted from a share"}
 
 
 def print_plan(planned: Sequence[PlannedSet], console: Console) -> None:
@@ -96,11 +96,11 @@ def _total(planned: Sequence[PlannedSet]) -> str:
     return f"{len(cells)} cells{not_run}; ledgers {weight} MB in all; about {time}"
 
 
-def bytes_foretold(measurements: Sequence[Measurement]) -> str | None:
+def bytes_predicted(measurements: Sequence[Measurement]) -> str | None:
     """
-    How many ledgers were foretold within 2 %, and which was furthest off, unless all were.
+    How many ledgers were predicted within 2 %, and which was furthest off, unless all were.
 
-    None where no ledger was both foretold and weighed.
+    None where no ledger was both predicted and weighed.
     """
     found = [
         (m, m.predicted_bytes, weighed)
@@ -114,8 +114,8 @@ def bytes_foretold(measurements: Sequence[Measurement]) -> str | None:
     off = [(told - weighed) / max(weighed, 1) for _, told, weighed in found]
     within = sum(abs(each) <= TOLERANCE for each in off)
     if within == len(found):
-        return f"all ledgers ({within}) were foretold {f'within {TOLERANCE:.0%}' if any(off) else 'to the byte'}"
+        return f"all ledgers ({within}) were predicted {f'within {TOLERANCE:.0%}' if any(off) else 'to the byte'}"
     furthest = max(range(len(off)), key=lambda i: abs(off[i]))
     m, told, weighed = found[furthest]
-    of_it = f"{m.passage_set}: {m.retriever}, foretold {told:,} bytes, weighed {weighed:,} ({off[furthest]:+.1%})"
-    return f"{within} of {len(found)} ledgers were foretold within {TOLERANCE:.0%}; furthest off: {of_it}"
+    of_it = f"{m.passage_set}: {m.retriever}, predicted {told:,} bytes, weighed {weighed:,} ({off[furthest]:+.1%})"
+    return f"{within} of {len(found)} ledgers were predicted within {TOLERANCE:.0%}; furthest off: {of_it}"

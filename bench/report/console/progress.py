@@ -28,11 +28,11 @@ SECONDS_A_LINE = 20.0
 BAR_WIDTH = 12  # leaves room, in 80 columns, for most of a retriever's name
 
 
-def foretold(passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> str:
-    """One line on how long the cells of a passage set will take. seconds: of each part; untold: what is not in them."""
+def predicted(passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> str:
+    """One line on how long the cells of a set will take. seconds: of each part; unknown: what is not in them."""
     longest = max(seconds, key=seconds.__getitem__, default=None)
     most = f", {duration(seconds[longest])} of it for {longest}" if longest is not None else ""
-    but = f"; not counted, since its rehearsal failed: {', '.join(untold)}" if untold else ""
+    but = f"; not counted, since its rehearsal failed: {', '.join(unknown)}" if unknown else ""
     return f"{passage_set}: will take about {duration(sum(seconds.values()))}{most}{but}"
 
 
@@ -50,8 +50,8 @@ class Bar:
     def says(self, line: str) -> None:
         self._progress.console.print(Text(printable(line), "yellow"), soft_wrap=True)
 
-    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None:
-        self.says(foretold(passage_set, seconds, untold))
+    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None:
+        self.says(predicted(passage_set, seconds, unknown))
 
 
 class Lines:
@@ -72,12 +72,12 @@ class Lines:
     def says(self, line: str) -> None:
         self._console.print(Text(printable(line)), soft_wrap=True)
 
-    def foretells(self, passage_set: str, seconds: Mapping[str, float], untold: Sequence[str]) -> None:
-        self.says(foretold(passage_set, seconds, untold))
+    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None:
+        self.says(predicted(passage_set, seconds, unknown))
 
 
 class Left(ProgressColumn):
-    """What is left of the time that was foretold when the present child started; nothing once that has passed."""
+    """What is left of the time that was predicted when the present child started; nothing once that has passed."""
 
     def render(self, task: Task) -> Text:
         ends: float | None = task.fields["ends"]

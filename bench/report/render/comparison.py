@@ -12,7 +12,8 @@ from rich.text import Text
 from bench.analysis.changed_queries import Change, Changes, Top
 from bench.analysis.compare import CellPair, Comparison
 from bench.records.schema import Measurement
-from bench.report.columns import Cell, Grid, share
+from bench.report.model import Grid, TableCell
+from bench.report.numbers import share
 from bench.report.render.markdown import blocks, escaped
 from bench.report.render.terminal import draw
 from bench.report.tables.comparison import closing, grids
@@ -40,9 +41,9 @@ def _thinned(grid: Grid) -> Grid:
         name = grid.lines[index][0]
         if name == grid.lines[index - 1][0]:
             first = index == 1 or name != grid.lines[index - 2][0]
-            lines[index][0] = Cell(f"  {name.below}" if first and name.below else "")
+            lines[index][0] = TableCell(f"  {name.below}" if first and name.below else "")
             if first:
-                lines[index - 1][0] = Cell(name.text)
+                lines[index - 1][0] = TableCell(name.text)
     return replace(grid, lines=tuple(map(tuple, lines)))
 
 
@@ -144,5 +145,5 @@ def _plain_pair(pair: CellPair, found: Changes) -> dict[str, object]:
 
 
 def _plain_cell(m: Measurement) -> dict[str, object]:
-    names = ("cell", "passage_set", "retriever", "resolved", "label", "threads", "status")
+    names = ("cell", "passage_set", "retriever", "resolved", "cell_name", "threads", "status")
     return {name: getattr(m, name) for name in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from bench.report.columns import BEST, TIED, Cell, Column, Grid
+from bench.report.model import BEST, TIED, Column, Grid, TableCell
 from bench.report.text import printable
 
 STYLE = """
@@ -57,7 +57,7 @@ def _figure(grid: Grid) -> str:
     return "<figure>\n" + "\n".join(parts) + "\n</figure>"
 
 
-def _field(column: Column, cell: Cell) -> str:
+def _field(column: Column, cell: TableCell) -> str:
     text = _escaped(cell.text)
     if column.code and text:
         text = f"<code>{text}</code>"

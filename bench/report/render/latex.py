@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
-from bench.report.columns import BEST, TIED, Cell, Column, Grid, broken
+from bench.report.model import BEST, TIED, Column, Grid, TableCell, broken
 from bench.report.text import printable
 
 HEAD_WIDTH = 8  # of a column of numbers, whose head is broken where it can be
@@ -139,7 +139,7 @@ def _stacked(lines: Iterable[str], placed: str) -> str:
     return rf"\begin{{tabular}}{placed}" + r" \\ ".join(lines) + r"\end{tabular}"
 
 
-def _field(column: Column, cell: Cell) -> str:
+def _field(column: Column, cell: TableCell) -> str:
     text = escaped(cell.text)
     if column.code and text:
         lines = broken(printable(cell.text)).splitlines()

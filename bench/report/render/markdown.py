@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bench.report.columns import BEST, TIED, Cell, Column, Grid
+from bench.report.model import BEST, TIED, Column, Grid, TableCell
 from bench.report.text import printable
 
 
@@ -21,7 +21,7 @@ def blocks(grid: Grid) -> Iterator[str]:
         yield "\n".join(f"- {escaped(note)}" for note in grid.notes)
 
 
-def _marked(column: Column, cell: Cell) -> str:
+def _marked(column: Column, cell: TableCell) -> str:
     text = escaped(cell.text)
     if column.code:
         text = code(cell.text)

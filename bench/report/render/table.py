@@ -18,7 +18,8 @@ from rich.text import Text
 from bench.records.run_folder import Run
 from bench.report import citations
 from bench.report import rows as flat
-from bench.report.columns import BEST, MISSING, TIED, Grid
+from bench.report.model import BEST, TIED, Grid
+from bench.report.numbers import MISSING
 from bench.report.render import html as pages
 from bench.report.render import latex as tex
 from bench.report.render import markdown as marked

@@ -13,7 +13,7 @@ from rich.measure import Measurement as Width
 from rich.table import Table
 from rich.text import Text
 
-from bench.report.columns import NAME_WIDTH, NEVER, Cell, Column, Grid, broken
+from bench.report.model import NAME_WIDTH, NEVER, Column, Grid, TableCell, broken
 from bench.report.text import printable
 
 _Part = TypeVar("_Part")
@@ -89,7 +89,7 @@ def _apart(column: Column, text: str) -> str:
     return re.sub(r"^", " ", text, flags=re.MULTILINE) if column.opens else text
 
 
-def _field(column: Column, cell: Cell, *, split: bool) -> Text:
+def _field(column: Column, cell: TableCell, *, split: bool) -> Text:
     shown = " ".join(filter(None, (printable(cell.text) + cell.mark, cell.interval)))
     text = Text(_apart(column, broken(shown) if split and column.code else shown), cell.style)
     for line in wrap(printable(cell.below), NAME_WIDTH):

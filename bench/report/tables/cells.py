@@ -14,22 +14,9 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report import significance
-from bench.report.columns import (
-    BEST,
-    FIELDS,
-    MISSING,
-    NEVER,
-    STATUS_STYLE,
-    THREADS,
-    Cell,
-    Column,
-    Field,
-    Grid,
-    best_of,
-    four,
-    share,
-    text_of,
-)
+from bench.report.columns import FIELDS, THREADS, Field, best_of, text_of
+from bench.report.model import BEST, NEVER, STATUS_STYLE, Column, Grid, TableCell
+from bench.report.numbers import MISSING, four, share
 from bench.report.rows import Row
 
 REASON = 200  # characters of the reason of a cell that failed; the record holds it whole
@@ -71,7 +58,7 @@ def heading(found: Sequence[Found]) -> str:
     """Name, counts and language of a passage set. A cell that failed does not know how many queries are judged."""
     m = next((m for _, _, m in found if m.status == "ok"), found[0][2])
     merged = f" ({m.n_merged:,} equal ones merged)" if m.n_merged else ""
-    merged += f" ({m.n_distractors:,} of them made up)" if m.n_distractors else ""
+    merged += f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""
     judged = f" ({m.n_judged:,} judged)" if m.n_judged else "" if m.n_distractors else " (no judgments)"
     queries = f"{m.n_queries:,} queries" + (judged if m.status == "ok" and m.n_judged != m.n_queries else "")
     return f"{m.passage_set}: {m.n_passages:,} passages{merged}, {queries}, {m.language}"
@@ -132,7 +119,7 @@ def _chosen(fields: Sequence[Field], keys: Sequence[str] | None) -> list[Field]:
 
 def _lines(
     found: Sequence[Found], fields: Sequence[Field], rows: Sequence[Row], *, several: bool, apart: bool = False
-) -> tuple[list[Column], list[list[Cell]]]:
+) -> tuple[list[Column], list[list[TableCell]]]:
     """Columns and lines: the retriever, then its fields; apart: times are compared within a run only."""
     named = [name_cell(m, m.retriever, m.status) for _, _, m in found]
     return drawn(found, "retriever", named, fields, rows, several=several, apart=apart)
@@ -141,9 +128,9 @@ def _lines(
 # What other tables of cells share
 
 
-def name_cell(m: Measurement, name: str, why: str) -> Cell:
+def name_cell(m: Measurement, name: str, why: str) -> TableCell:
     """What a line is of, and below it why it has no numbers, where the cell did not end well."""
-    return Cell(name) if m.status == "ok" else Cell(name, STATUS_STYLE.get(m.status, "red"), why)
+    return TableCell(name) if m.status == "ok" else TableCell(name, STATUS_STYLE.get(m.status, "red"), why)
 
 
 def shortened(reason: str) -> str:
@@ -161,33 +148,33 @@ def hardware_note(differing: str) -> list[str]:
 def drawn(
     found: Sequence[Found],
     head: str,
-    named: Sequence[Cell],
+    named: Sequence[TableCell],
     fields: Sequence[Field],
     rows: Sequence[Row],
     *,
     several: bool,
     apart: bool,
-) -> tuple[list[Column], list[list[Cell]]]:
+) -> tuple[list[Column], list[list[TableCell]]]:
     """Columns and lines: under `head` what a line is of, then its fields; apart: see `best_of`, each run a group."""
     columns = [*([Column("run", right=False)] if several else []), Column(head, right=False, code=True)]
     columns += [field.column for field in fields]
-    lines = [[*([Cell(name)] if several else []), cell] for (name, _, _), cell in zip(found, named, strict=True)]
+    lines = [[*([TableCell(name)] if several else []), cell] for (name, _, _), cell in zip(found, named, strict=True)]
     for field in fields:
         groups = [name if field.time and apart else "" for name, _, _ in found]
         for line, row, best in zip(lines, rows, best_of(field, rows, groups), strict=True):
             text = text_of(field, row)
-            line.append(Cell(text, BEST if best else "dim" if text == MISSING else ""))
+            line.append(TableCell(text, BEST if best else "dim" if text == MISSING else ""))
     return columns, lines
 
 
-def add_remarks(found: Sequence[Found], columns: list[Column], lines: Sequence[list[Cell]]) -> list[str]:
+def add_remarks(found: Sequence[Found], columns: list[Column], lines: Sequence[list[TableCell]]) -> list[str]:
     """Give each line the letters of what a reader must know of its cell, in a column of their own; the remarks."""
     letters: dict[str, str] = {}
     noted = [[letters.setdefault(text, _letter(len(letters))) for text in flat.remarks(m)] for _, _, m in found]
     if letters:
         columns.append(Column("", opens=True))
         for line, marks in zip(lines, noted, strict=True):
-            line.append(Cell(" ".join(sorted(marks, key=lambda mark: (len(mark), mark))), "dim"))
+            line.append(TableCell(" ".join(sorted(marks, key=lambda mark: (len(mark), mark))), "dim"))
     return [f"{letter}: {text}" for text, letter in letters.items()]
 
 
@@ -259,9 +246,9 @@ def published_grids(runs: Sequence[Run]) -> list[Grid]:
         allowed += [f"≥ {p.at_least:g}"] if p.at_least is not None else []
         texts = (four(f.ours), four(p.value), four(f.difference, "+"), ", ".join(allowed) or MISSING)
         named = (*([f.run] if several else []), p.passage_set, p.retriever, p.measure)
-        verdict = Cell(f.verdict, VERDICT_STYLE.get(f.verdict, ""))
-        source = Cell(letters.setdefault(p.source, _letter(len(letters))), "dim")
-        lines.append((*map(Cell, (*named, *texts)), verdict, source))
+        verdict = TableCell(f.verdict, VERDICT_STYLE.get(f.verdict, ""))
+        source = TableCell(letters.setdefault(p.source, _letter(len(letters))), "dim")
+        lines.append((*map(TableCell, (*named, *texts)), verdict, source))
     columns = (
         *([Column("run", right=False)] if several else []),
         Column("set", right=False),

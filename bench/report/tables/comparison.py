@@ -14,9 +14,10 @@ from bench.analysis.difference import Difference
 from bench.instruments.latency import ROUNDS
 from bench.records.comparability import HARDWARE, LIBRARY
 from bench.records.schema import Measurement
-from bench.report.columns import MISSING, Cell, Column, Grid, bounds, four, megabytes, share, significant, sized
+from bench.report.model import Column, Grid, TableCell
+from bench.report.numbers import MISSING, bounds, four, megabytes, share, significant, sized
 from bench.report.tables.cells import shortened
-from bench.run.suite import Cells
+from bench.run.suite import CellGroup
 from bench.statistics.paired import FEWEST_DISCORDANT
 
 VERDICT_STYLE = {
@@ -43,8 +44,8 @@ FIGURES = {  # of what a pair costs -> its name in a line
     "encoder_ledger_bytes": "encoder ledger",
     "encoder_disk_bytes": "encoder disk",
     "encoder_resident_bytes": "encoder resident",
-    "peak_serve_bytes": "peak serve",
-    "peak_ask_bytes": "peak ask",
+    "peak_search_bytes": "peak search",
+    "peak_query_bytes": "peak query",
     "peak_encode_bytes": "peak encode",
     "peak_build_bytes": "peak build",
 }
@@ -79,7 +80,7 @@ def closing(margin: float) -> list[str]:
         f"Quality: equivalent: the 90 % interval lies within ±{share(margin)}; better, worse: the 95 % interval "
         f"excludes 0; undecided also where fewer than {FEWEST_DISCORDANT} clusters of queries differ. p: sign flips of "
         "whole clusters; p Holm: adjusted for all retrievers of its table; W/T/L: queries won, tied and lost; effect: "
-        "mean difference over its standard deviation; detectable: what would be found in 80 % of cases, untold where "
+        "mean difference over its standard deviation; detectable: what would be found in 80 % of cases, unknown where "
         "so few differ."
     )
     costs = (
@@ -102,7 +103,7 @@ def _environment(comparison: Comparison) -> Grid:
             texts = HASHES[kind].format(what), MISSING, "changed"
         else:
             texts = name.removeprefix(LIBRARY), _value(name, old, new), _value(name, new, old)
-        lines.append(tuple(map(Cell, texts)))
+        lines.append(tuple(map(TableCell, texts)))
     columns = (Column("", right=False), Column("old", right=False, opens=True), Column("new", right=False, opens=True))
     fields = [name for name, _, _ in comparison.environment if name in HARDWARE]
     notes = [f"hardware differs ({', '.join(fields)}): times are not compared"] if fields else []
@@ -136,7 +137,7 @@ def _plain(value: object) -> str:
 def _spellings(cells: object) -> list[str]:
     """What the groups of a suite name; nothing of a suite that can not be read."""
     try:
-        groups = msgspec.convert(cells, list[Cells])
+        groups = msgspec.convert(cells, list[CellGroup])
     except msgspec.ValidationError:
         return []
     return [spelling for group in groups for spelling in group.spellings()]
@@ -148,10 +149,10 @@ class _Marks:
     def __init__(self) -> None:
         self._letters: dict[str, str] = {}
 
-    def mark(self, why: str) -> Cell:
+    def mark(self, why: str) -> TableCell:
         if not why:
-            return Cell("")
-        return Cell(self._letters.setdefault(why, _letter(len(self._letters))), "dim")
+            return TableCell("")
+        return TableCell(self._letters.setdefault(why, _letter(len(self._letters))), "dim")
 
     def notes(self) -> list[str]:
         return [f"{letter}: {why}" for why, letter in self._letters.items()]
@@ -162,13 +163,13 @@ def _letter(index: int) -> str:
     return (_letter(before - 1) if before else "") + string.ascii_lowercase[last]
 
 
-def _named(pair: CellPair) -> Cell:
+def _named(pair: CellPair) -> TableCell:
     """The retriever of a pair; below it what it is now, where it is spelled otherwise, and threads but one."""
     old, new = pair.old, pair.new
     said = [f"now {new.retriever}"] if old.retriever != new.retriever else []
     if (old.threads, new.threads) != (1, 1):
         said.append(" -> ".join(dict.fromkeys((str(old.threads), str(new.threads)))) + " threads")
-    return Cell(old.retriever, below=", ".join(said))
+    return TableCell(old.retriever, below=", ".join(said))
 
 
 QUALITY = (
@@ -192,14 +193,16 @@ def _primary(name: str, measure: str | None, pairs: Sequence[CellPair]) -> Grid:
     for pair in pairs:
         if pair.problem:
             line = [
-                *(Cell(MISSING, "dim") for _ in (*QUALITY, *"ab")),
+                *(TableCell(MISSING, "dim") for _ in (*QUALITY, *"ab")),
                 _verdict("not compared"),
                 marks.mark(pair.problem),
             ]
         else:
             d = next((d for d in pair.differences if d.primary), None)
-            said = _quality(d) if d is not None else [Cell(MISSING, "dim")] * len(QUALITY)
-            agreement = [Cell(MISSING if value is None else share(value)) for value in (pair.same_top, pair.overlap)]
+            said = _quality(d) if d is not None else [TableCell(MISSING, "dim")] * len(QUALITY)
+            agreement = [
+                TableCell(MISSING if value is None else share(value)) for value in (pair.same_top, pair.overlap)
+            ]
             line = [*said, *agreement, _verdict(d.verdict if d else ""), marks.mark(d.why if d else "")]
         lines.append((_named(pair), *line))
     columns = (RETRIEVER, *QUALITY, Column("same top", drop=10, opens=True), Column("overlap@10", drop=9), *VERDICT)
@@ -217,28 +220,28 @@ def _exploratory(name: str, pairs: Sequence[CellPair]) -> Grid:
             if d.verdict == "identical":
                 same.append(d.name)
             else:
-                lines.append((_named(pair), Cell(d.name), *_quality(d), _verdict(d.verdict), marks.mark(d.why)))
+                lines.append((_named(pair), TableCell(d.name), *_quality(d), _verdict(d.verdict), marks.mark(d.why)))
     columns = (RETRIEVER, Column("measure", right=False, opens=True), *QUALITY, *VERDICT)
     notes = [*marks.notes(), *_left_out("identical", same)]
     grid = Grid(f"{name}: other measures, exploratory", columns if lines else (), tuple(lines), tuple(notes))
     return _without_empty(grid)
 
 
-def _quality(d: Difference) -> list[Cell]:
+def _quality(d: Difference) -> list[TableCell]:
     """The fields of QUALITY."""
     said = d.paired
     if said is None:
-        return [Cell(four(d.old)), Cell(four(d.new)), *(Cell(MISSING, "dim") for _ in QUALITY[2:])]
+        return [TableCell(four(d.old)), TableCell(four(d.new)), *(TableCell(MISSING, "dim") for _ in QUALITY[2:])]
     return [
-        Cell(four(d.old)),
-        Cell(four(d.new)),
-        Cell(four(said.difference, "+") if said.difference else "0"),
-        Cell(MISSING if d.interval is None else bounds(d.interval, lambda value: four(value, "+"))),
-        Cell(_p(d.p)),
-        Cell(_p(d.p_holm)),
-        Cell(f"{said.wins}/{said.ties}/{said.losses}"),
-        Cell(MISSING if said.effect is None else f"{said.effect:+.2f}".replace("0.", ".", 1)),
-        Cell(four(said.detectable)),
+        TableCell(four(d.old)),
+        TableCell(four(d.new)),
+        TableCell(four(said.difference, "+") if said.difference else "0"),
+        TableCell(MISSING if d.interval is None else bounds(d.interval, lambda value: four(value, "+"))),
+        TableCell(_p(d.p)),
+        TableCell(_p(d.p_holm)),
+        TableCell(f"{said.wins}/{said.ties}/{said.losses}"),
+        TableCell(MISSING if said.effect is None else f"{said.effect:+.2f}".replace("0.", ".", 1)),
+        TableCell(four(said.detectable)),
     ]
 
 
@@ -246,8 +249,8 @@ def _p(value: float | None) -> str:
     return MISSING if value is None else "<.0001" if value < 1e-4 else four(value)
 
 
-def _verdict(verdict: str) -> Cell:
-    return Cell(verdict, VERDICT_STYLE.get(verdict, ""))
+def _verdict(verdict: str) -> TableCell:
+    return TableCell(verdict, VERDICT_STYLE.get(verdict, ""))
 
 
 def _time(name: str, pairs: Sequence[CellPair], *, together: bool) -> Grid:
@@ -256,9 +259,9 @@ def _time(name: str, pairs: Sequence[CellPair], *, together: bool) -> Grid:
     return grid if together or not grid.lines else replace(grid, notes=(*grid.notes, APART))
 
 
-def _times(d: Difference) -> list[Cell]:
+def _times(d: Difference) -> list[TableCell]:
     ratio = d.new / d.old if d.old and d.new is not None else None
-    return [Cell(MISSING if value is None else significant(value)) for value in (d.old, d.new)] + [_ratio(ratio)]
+    return [TableCell(MISSING if value is None else significant(value)) for value in (d.old, d.new)] + [_ratio(ratio)]
 
 
 def _weight(name: str, pairs: Sequence[CellPair]) -> Grid:
@@ -266,16 +269,16 @@ def _weight(name: str, pairs: Sequence[CellPair]) -> Grid:
     return _costs(f"{name}: memory and bytes", pairs, ("bytes", "memory"), columns, _bytes)
 
 
-def _bytes(d: Difference) -> list[Cell]:
+def _bytes(d: Difference) -> list[TableCell]:
     change = MISSING
     if d.old is not None and d.new is not None:
         exact = f"{d.new - d.old:+,.0f} B" if d.kind == "bytes" else ""
         change = " ".join(filter(None, (exact, f"{d.new / d.old - 1:+.2%}" if d.old else "")))
-    return [*(Cell(MISSING if value is None else megabytes(value)) for value in (d.old, d.new)), Cell(change)]
+    return [*(TableCell(MISSING if value is None else megabytes(value)) for value in (d.old, d.new)), TableCell(change)]
 
 
-def _ratio(value: float | None) -> Cell:
-    return Cell(MISSING if value is None else f"{value:.3f}")
+def _ratio(value: float | None) -> TableCell:
+    return TableCell(MISSING if value is None else f"{value:.3f}")
 
 
 def _costs(
@@ -283,7 +286,7 @@ def _costs(
     pairs: Sequence[CellPair],
     kinds: Sequence[str],
     columns: Sequence[Column],
-    figures: Callable[[Difference], list[Cell]],
+    figures: Callable[[Difference], list[TableCell]],
 ) -> Grid:
     """A line a figure that differs, or may; of the others there is a count."""
     marks, lines, same, unresolved = _Marks(), [], [], []
@@ -296,10 +299,10 @@ def _costs(
             elif d.why == UNDER_RESOLUTION:
                 unresolved.append(FIGURES[d.name])
             else:
-                within = Cell(MISSING if d.interval is None else bounds(d.interval, lambda value: f"{value:.3f}"))
+                within = TableCell(MISSING if d.interval is None else bounds(d.interval, lambda value: f"{value:.3f}"))
                 line = (
                     _named(pair),
-                    Cell(FIGURES[d.name]),
+                    TableCell(FIGURES[d.name]),
                     *figures(d),
                     within,
                     _verdict(d.verdict),

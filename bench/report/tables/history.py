@@ -16,7 +16,9 @@ from bench.errors import InputError
 from bench.records.comparability import HARDWARE
 from bench.records.schema import Measurement
 from bench.report import rows
-from bench.report.columns import FIELDS, MISSING, STATUS_STYLE, Cell, Column, Grid, four, megabytes, significant, sized
+from bench.report.columns import FIELDS
+from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
+from bench.report.numbers import MISSING, four, megabytes, significant, sized
 
 BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
@@ -26,7 +28,7 @@ UNSTABLE, MARK = "~", "*"
 DAY, MINUTE = 10, 16  # characters of a date
 LONGEST_NAME = 14  # of a version's name, so that a terminal of 80 columns holds the table
 LONGEST_REASON = 96  # characters of why a cell failed
-WORDS = {"passage_set_sha256": "other passages", "n_distractors": "other made-up passages", "k": "another k"}
+WORDS = {"passage_set_sha256": "other passages", "n_distractors": "other synthetic passages", "k": "another k"}
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     passage_set: str
     retriever: str
-    label: str | None
+    cell_name: str | None
     threads: int
     status: str
     reason: str | None
@@ -62,13 +64,13 @@ def lines(versions: Sequence[Version], measure: str | None = None) -> list[Line]
     """
     A line a version and cell: cell after cell, each by date.
 
-    A cell is known by its passage set, its label or else its spelling, and its threads. measure: a key of `sparring
+    A cell is known by its passage set, its name or else its spelling, and its threads. measure: a key of `sparring
     table --json`; None: the primary measure of the newest suite that has the cell. InputError for one that no cell has.
     """
     series: dict[tuple[str, str, int], list[tuple[Version, Measurement]]] = {}
     for version in versions:
         for m in version.run.measurements:
-            series.setdefault((m.passage_set, m.label or m.retriever, m.threads), []).append((version, m))
+            series.setdefault((m.passage_set, m.cell_name or m.retriever, m.threads), []).append((version, m))
     found = [line for one in series.values() for line in _series(one, measure)]
     if measure is not None and all(line.value is None for line in found):
         known = {key for v in versions for m in v.run.measurements for key, value in rows.row(m).items() if _is(value)}
@@ -91,7 +93,7 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
             name=version.name,
             passage_set=m.passage_set,
             retriever=m.retriever,
-            label=m.label or None,
+            cell_name=m.cell_name or None,
             threads=m.threads,
             status=m.status,
             reason=m.reason or None,
@@ -150,7 +152,7 @@ def grids(found: Sequence[Line], skipped: Sequence[str] = ()) -> list[Grid]:
     """A table a cell; what was skipped, and what the marks mean, as notes of the last. found: at least one line."""
     series: dict[tuple[str, str, int], list[Line]] = {}
     for line in found:
-        series.setdefault((line.passage_set, line.label or line.retriever, line.threads), []).append(line)
+        series.setdefault((line.passage_set, line.cell_name or line.retriever, line.threads), []).append(line)
     of_threads = {line.threads for line in found}
     made = [_grid(one, tell_threads=len(of_threads) > 1) for one in series.values()]
     notes = ["UTC; + after a commit: with uncommitted changes; change: against the line before that was measured"]
@@ -163,7 +165,7 @@ def grids(found: Sequence[Line], skipped: Sequence[str] = ()) -> list[Grid]:
 def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
     last = found[-1]
     threads = f" (threads={last.threads})" if tell_threads else ""
-    label = f"{last.label}: " if last.label else ""
+    name = f"{last.cell_name}: " if last.cell_name else ""
     columns = (
         Column("date", right=False),
         Column("commit", right=False, opens=True),
@@ -178,20 +180,20 @@ def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
     remarks = ["; ".join(_remarks(*pair)) for pair in zip(found, [None, *found], strict=False)]
     body = [_cells(line, shown, MARK if said else "") for line, said in zip(found, remarks, strict=True)]
     notes = [f"{MARK} {_when(line, shown)}: {said}" for line, said in zip(found, remarks, strict=True) if said]
-    return Grid(f"{last.passage_set}: {label}{last.retriever}{threads}", columns, tuple(body), tuple(notes))
+    return Grid(f"{last.passage_set}: {name}{last.retriever}{threads}", columns, tuple(body), tuple(notes))
 
 
 def _when(line: Line, shown: int) -> str:
     return line.date[:shown].replace("T", " ")
 
 
-def _cells(line: Line, shown: int, mark: str) -> tuple[Cell, ...]:
+def _cells(line: Line, shown: int, mark: str) -> tuple[TableCell, ...]:
     commit = MISSING if line.commit is None else line.commit[:SHORT] + ("+" if line.dirty else "")
     key = line.measure or ""
     cells = [
-        Cell(_when(line, shown)),
-        Cell(commit, "dim"),
-        Cell(line.name if len(line.name) <= LONGEST_NAME else line.name[: LONGEST_NAME - 3] + "...", mark=mark),
+        TableCell(_when(line, shown)),
+        TableCell(commit, "dim"),
+        TableCell(line.name if len(line.name) <= LONGEST_NAME else line.name[: LONGEST_NAME - 3] + "...", mark=mark),
         _figure(line, key, line.value),
         _moved(key, line.value, line.value_change),
     ]
@@ -214,11 +216,11 @@ def _remarks(line: Line, before: Line | None) -> Iterator[str]:
         yield shorten(line.reason or line.status, LONGEST_REASON, placeholder=" ...")
 
 
-def _figure(line: Line, key: str, value: float | None) -> Cell:
+def _figure(line: Line, key: str, value: float | None) -> TableCell:
     if line.status != "ok" and key == line.measure:
-        return Cell(line.status, STATUS_STYLE.get(line.status, "red"))
+        return TableCell(line.status, STATUS_STYLE.get(line.status, "red"))
     mark = UNSTABLE if line.unstable and TIMED.search(key) else ""
-    return Cell(MISSING if value is None else _text(key, value), mark=mark)
+    return TableCell(MISSING if value is None else _text(key, value), mark=mark)
 
 
 def _text(key: str, value: float) -> str:
@@ -231,15 +233,15 @@ def _text(key: str, value: float) -> str:
     return significant(value) if TIMED.search(key) or abs(value) > 1 else four(value)
 
 
-def _moved(key: str, value: float | None, change: float | None) -> Cell:
+def _moved(key: str, value: float | None, change: float | None) -> TableCell:
     """A change: of a measure by how much, of bytes by how many, of anything else by what share."""
     if value is None or change is None:
-        return Cell("")
+        return TableCell("")
     if change == 0:
-        return Cell("=", "dim")
+        return TableCell("=", "dim")
     if key.endswith("_bytes"):
-        return Cell(("+" if change > 0 else "-") + sized(abs(change)))
+        return TableCell(("+" if change > 0 else "-") + sized(abs(change)))
     if TIMED.search(key) or abs(value) > 1:
         old = value - change
-        return Cell(f"{change / old:+.1%}" if old else "")
-    return Cell(four(change, "+"))
+        return TableCell(f"{change / old:+.1%}" if old else "")
+    return TableCell(four(change, "+"))

@@ -11,9 +11,11 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report import significance
-from bench.report.columns import BEST, FIELDS, MISSING, STATUS_STYLE, TIED, Cell, Column, Field, Grid, bounds, share
+from bench.report.columns import FIELDS, Field
+from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
+from bench.report.numbers import MISSING, bounds, share
 
-Axis: TypeAlias = Literal["retriever", "encoder", "storage", "passages", "measure", "threads", "label", "run"]
+Axis: TypeAlias = Literal["retriever", "encoder", "storage", "passages", "measure", "threads", "name", "run"]
 AXES: tuple[Axis, ...] = get_args(Axis)
 DOWN: tuple[Axis, ...] = ("passages", "measure")  # across stands what is not compared: the best is that of a column
 SHORT = 12  # characters of a hash, enough to tell two contents apart
@@ -56,7 +58,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
 
     Where the cells of a set differ in a part that does not stand across, each has its line; runs have one of their
     own where they have the same cell, or their times are not to be compared. An engine stands across by its own name,
-    a cell without a label by its retriever. InputError for a measure that the runs do not have.
+    a cell without a name by its retriever. InputError for a measure that the runs do not have.
     """
     axis = pivot.axis
     fields = _fields(runs, pivot)
@@ -67,7 +69,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     columns, body = _named(lines, axis, several=len(runs) > 1)
     columns += [Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)]
     for key, named in zip(lines, body, strict=True):
-        named += [shown.get((key, head), Cell(MISSING, "dim")) for head in heads]
+        named += [shown.get((key, head), TableCell(MISSING, "dim")) for head in heads]
     rests = {line.rest for _, line in lines if line.rest}
     only = f", {next(iter(rests))}" if len(rests) == 1 and axis in ("encoder", "storage") else ""
     notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
@@ -117,9 +119,9 @@ def _lines(runs: Sequence[Run], axis: Axis, fields: Sequence[Field], *, apart: b
 
 def _parts(m: Measurement, axis: Axis) -> tuple[str, str]:
     """Of a retriever what stands across, and the rest of it; an engine has no parts."""
-    if axis in ("label", "run"):  # by their labels the cells of two runs are the same, however they are spelled
-        named = m.label or m.retriever
-        return (named, "") if axis == "label" else ("", named)
+    if axis in ("name", "run"):  # by their names the cells of two runs are the same, however they are spelled
+        named = m.cell_name or m.retriever
+        return (named, "") if axis == "name" else ("", named)
     if axis not in ("retriever", "encoder", "storage"):
         return "", m.retriever
     if axis == "retriever" or m.encoder is None or m.storage is None:
@@ -127,7 +129,7 @@ def _parts(m: Measurement, axis: Axis) -> tuple[str, str]:
     return (m.encoder, m.storage) if axis == "encoder" else (m.storage, m.encoder)
 
 
-def _named(lines: _Lines, axis: Axis, *, several: bool) -> tuple[list[Column], list[list[Cell]]]:
+def _named(lines: _Lines, axis: Axis, *, several: bool) -> tuple[list[Column], list[list[TableCell]]]:
     """The columns that say what a line is of, those that would say nothing left out, and their cells."""
     rest = {"encoder": "storage", "storage": "encoder"}.get(axis, "retriever")
     has_rests = len({line.rest for _, line in lines if line.rest}) > 1 or axis in ("measure", "passages", "run")
@@ -149,7 +151,7 @@ def _named(lines: _Lines, axis: Axis, *, several: bool) -> tuple[list[Column], l
             ),
         )
         columns = [column for is_told, column, _ in parts if is_told]
-        body.append([Cell(text) for is_told, _, text in parts if is_told])
+        body.append([TableCell(text) for is_told, _, text in parts if is_told])
     return columns, body
 
 
@@ -192,7 +194,9 @@ def _fields(runs: Sequence[Run], pivot: Pivot) -> list[Field]:
 _At: TypeAlias = tuple[tuple[str, _Line], str]  # line and head
 
 
-def _judged(lines: _Lines, axis: Axis, *, apart: bool, intervals: bool) -> tuple[dict[_At, Cell], significance.Told]:
+def _judged(
+    lines: _Lines, axis: Axis, *, apart: bool, intervals: bool
+) -> tuple[dict[_At, TableCell], significance.Told]:
     """Every figure as it is drawn: value or status, what is best of those that are compared, and what ties with it."""
     compared: dict[Hashable, dict[_At, _Place]] = defaultdict(dict)
     by_set: dict[tuple[str, str], dict[_At, _Place]] = defaultdict(dict)
@@ -203,7 +207,7 @@ def _judged(lines: _Lines, axis: Axis, *, apart: bool, intervals: bool) -> tuple
             compared[within, alone][key, head] = place
             by_set[place.m.passage_set_sha256, place.field.key][key, head] = place
     evidence = significance.Evidence()
-    shown: dict[_At, Cell] = {}
+    shown: dict[_At, TableCell] = {}
     for places in compared.values():
         shown |= _marked(evidence, places)
     for (_, measure), places in by_set.items():
@@ -218,7 +222,7 @@ def _judged(lines: _Lines, axis: Axis, *, apart: bool, intervals: bool) -> tuple
     return shown, significance.told(evidence, list(runs.values()), shown.values())
 
 
-def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, Cell]:
+def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
     """The figures that are compared with each other; all are of one field."""
     field = next(iter(places.values())).field
     values: dict[_At, float | None] = {}
@@ -231,8 +235,8 @@ def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> di
     top = field.text(best) if best is not None and len(set(texts.values()) - {MISSING}) > 1 else None
     tied = significance.ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
     return {
-        at: Cell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
+        at: TableCell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
         if place.m.status != "ok"
-        else Cell(text, BEST if text == top else TIED if is_tied and top else "dim" if text == MISSING else "")
+        else TableCell(text, BEST if text == top else TIED if is_tied and top else "dim" if text == MISSING else "")
         for (at, place), text, is_tied in zip(places.items(), texts.values(), tied, strict=True)
     }

@@ -12,7 +12,9 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report import theory
-from bench.report.columns import Cell, Column, Field, Grid, four, megabytes, share, significant, sized
+from bench.report.columns import Field
+from bench.report.model import Column, Grid, TableCell
+from bench.report.numbers import four, megabytes, share, significant, sized
 from bench.report.rows import Row
 from bench.report.tables.cells import Found, add_remarks, drawn, hardware_note, heading, name_cell, shortened
 
@@ -34,7 +36,7 @@ COSTS = (
     Field("disk_bytes", Column("disk MB", drop=1), megabytes, "low"),
     Field("resident_bytes", Column("resident MB", drop=1), megabytes, "low", unresolved="resident_under_resolution"),
     Field("mapped_bytes", Column("mapped MB", drop=1), megabytes, None),
-    Field("peak_serve_bytes", Column("peak serve MB", drop=1), megabytes, "low"),
+    Field("peak_search_bytes", Column("peak search MB", drop=1), megabytes, "low"),
     Field("peak_build_bytes", Column("peak build MB", drop=1), megabytes, "low"),
     Field("bits_per_posting", Column("bits a posting", drop=1, opens=True), significant, "low"),
     Field("bits_per_dimension", Column("bits a dimension", drop=1, opens=True), significant, "low"),
@@ -97,12 +99,12 @@ def exact_quality(found: Sequence[Found]) -> dict[str, dict[str, float | None]]:
 
 
 def why(found: Found) -> str:
-    """Why a cell has no numbers: its status, what it would have weighed where that was foretold, and the reason."""
+    """Why a cell has no numbers: its status, what it would have weighed where that was predicted, and the reason."""
     _, run, m = found
-    foretold, limit = m.predicted_bytes, min(m.limit_memory_bytes, run.environment.memory_bytes)
-    if m.status == "over-budget" and foretold is not None and foretold > limit:
-        return f"{m.status}: would take {sized(foretold)}, the limit is {sized(limit)}"
-    told = f" (would take {sized(foretold)})" if foretold is not None and m.status != "unsupported" else ""
+    predicted, limit = m.predicted_bytes, min(m.limit_memory_bytes, run.environment.memory_bytes)
+    if m.status == "over-budget" and predicted is not None and predicted > limit:
+        return f"{m.status}: would take {sized(predicted)}, the limit is {sized(limit)}"
+    told = f" (would take {sized(predicted)})" if predicted is not None and m.status != "unsupported" else ""
     return f"{m.status}{told}" + (f": {reason}" if (reason := shortened(m.reason)) else "")
 
 
@@ -121,7 +123,7 @@ def _grid(title: str, found: Sequence[Found], *, several: bool) -> Grid:
         at = len(columns) - len(fields) + fields.index(OVERLAP)
         for line, (_, _, m) in zip(lines, found, strict=True):
             if m.exact and m.status == "ok" and m.overlap_with_exact is None:
-                line[at] = Cell("exact", "dim")  # what the others are held to
+                line[at] = TableCell("exact", "dim")  # what the others are held to
     notes = [*_exact_note(exact, quality, several=several), *_theory(found), *_bounds(found)]
     notes += add_remarks(found, columns, lines) + hardware_note(apart)
     return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=LEGEND)

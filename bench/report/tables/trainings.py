@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.columns import MISSING, Cell, Column, Grid, four, megabytes, significant
+from bench.report.model import Column, Grid, TableCell
+from bench.report.numbers import MISSING, four, megabytes, significant
 from bench.training.card import TrainingCard
 
 LEGEND = (
@@ -43,11 +44,11 @@ def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
     return Grid(title, columns, lines, tuple(notes), legend=(LEGEND,))
 
 
-def _line(card: TrainingCard, *, varied: bool) -> tuple[Cell, ...]:
+def _line(card: TrainingCard, *, varied: bool) -> tuple[TableCell, ...]:
     curve, spent = card.curve, card.spent
     start = next((look.recall for look in curve.looks if look.step == 0), None)
     return tuple(
-        Cell(text)
+        TableCell(text)
         for text in (
             *([card.recipe.name, f"{card.pairs:,}"] if varied else []),
             str(card.seed),

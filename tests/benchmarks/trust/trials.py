@@ -173,7 +173,7 @@ def times(runs: Path) -> dict[str, Times]:
 def rounds(folder: Path, files: dict[str, str]) -> tuple[float, ...]:
     """The median service time of each round of a cell, milliseconds, as `bench.gate.ab_worker` answers it."""
     found: list[float] = []
-    while (name := files.get(f"serve-{len(found)}")) is not None:
+    while (name := files.get(f"search-{len(found)}")) is not None:
         with np.load(folder / name) as arrays:
             found.append(round(float(np.median(arrays["single"])) / 1e6, 6))
     return tuple(found)

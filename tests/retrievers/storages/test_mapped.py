@@ -19,7 +19,7 @@ FORGOTTEN = Memory(private=3 * MB, private_file=2 * MB, shared=0, peak=None, pea
 
 def rounds(**facts):
     """One round of serving a storage of 500 MB of which 3 MB are resident."""
-    return [StageResult(stage="serve", status="ok", ledger={"vectors": 500 * MB}, load_memory=FORGOTTEN, facts=facts)]
+    return [StageResult(stage="search", status="ok", ledger={"vectors": 500 * MB}, load_memory=FORGOTTEN, facts=facts)]
 
 
 def test_a_mapped_storage_is_no_contradiction():

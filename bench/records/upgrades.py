@@ -1,0 +1,97 @@
+"""Records of every version that was ever written -> records of today's (`bench.records.schema` has the history)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from bench.records.schema import Record
+
+Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it
+
+STAGES = {"ask": "query", "serve": "search"}
+FLAGS = {"made-up": "synthetic", "built and served in": "built and searched in"}  # words of flags before measurement/5
+
+
+def decode(content: bytes, kind: type[Record]) -> Record:
+    """A record of whatever version as the present one; msgspec.DecodeError or UnicodeDecodeError where it is none."""
+    found = msgspec.json.decode(content)
+    while isinstance(found, dict) and found.get("schema") in UPGRADES:
+        found = UPGRADES[found["schema"]](found)
+    if isinstance(found, dict) and isinstance(stage := found.get("result"), dict):  # a line of the journal
+        found["result"] = UPGRADES.get(stage.get("schema", ""), dict)(stage)
+    return msgspec.convert(found, kind)
+
+
+def _retagged(tag: str) -> Callable[[Content], Content]:
+    """To a version that only adds fields: their defaults say that nothing is known of them."""
+    return lambda content: content | {"schema": tag}
+
+
+def _renamed(content: Content, names: Mapping[str, str]) -> Content:
+    return {names.get(name, name): value for name, value in content.items()}
+
+
+def _second_measurement(content: Content) -> Content:
+    kept = {name: value for name, value in content.items() if name != "predicted_bytes"}
+    predicted = content.get("predicted_bytes")
+    ledger = None if predicted is None else {"predicted": predicted}
+    return kept | {"schema": "measurement/3", "predicted_ledger": ledger}
+
+
+def _fourth_measurement(content: Content) -> Content:
+    names = {
+        "serve_memory": "search_memory",
+        "ask_memory": "query_memory",
+        "split": "built_apart",
+        "label": "cell_name",
+    }
+    changes: Mapping[str, Callable[[Any], Any]] = {  # Any: the value of that field
+        "facts": lambda facts: _renamed(facts, {"made_up": "synthetic"}),
+        "flags": lambda flags: [_reworded(flag) for flag in flags],
+        "files": lambda files: {_file(name): path for name, path in files.items()},
+        "rate": lambda rate: rate and _renamed(rate, {"asked": "offered"}),
+        "predicted_ledger": lambda ledger: ledger and _renamed(ledger, {"foretold": "predicted"}),
+    }
+    changed = {name: change(content[name]) for name, change in changes.items() if name in content}
+    return _renamed(content, names) | changed | {"schema": "measurement/5"}
+
+
+def _file(name: str) -> str:
+    """The name of a stage's samples: `ask-0` is `query-0`."""
+    stage, dash, number = name.partition("-")
+    return STAGES.get(stage, stage) + dash + number
+
+
+def _reworded(flag: str) -> str:
+    for old, new in FLAGS.items():
+        flag = flag.replace(old, new)
+    return flag
+
+
+def _first_stage(content: Content) -> Content:
+    stage, facts = content.get("stage"), content.get("facts", {})
+    changed = {"schema": "stage/2", "facts": _renamed(facts, {"made_up": "synthetic"})}
+    if stage is not None:
+        changed["stage"] = STAGES.get(stage, stage)
+    return _renamed(content, {"serve_memory": "timed_memory", "split": "built_apart"}) | changed
+
+
+def _second_run(content: Content) -> Content:
+    suite = dict(content.get("suite", {}))
+    if "cells" in suite:
+        suite["cells"] = [_renamed(group, {"label": "name"}) for group in suite["cells"]]
+    return content | {"schema": "run/3", "suite": suite}
+
+
+UPGRADES: Mapping[str, Callable[[Content], Content]] = {
+    "measurement/1": _retagged("measurement/2"),
+    "measurement/2": _second_measurement,
+    "measurement/3": _retagged("measurement/4"),
+    "measurement/4": _fourth_measurement,
+    "stage/1": _first_stage,
+    "run/1": _retagged("run/2"),
+    "run/2": _second_run,
+}
