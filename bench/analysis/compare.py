@@ -13,17 +13,18 @@ import msgspec
 from bench.analysis import costs
 from bench.analysis.difference import Difference, Kind, Side, judged_clusters, values
 from bench.analysis.matching import matched
-from bench.errors import InputError, did_you_mean
+from bench.errors import InputError
 from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.records import comparability
+from bench.records.lookup import cells_of
 from bench.records.run_folder import Run, read_hits
 from bench.records.schema import Measurement
 from bench.run.suite import Suite
 from bench.statistics import paired
 from bench.statistics.paired import MARGIN, Paired
 
-__all__ = ["CellPair", "Comparison", "Difference", "Kind", "compare", "differing", "of_one_run", "of_retrievers"]
+__all__ = ["CellPair", "Comparison", "Difference", "Kind", "compare", "differing", "of_retrievers"]
 
 
 class CellPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MAR
     was, now: as the suite spells or names them. Raises InputError for one that a run has not, and where they share no
     passage set.
     """
-    olds, news = _cells_of(old, was), _cells_of(new, now)
+    olds, news = cells_of(old, was), cells_of(new, now)
     pairs = [(a, b) for a in olds for b in news if a.passage_set == b.passage_set and a.threads == b.threads]
     if not pairs:
         sets = [", ".join(dict.fromkeys(m.passage_set for m in found)) for found in (olds, news)]
@@ -79,30 +80,6 @@ def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MAR
             f"the first and {sets[1]} of the second"
         )
     return Comparison(environment=tuple(differing(old, new)), pairs=_pairs(old, new, pairs, margin))
-
-
-def of_one_run(run: Run, old: str, new: str, *, margin: float = MARGIN) -> Comparison:
-    """Two retrievers of one run, as in `of_retrievers`."""
-    return of_retrievers(run, run, old, new, margin=margin)
-
-
-# Which cells
-
-
-def _cells_of(run: Run, wanted: str) -> list[Measurement]:
-    """The cells of one retriever, by its spelling (spaces count nothing) or its name."""
-    plain = "".join(wanted.split())
-    found = [
-        m for m in run.measurements if plain == "".join(m.retriever.split()) or (m.cell_name and wanted == m.cell_name)
-    ]
-    if not found:
-        known = list(dict.fromkeys(m.retriever for m in run.measurements))
-        hint = did_you_mean(repr(wanted), map(repr, known), cutoff=0.3)
-        raise InputError(
-            f"run {run.folder}: expected one of its retrievers ({', '.join(map(repr, known)) or 'none yet'}), "
-            f"found {wanted!r}.{hint}"
-        )
-    return found
 
 
 # What was not the same of the two runs

@@ -1,4 +1,4 @@
-"""`sparring explain`: how the numbers of a cell came about."""
+"""`sparring explain`: the provenance of a cell."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """
-    Tell how the numbers of a cell came about.
+    Tell the provenance of a cell.
 
     The command that makes it again, conditions, hashes, samples and flags.
     """
-    from bench.analysis import explain as explaining
+    from bench.analysis.explain import explanation_of
+    from bench.records.lookup import find_cell
     from bench.report.console.explanation import print_explanation
 
     run = read_run(folder)
-    explanation = explaining.explain(run, explaining.find(run, cell))
+    explanation = explanation_of(run, find_cell(run, cell))
     if as_json:
         echo_json(explanation._asdict())
     else:

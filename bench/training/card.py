@@ -26,7 +26,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     passages: int
 
 
-class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="training/1"):
+class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="training/2"):
     """One training from one seed."""
 
     recipe: Recipe
@@ -38,7 +38,7 @@ class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
     start_sha256: dict[str, str]  # of each start that is a model: weights, configuration, tokenizer
     pairs: int
     mined: Mined | None
-    negatives: int  # that a question's passage is told from; accumulation adds none
+    negatives: int  # in-batch, per query; accumulation adds none
     passages_cut: float | None  # share of the train passages longer than the model reads
     parameters: int
     weights_bytes: int  # of both towers
@@ -66,7 +66,14 @@ def write(card: TrainingCard, folder: Path) -> None:
 def read(folder: Path) -> TrainingCard | None:
     """The card of a model that was trained to its end; None where it was not."""
     path = folder / FILE
-    return msgspec.json.decode(path.read_bytes(), type=TrainingCard) if path.is_file() else None
+    if not path.is_file():
+        return None
+    content = msgspec.json.decode(path.read_bytes())
+    if content["schema"] == "training/1":  # which called evaluations looks
+        for table in (content["recipe"]["stop"], content["curve"]):
+            table["evaluations"] = table.pop("looks")
+        content["schema"] = "training/2"
+    return msgspec.convert(content, TrainingCard)
 
 
 def of(folder: Path) -> list[TrainingCard]:

@@ -1,4 +1,4 @@
-"""What a training looks at on its way: the recall of dev questions."""
+"""The recall of dev questions, which a training is evaluated by on its way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retrievers.similarity import shaped
 
 
 class Dev:
-    """The dev questions, and a corpus small enough to be encoded at every look."""
+    """The dev questions, and a corpus small enough to be encoded at every evaluation."""
 
     def __init__(self, passage_set: PassageSet, recipe: Recipe) -> None:
         known = relevant(passage_set)

@@ -1,4 +1,4 @@
-"""Recipes and a folder -> a model from each seed, what it started from, and a suite that puts them into the ring."""
+"""Recipes and a folder -> a model from each seed, what it started from, and a suite that benchmarks them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SUITE = "suite.toml"
 NEEDED = ("sentence_transformers", "datasets", "accelerate")
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/1"):
+class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/2"):
     """What the models of a folder have in common; another recipe, or other data, is another folder."""
 
     recipe: Recipe

@@ -36,7 +36,7 @@ SPENT = "spent.json"  # and the last that we do
 FULL = 64_000_000  # free bytes under which a write that failed is taken to have found no room
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """What stood at a step: the mean loss since the last one, the dev recall, or both."""
 
     step: int
@@ -45,9 +45,9 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training took, over all its sittings."""
+    """What a training took, over all its sessions."""
 
-    seconds: float = 0.0  # with looks and checkpoints
+    seconds: float = 0.0  # with evaluations and checkpoints
     joules: float | None = 0.0  # of the machine's processors, other work on them too; None: not readable
     peak_bytes: int | None = 0  # the process's high-water mark in that time, all that it held before included
     device_peak_bytes: int | None = None  # the same of a GPU's memory
@@ -56,7 +56,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """How a training went."""
 
-    looks: tuple[Look, ...]
+    evaluations: tuple[Evaluation, ...]
     best_step: int
     best_recall: float
     steps: int  # that were made
@@ -103,13 +103,13 @@ def fit(
     before = Spent() if resumed is None else msgspec.json.decode((resumed / SPENT).read_bytes(), type=Spent)
     meter = _Meter(before, on_gpu=model.device.type == "cuda")
 
-    def looked(step: int, steps: int, loss: float | None, recall: float) -> None:
+    def on_evaluate(step: int, steps: int, loss: float | None, recall: float) -> None:
         seconds = meter.spent().seconds
         told = "" if loss is None else f", loss {loss:.3f}"
         left = f", about {seconds * (steps - step) / step / 60:.0f} min left" if step else ""
         say(f"seed {seed}: step {step:,} of {steps:,}{told}, dev {dev.measure} {recall:.4f}{left}")
 
-    def saved(checkpoint: Path) -> None:
+    def on_save(checkpoint: Path) -> None:
         if PartialState().is_main_process:
             run_folder.write_whole(checkpoint / SPENT, run_folder.pretty(meter.spent()))
 
@@ -120,7 +120,15 @@ def fit(
             model.load_state_dict(type(model)(str(best), device=str(model.device)).state_dict())
             return _curve(state, dev.measure), before
         trainer = trainer_of(
-            recipe, seed, model, pairs, dev, checkpoints, resumed=resumed is not None, looked=looked, saved=saved
+            recipe,
+            seed,
+            model,
+            pairs,
+            dev,
+            checkpoints,
+            resumed=resumed is not None,
+            on_evaluate=on_evaluate,
+            on_save=on_save,
         )
         trainer.train(resume_from_checkpoint=None if resumed is None else str(resumed))
     return _curve(trainer.state, dev.measure), meter.spent()
@@ -133,7 +141,7 @@ def _curve(state: _State, measure: str) -> Curve:
             if key in line:
                 found.setdefault(int(line["step"]), {})[name] = float(line[key])
     return Curve(
-        looks=tuple(Look(step=step, **values) for step, values in sorted(found.items())),
+        evaluations=tuple(Evaluation(step=step, **values) for step, values in sorted(found.items())),
         best_step=state.best_global_step,
         best_recall=float(state.best_metric),
         steps=state.global_step,
@@ -141,7 +149,7 @@ def _curve(state: _State, measure: str) -> Curve:
 
 
 class _Meter:
-    """What this sitting takes, on top of what those before took."""
+    """What this session takes, on top of what those before took."""
 
     def __init__(self, before: Spent, *, on_gpu: bool) -> None:
         import torch

@@ -87,8 +87,8 @@ class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Early stopping: the checkpoint with the best dev recall is the result."""
 
     k: AtLeast1 = 10
-    looks: AtLeast1 = 4  # an epoch
-    patience: Natural = 3  # looks without a better one; 0: train to the end
+    evaluations: AtLeast1 = 4  # of an epoch
+    patience: Natural = 3  # evaluations without a better one; 0: train to the end
     passages: AtLeast1 = 1_000  # of the dev corpus: the relevant ones, then a seeded sample of the others
 
 
@@ -115,13 +115,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def at_once(self) -> int:
-        """How many questions, or passages, are in memory at once: at a look, too, so that a batch in parts fits."""
+        """How many questions, or passages, are in memory at once: in evaluations too, so that a batch in parts fits."""
         return self.loss.cached or self.optimiser.batch
 
     @property
     def negatives_each(self) -> int:
         """
-        What a question's passage is told from: all other passages of its batch, everyone's hard negatives among them.
+        In-batch negatives of a query: all other passages of its batch, everyone's hard negatives among them.
 
         Batches are full and apart, so it is the same for every question; accumulation adds none.
         """

@@ -1,4 +1,4 @@
-"""Trained models -> a suite that puts them into the ring, beside what they started from, TF-IDF and BM25."""
+"""Trained models -> a suite that benchmarks them beside what they started from, TF-IDF and BM25."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import tomli_w
 
 from bench.training.card import TrainingCard
 from bench.training.recipe import Recipe
@@ -25,7 +26,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
     recipes = [found[0].recipe for _, found in models_of]
     measures = ["R@1", *(f"R@{recipe.stop.k}" for recipe in recipes), "RR@10"]
     tests = list(dict.fromkeys(recipe.data.test for recipe in recipes))
-    cells = []
+    cells: list[dict[str, list[str]]] = []
     for test in tests:
         spelled, starts = ["TfIdf() @ CSC()", "BM25() @ CSC()"], set()
         for folder, found in models_of:
@@ -39,22 +40,20 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
                     spelled.append(start)
                     starts.add(same)
                 spelled += [spelled_of(card.recipe, folder / f"seed-{card.seed}", dims) for card in found]
-        listed = "".join(f"  {_quoted(retriever)},\n" for retriever in spelled)
-        passages = f"passages = [{_quoted(test)}]\n" if len(tests) > 1 else ""
-        cells.append(f"[[cells]]\n{passages}retrievers = [\n{listed}]\n")
-    head = [
-        f'name = "{name}"',
-        f"passages = [{', '.join(map(_quoted, tests))}]",
-        f"measures = [{', '.join(map(_quoted, dict.fromkeys(measures)))}]",
-        f'primary = "R@{recipes[0].stop.k}"',
-    ]
+        cells.append(({"passages": [test]} if len(tests) > 1 else {}) | {"retrievers": spelled})
+    head: dict[str, object] = {
+        "name": name,
+        "passages": tests,
+        "measures": list(dict.fromkeys(measures)),
+        "primary": f"R@{recipes[0].stop.k}",
+    }
     if len(tests) == 1:
-        head.append(f"baseline = {_quoted(spelled_of(recipes[0], models_of[0][0] / START))}")
-    return "\n".join([*head, "", *cells])
+        head["baseline"] = spelled_of(recipes[0], models_of[0][0] / START)
+    return tomli_w.dumps(head | {"cells": cells})
 
 
 def dims_of(recipe: Recipe, recipes: Sequence[Recipe]) -> list[int]:
-    """The dimensions that a recipe's vectors are cut to in the ring: its own, and those of recipes otherwise alike."""
+    """The dimensions that a recipe's vectors are cut to in the suite: its own, and those of recipes otherwise alike."""
     alike = [other for other in recipes if _but_for_matryoshka(other) == _but_for_matryoshka(recipe)]
     return sorted({dims for other in alike for dims in other.loss.matryoshka}, reverse=True)
 
@@ -78,5 +77,5 @@ def _path(folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, but for a slash that neither needs."""
+    """A string as a spelling has it."""
     return msgspec.json.encode(text).decode()

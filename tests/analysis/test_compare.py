@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.analysis.compare import compare, differing, of_one_run
+from bench.analysis.compare import compare, differing, of_retrievers
 from bench.errors import InputError
 from tests.helpers.records import failed, weight
 from tests.helpers.run_folders import N, cell, found
@@ -70,7 +70,7 @@ def test_two_retrievers_of_one_run(folders):
     """
     run = folders.run("run", cell(cell="1"), cell(cell="2", retriever="TfIdf() @ CSR()"))
 
-    both = of_one_run(run, "BM25()@CSR()", "TfIdf() @ CSR()")
+    both = of_retrievers(run, run, "BM25()@CSR()", "TfIdf() @ CSR()")
 
     assert [("tiny", "1", "2")] == [(p.passage_set, p.old.cell, p.new.cell) for p in both.pairs]
     assert () == both.environment
@@ -83,7 +83,7 @@ def test_a_retriever_that_is_none_of_the_runs_names_the_nearest(folders):
     run = folders.run("run", cell())
 
     with pytest.raises(InputError, match=r"BM25\(\) @ CSR\(\).*found 'BM25\(\) @ CSC\(\)'.*Did you mean"):
-        of_one_run(run, "BM25() @ CSR()", "BM25() @ CSC()")
+        of_retrievers(run, run, "BM25() @ CSR()", "BM25() @ CSC()")
 
 
 # Environments

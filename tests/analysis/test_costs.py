@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from bench.analysis import costs
-from bench.analysis.compare import compare, of_one_run
+from bench.analysis.compare import compare, of_retrievers
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import StageResult
@@ -44,7 +44,7 @@ def test_a_p50_and_its_interval_are_one_percentile(folders):
         "run", timed(single=latency(2.0)), timed(cell="1", retriever="A()"), times=[[before] * 3, [after] * 3]
     )
 
-    both, within = compare(old, new), of_one_run(run, "BM25() @ CSR()", "A()")
+    both, within = compare(old, new), of_retrievers(run, run, "BM25() @ CSR()", "A()")
 
     p50 = found(both, "single_p50_ms")
     assert (1.5, 1.5) == (p50.new / p50.old, pytest.approx(p50.interval[0]))
@@ -90,7 +90,7 @@ def test_runs_at_different_times_allow_for_the_machines_drift(folders):
         folders.run(name, timed(), times=[flat(time)]) for name, time in (("slower", 1.1e6), ("much", 1.5e6))
     )
 
-    together = [of_one_run(run, "BM25() @ CSR()", name) for name in ("A()", "B()")]
+    together = [of_retrievers(run, run, "BM25() @ CSR()", name) for name in ("A()", "B()")]
 
     assert ["worse", "equivalent"] == [found(both, "single_p50_ms").verdict for both in together]
     apart = [found(compare(first_of(run), other), "single_p50_ms").verdict for other in (slower, much)]
@@ -182,7 +182,7 @@ def test_few_rounds_of_one_run_decide_nothing(folders):
     )
 
     told = [
-        [found(of_one_run(run, "BM25() @ CSR()", f"A{name}()"), "single_p50_ms") for name in names]
+        [found(of_retrievers(run, run, "BM25() @ CSR()", f"A{name}()"), "single_p50_ms") for name in names]
         for run in (few, enough)
     ]
 
@@ -203,7 +203,7 @@ def test_rounds_are_drawn_alike_only_where_they_were_shared(folders):
     run = folders.run("run", timed(5), timed(5, cell="1", retriever="A()"), times=[wavering(), wavering()])
     other = folders.run("other", timed(5), times=[wavering()])
 
-    shared, apart = of_one_run(run, "BM25() @ CSR()", "A()"), compare(first_of(run), other)
+    shared, apart = of_retrievers(run, run, "BM25() @ CSR()", "A()"), compare(first_of(run), other)
 
     for name in ("single_p50_ms", "batch_qps"):
         assert (1.0, 1.0) == pytest.approx(found(shared, name).interval)
@@ -219,7 +219,7 @@ def test_few_rounds_are_told_by_students_t_where_that_is_wider(folders):
     slower = [flat(1e6 * change, 1)[0] for change in changes]
     run = folders.run("run", timed(5), timed(5, cell="1", retriever="A()"), times=[flat(1e6, 5), slower])
 
-    low, high = found(of_one_run(run, "BM25() @ CSR()", "A()"), "single_p50_ms").interval
+    low, high = found(of_retrievers(run, run, "BM25() @ CSR()", "A()"), "single_p50_ms").interval
 
     expected = np.exp(stats.ttest_1samp(np.log(changes), 0).confidence_interval(0.95))
     assert (min(0.97, expected[0]), max(1.03, expected[1])) == pytest.approx((low, high), rel=1e-9)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.analysis.explain import again, explain, find
+from bench.analysis.explain import explanation_of
+from bench.analysis.reproduce import command_of
 from bench.errors import InputError
 from bench.passages.loader import load
 from bench.records import run_folder
+from bench.records.lookup import find_cell
 from bench.report.console.explanation import print_explanation
 from bench.run import runner
 from bench.run import suite as suites
@@ -40,7 +42,7 @@ class TestFind:
         """
         A cell is found by its spelling, with or without spaces, and with its passage set before it.
         """
-        found = find(run_folder.read(primer_run / "run"), wanted)
+        found = find_cell(run_folder.read(primer_run / "run"), wanted)
 
         assert "BM25() @ CSR()" == found.retriever
 
@@ -52,7 +54,7 @@ class TestFind:
         run = run_folder.read(primer_run / "run")
         expected = run.measurements[0]
 
-        assert expected == find(run, expected.cell[:8])
+        assert expected == find_cell(run, expected.cell[:8])
 
     def test_none_and_several(self, primer_run):
         """
@@ -63,17 +65,17 @@ class TestFind:
         twice = [*run.measurements, msgspec.structs.replace(run.measurements[0], passage_set="other", cell="0")]
 
         with pytest.raises(InputError, match=r"found 'BM25\(\) @ CRS\(\)'\. Did you mean 'BM25\(\) @ CSR\(\)'"):
-            find(run, "BM25() @ CRS()")
+            find_cell(run, "BM25() @ CRS()")
         with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)'\?$"):
-            find(run, "bm25()")
+            find_cell(run, "bm25()")
         with pytest.raises(InputError, match=r"Did you mean 'Constant\(\) @ Exact\(\)'\?$"):
-            find(run, "primer: Exact()")
+            find_cell(run, "primer: Exact()")
         with pytest.raises(InputError, match=r"Did you mean 'BM25\(\) @ CSR\(\)' or 'BM25\(\) @ Flat\(\)'\?$"):
-            find(run_folder.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
+            find_cell(run_folder.Run(run.folder, run.record, run.environment, (*run.measurements, flat)), "BM25()")
         with pytest.raises(InputError, match=r"expected one cell, found 2.*'primer: .*'other: "):
-            find(run_folder.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
+            find_cell(run_folder.Run(run.folder, run.record, run.environment, tuple(twice)), "BM25() @ CSR()")
         with pytest.raises(InputError, match="expected one of its cells"):
-            find(run, "")
+            find_cell(run, "")
 
 
 class TestAgain:
@@ -83,9 +85,9 @@ class TestAgain:
         The command that is printed makes a cell of the same key, so of the same conditions, and the same quality.
         """
         run = run_folder.read(primer_run / "run")
-        cell = find(run, "Constant() @ Exact()")
+        cell = find_cell(run, "Constant() @ Exact()")
 
-        command, text = again(run, cell)
+        command, text = command_of(run, cell)
         assert text is not None  # encode_threads can be said in a suite alone
         words = shlex.split(command)
         outcome = runner.run(suites.parse(text, "again.toml"), [load("primer")], tmp_path / "again", registry())
@@ -106,7 +108,7 @@ class TestAgain:
             run.measurements,
         )
 
-        command, text = again(run, run.measurements[0])
+        command, text = command_of(run, run.measurements[0])
 
         assert text is None
         expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --seconds 90 --memory 4GB"
@@ -125,7 +127,7 @@ class TestAgain:
         record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
         cell = msgspec.structs.replace(run.measurements[0], passage_set="docs")
 
-        command, text = again(run_folder.Run(run.folder, record, run.environment, (cell,)), cell)
+        command, text = command_of(run_folder.Run(run.folder, record, run.environment, (cell,)), cell)
 
         assert text is None
         options = "--text body --queries 'my questions.csv' --language ko"
@@ -138,7 +140,7 @@ class TestAgain:
         run = run_folder.read(primer_run / "run")
         cell = msgspec.structs.replace(run.measurements[0], origin="a file")
 
-        assert ("sparring run --passages primer", None) == again(run, cell)
+        assert ("sparring run --passages primer", None) == command_of(run, cell)
 
 
 class TestExplain:
@@ -148,9 +150,9 @@ class TestExplain:
         Every file's hash, every round's median and every component of the ledger are told.
         """
         run = run_folder.read(primer_run / "run")
-        cell = find(run, "BM25() @ CSR()")
+        cell = find_cell(run, "BM25() @ CSR()")
 
-        sections = explain(run, cell).sections
+        sections = explanation_of(run, cell).sections
 
         hits = {part.name: part for part in sections["hashes"]}["hits"]
         assert hashlib.sha256((run.folder / hits.source).read_bytes()).hexdigest() == hits.value
@@ -172,13 +174,13 @@ class TestExplain:
         Component by component where both ledgers name the same; else, as of old records, the sums, where they differ.
         """
         run = run_folder.read(primer_run / "run")
-        cell = find(run, "BM25() @ CSR()")
+        cell = find_cell(run, "BM25() @ CSR()")
         ledger = cell.storage_weight.ledger
         whole = sum(ledger.values())
         first = next(iter(ledger))
 
         def told(predicted):
-            parts = explain(run, msgspec.structs.replace(cell, predicted_ledger=predicted)).sections["bytes"]
+            parts = explanation_of(run, msgspec.structs.replace(cell, predicted_ledger=predicted)).sections["bytes"]
             return next(part.source.removesuffix(": before it was built") for part in parts if part.name == "predicted")
 
         assert "came to" not in told(ledger)
@@ -193,7 +195,7 @@ class TestExplain:
         run = run_folder.read(primer_run / "run")
         cell = msgspec.structs.replace(run.measurements[0], origin="trec run theirs sha256:00")
 
-        sections = explain(run, cell).sections
+        sections = explanation_of(run, cell).sections
 
         assert ["status", "imported"] == [part.name for part in sections["result"]]
         assert ["depth", "searched", "made"] == [part.name for part in sections["conditions"]]
@@ -208,7 +210,7 @@ class TestExplain:
         runner.run(suite("Constant() @ Exact()"), [unjudged], tmp_path / "run", registry(), plugins=[KNOWN])
         run = run_folder.read(tmp_path / "run")
 
-        hashes = explain(run, run.measurements[0]).sections["hashes"]
+        hashes = explanation_of(run, run.measurements[0]).sections["hashes"]
 
         assert "quality" not in [part.name for part in hashes]
         assert "gone" not in [part.value for part in hashes]
@@ -218,12 +220,12 @@ class TestExplain:
         Every fact that an encoder or a storage told is there, those that it does not know left out.
         """
         run = run_folder.read(primer_run / "run")
-        cell = msgspec.structs.replace(find(run, "BM25() @ CSR()"), facts={"dims": 3, "metric": "l2", "cut": None})
+        cell = msgspec.structs.replace(find_cell(run, "BM25() @ CSR()"), facts={"dims": 3, "metric": "l2", "cut": None})
 
-        sections = explain(run, cell).sections
+        sections = explanation_of(run, cell).sections
 
         assert [("dims", "3", ""), ("metric", "l2", "")] == sections["facts"]
-        assert "facts" not in explain(run, msgspec.structs.replace(cell, facts={})).sections
+        assert "facts" not in explanation_of(run, msgspec.structs.replace(cell, facts={})).sections
 
     def test_a_failed_cell(self, primer_run):
         """
@@ -239,7 +241,7 @@ class TestExplain:
             **dict.fromkeys(("quality", "tie_rate", "single", "encode", "search", "joint", "storage_weight")),
         )
 
-        sections = explain(run, failed).sections
+        sections = explanation_of(run, failed).sections
 
         assert [("status", "failed", "RuntimeError: no"), ("printed", "about to break", "")] == sections["result"][:2]
         assert "quality" not in sections
@@ -250,7 +252,7 @@ class TestExplain:
         """
         run = run_folder.read(primer_run / "run")
 
-        text = printed(print_explanation, explain(run, find(run, "RankBM25()")))
+        text = printed(print_explanation, explanation_of(run, find_cell(run, "RankBM25()")))
 
         assert text.startswith("primer: RankBM25()\ncell ")
         assert text.index("sparring run again.toml") < text.index("nDCG@10")

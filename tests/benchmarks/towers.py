@@ -263,11 +263,11 @@ def chart(found: Sequence[Variant]) -> dict[str, object]:
         by_seed = zip(sizes[0].seeds(MAIN), each.seeds(MAIN), strict=True)
         points += [{"negatives": negatives, "recall": new - old} for old, new in by_seed]
     looks = [
-        {"step": look.step, "recall": look.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
+        {"step": one.step, "recall": one.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
         for each in found
         for card in each.cards
-        for look in card.curve.looks
-        if look.recall is not None
+        for one in card.curve.evaluations
+        if one.recall is not None
     ]
     x = {"field": "negatives", "type": "quantitative", "scale": {"type": "log", "base": 2},
          "axis": {"values": [bar["negatives"] for bar in bars], "grid": False}}  # fmt: skip

@@ -22,7 +22,7 @@ def recipe(**changes):
         data=Data(train="book.json:train", dev="book.json:dev", test="book.json:test"),
         model=Model(start="static", dims=32, vocabulary=400),
         optimiser=Optimiser(batch=8, epochs=4, learning_rate=0.05),
-        stop=Stop(looks=2, patience=0),
+        stop=Stop(evaluations=2, patience=0),
         seeds=(1,),
     )
     return msgspec.structs.replace(whole, **changes)
@@ -57,5 +57,5 @@ def trainer(asked, material, folder):
     model = experiment._model(asked, material, "cpu")
     return trainer_of(
         asked, 1, model, material.pairs, Dev(material.dev, asked), folder / "c",
-        resumed=False, looked=lambda *_: None, saved=lambda _: None,
+        resumed=False, on_evaluate=lambda *_: None, on_save=lambda _: None,
     )  # fmt: skip

@@ -37,8 +37,8 @@ class TestTrain:
         )
 
         assert recall("out/seed-1") > recall("out/start") + 0.2
-        assert card.curve.best_recall == max(look.recall for look in card.curve.looks[1:] if look.recall is not None)
-        assert card.curve.best_recall > card.curve.looks[0].recall
+        assert card.curve.best_recall == max(one.recall for one in card.curve.evaluations[1:] if one.recall is not None)
+        assert card.curve.best_recall > card.curve.evaluations[0].recall
         assert (card.curve.steps, card.negatives, card.pairs) == (12 * (108 // 8), 7, 108)
         assert said[0].startswith("leaks: of 18 relevant test passages 0 are")
         assert said[1].startswith("leaks: of 18 relevant test passages 0 are relevant in dev too")
@@ -125,7 +125,7 @@ class TestTrain:
 
         (card,) = trained(asked, book / "out")
 
-        assert card.curve.best_recall > card.curve.looks[0].recall
+        assert card.curve.best_recall > card.curve.evaluations[0].recall
         (_, _, *spelled) = [spelling for _, spelling in suite.load(str(book / "out" / experiment.SUITE)).pairs()]
         assert [f'SparseEncoder("{book}/out/{name}") @ CSC()' for name in ("start", "seed-1")] == spelled
         start, learned = (SparseEncoder(f"out/{name}") for name in ("start", "seed-1"))

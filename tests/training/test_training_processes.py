@@ -35,7 +35,7 @@ seeds = [1]
 data = { train = "book.json:train", dev = "book.json:dev", test = "book.json:test" }
 model = { start = "static", dims = 32, vocabulary = 400 }
 optimiser = { batch = 8, epochs = 4, learning_rate = 0.05 }
-stop = { looks = 2, patience = 0 }
+stop = { evaluations = 2, patience = 0 }
 """
 
     # What torchrun sets, and a group that meets in a file: its store would listen on every interface.
@@ -80,7 +80,7 @@ main()
         assert 1 == said.count("leaks: of 18 relevant test passages 0 are relevant in train")
         (found,) = cards.of(book / "out")
         assert (alone.negatives, alone.curve.steps) == (found.negatives, found.curve.steps)
-        recalls = [[look.recall for look in card.curve.looks] for card in (alone, found)]
+        recalls = [[one.recall for one in card.curve.evaluations] for card in (alone, found)]
         assert recalls[0] == recalls[1]
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("alone", "out"))
         assert np.abs(one - other).max() < 1e-4

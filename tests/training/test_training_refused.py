@@ -189,7 +189,7 @@ class TestWhatCanNotBeTrained:
 
     def test_vectors_that_are_not_finite(self, book):
         """
-        Weights that went bad in the last steps are found at the next look, not when they are kept as the best.
+        Weights that went bad in the last steps are found at the next evaluation, not when they are kept as the best.
         """
         asked = recipe(model=Model(start="static", dims=8, similarity="dot"))
         material = material_of(asked)
@@ -236,7 +236,7 @@ class TestWhatCanNotBeTrained:
             (small / "ballast").unlink()
             (resumed,) = trained(asked, small / "out")
 
-        assert whole.curve.looks == resumed.curve.looks
+        assert whole.curve.evaluations == resumed.curve.evaluations
 
 
 def poison(checkpoint):

@@ -37,19 +37,19 @@ class TestResume:
         assert cards.read(book / "out" / "seed-1") is None
         (resumed,) = trained(asked, book / "out")
 
-        assert whole.curve.looks == resumed.curve.looks
+        assert whole.curve.evaluations == resumed.curve.evaluations
         (one,), (other,) = (weights(book / name / "seed-1").values() for name in ("whole", "out"))
         assert np.array_equal(one, other)
 
     @pytest.mark.slow
     def test_patience_and_dropout(self, book):
         """
-        So it is with a transformer, whose dropout draws, and with the looks without a gain that were counted before.
+        So it is with a transformer, whose dropout draws, and with evaluations without a gain, counted before.
         """
         asked = recipe(
             model=Model(start=MINILM, layers=1, max_length=32),
             optimiser=Optimiser(batch=8, epochs=4, learning_rate=1e-9),
-            stop=Stop(looks=4, patience=3),
+            stop=Stop(evaluations=4, patience=3),
         )
         (whole,) = trained(asked, book / "whole")
 
@@ -57,7 +57,10 @@ class TestResume:
             trained(asked, book / "out", lambda line: stop_at(line, 6))
         (resumed,) = trained(asked, book / "out")
 
-        assert (3, 12) == (whole.curve.best_step, whole.curve.steps)  # a look every 3 steps, no gain at three of them
+        assert (3, 12) == (
+            whole.curve.best_step,
+            whole.curve.steps,
+        )  # an evaluation every 3 steps, no gain at three of them
         assert whole.curve == resumed.curve
         one, other = (weights(book / name / "seed-1") for name in ("whole", "out"))
         assert all(np.array_equal(one[name], other[name]) for name in one)
@@ -81,7 +84,7 @@ class TestResume:
     @pytest.mark.slow
     def test_what_was_spent_before(self, book):
         """
-        Time is the sum over all sittings.
+        Time is the sum over all sessions.
         """
 
         def stop(line):
@@ -111,7 +114,7 @@ class TestResume:
 
         (resumed,) = trained(asked, book / "out")
 
-        assert whole.curve.looks == resumed.curve.looks
+        assert whole.curve.evaluations == resumed.curve.evaluations
 
     @pytest.mark.slow
     def test_what_is_done_is_left(self, book):

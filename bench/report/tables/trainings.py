@@ -10,7 +10,7 @@ from bench.training.card import TrainingCard
 
 LEGEND = (
     "start, best: dev recall among stop.passages passages, before the first step and at the step whose model was kept. "
-    "negatives: passages that a question's own is told from. min, kJ: over all sittings, kJ of the processors alone. "
+    "negatives: in-batch negatives per query. min, kJ: over all sessions, kJ of the processors alone. "
     "peak: high-water mark of the process that trained, of several the first. weights: of both towers."
 )
 
@@ -46,7 +46,7 @@ def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
 
 def _line(card: TrainingCard, *, varied: bool) -> tuple[TableCell, ...]:
     curve, spent = card.curve, card.spent
-    start = next((look.recall for look in curve.looks if look.step == 0), None)
+    start = next((one.recall for one in curve.evaluations if one.step == 0), None)
     return tuple(
         TableCell(text)
         for text in (
