@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from bench.analysis import costs
-from bench.analysis.difference import Difference, Kind, Side, judged_clusters, values
+from bench.analysis.difference import ComparedRun, Difference, Kind, judged_clusters, values
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.instruments import quality
@@ -125,14 +125,14 @@ def _whole(suite: Mapping[str, object]) -> Mapping[str, object]:
 def _pairs(
     old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margin: float
 ) -> tuple[CellPair, ...]:
-    sides = Side("old", old), Side("new", new)
+    sides = ComparedRun("old", old), ComparedRun("new", new)
     pairs = [_pair(*sides, *pair, margin) for pair in matched]
     for name in dict.fromkeys(pair.passage_set for pair in pairs):
         pairs = _adjusted(pairs, name)
     return tuple(pairs)
 
 
-def _pair(old: Side, new: Side, was: Measurement, now: Measurement, margin: float) -> CellPair:
+def _pair(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margin: float) -> CellPair:
     pair = CellPair(passage_set=now.passage_set, old=was, new=now)
     problem = _problem(was, now)
     if problem:
@@ -161,7 +161,7 @@ def _problem(was: Measurement, now: Measurement) -> str:
 
 def _adjusted(pairs: Sequence[CellPair], name: str) -> list[CellPair]:
     """
-    The pairs with Holm's p of the primary measure: the family is the retrievers compared on one passage set (rule 10).
+    The pairs with Holm's p of the primary measure: the family is the retrievers compared on one passage set.
 
     One retriever under several numbers of threads is one question, asked once: its largest p stands for it.
     """
@@ -191,7 +191,9 @@ def _retrievers(pair: CellPair) -> tuple[str, str]:
 # Quality
 
 
-def _quality(old: Side, new: Side, was: Measurement, now: Measurement, margin: float) -> Iterator[Difference]:
+def _quality(
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margin: float
+) -> Iterator[Difference]:
     """The measures that either has: the primary one, then the others."""
     named = [name for name, value in (now.quality or {}).items() if value is not None]
     named += [name for name, value in (was.quality or {}).items() if value is not None and name not in named]
@@ -250,7 +252,7 @@ def _caution(said: Paired) -> str:
     )
 
 
-def _clusters(old: Side, new: Side, name: str) -> list[str] | None:
+def _clusters(old: ComparedRun, new: ComparedRun, name: str) -> list[str] | None:
     """
     The cluster of each judged query. Both runs had the same queries in the same order: the set's hash says so.
 
@@ -263,7 +265,9 @@ def _clusters(old: Side, new: Side, name: str) -> list[str] | None:
     return judged_clusters(kept)
 
 
-def _agreement(old: Side, new: Side, was: Measurement, now: Measurement) -> tuple[float | None, float | None]:
+def _agreement(
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
+) -> tuple[float | None, float | None]:
     """The share of queries with the same top k, and overlap@10; None where hits are not at hand."""
     try:
         one, other = read_hits(old.run.folder, was.cell), read_hits(new.run.folder, now.cell)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from bench.analysis.difference import Difference, Interval, Kind, Rounds, Side, together
+from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, together
 from bench.errors import InputError
 from bench.instruments import latency
 from bench.instruments.latency import ROUNDS
@@ -85,7 +85,7 @@ def exact(was: Measurement, now: Measurement) -> Iterator[Difference]:
 # Memory
 
 
-def memory(old: Side, new: Side, was: Measurement, now: Measurement) -> Iterator[Difference]:
+def memory(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> Iterator[Difference]:
     """Resident growth and peaks; a difference below what page accounts resolve is none."""
     for name, stage in GROWTH.items():
         told = _told(name, "memory", was, now)
@@ -151,13 +151,15 @@ def verdict_of(within: Interval | None, margin: float, *, high: bool = False) ->
 # Time
 
 
-def speeds(old: Side, new: Side, was: Measurement, now: Measurement, unmatched: str) -> Iterator[Difference]:
+def speeds(
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, unmatched: str
+) -> Iterator[Difference]:
     """
     p50 and p95 of one query, and queries a second in batch, as ratios with their intervals.
 
     An interval tells what the rounds of both runs show; between two runs the verdict allows for DRIFT beside it. It is
     undecided where a cell was unstable, or had too few rounds, whatever its interval.
-    unmatched: what is to be said where the two do not find the same well; a speed is read at matched quality (rule 7).
+    unmatched: what is to be said where the two do not find the same well; a speed is read at matched quality.
     """
     problem, alike = _unlike(old, new, was, now), together(old.run, new.run)
     drift = 1.0 if alike else 1 + DRIFT
@@ -187,8 +189,8 @@ def _unstable(m: Measurement) -> list[str]:
     return [flag for flag in m.flags if flag.startswith(latency.UNSTABLE)]
 
 
-def _unlike(old: Side, new: Side, was: Measurement, now: Measurement) -> str:
-    """Why no two times of these cells are compared: other hardware (rule 12), threads or k; empty where they are."""
+def _unlike(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> str:
+    """Why no two times of these cells are compared: other hardware, threads or k; empty where they are."""
     found = hardware_differences(old.run.environment, new.run.environment)
     found |= {
         name: (getattr(was, name), getattr(now, name))
@@ -198,13 +200,13 @@ def _unlike(old: Side, new: Side, was: Measurement, now: Measurement) -> str:
     return "; ".join(f"{name} differs: {one} / {other}" for name, (one, other) in found.items())
 
 
-def _timed(side: Side, m: Measurement) -> int:
+def _timed(side: ComparedRun, m: Measurement) -> int:
     """How many queries were timed."""
     most = side.run.record.suite.get("queries")
     return min(most, m.n_queries) if isinstance(most, int) else m.n_queries
 
 
-def _ratio(name: str, old: Side, new: Side, was: Measurement, now: Measurement) -> Interval | None:
+def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> Interval | None:
     """
     The interval of new / old of one speed. Raises InputError where raw times are not at hand.
 
@@ -241,7 +243,7 @@ def _stages(m: Measurement) -> tuple[str, ...]:
     return ("query", "search") if m.encoder is not None else ("search",)
 
 
-def _singles(side: Side, m: Measurement) -> Rounds:
+def _singles(side: ComparedRun, m: Measurement) -> Rounds:
     """Each round's times of one query, text to ids, as `bench.run.measurement` adds them up."""
     parts = [side.times(m, stage, "single") for stage in _stages(m)]
     return parts[0] if len(parts) == 1 else [latency.end_to_end(*pair) for pair in zip(*parts, strict=False)]

@@ -41,7 +41,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One of the two runs, and what its folder holds."""
 
     name: Literal["old", "new"]

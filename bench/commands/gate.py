@@ -11,7 +11,7 @@ import typer
 from bench.commands import INTERRUPTED, OK, Plugin, echo_json, read_run, standard_output
 
 if TYPE_CHECKING:
-    from bench.gate.judge import Judgment
+    from bench.gate.judge import GateVerdict
     from bench.records.run_folder import Run
     from bench.run.suite import Gate
 
@@ -63,7 +63,7 @@ def gate(
     raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
 
 
-def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgment:
+def _against_reference(folder: Path, reference: Path, *, strict: bool) -> GateVerdict:
     from bench.analysis.compare import compare
     from bench.errors import InputError
     from bench.gate.judge import judge, unmeasured
@@ -79,13 +79,15 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool) -> Judgme
     return judge(found, _policy(run), primary, strict=strict, unmeasured=unmeasured(run))
 
 
-def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool) -> Judgment:
+def _against_revision(
+    suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool
+) -> GateVerdict:
     from rich.console import Console
 
     from bench import cache
     from bench.analysis.compare import compare
     from bench.errors import InputError
-    from bench.gate.ab import fought
+    from bench.gate.ab import run_ab
     from bench.gate.judge import judge
     from bench.report.console.progress import shown
 
@@ -94,7 +96,7 @@ def _against_revision(suite_file: Path, ref: str, plugins: list[Path], keep: Pat
     cache.prepared()
     with shown(Console(stderr=True)) as progress:
         try:
-            with fought(suite_file, ref, plugins=plugins, keep=keep, says=progress.says) as duel:
+            with run_ab(suite_file, ref, plugins=plugins, keep=keep, says=progress.says) as duel:
                 suite = duel.new.record.suite
                 found = compare(duel.old, duel.new)
                 return judge(
@@ -143,7 +145,7 @@ def _accept(folder: Path, reference: Path) -> None:
     typer.echo(printable(f"gate: accepted - {len(run.measurements)} cells, {said}; {reference}, {size:,} bytes"))
 
 
-def _tell(judgment: Judgment, markdown: Path | None, junit: Path | None, *, as_json: bool) -> None:
+def _tell(judgment: GateVerdict, markdown: Path | None, junit: Path | None, *, as_json: bool) -> None:
     """The verdict wherever it was asked for; its line comes last."""
     import msgspec
     from rich.table import Table

@@ -25,8 +25,8 @@ import msgspec
 
 from bench.analysis.matching import matched
 from bench.errors import InputError
-from bench.gate.ab_process import Side, started
-from bench.gate.ab_worker import Answer, Job, Wanted
+from bench.gate.ab_process import ABSide, started
+from bench.gate.ab_worker import ABJob, Answer, Request
 from bench.gate.revision import environment, toplevel, worktree
 from bench.gate.speed import Speed, decided
 from bench.git import git
@@ -42,7 +42,7 @@ ANSWER_SECONDS = 60.0  # the same, of a round
 
 
 @dataclass(frozen=True)
-class Duel:
+class ABResult:
     """What an A/B came to: the runs of both sides, and how fast each cell of the new one is beside the old one's."""
 
     old: Run
@@ -53,14 +53,14 @@ class Duel:
 
 
 @contextlib.contextmanager
-def fought(
+def run_ab(
     suite_file: Path,
     ref: str,
     *,
     plugins: Sequence[Path] = (),
     keep: Path | None = None,
     says: Callable[[str], None] = lambda _: None,
-) -> Iterator[Duel]:
+) -> Iterator[ABResult]:
     """
     Run both sides until every cell's speed is decided or the budget is spent.
 
@@ -95,32 +95,32 @@ def fought(
             cwd = moved.path(Path.cwd())
             job = _job(old_suite, runs / "old", past, lenient=True)
             place = cwd if cwd.is_dir() else tree
-            past_side = Side(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref))
+            past_side = ABSide(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref))
             old = both.enter_context(started(past_side))
             old.known(_preparing(old_suite))
             says("the working tree: encode and build")
             job = _job(suite, runs / "new", present)
-            new = both.enter_context(started(Side("the working tree", job, scratch / "new.log")))
+            new = both.enter_context(started(ABSide("the working tree", job, scratch / "new.log")))
             new.known(_preparing(suite))
             speeds = _rounds(old, new, policy, suite, says)
             for side in (old, new):
-                side.ask(Wanted(end=True), PREPARING_SECONDS)
-        yield Duel(run_folder.read(runs / "old"), run_folder.read(runs / "new"), speeds, policy, tuple(notes))
+                side.ask(Request(end=True), PREPARING_SECONDS)
+        yield ABResult(run_folder.read(runs / "old"), run_folder.read(runs / "new"), speeds, policy, tuple(notes))
 
 
 # The rounds
 
 
-def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[str], None]) -> dict[str, Speed]:
+def _rounds(old: ABSide, new: ABSide, policy: Gate, suite: Suite, says: Callable[[str], None]) -> dict[str, Speed]:
     """Rounds of the cells that both sides have, pair by pair, until decided; one round of every other cell."""
     pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
     seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
     for side, paired in ((old, {pair[0].cell for pair in pairs}), (new, {pair[1].cell for pair in pairs})):
         for cell in side.cells:
             if cell.cell not in paired:  # it is measured, and compared with none
-                side.ask(Wanted(cell=cell.cell), seconds)
+                side.ask(Request(cell=cell.cell), seconds)
     random_order = random.Random(suite.seed)  # noqa: S311  # no secret
-    open_pairs = {pair: _Pair(random_order.random() < 0.5) for pair in pairs}
+    open_pairs = {pair: _RoundTimes(random_order.random() < 0.5) for pair in pairs}
     speeds: dict[str, Speed] = {}
     end, number = math.inf, 0
     while open_pairs:
@@ -129,7 +129,7 @@ def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[st
                 return speeds
             order = [(old, was, times.old), (new, now, times.new)]
             for side, cell, found in order if times.old_first == (number % 2 == 0) else reversed(order):
-                found.append(side.ask(Wanted(cell=cell.cell, round=number), seconds).milliseconds)
+                found.append(side.ask(Request(cell=cell.cell, round=number), seconds).milliseconds)
             speed = times.speed(policy)
             if speed is None or speed.decision != "undecided":
                 del open_pairs[was, now]
@@ -144,7 +144,7 @@ def _rounds(old: Side, new: Side, policy: Gate, suite: Suite, says: Callable[[st
 
 
 @dataclass
-class _Pair:
+class _RoundTimes:
     """The median service times of a cell's rounds so far, milliseconds; None: the round failed."""
 
     old_first: bool
@@ -162,7 +162,7 @@ class _Pair:
 # What a side is told
 
 
-def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool = False) -> Job:
+def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool = False) -> ABJob:
     """What a side is told: passage sets by absolute path, and of the suite what is not left at its default."""
     own = {name: str(Path(name).absolute()) for name in suite.passages if _is_path(name)}
     groups = tuple(
@@ -175,7 +175,7 @@ def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool =
     whole = msgspec.structs.replace(suite, passages=passages, cells=groups, modes=("single",), gate=None)
     defaults = {field.name: field.default for field in msgspec.structs.fields(Suite)}
     told = {name: value for name, value in msgspec.structs.asdict(whole).items() if value != defaults[name]}
-    return Job(
+    return ABJob(
         suite=msgspec.to_builtins(told),
         folder=str(folder.absolute()),
         plugins=tuple(map(str, plugins)),

@@ -18,7 +18,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.gate import ab_worker
-from bench.gate.ab_worker import Answer, Job, Known, Wanted
+from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
 from bench.gate.revision import last_lines
 
 END_SECONDS = 5.0  # that a side has to end itself, once asked
@@ -39,17 +39,17 @@ runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 @dataclass
-class Side:
+class ABSide:
     """One side's process: started, asked a line at a time, ended."""
 
     name: str
-    job: Job
+    job: ABJob
     log: Path
     python: str = sys.executable
     cwd: Path = field(default_factory=Path.cwd)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     checked: Callable[[Answer], None] = lambda _: None  # given each answer; may refuse it
-    cells: tuple[Known, ...] = ()
+    cells: tuple[KnownCell, ...] = ()
 
     def start(self) -> None:
         file = self.log.with_suffix(".json")
@@ -71,7 +71,7 @@ class Side:
         self.cells = answer.cells
         return answer
 
-    def ask(self, wanted: Wanted, seconds: float) -> Answer:
+    def ask(self, wanted: Request, seconds: float) -> Answer:
         stdin = self.process.stdin
         if stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # it has ended: the answer says how
@@ -124,7 +124,7 @@ class Side:
 
 
 @contextlib.contextmanager
-def started(side: Side) -> Iterator[Side]:
+def started(side: ABSide) -> Iterator[ABSide]:
     side.start()
     try:
         yield side

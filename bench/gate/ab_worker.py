@@ -31,7 +31,7 @@ from bench.stage.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class ABJob(msgspec.Struct, frozen=True, kw_only=True):
     """What a side is to run; paths are absolute, or relative to where it is started."""
 
     suite: dict[str, object]
@@ -42,7 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     parent: int  # the process that it does not outlive
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One line on stdin: a round of a cell, or the end."""
 
     cell: str = ""
@@ -50,7 +50,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     end: bool = False
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class KnownCell(msgspec.Struct, frozen=True, kw_only=True):
     """A cell that a side has."""
 
     cell: str
@@ -64,14 +64,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One line on stdout."""
 
     error: str = ""  # why there is no run: nothing follows
-    cells: tuple[Known, ...] = ()  # the first answer: what was prepared, whole or not
+    cells: tuple[KnownCell, ...] = ()  # the first answer: what was prepared, whole or not
     code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
     milliseconds: float | None = None  # of a round: its median service time; None where the cell failed
 
 
 def main(path: str) -> None:
     answers = _answers()
-    job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
+    job = msgspec.json.decode(Path(path).read_bytes(), type=ABJob)
     die_with(job.parent)
     signal.signal(signal.SIGTERM, _interrupted)  # so that a child that runs is ended with all it started
     try:
@@ -81,7 +81,7 @@ def main(path: str) -> None:
         sys.exit(2)
 
 
-def run(job: Job, questions: Iterable[str], answers: io.TextIOBase) -> None:
+def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
     """Prepare every cell, answer each question, and write the measurements. Raises as `bench.run.runner.run` does."""
     registry = installed()
     for plugin in job.plugins:
@@ -100,7 +100,7 @@ def run(job: Job, questions: Iterable[str], answers: io.TextIOBase) -> None:
         _say(answers, Answer(cells=known, code=code()))
         by_key = {cell.key: cell for cell in cells}
         for line in questions:
-            wanted = msgspec.json.decode(line, type=Wanted)
+            wanted = msgspec.json.decode(line, type=Request)
             if wanted.end:
                 break
             cell = by_key[wanted.cell]
@@ -141,8 +141,8 @@ def _prepared(runner: Runner, cells: Iterable[Cell]) -> dict[str, Prepared]:
     return {name: runner.prepare(of_set) for name, of_set in of_sets.items()}
 
 
-def _known(cell: Cell) -> Known:
-    return Known(
+def _known(cell: Cell) -> KnownCell:
+    return KnownCell(
         cell=cell.key,
         passage_set=cell.passage_set.name,
         retriever=cell.spelling,

@@ -1,8 +1,8 @@
 """
 The gate: whether a run may pass beside its reference.
 
-It cries no wolf: what is not decided passes, and says so. It does not sleep: quality and bytes that are told at all are
-held exactly where nothing but the code has changed, both ways (design, section 7, rule 13).
+No false alarms: what is not decided passes, and says so. And not vacuous: quality and bytes that are known at all are
+held exactly where nothing but the code has changed, both ways.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-class Judgment(msgspec.Struct, frozen=True, kw_only=True):
+class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate says."""
 
     outcome: Literal["pass", "fail"]
@@ -71,7 +71,7 @@ def judge(
     strict: bool = False,
     notes: Sequence[str] = (),
     unmeasured: Sequence[tuple[str, str]] = (),
-) -> Judgment:
+) -> GateVerdict:
     """
     The gate's word on a comparison.
 
@@ -94,9 +94,9 @@ def judge(
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
     if not cells:
         said.append("there is no cell")
-    asleep = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
-    outcome: Literal["pass", "fail"] = "fail" if asleep or any(c.outcome == "fail" for c in cells) else "pass"
-    return Judgment(
+    vacuous = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
+    outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome == "fail" for c in cells) else "pass"
+    return GateVerdict(
         outcome=outcome,
         line=_line(outcome, cells, speeds is not None),
         cells=tuple(cells),

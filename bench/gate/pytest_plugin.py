@@ -21,7 +21,7 @@ import pytest
 
 from bench.gate import pytest_child
 
-Judgment: TypeAlias = dict[str, Any]  # Any: the JSON object of `sparring gate --json`
+GateVerdict: TypeAlias = dict[str, Any]  # Any: the JSON object of `sparring gate --json`
 Finding: TypeAlias = dict[str, Any]  # Any: one of its findings
 
 CELL_FAILED = 3  # exit code of a run in which a cell failed: the gate judges it
@@ -83,7 +83,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(line)
 
 
-JUDGED = pytest.StashKey[Judgment | GateError]()
+JUDGED = pytest.StashKey[GateVerdict | GateError]()
 
 
 class SuiteFile(pytest.File):
@@ -146,7 +146,7 @@ class GoneItem(_GateItem):
         self.tell(outcome, findings)
 
 
-def _names(cell: Judgment) -> tuple[str, str]:
+def _names(cell: GateVerdict) -> tuple[str, str]:
     """How a cell's item is called: with its threads where the suite measures it under several numbers of them."""
     name = f"{cell['passage_set']}: {cell['retriever']}"
     return name, f"{name} (threads={cell['threads']})"
@@ -175,7 +175,7 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
 # The gate
 
 
-def judged(config: pytest.Config) -> Judgment:
+def judged(config: pytest.Config) -> GateVerdict:
     """What the gate says, found once for all items. Raises GateError where it can not be run."""
     found = config.stash.get(JUDGED, None)
     if found is None:
@@ -189,7 +189,7 @@ def judged(config: pytest.Config) -> Judgment:
     return found
 
 
-def _judged(config: pytest.Config) -> Judgment:
+def _judged(config: pytest.Config) -> GateVerdict:
     suite, reference, ab, keep = (
         config.getoption(f"--sparring{name}") for name in ("", "-reference", "-ab", "-output")
     )
@@ -205,8 +205,8 @@ def _judged(config: pytest.Config) -> Judgment:
         return _said(folder, "gate", "--json", "--reference", reference, *strict, "--", run)
 
 
-def _said(folder: Path, *arguments: str) -> Judgment:
-    found: Judgment = json.loads(_called(folder, *arguments, allowed=(0, GATE_FAILED)))
+def _said(folder: Path, *arguments: str) -> GateVerdict:
+    found: GateVerdict = json.loads(_called(folder, *arguments, allowed=(0, GATE_FAILED)))
     return found
 
 

@@ -1,5 +1,5 @@
 """
-The latency instrument: the clock, the loops, and the percentiles (design, section 7, rules 4 to 6).
+The latency instrument: the clock, the loops, and the percentiles.
 
 `single` is a closed loop, one query after the other: its figures are service times, not latencies under load. Those
 are `bench.instruments.load`'s.

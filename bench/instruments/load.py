@@ -1,5 +1,5 @@
 """
-Latency under load: an open loop, in which queries arrive when they arrive (design, section 7, rule 5).
+Latency under load: an open loop, in which queries arrive when they arrive.
 
 A closed loop that is held up for a second asks nothing in that second, and has one slow query to show where hundreds
 would have waited. Here a latency runs from the intended arrival, so that every one of them is seen.

@@ -2,7 +2,7 @@
 The memory instrument: what this very process holds, from the kernel's own accounts.
 
 Never `ru_maxrss`: on Linux a child inherits its parent's high-water mark, through exec too. Never a difference after
-other work: phases are bracketed in a process that has done nothing else (design, section 7, rule 8).
+other work: phases are bracketed in a process that has done nothing else.
 """
 
 from __future__ import annotations

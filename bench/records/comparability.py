@@ -1,4 +1,4 @@
-"""What differs between the environments of two records, and which of it keeps latencies apart (rule 12)."""
+"""What differs between the environments of two records, and which of it keeps latencies apart."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def differences(a: Environment, b: Environment) -> dict[str, tuple[object, objec
 
 
 def hardware_differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
-    """Those of `differences` across which no latency is compared (design, section 7, rule 12)."""
+    """Those of `differences` across which no latency is compared."""
     return {name: pair for name, pair in differences(a, b).items() if name in HARDWARE}

@@ -1,5 +1,5 @@
 """
-A run as plain values: one flat row a cell (design, section 8), what a reader must know of it, and figures from outside.
+A run as plain values: one flat row a cell, what a reader must know of it, and figures from outside.
 
 What was not measured is None, never 0. Times are milliseconds or seconds and sizes are bytes, as each key says.
 """

@@ -1,7 +1,7 @@
 """
 What the values of every query let a table say: what ties with the best, and what differs from the baseline.
 
-Both are of paired differences over whole clusters (`bench.statistics.paired`; design, section 7, rule 10).
+Both are of paired differences over whole clusters (`bench.statistics.paired`).
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One suite. Primary measure, k and baseline stand here, before the run (design, section 7, rule 11)."""
+    """One suite. Primary measure, k and baseline stand here, before the run."""
 
     name: str
     passages: tuple[str, ...]

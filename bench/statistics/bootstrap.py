@@ -1,5 +1,5 @@
 """
-The percentile of times, and how sure one, or a ratio of two, is: one bootstrap (design, section 7, rule 6).
+The percentile of times, and how sure one, or a ratio of two, is: one bootstrap.
 
 A percentile is numpy's "linear" everywhere, between the two samples next to its rank; so is that of a bootstrap draw.
 Draws come from seeds, so that what two retrievers share is drawn alike for both: where both were asked the same

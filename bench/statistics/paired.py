@@ -1,5 +1,5 @@
 """
-Paired values of one measure -> what may be said of the difference (design, section 7, rule 10).
+Paired values of one measure -> what may be said of the difference.
 
 Queries on one paragraph or article rise and fall together, so the cluster is what was drawn: every interval and p here
 is computed from the clusters' sums. Differences below NOISE are ties. How often all of it errs is measured by
@@ -173,7 +173,7 @@ def verdict(
     differing: int, discordant: int, interval90: Interval | None, interval95: Interval | None, margin: float = MARGIN
 ) -> Verdict:
     """
-    What the intervals allow to say, in the order of design rule 10; that no query differs needs no inference.
+    What the intervals allow to say: equivalent, then better or worse, else undecided; identical needs no inference.
 
     differing: queries that differ; discordant: clusters whose summed difference is not 0. Equivalent by two one-sided
     tests: D. Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15.

@@ -16,7 +16,7 @@ from retrievers import models
 from retrievers.registry import Registry
 
 
-class Material(NamedTuple):
+class TrainingData(NamedTuple):
     """What every seed is trained on."""
 
     train: PassageSet
@@ -34,7 +34,7 @@ def gather(
     known: dict[str, PassageSet],
     audits: dict[tuple[str, str], Leaks],
     say: Callable[[str], None],
-) -> Material:
+) -> TrainingData:
     """What a recipe names, checked; known: sets loaded before, audits: those made, by SHA-256 of both sets."""
     names = {part: str(getattr(recipe.data, part)) for part in ("train", "dev", "test")}
     known |= {name: loader.load(name) for name in names.values() if name not in known}
@@ -71,4 +71,4 @@ def gather(
         starts = {name: models.find(name).sha256 for name in sorted(pretrained)}
     except ValueError as error:
         raise InputError(f"model.start: {error}") from error
-    return Material(train_set, dev, test, leaks, found, mined, starts)
+    return TrainingData(train_set, dev, test, leaks, found, mined, starts)

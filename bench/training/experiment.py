@@ -20,7 +20,7 @@ from bench.records import run_folder
 from bench.records.schema import Environment
 from bench.training import card as cards
 from bench.training.card import TrainingCard
-from bench.training.data import Material, gather
+from bench.training.data import TrainingData, gather
 from bench.training.dev_recall import Dev
 from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
 from bench.training.leaks import Leaks
@@ -53,7 +53,7 @@ class Training(NamedTuple):
     """What is trained of one recipe, into which folder, and who is told."""
 
     recipe: Recipe
-    material: Material
+    material: TrainingData
     folder: Path
     say: Callable[[str], None]
 
@@ -229,7 +229,7 @@ def _begin(training: Training) -> None:
             raise InputError(f"{folder} was begun with another {name}: choose another folder with -o")
 
 
-def _model(recipe: Recipe, material: Material, device: str) -> SentenceTransformer:
+def _model(recipe: Recipe, material: TrainingData, device: str) -> SentenceTransformer:
     """The model to start from."""
     from bench.training.model import model_of
 
@@ -241,7 +241,7 @@ def _trained(
     recipe: Recipe,
     seed: int,
     model: SentenceTransformer,
-    material: Material,
+    material: TrainingData,
     into: Path,
     say: Callable[[str], None],
     ran: Environment,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bench.analysis.matching import matched
-from bench.gate.ab_worker import Known
+from bench.gate.ab_worker import KnownCell
 
 
 def known(cell, retriever, cell_name="", passage_set="a", threads=1):
-    return Known(cell=cell, passage_set=passage_set, retriever=retriever, cell_name=cell_name, threads=threads)
+    return KnownCell(cell=cell, passage_set=passage_set, retriever=retriever, cell_name=cell_name, threads=threads)
 
 
 def counterparts(old, new):

@@ -23,7 +23,7 @@ from rich.table import Table
 from scipy.sparse import csr_array
 
 from bench.records.schema import StageResult
-from bench.stage import lifecycle, matrices, process
+from bench.stage import cgroup, lifecycle, matrices, process
 from bench.stage.job import Job
 from retrievers.contract import Hits, Vectors, top_k
 from retrievers.registry import installed
@@ -131,8 +131,8 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
 def _served(job: Job, folder: Path, limit: int, expected: Hits, *, grouped: bool) -> Served:
     for path in folder.rglob("*.*"):
         drop_pages(path)
-    make = process._make_cgroup if grouped else lambda limit: None
-    with mock.patch.object(process, "_make_cgroup", make):
+    make = cgroup.make_cgroup if grouped else lambda limit: None
+    with mock.patch.object(cgroup, "make_cgroup", make):
         result = process.run(job, folder / "work", threads=1, seconds=SECONDS, memory_bytes=limit)
     right = False
     if result.status == "ok":

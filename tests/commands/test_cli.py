@@ -26,7 +26,7 @@ from tests.helpers.command import said
 from tests.helpers.places import KNOWN
 from tests.helpers.zoo import PASSAGES, write_set
 
-# Other programs rely on these keys (design, section 8).
+# Other programs rely on these keys.
 KEYS = [
     "passage_set",
     "retriever",

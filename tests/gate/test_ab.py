@@ -17,9 +17,9 @@ import pytest
 from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import ab, ab_process, revision
-from bench.gate.ab import fought
-from bench.gate.ab_process import Side
-from bench.gate.ab_worker import Answer, Job, Known, Wanted
+from bench.gate.ab import run_ab
+from bench.gate.ab_process import ABSide
+from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
 from bench.gate.judge import judge
 from bench.records import run_folder
 from bench.run import suite as suites
@@ -129,7 +129,7 @@ def left_behind(folder: Path) -> list[str]:
 
 
 def judged(ref: str, **options: object):
-    with fought(Path("suite.toml"), ref, plugins=[Path("mine.py")], **options) as duel:
+    with run_ab(Path("suite.toml"), ref, plugins=[Path("mine.py")], **options) as duel:
         return duel, judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
 
 
@@ -179,7 +179,7 @@ class TestSides:
             git(repository, "add", ".")
             git(repository, "commit", "-qm", "a change")
 
-        with fought(Path("suite.toml"), "HEAD~1") as duel:
+        with run_ab(Path("suite.toml"), "HEAD~1") as duel:
             spelled = [duel.old.measurements[0].retriever, duel.new.measurements[0].retriever]
 
         assert [False, True] == ["sublinear=True" in spelling for spelling in spelled]
@@ -202,7 +202,7 @@ class TestSides:
         commit(repository, "", '"Old()"', gate=install)
         commit(repository, "", '"Same()"', gate=install)
 
-        with fought(Path("suite.toml"), "HEAD~1", plugins=[Path("mine.py")]) as duel:
+        with run_ab(Path("suite.toml"), "HEAD~1", plugins=[Path("mine.py")]) as duel:
             (old,) = duel.old.measurements
 
         assert ("Old()", "ok") == (old.retriever, old.status)
@@ -228,7 +228,7 @@ class TestRefusals:
 
         with (
             pytest.raises(InputError, match="expected the suite to lie in a git repository"),
-            fought(tmp_path / "suite.toml", "HEAD"),
+            run_ab(tmp_path / "suite.toml", "HEAD"),
         ):
             pass
 
@@ -307,7 +307,7 @@ class TestRefusals:
 
         with (
             pytest.raises(InputError, match=r"expected something of HEAD to run, found nothing .*\[gate\] install"),
-            fought(Path("suite.toml"), "HEAD", plugins=[elsewhere]),
+            run_ab(Path("suite.toml"), "HEAD", plugins=[elsewhere]),
         ):
             pass
 
@@ -348,8 +348,8 @@ class TestRefusals:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(code)
         (tmp_path / "bench" / "__init__.py").touch()
-        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
-        side = Side("v1", job, tmp_path / "side.log", environment=os.environ | {"PYTHONPATH": str(tmp_path)})
+        job = ABJob(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = ABSide("v1", job, tmp_path / "side.log", environment=os.environ | {"PYTHONPATH": str(tmp_path)})
 
         side.start()
 
@@ -368,8 +368,8 @@ class TestRefusals:
         python = tmp_path / "python"  # without what is installed here
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
         python.chmod(0o755)
-        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
-        side = Side("v1", job, tmp_path / "side.log", str(python), environment=os.environ | paths)
+        job = ABJob(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = ABSide("v1", job, tmp_path / "side.log", str(python), environment=os.environ | paths)
 
         side.start()
         with pytest.raises(InputError, match=r"v1: expected a Sparring that can be one side of an A/B"):
@@ -384,8 +384,8 @@ class TestRefusals:
         monkeypatch.setattr(ab_process, "END_SECONDS", 0.2)
         python.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
         python.chmod(0o755)
-        job = Job(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
-        side = Side("v1", job, tmp_path / "side.log", str(python))
+        job = ABJob(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        side = ABSide("v1", job, tmp_path / "side.log", str(python))
 
         side.start()
         with pytest.raises(InputError, match=r"v1: no answer within 0.2 s"):
@@ -431,9 +431,9 @@ class Fake:
 
     def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1) -> None:
         self.name, self.asked, self.times = name, asked, times
-        self.cells = (Known(cell=name, passage_set="a", retriever="X()", threads=threads),)
+        self.cells = (KnownCell(cell=name, passage_set="a", retriever="X()", threads=threads),)
 
-    def ask(self, wanted: Wanted, seconds: float) -> Answer:
+    def ask(self, wanted: Request, seconds: float) -> Answer:
         self.asked.append(self.name)
         return Answer(milliseconds=self.times[wanted.round])
 

@@ -15,7 +15,7 @@ from bench.analysis.compare import compare
 from bench.commands.gate import gate
 from bench.errors import InputError
 from bench.gate import reference
-from bench.gate.judge import Judgment, judge
+from bench.gate.judge import GateVerdict, judge
 from bench.records import run_folder
 from bench.run import suite as suites
 from bench.run.suite import Gate
@@ -81,11 +81,11 @@ def elsewhere(folder: Path, **fields: object) -> None:
     path.write_bytes(run_folder.pretty(msgspec.structs.replace(run_folder.read(folder).environment, **fields)))
 
 
-def judged(old: Path, new: Path, policy: Gate = Gate(), **options: object) -> Judgment:  # noqa: B008  # frozen
+def judged(old: Path, new: Path, policy: Gate = Gate(), **options: object) -> GateVerdict:  # noqa: B008  # frozen
     return judge(compare(run_folder.read(old), run_folder.read(new)), policy, "nDCG@10", **options)
 
 
-def failed(judgment: Judgment) -> list[tuple[str, str]]:
+def failed(judgment: GateVerdict) -> list[tuple[str, str]]:
     """(retriever, name) of every finding that failed."""
     return [(c.retriever, f.name) for c in judgment.cells for f in c.findings if f.outcome == "fail"]
 
@@ -546,7 +546,7 @@ class TestCommand:
 
         result = call(ran, "--reference", tmp_path / "reference", "--json")
 
-        found = msgspec.json.decode(result.stdout, type=Judgment)
+        found = msgspec.json.decode(result.stdout, type=GateVerdict)
         assert ("pass", 2) == (found.outcome, len(found.cells))
 
     def test_the_policy_of_the_run(self, ran, other, tmp_path):

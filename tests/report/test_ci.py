@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.gate.judge import CellVerdict, Finding, Judgment
+from bench.gate.judge import CellVerdict, Finding, GateVerdict
 from bench.report.render import ci
 from bench.report.render.markdown import code, escaped
 
-JUDGMENT = Judgment(
+JUDGMENT = GateVerdict(
     outcome="fail",
     line="gate: fail - 1 of 2 cells",
     cells=(

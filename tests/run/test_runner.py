@@ -15,7 +15,7 @@ from bench.records.schema import Measurement
 from bench.run.cells import make_cells
 from bench.run.suite import Limits
 from bench.run.tasks import Work
-from bench.stage import process as child
+from bench.stage import cgroup
 from retrievers.registry import Entry
 from tests.helpers.places import KNOWN
 from tests.helpers.tiny import journal, registry, run, settled, suite, tiny_set
@@ -34,7 +34,7 @@ def processes_with(word: str) -> list[psutil.Process]:
 
 def own_cgroups() -> list[Path]:
     """The control groups that this process made and has not taken away."""
-    parents = [parent for parent, _, _ in child._cgroup_parents()]
+    parents = [parent for parent, _, _ in cgroup.parents()]
     return [group for parent in parents for group in parent.glob(f"sparring-{os.getpid()}-*")]
 
 
@@ -297,7 +297,7 @@ class TestStatuses:
         """
         Where no control group can be made, the child's own limit holds, and the record says which one did.
         """
-        monkeypatch.setattr(child, "_make_cgroup", lambda limit: None)
+        monkeypatch.setattr(cgroup, "make_cgroup", lambda limit: None)
         limits = Limits(seconds=60, memory="300MB")
 
         found = run(suite("Constant() @ Hungry()", "Constant() @ Exact()", limits=limits), tmp_path / "run")
@@ -309,9 +309,9 @@ class TestStatuses:
         """
         A folder in which the kernel made no limit to write to limits nothing: it is not taken for a control group.
         """
-        monkeypatch.setattr(child, "_cgroup_parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
+        monkeypatch.setattr(cgroup, "parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
 
-        assert child._make_cgroup(10**9) is None
+        assert cgroup.make_cgroup(10**9) is None
         assert [] == list(tmp_path.iterdir())
 
 

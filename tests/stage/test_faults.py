@@ -22,7 +22,7 @@ import pytest
 
 from bench.records import run_folder
 from bench.records.schema import Measurement
-from bench.stage import cleanup, failure, matrices
+from bench.stage import cgroup, cleanup, failure, matrices
 from bench.stage import process as child
 from tests.benchmarks import faults
 from tests.benchmarks.faults import BLOWS, SOUND, Fault
@@ -126,7 +126,7 @@ cells = [{{ retrievers = {json.dumps(retrievers)} }}]
 
 def abandoned_groups() -> set[Path]:
     """Control groups whose run is gone."""
-    groups = {group for parent, _, _ in child._cgroup_parents() for group in parent.glob("sparring-*")}
+    groups = {group for parent, _, _ in cgroup.parents() for group in parent.glob("sparring-*")}
     return {group for group in groups if not Path("/proc", group.name.split("-")[1]).exists()}
 
 

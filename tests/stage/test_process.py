@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bench.records.schema import StageResult
-from bench.stage import failure, matrices, process, worker
+from bench.stage import cgroup, failure, matrices, process, worker
 from bench.stage.job import Job
 from retrievers.contract import Unsupported
 from retrievers.registry import parse
@@ -269,7 +269,7 @@ class TestEnds:
         """
         Where the kernel ended what an adapter had started, for memory, a stage that then fails lacked memory.
         """
-        group = process.Cgroup(ring.folder, "cgroup-v2")
+        group = cgroup.Cgroup(ring.folder, "cgroup-v2")
         (ring.folder / "memory.events").write_text("oom 1\noom_kill 1\n")
         monkeypatch.setattr(process, "memory_cgroup", lambda limit: contextlib.nullcontext(group))
 
@@ -370,7 +370,7 @@ class TestLimits:
         monkeypatch.setattr(process, "_cgroup_parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
         monkeypatch.setattr(Path, "mkdir", mkdir)
 
-        group = process._make_cgroup(10**9)
+        group = cgroup.make_cgroup(10**9)
 
         assert "cgroup-v2" == group.version
         assert "1000000000" == (group.folder / "memory.max").read_text()

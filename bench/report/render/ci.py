@@ -10,7 +10,7 @@ from bench.report.render.markdown import code, escaped
 from bench.report.text import REPLACEMENT, printable
 
 if TYPE_CHECKING:
-    from bench.gate.judge import CellVerdict, Finding, Judgment
+    from bench.gate.judge import CellVerdict, Finding, GateVerdict
 
 SUITE = "sparring gate"
 NO_XML = str.maketrans({"\ufffe": REPLACEMENT, "\uffff": REPLACEMENT})  # beside control characters
@@ -28,7 +28,7 @@ def told(cell: CellVerdict) -> str:
     return printable("; ".join(f"{finding.name} {finding.said}" for finding in telling(cell)))
 
 
-def markdown(judgment: Judgment) -> str:
+def markdown(judgment: GateVerdict) -> str:
     """The line, a table of the cells, and the notes."""
     lines = [f"**{escaped(judgment.line)}**", ""]
     if judgment.cells:
@@ -40,7 +40,7 @@ def markdown(judgment: Judgment) -> str:
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def junit(judgment: Judgment) -> bytes:
+def junit(judgment: GateVerdict) -> bytes:
     """One test case a finding; what is undecided or was not compared is skipped."""
     findings = [(cell, finding) for cell in judgment.cells for finding in cell.findings]
     outcomes = [finding.outcome for _, finding in findings]
@@ -70,7 +70,7 @@ def _xml(text: str) -> str:
     return printable(text).translate(NO_XML)
 
 
-def workflow_commands(judgment: Judgment) -> Iterator[str]:
+def workflow_commands(judgment: GateVerdict) -> Iterator[str]:
     """A line for GitHub's log: an error for each cell that failed, a warning for each undecided, a notice for all."""
     for cell in judgment.cells:
         level = {"fail": "error", "undecided": "warning"}.get(cell.outcome)

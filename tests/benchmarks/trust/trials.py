@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.gate import ab
-from bench.gate.judge import CellVerdict, Judgment
+from bench.gate.judge import CellVerdict, GateVerdict
 from bench.gate.speed import Speed, decided
 from bench.records import run_folder
 from bench.records.schema import Environment
@@ -133,7 +133,7 @@ def busy() -> Iterator[None]:
         process.wait()
 
 
-def gated(folder: Path, runs: Path) -> Judgment:
+def gated(folder: Path, runs: Path) -> GateVerdict:
     """What `sparring gate --ab` says of the second commit beside the first."""
     command = (*GATE, "suite.toml", "--ab", "HEAD~1", "--plugin", "engines.py", "-o", str(runs), "--json")
     unseen = {"GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"}
@@ -142,7 +142,7 @@ def gated(folder: Path, runs: Path) -> Judgment:
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"sparring gate: exit code {done.returncode}\n{done.stderr}")
-    return msgspec.json.decode(done.stdout, type=Judgment)
+    return msgspec.json.decode(done.stdout, type=GateVerdict)
 
 
 def recorded(folder: Path, runs: Path) -> tuple[float, ...]:
@@ -156,7 +156,7 @@ def recorded(folder: Path, runs: Path) -> tuple[float, ...]:
     with (
         contextlib.chdir(folder),
         mock.patch.object(ab, "decided", undecided),
-        ab.fought(Path("suite.toml"), "HEAD~1", plugins=[Path("engines.py")], keep=runs),
+        ab.run_ab(Path("suite.toml"), "HEAD~1", plugins=[Path("engines.py")], keep=runs),
     ):
         return tuple(ended)
 

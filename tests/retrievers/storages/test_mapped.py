@@ -9,7 +9,7 @@ import pytest
 
 from bench.records.schema import Memory, StageResult
 from bench.run import measurement
-from bench.stage import process
+from bench.stage import cgroup
 from retrievers.storages.codecs.mapping import mapped_array, mapped_file
 from tests.benchmarks.mapped import Case, dense, holds, served
 
@@ -55,7 +55,7 @@ def test_serving_more_than_the_limit(tmp_path):
     grouped, by_data, loaded = served(case, tmp_path)
 
     assert [True] * 3 == [holds([case], found) for found in (grouped, by_data, loaded)]
-    with process.memory_cgroup(MB) as group:
+    with cgroup.memory_cgroup(MB) as group:
         expected = group.version if group else "rlimit-data"
     assert [expected, "rlimit-data"] == [grouped.result.limited_by, by_data.result.limited_by]
     memory = by_data.result.load_memory
