@@ -17,7 +17,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import msgspec
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.gate.ab_process import ABSide, started
-from bench.gate.ab_worker import ABJob, Answer, Request
+from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
 from bench.gate.revision import environment, toplevel, worktree
 from bench.gate.speed import Speed, decided
 from bench.git import git
@@ -115,32 +115,35 @@ def _rounds(old: ABSide, new: ABSide, policy: Gate, suite: Suite, says: Callable
     """Rounds of the cells that both sides have, pair by pair, until decided; one round of every other cell."""
     pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
     seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
-    for side, paired in ((old, {pair[0].cell for pair in pairs}), (new, {pair[1].cell for pair in pairs})):
-        for cell in side.cells:
-            if cell.cell not in paired:  # it is measured, and compared with none
-                side.ask(Request(cell=cell.cell), seconds)
+    _measure_unpaired(old, {pair[0].cell for pair in pairs}, seconds)
+    _measure_unpaired(new, {pair[1].cell for pair in pairs}, seconds)
     random_order = random.Random(suite.seed)  # noqa: S311  # no secret
     open_pairs = {pair: _RoundTimes(random_order.random() < 0.5) for pair in pairs}
     speeds: dict[str, Speed] = {}
     end, number = math.inf, 0
     while open_pairs:
-        for (was, now), times in list(open_pairs.items()):
+        for pair, times in list(open_pairs.items()):
             if time.monotonic() >= end:
                 return speeds
-            order = [(old, was, times.old), (new, now, times.new)]
-            for side, cell, found in order if times.old_first == (number % 2 == 0) else reversed(order):
-                found.append(side.ask(Request(cell=cell.cell, round=number), seconds).milliseconds)
+            times.add_round(old, new, pair, number, seconds)
             speed = times.speed(policy)
             if speed is None or speed.decision != "undecided":
-                del open_pairs[was, now]
-            speeds.pop(now.cell, None)  # a cell that has failed since has none
+                del open_pairs[pair]
+            speeds.pop(pair[1].cell, None)  # a cell that has failed since has none
             if speed is not None:
-                speeds[now.cell] = speed
+                speeds[pair[1].cell] = speed
         number += 1
         if number == 1:  # which found every query's hits too: the budget is of speed alone
             end = time.monotonic() + policy.budget_seconds
         says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
     return speeds
+
+
+def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> None:
+    """One round of each cell that the other side has not: it is measured, and compared with none."""
+    for cell in side.cells:
+        if cell.cell not in paired:
+            side.ask(Request(cell=cell.cell), seconds)
 
 
 @dataclass
@@ -150,6 +153,14 @@ class _RoundTimes:
     old_first: bool
     old: list[float | None] = field(default_factory=list)
     new: list[float | None] = field(default_factory=list)
+
+    def add_round(
+        self, old: ABSide, new: ABSide, pair: tuple[KnownCell, KnownCell], number: int, seconds: float
+    ) -> None:
+        """Ask both sides for a round, one right after the other; which goes first alternates."""
+        order = [(old, pair[0], self.old), (new, pair[1], self.new)]
+        for side, cell, found in order if self.old_first == (number % 2 == 0) else reversed(order):
+            found.append(side.ask(Request(cell=cell.cell, round=number), seconds).milliseconds)
 
     def speed(self, policy: Gate) -> Speed | None:
         """None where a side failed, or takes no time: its status says more."""
