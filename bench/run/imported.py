@@ -23,7 +23,7 @@ from bench.formats import files, run_json, trec_run
 from bench.instruments import environment, quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages.loader import PassageSet
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.records.schema import Measurement, RunRecord, digest
 from bench.run.measurement import quality_fields
 from bench.run.suite import CellGroup, Suite
@@ -143,7 +143,7 @@ def import_runs(
         command=tuple(command),
     )
     _refuse_other_files(folder, runs)
-    with run_folder.opened(folder.resolve(), record, environment.collect()) as writer:
+    with journal.opened(folder.resolve(), record, environment.collect()) as writer:
         run_folder.write_set(writer.folder, widened)
         for run, found in zip(runs, placed, strict=True):
             key = digest([passage_set.sha256, run.name, run.origin, suite])[:16]

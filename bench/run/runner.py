@@ -24,7 +24,7 @@ import msgspec
 from bench.instruments import environment
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import Columns, PassageSet
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.records.run_folder import read_hits
 from bench.records.schema import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
 from bench.run.cells import Cell, make_cells, settled
@@ -131,7 +131,7 @@ def begun(
         command=tuple(how.get("command", ())),
         columns=None if columns is None else msgspec.to_builtins(columns),
     )
-    with run_folder.opened(folder.resolve(), record, environment.collect()) as writer:
+    with journal.opened(folder.resolve(), record, environment.collect()) as writer:
         for passage_set in passage_sets:
             run_folder.write_set(writer.folder, passage_set)
         matrices.sweep()
@@ -153,7 +153,7 @@ class Runner:
     """The state of one execution: results by task, what failed, and how long things took."""
 
     suite: Suite
-    writer: run_folder.Writer
+    writer: journal.Writer
     registry: Registry
     progress: Progress
     measured_seconds: float = 0.0

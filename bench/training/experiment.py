@@ -16,7 +16,7 @@ import msgspec
 from bench.errors import InputError
 from bench.instruments import environment
 from bench.passages.passage_set import PassageSet
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.records.schema import Environment
 from bench.training import card as cards
 from bench.training.card import TrainingCard
@@ -100,7 +100,7 @@ def train(
             _check(trainings[-1], device)
     with (
         told_of_the_disk("sparring train", folder),
-        run_folder.held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
+        journal.held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
     ):
         with processes.main_process_first():
             for each in trainings:

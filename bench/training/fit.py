@@ -20,7 +20,7 @@ import msgspec
 from bench.errors import InputError
 from bench.instruments import memory
 from bench.instruments.energy import Energy
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.training.dev_recall import Dev
 from bench.training.pairs import Pair
 from bench.training.recipe import Recipe
@@ -184,7 +184,7 @@ def told_of_the_disk(who: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have types of their own for it
-        refused = isinstance(error, OSError) and error.errno in run_folder.OF_THE_DISK
+        refused = isinstance(error, OSError) and error.errno in journal.OF_THE_DISK
         if not refused and (isinstance(error, OSError) or shutil.disk_usage(_there(folder)).free > FULL):
             raise
         said = error.strerror if isinstance(error, OSError) and error.strerror else errno.errorcode[errno.ENOSPC]

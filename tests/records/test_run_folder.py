@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench.errors import InputError
 from bench.passages.loader import PassageSet
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.records.schema import Environment, Measurement, RunRecord, StageResult
 from bench.records.upgrades import decode
 from tests.helpers.places import RECORDS
@@ -46,7 +46,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def begun(tmp_path):
     """A run folder with two cells, and one stage in its journal."""
     folder = tmp_path / "run"
-    with run_folder.opened(folder, record(), environment()) as writer:
+    with journal.opened(folder, record(), environment()) as writer:
         writer.finished("build-1", stage())
         writer.measured(measurement(cell="a"))
         writer.measured(measurement(cell="b"))
@@ -80,7 +80,7 @@ def test_what_names_other_folders_is_refused(begun, changes):
     """
     A record whose files or names lead out of the run's folder is refused: the run may be a stranger's.
     """
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(**({"cell": "c"} | changes)))
 
     with pytest.raises(InputError, match="within the run's folder"):
@@ -91,7 +91,7 @@ def test_the_last_line_of_a_cell_counts(begun):
     """
     A correction is a new line: the last one of a cell is read, the file keeps all.
     """
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(cell="a", status="failed", reason="later"))
 
     assert [("a", "failed"), ("b", "ok")] == [(m.cell, m.status) for m in run_folder.read(begun).measurements]
@@ -111,7 +111,7 @@ def test_a_torn_last_line_is_dropped(begun, kept):
 
     assert ["a", "b"] == [m.cell for m in run_folder.read(begun).measurements]
 
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         assert ["a", "b"] == list(writer.measurements)
         writer.measured(measurement(cell="d"))
     assert whole + msgspec.json.encode(measurement(cell="d")) + b"\n" == path.read_bytes()
@@ -124,7 +124,7 @@ def test_a_whole_line_without_its_newline_is_torn(begun):
     path = begun / run_folder.STAGES
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
 
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         assert {} == writer.stages
         writer.finished("build-2", stage(build_seconds=1.0))
 
@@ -153,7 +153,7 @@ def test_a_broken_line_is_named(begun, broken, words):
         run_folder.read(begun)
     with (
         pytest.raises(InputError, match=f"{run_folder.MEASUREMENTS}:2: "),
-        run_folder.opened(begun, record(), environment()),
+        journal.opened(begun, record(), environment()),
     ):
         pass
 
@@ -163,7 +163,7 @@ def test_line_separators_inside_a_text(begun):
     Characters that some call line ends (U+2028, U+0085, form feed) do not cut a line in two.
     """
     reason = "one\u2028two\x85three\x0cfour\x1cfive"
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(cell="c", status="failed", reason=reason))
 
     assert reason == run_folder.read(begun).measurements[-1].reason
@@ -269,14 +269,14 @@ def test_one_writer(begun):
 
         with (
             pytest.raises(InputError, match="another run is writing into it"),
-            run_folder.opened(begun, record(), environment()),
+            journal.opened(begun, record(), environment()),
         ):
             pass
 
         assert before == contents(begun)
         other.kill()
 
-    with run_folder.opened(begun, record(), environment()) as writer:
+    with journal.opened(begun, record(), environment()) as writer:
         assert ["a", "b"] == list(writer.measurements)
 
 
@@ -298,7 +298,7 @@ def test_another_suite_is_refused(begun, changes, words):
     """
     before = contents(begun)
 
-    with pytest.raises(InputError, match=words), run_folder.opened(begun, record(**changes), environment()):
+    with pytest.raises(InputError, match=words), journal.opened(begun, record(**changes), environment()):
         pass
 
     assert before == contents(begun)
@@ -324,7 +324,7 @@ def test_another_environment_is_refused(begun, changes, words):
     """
     before = contents(begun)
 
-    with pytest.raises(InputError, match=words), run_folder.opened(begun, record(), environment(**changes)):
+    with pytest.raises(InputError, match=words), journal.opened(begun, record(), environment(**changes)):
         pass
 
     assert before == contents(begun)
@@ -334,7 +334,7 @@ def test_a_commit_alone_is_no_other_environment(begun):
     """
     A commit that changed no code of ours resumes: the code's own hash decides.
     """
-    with run_folder.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
+    with journal.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
         assert ["a", "b"] == list(writer.measurements)
 
 
@@ -344,7 +344,7 @@ def test_another_policy_of_the_gate(begun):
     """
     suite = record().suite | {"gate": {"bytes": 0.5}}
 
-    with run_folder.opened(begun, record(suite=suite), environment()):
+    with journal.opened(begun, record(suite=suite), environment()):
         pass
 
     assert {"bytes": 0.5} == run_folder.read(begun).record.suite["gate"]
@@ -359,7 +359,7 @@ def test_foreign_files(tmp_path):
     before = contents(tmp_path)
 
     for path in (tmp_path, tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "run"):
-        with pytest.raises(InputError, match="run folder"), run_folder.opened(path, record(), environment()):
+        with pytest.raises(InputError, match="run folder"), journal.opened(path, record(), environment()):
             pass
 
     assert before == contents(tmp_path)
@@ -373,7 +373,7 @@ def test_killed_at_the_very_beginning(tmp_path, left):
     for name in left:
         (tmp_path / name).write_text("{")
 
-    with run_folder.opened(tmp_path, record(), environment()) as writer:
+    with journal.opened(tmp_path, record(), environment()) as writer:
         writer.measured(measurement(cell="a"))
 
     assert ["a"] == [m.cell for m in run_folder.read(tmp_path).measurements]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import InputError
-from bench.records import run_folder
+from bench.records import journal, run_folder
 from bench.report import pages as check
 from tests.helpers.judged import judged_run
 from tests.helpers.places import ROOT
@@ -31,7 +31,7 @@ def page(tmp_path):
     run_folder.write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
     run_folder.write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
     for number, m in enumerate(run.measurements):
-        run_folder.Writer(run.folder).measured(m)
+        journal.Writer(run.folder).measured(m)
         assert number + 1 == len(run_folder.read(run.folder).measurements)
     path = tmp_path / "docs" / "page.md"
     path.parent.mkdir()

@@ -19,6 +19,7 @@ from bench.errors import InputError
 from bench.instruments import environment
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
+from bench.records.journal import Writer, opened
 from bench.records.schema import Measurement, RunRecord, digest
 from tests.helpers.places import KNOWN
 from tests.helpers.tiny import journal, registry, run, suite, tiny_set, without_times
@@ -205,7 +206,7 @@ class TestFolders:
         cells = suite("Constant() @ Exact()")
         record = RunRecord(suite_sha256=digest(cells), suite={}, passage_sets={}, plugins=(), made="")
 
-        with run_folder.opened(tmp_path / "run", record, environment.collect()):
+        with opened(tmp_path / "run", record, environment.collect()):
             before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
             with pytest.raises(InputError, match="another run is writing into it"):
                 run(cells, tmp_path / "run")
@@ -230,7 +231,7 @@ class TestFolders:
         """
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
         cells = suite("Constant() @ Exact()")
-        finished = run_folder.Writer.finished
+        finished = Writer.finished
 
         def killed(self, task, result):
             if task.startswith("build"):
@@ -238,7 +239,7 @@ class TestFolders:
             finished(self, task, result)
 
         with monkeypatch.context() as patch:
-            patch.setattr(run_folder.Writer, "finished", killed)
+            patch.setattr(Writer, "finished", killed)
             with pytest.raises(KeyboardInterrupt):
                 run(cells, tmp_path / "run")
         assert [] != [path for path in (tmp_path / "run" / "work").rglob("n") if path.is_file()]
