@@ -51,6 +51,7 @@ def stoppable(says: Callable[[str], None], goes_on: str) -> Iterator[None]:
 
 
 def echo_json(rows: object) -> None:
+    """Print a value as one line of JSON on stdout."""
     import msgspec
 
     typer.echo(msgspec.json.encode(rows).decode())
@@ -70,6 +71,7 @@ def read_run(folder: Path) -> Run:
 
 
 def registry_with(plugins: list[Path] | None) -> Registry:
+    """The installed adapters, and those of the given plug-in files. PluginError for a file that cannot be loaded."""
     from retrievers.registry import installed
 
     registry = installed()

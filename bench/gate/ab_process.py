@@ -125,6 +125,7 @@ class ABSide:
 
 @contextlib.contextmanager
 def started(side: ABSide) -> Iterator[ABSide]:
+    """A side that runs inside the block, and is ended with all it started when the block ends."""
     side.start()
     try:
         yield side

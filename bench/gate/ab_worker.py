@@ -70,6 +70,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(path: str) -> None:
+    """Run the job in the file `path`; exit code 2, and the reason as the last answer, for a caller's mistake."""
     answers = _answers()
     job = msgspec.json.decode(Path(path).read_bytes(), type=ABJob)
     die_with(job.parent)

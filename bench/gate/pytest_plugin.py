@@ -35,6 +35,7 @@ class GateError(Exception):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the gate."""
     group = parser.getgroup("sparring", "the gate of retrievers (sparring)")
     group.addoption("--sparring", metavar="SUITE", help="gate each cell of this suite (a TOML file)")
     group.addoption("--sparring-reference", metavar="DIR", help="the reference that the suite's run is held to")
@@ -47,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Check the options once, before anything is collected."""
     suite = config.getoption("--sparring")
     if suite is None:
         return
@@ -68,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the suite's file as the gate's tests, where the gate was asked for."""
     suite = parent.config.getoption("--sparring")
     if suite is None or file_path != Path(suite).resolve():
         return None
@@ -76,6 +79,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The gate's line and notes at the end of the session."""
     judgment = config.stash.get(JUDGED, None)
     if isinstance(judgment, dict):
         terminalreporter.section("sparring")

@@ -32,6 +32,7 @@ def last_lines(log: Path) -> tuple[str, ...]:
 
 
 def toplevel(folder: Path) -> Path:
+    """The folder of the git repository that holds `folder`. InputError where none does."""
     found = git(folder, "rev-parse", "--show-toplevel")
     if found.returncode:
         raise InputError(f"--ab: expected the suite to lie in a git repository, found none round {folder}")

@@ -124,10 +124,12 @@ def write_set(folder: Path, passage_set: PassageSet) -> None:
 
 
 def set_file(folder: Path, name: str) -> Path:
+    """Where a passage set lies in a run folder."""
     return folder / "sets" / f"{name}.json"
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
+    """The record in a file. InputError for one that cannot be read, or is of another kind."""
     try:
         return decode(path.read_bytes(), kind)
     except OSError as error:
@@ -165,4 +167,5 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def pretty(record: msgspec.Struct) -> bytes:
+    """A record as indented JSON, for a file of its own."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"

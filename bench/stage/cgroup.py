@@ -56,6 +56,7 @@ def memory_cgroup(limit: int) -> Iterator[Cgroup | None]:
 
 
 def make_cgroup(limit: int) -> Cgroup | None:
+    """A new group with that limit, bytes; None where none can be made."""
     for parent, version, control in parents():
         _remove_abandoned(parent)
         folder = parent / f"sparring-{os.getpid()}-{time.monotonic_ns()}"

@@ -80,6 +80,7 @@ def sampled_queries(job: Job) -> list[str]:
 
 
 def given(value: str | None) -> str:
+    """A field that the stage needs. ValueError where the job lacks it."""
     if value is None:
         raise ValueError("the job lacks a field that its stage needs")
     return value

@@ -172,6 +172,7 @@ def spread(passages: Sequence[str], size: int) -> list[str]:
 
 
 def result(facts: dict[str, Fact]) -> StageResult:
+    """What a rehearsal found, as the result of its stage."""
     return StageResult(stage="rehearse", status="ok", facts=facts)
 
 

@@ -27,6 +27,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def main(path: str) -> None:
+    """Do the job in the file `path`, and write its result beside it, however it ends."""
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
     die_with(job.parent)
     _limit(job)

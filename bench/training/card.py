@@ -51,6 +51,7 @@ class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
 
 
 def taken(passage_set: PassageSet) -> Taken:
+    """A passage set as a card keeps it."""
     return Taken(
         name=passage_set.name,
         sha256=passage_set.sha256,
@@ -60,6 +61,7 @@ def taken(passage_set: PassageSet) -> Taken:
 
 
 def write(card: TrainingCard, folder: Path) -> None:
+    """Write a card into its model's folder, whole or not at all."""
     run_folder.write_whole(folder / FILE, run_folder.pretty(card))
 
 
