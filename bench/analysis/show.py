@@ -44,7 +44,7 @@ class Hit(NamedTuple):
     matches: list[Match] | None  # the heaviest first; None where the encoder is not sparse, or not at hand
 
 
-class Found(NamedTuple):
+class RetrieverView(NamedTuple):
     """What one retriever found."""
 
     retriever: str
@@ -54,7 +54,7 @@ class Found(NamedTuple):
     said: str  # why it has no hits, where it did not end well, or no matched words, where it might; else empty
 
 
-class Shown(NamedTuple):
+class QueryView(NamedTuple):
     """One query of a run."""
 
     passage_set: str
@@ -62,11 +62,11 @@ class Shown(NamedTuple):
     text: str
     label: str
     gold: dict[str, tuple[int, str]]  # relevant passage -> its grade and text
-    found: list[Found]
+    found: list[RetrieverView]
     said: str  # why there are no texts, where there are none; else empty
 
 
-def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = None, k: int = 5) -> Shown:
+def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = None, k: int = 5) -> QueryView:
     """
     One query, by its id, with the top k of every retriever of its set; of one that did not end well its status.
 
@@ -79,7 +79,7 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
     places = {passage: row for row, passage in enumerate(kept.passage_ids)}
     gold = {passage: (grade, _text(texts, places.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
     cells = [m for m in run.measurements if m.passage_set == kept.name]
-    return Shown(
+    return QueryView(
         passage_set=kept.name,
         query=kept.query_ids[position],
         text=texts.queries[position] if texts else "",
@@ -119,9 +119,9 @@ def _text(texts: PassageSet | None, row: int) -> str:
 
 def _found(
     run: Run, m: Measurement, query: int, k: int, kept: PassageSet, texts: PassageSet | None, registry: Registry
-) -> Found:
+) -> RetrieverView:
     if m.status != "ok":
-        return Found(m.retriever, m.status, [], {}, m.reason)
+        return RetrieverView(m.retriever, m.status, [], {}, m.reason)
     hits = read_hits(run.folder, m.cell)
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})
@@ -140,7 +140,7 @@ def _found(
     ]
     ranks = {name: rank for rank, name in enumerate(ids, start=1)}
     gold_ranks = {name: ranks.get(name) for name, grade in qrels.items() if grade > 0}
-    return Found(m.retriever, m.status, shown, gold_ranks, said)
+    return RetrieverView(m.retriever, m.status, shown, gold_ranks, said)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _words(m: Measurement, registry: Registry) -> tuple[_Words | None, str]:
     return _Words(queries, passages, encoder.terms()), ""
 
 
-def plain(shown: Shown) -> dict[str, object]:
+def plain(shown: QueryView) -> dict[str, object]:
     """The same as JSON has it."""
     found = [
         one._asdict() | {"hits": [hit._asdict() | {"matches": _plain_matches(hit.matches)} for hit in one.hits]}

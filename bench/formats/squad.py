@@ -36,7 +36,7 @@ class _Document(msgspec.Struct):
     data: list[_Article]
 
 
-class _Placed(NamedTuple):
+class _LocatedParagraph(NamedTuple):
     place: str
     article: int
     passage_id: str
@@ -75,7 +75,7 @@ def read(contents: Sequence[Content], distractors: Sequence[Content] = ()) -> Co
     )
 
 
-def _paragraphs(contents: Sequence[Content], distractors: Sequence[Content]) -> Iterator[_Placed]:
+def _paragraphs(contents: Sequence[Content], distractors: Sequence[Content]) -> Iterator[_LocatedParagraph]:
     """Every paragraph with its questions; none are taken from a distractor's."""
     number = 0
     for position, content in enumerate((*contents, *distractors)):
@@ -83,5 +83,5 @@ def _paragraphs(contents: Sequence[Content], distractors: Sequence[Content]) -> 
             for index, paragraph in enumerate(article.paragraphs):
                 place = f"{content.path}: article {number}, paragraph {index}"
                 qas = paragraph.qas if position < len(contents) else []
-                yield _Placed(place, number, f"{number}-{index}", paragraph.context, qas)
+                yield _LocatedParagraph(place, number, f"{number}-{index}", paragraph.context, qas)
             number += 1

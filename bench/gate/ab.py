@@ -77,7 +77,7 @@ def run_ab(
         runs.mkdir(parents=True, exist_ok=True)
         if any(runs.iterdir()):
             raise InputError(f"folder {runs}: expected an empty or new folder for both runs, found files in it")
-        moved = _Moved(repository, tree)
+        moved = _Checkout(repository, tree)
         old_suite = _old_suite(moved.path(suite_file.resolve()), suite, ref)
         python, variables, notes = environment(policy.install, tree, scratch, says)
         present = [path.resolve() for path in plugins]
@@ -209,7 +209,7 @@ def _preparing(suite: Suite) -> float:
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _Checkout:
     """Where the paths of the working tree lie in the checkout."""
 
     repository: Path
@@ -238,7 +238,7 @@ def _old_suite(path: Path, now: Suite, ref: str) -> Suite:
     return msgspec.structs.replace(now, cells=kept) if kept else now
 
 
-def _reads_checkout(moved: _Moved, plugins: Sequence[Path], suite: Suite) -> bool:
+def _reads_checkout(moved: _Checkout, plugins: Sequence[Path], suite: Suite) -> bool:
     """Whether adapters are read from the checkout: plug-in files, or a path that a cell names (a model, vectors)."""
     named = [quoted for _, spelling in suite.pairs() for quoted in re.findall(r'["\']([^"\']+)["\']', spelling)]
     paths = [*plugins, *(path.resolve() for path in map(Path, named) if path.exists())]

@@ -86,7 +86,7 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         raise InputError(
             f"run folder {folder}: expected a new or empty folder or a run, found other files; choose another with -o"
         )
-    with held(folder, "run"), _told_of_the_disk(folder):
+    with held(folder, "run"), _disk_errors_explained(folder):
         if existing.exists():
             old = _refuse_other(folder, record, environment)
             known = {cell: identity for cell, identity in record.identities.items() if identity is not None}
@@ -127,7 +127,7 @@ def held(folder: Path, kind: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told_of_the_disk(folder: Path) -> Iterator[None]:
+def _disk_errors_explained(folder: Path) -> Iterator[None]:
     """What the disk refuses, of the run folder or the cache, as an InputError that says how to go on."""
     try:
         yield

@@ -9,15 +9,15 @@ import msgspec
 from bench.passages.passage_set import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Environment
-from bench.training.fit import Curve, Spent
+from bench.training.fit import Curve, TrainingCost
 from bench.training.leaks import Leaks
-from bench.training.pairs import Mined
+from bench.training.pairs import HardNegatives
 from bench.training.recipe import Recipe
 
 FILE = "training.json"
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class SetRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A passage set that was taken, as it was."""
 
     name: str
@@ -31,28 +31,28 @@ class TrainingCard(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
 
     recipe: Recipe
     seed: int
-    train: Taken
-    dev: Taken
-    test: Taken
+    train: SetRecord
+    dev: SetRecord
+    test: SetRecord
     leaks: dict[str, Leaks]  # of the test set, in train and in dev
     start_sha256: dict[str, str]  # of each start that is a model: weights, configuration, tokenizer
     pairs: int
-    mined: Mined | None
+    mined: HardNegatives | None
     negatives: int  # in-batch, per query; accumulation adds none
     passages_cut: float | None  # share of the train passages longer than the model reads
     parameters: int
     weights_bytes: int  # of both towers
     curve: Curve
-    spent: Spent
+    spent: TrainingCost
     processes: int = 1  # that shared out each batch; seconds and peaks are the first one's
     device: str
     precision: str
     environment: Environment
 
 
-def taken(passage_set: PassageSet) -> Taken:
+def taken(passage_set: PassageSet) -> SetRecord:
     """A passage set as a card keeps it."""
-    return Taken(
+    return SetRecord(
         name=passage_set.name,
         sha256=passage_set.sha256,
         queries=len(passage_set.query_ids),

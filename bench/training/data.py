@@ -10,7 +10,7 @@ from bench.passages import loader
 from bench.passages.passage_set import PassageSet
 from bench.run.cells import of_language, written_as
 from bench.training.leaks import Leaks, audit
-from bench.training.pairs import Mined, Pair, mine, pairs, relevant
+from bench.training.pairs import HardNegatives, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
 from retrievers import models
 from retrievers.registry import Registry
@@ -24,7 +24,7 @@ class TrainingData(NamedTuple):
     test: PassageSet
     leaks: dict[str, Leaks]  # of the test set, in train and in dev
     pairs: Sequence[Pair]
-    mined: Mined | None
+    mined: HardNegatives | None
     starts: dict[str, str]
 
 

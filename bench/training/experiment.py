@@ -22,7 +22,7 @@ from bench.training import card as cards
 from bench.training.card import TrainingCard
 from bench.training.data import TrainingData, gather
 from bench.training.dev_recall import Dev
-from bench.training.fit import CHECKPOINTS, fit, told_of_the_disk
+from bench.training.fit import CHECKPOINTS, disk_errors_explained, fit
 from bench.training.leaks import Leaks
 from bench.training.lengths import lengths_of, limit_of, refuse_long
 from bench.training.recipe import Experiment, Recipe
@@ -39,7 +39,7 @@ SUITE = "suite.toml"
 NEEDED = ("sentence_transformers", "datasets", "accelerate")
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/2"):
+class FolderRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="recipe/2"):
     """What the models of a folder have in common; another recipe, or other data, is another folder."""
 
     recipe: Recipe
@@ -95,11 +95,11 @@ def train(
         into, told = folder, say
         if asked.varied:
             into, told = folder / recipe.name, partial(_of_variant, recipe.name, say)
-        with _told_of_variant(recipe.name if asked.varied else None):
+        with _variant_named(recipe.name if asked.varied else None):
             trainings.append(Training(recipe, gather(recipe, registry, sets, audits, told), into, told))
             _check(trainings[-1], device)
     with (
-        told_of_the_disk("sparring train", folder),
+        disk_errors_explained("sparring train", folder),
         journal.held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
     ):
         with processes.main_process_first():
@@ -136,7 +136,7 @@ def _of_variant(name: str, say: Callable[[str], None], line: str) -> None:
 
 
 @contextlib.contextmanager
-def _told_of_variant(name: str | None) -> Iterator[None]:
+def _variant_named(name: str | None) -> Iterator[None]:
     """Let an error say which variant has it."""
     try:
         yield
@@ -186,7 +186,7 @@ def _train(training: Training, device: str, ran: Environment) -> None:
         set_seed(seed)
         with models.quiet():
             model = _model(recipe, material, device)
-            with told_of_the_disk(f"training of seed {seed}", folder), processes.main_process_first():
+            with disk_errors_explained(f"training of seed {seed}", folder), processes.main_process_first():
                 _save_start(model, folder)
         _trained(recipe, seed, model, material, into, say, ran)
         processes.wait_for_everyone()
@@ -208,7 +208,7 @@ def _device(asked: str | None) -> str:
 def _begin(training: Training) -> None:
     """Write what the folder is begun with; InputError where it was begun with something else."""
     recipe, material, folder, _ = training
-    begun = Begun(
+    begun = FolderRecord(
         recipe=msgspec.structs.replace(recipe, seeds=()),  # more of them may be added
         train=material.train.sha256,
         dev=material.dev.sha256,
@@ -221,10 +221,10 @@ def _begin(training: Training) -> None:
         run_folder.write_whole(path, run_folder.pretty(begun))
         return
     try:
-        old = msgspec.json.decode(path.read_bytes(), type=Begun)
+        old = msgspec.json.decode(path.read_bytes(), type=FolderRecord)
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: expected what the folder was begun with, found: {error}") from error
-    for name in Begun.__struct_fields__:
+    for name in FolderRecord.__struct_fields__:
         if getattr(old, name) != getattr(begun, name):
             raise InputError(f"{folder} was begun with another {name}: choose another folder with -o")
 
@@ -254,7 +254,7 @@ def _trained(
     passages = list(dict.fromkeys(pair.passage for pair in material.pairs))
     cut = None if limit is None else sum(n > limit for n in lengths_of(model, "passage", passages)) / len(passages)
     on_gpu = model.device.type == "cuda"
-    with told_of_the_disk(f"training of seed {seed}", into):
+    with disk_errors_explained(f"training of seed {seed}", into):
         into.mkdir(parents=True, exist_ok=True)
     curve, spent = fit(recipe, seed, model, material.pairs, Dev(material.dev, recipe), into, say)
     if not PartialState().is_main_process:
@@ -281,7 +281,7 @@ def _trained(
         precision=precision(recipe, on_gpu=on_gpu),
         environment=ran,
     )
-    with models.quiet(), told_of_the_disk(f"training of seed {seed}", into):
+    with models.quiet(), disk_errors_explained(f"training of seed {seed}", into):
         _save(model, into)
         cards.write(found, into)
     shutil.rmtree(into / CHECKPOINTS)

@@ -44,7 +44,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     recall: float | None = None
 
 
-class Spent(msgspec.Struct, frozen=True, kw_only=True):
+class TrainingCost(msgspec.Struct, frozen=True, kw_only=True):
     """What a training took, over all its sessions."""
 
     seconds: float = 0.0  # with evaluations and checkpoints
@@ -87,7 +87,7 @@ def fit(
     dev: Dev,
     folder: Path,
     say: Callable[[str], None],
-) -> tuple[Curve, Spent]:
+) -> tuple[Curve, TrainingCost]:
     """
     Train `model` in place, and leave it at its best dev recall.
 
@@ -100,7 +100,9 @@ def fit(
     checkpoints = (folder / CHECKPOINTS).resolve()
     with PartialState().main_process_first():
         resumed = last_whole(checkpoints)
-    before = Spent() if resumed is None else msgspec.json.decode((resumed / SPENT).read_bytes(), type=Spent)
+    before = (
+        TrainingCost() if resumed is None else msgspec.json.decode((resumed / SPENT).read_bytes(), type=TrainingCost)
+    )
     meter = _Meter(before, on_gpu=model.device.type == "cuda")
 
     def on_evaluate(step: int, steps: int, loss: float | None, recall: float) -> None:
@@ -113,7 +115,7 @@ def fit(
         if PartialState().is_main_process:
             run_folder.write_whole(checkpoint / SPENT, run_folder.pretty(meter.spent()))
 
-    with told_of_the_disk(f"training of seed {seed}", checkpoints), quiet():
+    with disk_errors_explained(f"training of seed {seed}", checkpoints), quiet():
         state = None if resumed is None else _state(resumed)
         if state is not None and state.ended(recipe.stop.patience):
             best = checkpoints / f"checkpoint-{state.best_global_step}"
@@ -151,7 +153,7 @@ def _curve(state: _State, measure: str) -> Curve:
 class _Meter:
     """What this session takes, on top of what those before took."""
 
-    def __init__(self, before: Spent, *, on_gpu: bool) -> None:
+    def __init__(self, before: TrainingCost, *, on_gpu: bool) -> None:
         import torch
 
         memory.let_go()  # of the training before this one in the same process
@@ -163,12 +165,12 @@ class _Meter:
         if on_gpu:
             torch.cuda.reset_peak_memory_stats()
 
-    def spent(self) -> Spent:
+    def spent(self) -> TrainingCost:
         self._energy.tick()
         before, joules = self._before, self._energy.joules
         peaks = [before.peak_bytes, memory.peak()]
         device_peak = None if self._device_peak is None else int(self._device_peak())
-        return Spent(
+        return TrainingCost(
             seconds=before.seconds + time.perf_counter() - self._begin,
             joules=None if joules is None or before.joules is None else before.joules + joules,
             peak_bytes=None if None in peaks else max(peak for peak in peaks if peak is not None),
@@ -177,7 +179,7 @@ class _Meter:
 
 
 @contextmanager
-def told_of_the_disk(who: str, folder: Path) -> Iterator[None]:
+def disk_errors_explained(who: str, folder: Path) -> Iterator[None]:
     """What a full or read-only disk refuses, as an InputError that says how to go on; all else as it is."""
     from safetensors import SafetensorError
 
@@ -205,7 +207,7 @@ def last_whole(checkpoints: Path) -> Path | None:
     for path in checkpoints.glob("checkpoint-*"):
         try:
             step = _state(path).global_step
-            msgspec.json.decode((path / SPENT).read_bytes(), type=Spent)
+            msgspec.json.decode((path / SPENT).read_bytes(), type=TrainingCost)
         except (OSError, msgspec.DecodeError):
             step = None
         if step is None or not any(path.rglob("*.safetensors")):

@@ -28,8 +28,8 @@ class Pair(NamedTuple):
     negatives: tuple[str, ...] = ()
 
 
-class Mined(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard negatives came about, over all pairs."""
+class HardNegatives(msgspec.Struct, frozen=True, kw_only=True):
+    """Where hard negatives came from, over all pairs."""
 
     retriever: str = ""  # as it was resolved for the language of the set; cards from before it was told have none
     found: int  # by the retriever
@@ -78,7 +78,7 @@ def pairs(passage_set: PassageSet, at_most: int | None = None) -> list[Pair]:
 
 def mine(
     found: Sequence[Pair], passage_set: PassageSet, asked: Negatives, retriever: Retriever
-) -> tuple[list[Pair], Mined]:
+) -> tuple[list[Pair], HardNegatives]:
     """
     The pairs with `asked.each` hard negatives, the best first, of the passages that any question of the set is about.
 
@@ -126,4 +126,4 @@ def mine(
             chosen += rng.sample(silent if len(silent) >= missing else others, missing)
             counts["drawn"] += missing
         mined.append(pair._replace(negatives=tuple(texts[row] for row in chosen)))
-    return mined, Mined(retriever=spell(retriever), **counts)
+    return mined, HardNegatives(retriever=spell(retriever), **counts)

@@ -105,8 +105,8 @@ class TestShow:
         """
         matches = [show.Match(f"word{number}", 2.0, 1.0) for number in range(20)]
         hit = show.Hit(rank=1, passage="p1", score=3.5, grade=1, text=text, matches=matches)
-        found = show.Found("BM25() @ CSR()", "ok", [hit], {"p1": 1}, "")
-        shown = show.Shown("tiny", "q1", "", "", {"p1": (1, text)}, [found], "")
+        found = show.RetrieverView("BM25() @ CSR()", "ok", [hit], {"p1": 1}, "")
+        shown = show.QueryView("tiny", "q1", "", "", {"p1": (1, text)}, [found], "")
         out = io.StringIO()
 
         print_query(shown, Console(file=out, width=width))

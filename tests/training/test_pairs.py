@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.training.pairs import Mined, Pair, mine, pairs
+from bench.training.pairs import HardNegatives, Pair, mine, pairs
 from bench.training.recipe import Negatives
 from retrievers.contract import Hits
 from tests.helpers.tiny import tiny_set
@@ -89,7 +89,7 @@ class TestMine:
 
         assert [(whole.passages[3],)] == [pair.negatives for pair in found]
         retriever = "Scripted([0, 3, 1], [9.0, 5.0, 4.0])"
-        assert Mined(retriever=retriever, found=1, drawn=0, relevant=1, answering=0, near=0) == counts
+        assert HardNegatives(retriever=retriever, found=1, drawn=0, relevant=1, answering=0, near=0) == counts
 
     def test_nearly_as_good_as_the_relevant_one(self):
         """

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from bench.analysis.show import Found, Hit, Match, Shown
+from bench.analysis.show import Hit, Match, QueryView, RetrieverView
 from bench.report.text import printable
 
 MATCHES = 8  # words of a hit, at most
 INDENT = " " * 8  # of the words below a hit
 
 
-def print_query(shown: Shown, console: Console) -> None:
+def print_query(shown: QueryView, console: Console) -> None:
     """
     The query, its relevant passages, and what each retriever put first; a star marks a relevant one.
 
@@ -36,7 +36,7 @@ def print_query(shown: Shown, console: Console) -> None:
         _print_found(found, console)
 
 
-def _print_found(found: Found, console: Console) -> None:
+def _print_found(found: RetrieverView, console: Console) -> None:
     if found.status != "ok":
         console.print(Text(printable(f"  {found.status}: {found.said}"), "red"), soft_wrap=True)
         return
@@ -75,7 +75,7 @@ def _words(matches: Sequence[Match], room: int) -> str:
     return line
 
 
-def _missed(found: Found) -> str:
+def _missed(found: RetrieverView) -> str:
     """Where the relevant passages stand that are not shown."""
     below = {name: rank for name, rank in found.gold_ranks.items() if rank is None or rank > len(found.hits)}
     return ", ".join(
