@@ -14,7 +14,7 @@ __all__ = ["load"]
 
 def load(*folders: str | PathLike[str]) -> pd.DataFrame:
     """
-    The cells of one or several run folders as a data frame: a row a cell, a column a field of `sparring table --json`.
+    The cells of run folders as a data frame: one row per cell, one column per field of `sparring table --json`.
 
     Raises bench.errors.InputError for a folder that holds no run.
     """

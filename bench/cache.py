@@ -17,7 +17,7 @@ def cache_folder() -> Path:
 
 
 def prepared() -> Path:
-    """The cache folder, made and proved to take a file; InputError that names SPARRING_CACHE where it can not be."""
+    """The cache folder, made and proved to take a file; InputError that names SPARRING_CACHE where it cannot be."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

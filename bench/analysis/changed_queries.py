@@ -1,4 +1,4 @@
-"""The queries that changed most: what was found first before and after, with texts where the collection is at hand."""
+"""The queries that changed most: what was found first before and after, with texts where they are available."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Top(NamedTuple):
 
     value: float | None  # of the primary measure; None: no judgments
     first: str | None  # the passage that it put first; None: it found nothing
-    text: str  # of that passage; empty where it is not at hand
+    text: str  # of that passage; empty where it is not available
     rank: int | None  # of the first relevant passage, from 1; None: not among the hits that were kept
 
 

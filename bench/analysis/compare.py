@@ -1,7 +1,7 @@
 """
 Two runs side by side, or two retrievers of one: what differs in quality, time and bytes, and how sure that is.
 
-It decides nothing: that is the gate's. What can not be compared says why, and the rest is compared.
+It decides nothing: that is the gate's. What cannot be compared says why, and the rest is compared.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def differing(old: Run, new: Run) -> Iterator[tuple[str, object, object]]:
 
 
 def _whole(suite: Mapping[str, object]) -> Mapping[str, object]:
-    """A suite with each key that its record is too old to have; as it is where it can not be read."""
+    """A suite with each key that its record is too old to have; as it is where it cannot be read."""
     try:
         found: dict[str, object] = msgspec.to_builtins(msgspec.convert(suite, Suite))
     except msgspec.ValidationError:
@@ -268,7 +268,7 @@ def _clusters(old: ComparedRun, new: ComparedRun, name: str) -> list[str] | None
 def _agreement(
     old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
 ) -> tuple[float | None, float | None]:
-    """The share of queries with the same top k, and overlap@10; None where hits are not at hand."""
+    """The share of queries with the same top k, and overlap@10; None where hits are not available."""
     try:
         one, other = read_hits(old.run.folder, was.cell), read_hits(new.run.folder, now.cell)
     except InputError:

@@ -208,7 +208,7 @@ def _timed(side: ComparedRun, m: Measurement) -> int:
 
 def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> Interval | None:
     """
-    The interval of new / old of one speed. Raises InputError where raw times are not at hand.
+    The interval of new / old of one speed. Raises InputError where raw times are not available.
 
     Queries are drawn alike for both sides where they are the same sample, rounds where both were measured in them; what
     the two do not share is drawn from another seed for the new side.

@@ -106,7 +106,7 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
     texts already, and of equal passages only the first is there.
 
     Raises InputError for a set whose licence allows no derivatives, for one without texts, for a folder that holds
-    anything, and for an id that a line of qrels can not hold.
+    anything, and for an id that a line of qrels cannot hold.
     """
     if NO_DERIVATIVES.search(passage_set.licence):
         raise InputError(
@@ -146,7 +146,7 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
 def _judgments(qrels: Mapping[str, Mapping[str, int]], folder: Path) -> list[bytes]:
     for text in dict.fromkeys([*qrels, *(passage for grades in qrels.values() for passage in grades)]):
         if not text or text != text.strip() or any(sign in text for sign in "\t\n\0"):
-            raise InputError(f"{folder}: can not be written: a line of qrels holds no id such as {text!r}")
+            raise InputError(f"{folder}: cannot be written: a line of qrels holds no id such as {text!r}")
     return [
         f"{query}\t{passage}\t{grade}".encode() for query, grades in qrels.items() for passage, grade in grades.items()
     ]

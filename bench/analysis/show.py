@@ -41,7 +41,7 @@ class Hit(NamedTuple):
     score: float
     grade: int | None  # None: not judged
     text: str
-    matches: list[Match] | None  # the heaviest first; None where the encoder is not sparse, or not at hand
+    matches: list[Match] | None  # the heaviest first; None where the encoder is not sparse, or not available
 
 
 class RetrieverView(NamedTuple):

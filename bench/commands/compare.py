@@ -28,7 +28,7 @@ def compare(
     """
     Compare two runs, or two retrievers: by how much they differ.
 
-    It decides nothing (`sparring gate` does): what can not be compared is named, and the rest is compared.
+    It decides nothing (`sparring gate` does): what cannot be compared is named, and the rest is compared.
     """
     from bench.analysis.changed_queries import changes
     from bench.analysis.compare import compare as of_runs

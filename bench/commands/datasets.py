@@ -8,7 +8,7 @@ from bench.commands import Json, echo_json
 
 
 def datasets(as_json: Json = False) -> None:
-    """List passage sets, and whether their files are at hand."""
+    """List passage sets, and whether their files are on disk."""
     from rich.console import Console
 
     from bench.passages import cards

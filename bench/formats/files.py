@@ -24,7 +24,7 @@ class Content(NamedTuple):
 
 
 def read(path: Path) -> Content:
-    """The content of a file, uncompressed where its name ends in .gz; InputError where it can not be had whole."""
+    """The content of a file, uncompressed where its name ends in .gz; InputError where it cannot be had whole."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -60,5 +60,5 @@ def _finite(score: object, place: str) -> float:
     except OverflowError:  # a whole number beyond every float
         value = math.inf
     if not math.isfinite(value):
-        raise InputError(f"{place}: a finite number was expected as the score, found {score!r:.40}")
+        raise InputError(f"{place}: score: expected a finite number, found {score!r:.40}")
     return value

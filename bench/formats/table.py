@@ -37,7 +37,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     text: str = "text"
     title: str | None = None  # None: passages without titles
     id: str | None = None  # None: row numbers from 1
-    queries: str | None = None  # path of the queries; a table can not do without
+    queries: str | None = None  # path of the queries; a table cannot do without
     query_text: str | None = None  # None: "text" or "query"
     query_id: str | None = None  # None: "_id", "id", "query_id" or "query-id"; without such a column q1, q2 ...
     qrels: str | None = None  # path; None: no judgments

@@ -74,7 +74,7 @@ def strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArra
         _refuse(path, hits.rows, found & ~np.isfinite(scores), query_ids, "has a score that is not finite")
         rising = np.zeros_like(found)
         rising[:, 1:] = scores[:, 1:] > scores[:, :-1]
-        _refuse(path, hits.rows, rising, query_ids, "scores higher than the one before it; best first was expected")
+        _refuse(path, hits.rows, rising, query_ids, "scores higher than the one before it: expected the best first")
         for rank in range(1, scores.shape[1]):
             below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
             scores[:, rank] = np.minimum(scores[:, rank], below)
@@ -89,7 +89,7 @@ def _refuse(
     if wrong.any():
         query, rank = np.argwhere(wrong)[0].tolist()
         raise InputError(
-            f"{path}: can not be written: hit {rank + 1} of query {query_ids[query]!r} "
+            f"{path}: cannot be written: hit {rank + 1} of query {query_ids[query]!r} "
             f"(position {rows[query, rank]}) {problem}"
         )
 
@@ -99,18 +99,18 @@ def _check_field(path: Path, what: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{path}: can not be written: {what} {text!r} has no UTF-8 form") from None
+        raise InputError(f"{path}: cannot be written: {what} {text!r} has no UTF-8 form") from None
     if text.split() != [text] or "\0" in text or text.startswith(BYTE_ORDER_MARK):
         raise InputError(
-            f"{path}: can not be written: a {what} of a run file is one word, found {text!r}. Change the id in the "
+            f"{path}: cannot be written: a {what} of a run file is one word, found {text!r}. Change the id in the "
             f"passage set: white space ends a field of {FIELDS!r}, and nothing escapes it"
         )
 
 
 def read(path: Path) -> dict[str, dict[str, float]]:
-    """The scores of a run file, plain or .gz, as in `parse`; InputError also where it can not be read."""
+    """The scores of a run file, plain or .gz, as in `parse`; InputError also where it cannot be read."""
     if not path.is_file():
-        raise InputError(f"{path}: a run file was expected, found {'a folder' if path.is_dir() else 'no such file'}")
+        raise InputError(f"{path}: expected a run file, found {'a folder' if path.is_dir() else 'no such file'}")
     return parse(files.read(path))
 
 
@@ -137,13 +137,13 @@ def _add(run: dict[str, dict[str, float]], fields: list[bytes], place: str) -> N
     try:
         query, _, passage, _, score, _ = (field.decode() for field in fields)
     except UnicodeDecodeError as error:
-        raise InputError(f"{place}: UTF-8 was expected, found the byte {error.object[error.start]:#04x}") from error
+        raise InputError(f"{place}: expected UTF-8, found the byte {error.object[error.start]:#04x}") from error
     try:
         value = math.nan if "_" in score else float(score)  # Python alone reads 1_000 as a number
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{place}: a finite number was expected as the score, found {score!r}")
+        raise InputError(f"{place}: score: expected a finite number, found {score!r}")
     scores = run.setdefault(query, {})
     if passage in scores:
         raise InputError(f"{place}: passage {passage!r} is there already for query {query!r}: remove one of the lines")

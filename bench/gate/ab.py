@@ -66,7 +66,7 @@ def run_ab(
 
     suite_file: in the repository; its cells at `ref` are the old side's, its conditions now hold for both. keep: an
     empty or new folder for the two runs; None: they are removed with the rest. Raises InputError for a revision that
-    is none, an installation that fails, and a side that can not run.
+    is none, an installation that fails, and a side that cannot run.
     """
     repository = toplevel(suite_file.resolve().parent)
     suite = suites.load(str(suite_file))

@@ -37,7 +37,7 @@ class ABJob(msgspec.Struct, frozen=True, kw_only=True):
     suite: dict[str, object]
     folder: str
     plugins: tuple[str, ...] = ()
-    lenient: bool = False  # leave out the cells that can not be spelled here: a revision may not have them yet
+    lenient: bool = False  # leave out the cells that cannot be spelled here: a revision may not have them yet
     round_seconds: float
     parent: int  # the process that it does not outlive
 

@@ -180,7 +180,7 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
 
 
 def judged(config: pytest.Config) -> GateVerdict:
-    """What the gate says, found once for all items. Raises GateError where it can not be run."""
+    """What the gate says, found once for all items. Raises GateError where it cannot be run."""
     found = config.stash.get(JUDGED, None)
     if found is None:
         try:

@@ -30,7 +30,7 @@ def accept(run: Run, folder: Path) -> None:
     """
     Make a run the reference in a folder, in place of the one that is there; whole or not at all.
 
-    InputError for a folder that holds something else, or can not be written, and for a run without a measurement.
+    InputError for a folder that holds something else, or cannot be written, and for a run without a measurement.
     """
     folder = folder.resolve()  # a link stays, and what it names is replaced
     if not run.measurements:
@@ -55,7 +55,7 @@ def accept(run: Run, folder: Path) -> None:
             folder.replace(old)
         part.replace(folder)
     except OSError as error:
-        raise InputError(f"reference {folder}: can not be written: {error.strerror or error}") from error
+        raise InputError(f"reference {folder}: cannot be written: {error.strerror or error}") from error
     finally:
         if old.is_dir() and not folder.exists():
             old.replace(folder)

@@ -32,7 +32,7 @@ class Energy:
 
     @property
     def joules(self) -> float | None:
-        """Up to the last tick; None where it can not be read."""
+        """Up to the last tick; None where it cannot be read."""
         return None if self._last is None else self._microjoules / 1e6
 
     def _read(self) -> list[int] | None:

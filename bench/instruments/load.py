@@ -1,7 +1,7 @@
 """
 Latency under load: an open loop, in which queries arrive when they arrive.
 
-A closed loop that is held up for a second asks nothing in that second, and has one slow query to show where hundreds
+A closed loop that stalls for a second asks nothing in that second, and has one slow query to show where hundreds
 would have waited. Here a latency runs from the intended arrival, so that every one of them is seen.
 """
 

@@ -132,7 +132,7 @@ def ceilings(
 ) -> dict[str, float] | None:
     """
     What each Answer@k would be if every query's own passages came first: the share whose relevant passages hold an
-    answer, of the judged queries. None where none of the measures is one, or it can not be measured.
+    answer, of the judged queries. None where none of the measures is one, or it cannot be measured.
     """
     wanted = [spelling for spelling in measures if parse(spelling)[0] == ANSWER]
     kept = judged(query_ids, qrels)
@@ -152,7 +152,7 @@ def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:
     highest = max(grades, key=grades.__getitem__)
     if grades[highest] > HIGHEST_GRADE:
         raise InputError(
-            f"qrels: a grade of at most {HIGHEST_GRADE} was expected, found {grades[highest]} for query {query!r}, "
+            f"qrels: expected a grade of at most {HIGHEST_GRADE}, found {grades[highest]} for query {query!r}, "
             f"passage {highest!r}"
         )
     return {passage: max(grade, 0) for passage, grade in grades.items()}
@@ -226,7 +226,7 @@ def _check(hits: Hits, passage_ids: Sequence[str], query_ids: Sequence[str]) -> 
     if holes.any():
         raise InputError(
             f"the hits of query {query_ids[int(holes.argmax())]!r} have padding (-1) before a passage: "
-            f"padding was expected last"
+            f"expected padding last"
         )
 
 
@@ -276,7 +276,7 @@ def by_label(values: NDArray[np.float64], labels: Sequence[str]) -> dict[str, tu
     Raises InputError where their numbers differ.
     """
     if len(values) != len(labels):
-        raise InputError(f"one label a value was expected, found {len(labels)} labels and {len(values)} values")
+        raise InputError(f"expected one label per value, found {len(labels)} labels and {len(values)} values")
     groups = defaultdict(list)
     for label, value in zip(labels, values.tolist(), strict=True):
         groups[label].append(value)

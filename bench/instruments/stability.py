@@ -2,7 +2,7 @@
 Whether the times of a cell may be unstable, after the warnings that pyperf gives (psf/pyperf, pyperf/_cli.py).
 
 pyperf compares the values of one benchmark. Queries differ by nature, so here rounds are compared with rounds and
-passes with passes, by their medians, since the figure that is told is a median: a pass in which one query was held up
+passes with passes, by their medians, since the figure that is told is a median: a pass in which one query was delayed
 is the same pass. Of pyperf's four warnings three have their counterpart:
 
 - the standard deviation of the values is 10 % of their mean or more: asked of the rounds. Of the passes it would be
@@ -13,7 +13,7 @@ is the same pass. Of pyperf's four warnings three have their counterpart:
 - too few values for 1 % at 95 %: there is no such number of them here, since the interval beside a percentile tells of
   the choice of queries too, which a comparison over the same queries is free of. What is asked is ROUNDS.
 
-pyperf can not see what disturbed it. The kernel can: how long a process that was ready waited for a core, and what the
+pyperf cannot see what disturbed it. The kernel can: how long a process that was ready waited for a CPU, and what the
 host took from a virtual machine. Of 534 rounds of four stages of 16 to 31 µs on a shared machine, those that waited
 for less than 2 % of their time were alike; 5 to 15 % went with a p50 up to 3 % and a p95 2 to 6 % higher, more than
 40 % with 3 to 9 % and 10 to 17 %. In threes, 51 of 200 had waited and were flagged; none was for its rounds or passes.
@@ -49,7 +49,7 @@ class Disturbance:
 
     def shares(self) -> dict[str, Fact]:
         """
-        Facts: the share of the time since then that it waited for a core (`waited_share`), and that the host took from
+        Facts: the share of the time since then that it waited for a CPU (`waited_share`), and that the host took from
         the machine, all cores together (`stolen_share`). Empty where the kernel does not tell.
         """
         seconds = time.perf_counter() - self._start
@@ -96,8 +96,8 @@ def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> li
         flags.append(f"{UNSTABLE}p50 of {away:.0%} of the passes lies {SPREAD:.0%} or more from that of their round")
     if medians and (shortest := statistics.median(medians)) < SHORTEST_NS:
         flags.append(f"{UNSTABLE}p50 of {shortest / 1e3:.1f} µs: the clock's own stamp is more than 2 % of it")
-    for name, what in ((WAITED, "it waited for a core"), (STOLEN, "the host took the machine's cores")):
+    for name, what in ((WAITED, "CPU wait"), (STOLEN, "CPU steal")):
         share = shares.get(name)
         if isinstance(share, float) and share >= HELD_UP:
-            flags.append(f"{UNSTABLE}{what} for {share:.0%} of the timed loops: other work ran on the machine")
+            flags.append(f"{UNSTABLE}{what} in {share:.0%} of the timed loops: other work ran on the machine")
     return flags

@@ -137,7 +137,7 @@ def _graded(
     """
     Qrels in the order of the queries, and the count of judgments that name an unknown passage or query.
 
-    An unknown passage stays, as trec_eval has it: it can not be found, and counts among what there was to find. Of an
+    An unknown passage stays, as trec_eval has it: it cannot be found, and counts among what there was to find. Of an
     unknown query there is nothing to ask. What was said of a merged passage is said of the one kept; where both were
     judged, the higher grade stays.
     """

@@ -115,7 +115,7 @@ def held(folder: Path, kind: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("a")
     except OSError as error:
-        raise InputError(f"{kind} folder {folder}: can not be written: {error.strerror}") from error
+        raise InputError(f"{kind} folder {folder}: cannot be written: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -133,7 +133,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     try:
         return decode(path.read_bytes(), kind)
     except OSError as error:
-        raise InputError(f"{path}: can not be read: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected {kind.__name__}, found: {error}") from error
 

@@ -83,7 +83,7 @@ class Footprint(msgspec.Struct, frozen=True, kw_only=True):
     ledger: dict[str, int] | None
     disk_bytes: int | None
     resident: Memory | None
-    under_resolution: bool = False  # the growth is under 1 MiB, which the page accounts can not tell from noise
+    under_resolution: bool = False  # the growth is under 1 MiB, which the page accounts cannot tell from noise
 
     @property
     def ledger_bytes(self) -> int | None:

@@ -12,7 +12,12 @@ from bench.records.schema import Record
 Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it
 
 STAGES = {"ask": "query", "serve": "search"}
-FLAGS = {"made-up": "synthetic", "built and served in": "built and searched in"}  # words of flags before measurement/5
+FLAGS = {  # words of flags before measurement/5
+    "made-up": "synthetic",
+    "built and served in": "built and searched in",
+    "it waited for a core for": "CPU wait in",
+    "the host took the machine's cores for": "CPU steal in",
+}
 
 
 def decode(content: bytes, kind: type[Record]) -> Record:

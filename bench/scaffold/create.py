@@ -68,8 +68,8 @@ def create(kind: Kind, name: str, folder: Path, registry: Registry) -> None:
     """
     Make the package of a new adapter in a folder that is not there yet: whole, or not at all.
 
-    name: of its class. registry: the names that are taken. InputError for a name that can not be used, a folder that
-    is there, or one that can not be made.
+    name: of its class. registry: the names that are taken. InputError for a name that cannot be used, a folder that
+    is there, or one that cannot be made.
     """
     _check(kind, name, registry)
     files = _files(kind, name)

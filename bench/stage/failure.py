@@ -76,11 +76,11 @@ def _said(error: BaseException) -> str:
     try:
         return shortened(_writable(str(error)))
     except Exception as another:  # an exception of a stranger's may not even tell its text
-        return f"(its text can not be told: {type(another).__name__})"
+        return f"(its text cannot be told: {type(another).__name__})"
 
 
 def _writable(text: str) -> str:
-    """A message without what UTF-8 can not hold: halves of characters, which some tokenizers make."""
+    """A message without what UTF-8 cannot hold: halves of characters, which some tokenizers make."""
     return text.strip().encode("utf-8", "backslashreplace").decode("utf-8")
 
 

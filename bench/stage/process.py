@@ -108,7 +108,7 @@ class Output:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         if child.stdout is None:
-            raise ValueError("a child's output was expected in a pipe, found none")
+            raise ValueError("expected a child's output in a pipe, found none")
         self._child, self._pipe, self._open = child, child.stdout.fileno(), True
         self._last = b""
         os.set_blocking(self._pipe, False)

@@ -102,7 +102,7 @@ def writable(result: StageResult) -> StageResult:
     try:
         msgspec.json.decode(msgspec.json.encode(result), type=StageResult)
     except Exception as error:
-        reason = f"the result of {result.stage} can not be written: {failure.reason(error)}"
+        reason = f"the result of {result.stage} cannot be written: {failure.reason(error)}"
         return StageResult(stage=result.stage, status="failed", reason=reason)
     return result
 

@@ -34,7 +34,7 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the values of a measure before and after a change say: every query judged in both, old against new.
 
-    A figure that can not be told is None: an interval or a p of fewer than two clusters; what is detectable where fewer
+    A figure that cannot be told is None: an interval or a p of fewer than two clusters; what is detectable where fewer
     than FEWEST_DISCORDANT differ, of which no difference would be found; a p_t or an effect of differences without a
     spread. Where no cluster's sum differs from 0, p is 1 and there is no interval.
     """

@@ -68,7 +68,7 @@ def train(
     Beside the models lies `start`, what the first of them started from; folder/suite.toml runs all of them, TF-IDF and
     BM25 on the test set. Begun and stopped, the same call goes on from the last checkpoint. device: "cpu" or "cuda";
     None: a GPU where there is one. The cards of all models that lie there, variant by variant. InputError for whatever
-    can not be trained, of any variant, before the first is begun.
+    cannot be trained, of any variant, before the first is begun.
 
     Started by torchrun or `accelerate launch` as several processes, each with a GPU of its own, they share out every
     batch; one of them writes, and the others return no cards.
@@ -115,7 +115,7 @@ def train(
 
 
 def _refuse_other(folder: Path) -> None:
-    """InputError for a folder that variants can not share with what is in it."""
+    """InputError for a folder that variants cannot share with what is in it."""
     if (folder / BEGUN).is_file():
         raise InputError(f"{folder} was begun with one recipe: choose another folder with -o for variants")
     if _others(folder) and not any(folder.glob(f"*/{BEGUN}")):

@@ -1,5 +1,5 @@
 """
-What is made small: the cross-entropy of a question's passage among all passages of its batch.
+The objective: the cross-entropy of a question's passage among all passages of its batch.
 
 In-batch negatives: Karpukhin et al. 2020, "Dense passage retrieval", section 3.2; in parts that fit memory: Gao et al.
 2021, "Scaling deep contrastive learning batch size under memory limited setup"; what a term with a weight costs: Formal

@@ -28,7 +28,7 @@ def model_of(recipe: Recipe, texts: Sequence[str], device: str) -> Any:  # Any: 
     The model that the recipe starts from, in float32.
 
     texts: what the tokenizer of a static start is made of. InputError for a start that is not there, towers of
-    different size, and options that the start can not have.
+    different size, and options that the start cannot have.
     """
     import sentence_transformers
     from sentence_transformers.base.modules import Router

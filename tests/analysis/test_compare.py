@@ -50,7 +50,7 @@ def test_cells_under_several_threads_match_each_its_own(folders):
         ({"status": "failed", "reason": "it broke"}, "new: failed: it broke"),
     ],
 )
-def test_what_can_not_be_compared_says_why(folders, changes, problem):
+def test_what_cannot_be_compared_says_why(folders, changes, problem):
     """
     Of other content, of a cell that failed and of a set grown otherwise nothing is compared; the other cells are.
     """

@@ -159,7 +159,7 @@ def test_speed_says_what_speaks_against_it(folders):
 )
 def test_verdict_of_a_ratio(interval, verdict):
     """
-    Equivalent within 5 %, then better or worse where 1 lies outside; None where it can not be told.
+    Equivalent within 5 %, then better or worse where 1 lies outside; None where it cannot be told.
     """
     assert verdict == costs.verdict_of(interval, costs.SAME_TIME)
     assert "undecided" == costs.verdict_of(None, costs.SAME_TIME)

@@ -38,7 +38,7 @@ class TestFolders:
 
     def test_a_broken_run(self, tmp_path):
         """
-        A run that can not be read is said and skipped, the others are told.
+        A run that cannot be read is said and skipped, the others are told.
         """
         write(tmp_path / "good", cell())
         (write(tmp_path / "bad", cell()) / run_folder.MEASUREMENTS).write_text("{}\n")
@@ -86,7 +86,7 @@ class TestGit:
 
     def test_broken_and_removed_versions(self, repository):
         """
-        A version that can not be read, and one that removed the folder, are said with their commits and skipped.
+        A version that cannot be read, and one that removed the folder, are said with their commits and skipped.
         """
         (repository / "reference" / run_folder.MEASUREMENTS).write_bytes(b"version https://git-lfs\xff\n")
         commit(repository, "corrupt", 4)

@@ -117,7 +117,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
     )
     built = process.run(common, folder / "work", threads=1, seconds=SECONDS, memory_bytes=ENOUGH_BYTES)
     if built.status != "ok" or built.ledger is None:
-        raise RuntimeError(f"{case.loaded} was expected to be built, found {built.status}: {built.reason}")
+        raise RuntimeError(f"expected {case.loaded} to be built, found {built.status}: {built.reason}")
     expected = brute_force(passages, queries) if case.exact else in_memory(case.loaded, folder / "storage", queries)
     del passages
     limit = sum(built.ledger.values()) // 2

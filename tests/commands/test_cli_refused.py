@@ -231,9 +231,9 @@ def test_a_wrong_language(sparring, zoo, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cache_that_can_not_be_written(zoo, tmp_path, monkeypatch, capsys):
+def test_a_cache_that_cannot_be_written(zoo, tmp_path, monkeypatch, capsys):
     """
-    A cache folder that can not be is refused before the run folder is begun, by the name of its variable.
+    A cache folder that cannot be is refused before the run folder is begun, by the name of its variable.
     """
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "file" / "cache"))
@@ -277,7 +277,7 @@ def test_a_dated_folder_that_is_taken(tmp_path, monkeypatch):
 
 def test_a_broken_plugin_file(sparring, zoo, tmp_path):
     """
-    A plug-in file that can not be loaded is named with its cause.
+    A plug-in file that cannot be loaded is named with its cause.
     """
     (tmp_path / "broken.py").write_text("import no_such_module\n")
 
@@ -285,7 +285,7 @@ def test_a_broken_plugin_file(sparring, zoo, tmp_path):
         sparring("run", "BM25() @ CSR()", "--passages", zoo, "--plugin", "broken.py", "-o", "out", cwd=tmp_path)
     )
 
-    assert "broken.py can not be loaded: ModuleNotFoundError" in message
+    assert "broken.py cannot be loaded: ModuleNotFoundError" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -298,7 +298,7 @@ def test_a_plugin_file_that_ends_the_process(sparring, zoo, tmp_path):
     for command in (("check", "Mine()"), ("run", "BM25() @ CSR()", "--passages", zoo, "-o", "out")):
         message = said(sparring(*command, "--plugin", "exit.py", cwd=tmp_path))
 
-        assert "exit.py can not be loaded: SystemExit: 0" in message
+        assert "exit.py cannot be loaded: SystemExit: 0" in message
 
 
 def test_a_plugin_file_that_prints(ring, sparring, tmp_path):

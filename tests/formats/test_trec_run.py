@@ -118,7 +118,7 @@ def test_a_field_is_one_word(tmp_path, passage, query, tag, message):
         ([[0, 1]], [[np.inf, 1]], r"hit 1 of query 'q' \(position 0\) has a score that is not finite"),
         ([[0, 1]], [[1, -np.inf]], "hit 2 of query 'q' .* not finite"),
         ([[0, 1]], [[1, np.nan]], "hit 2 of query 'q' .* not finite"),
-        ([[0, 1]], [[1, 2]], "hit 2 of query 'q' .* best first was expected"),
+        ([[0, 1]], [[1, 2]], "hit 2 of query 'q' .* expected the best first"),
         ([[0, 1]], [[np.finfo(np.float32).min] * 2], "hit 2 of query 'q' .* lowest 32-bit float"),
         ([[0, 2]], [[2, 1]], "1 queries among 2 passages were expected, .* highest position 2"),
         ([[0], [1]], [[1], [1]], r"1 queries among 2 passages were expected, found shape \(2, 1\)"),
@@ -160,17 +160,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     [
         (b"q Q0 a 1 2.0", "six fields were expected .*, found 5"),
         (b"q Q0 a b 1 2.0 t", "six fields were expected .*, found 7"),
-        (b"q Q0 b 1 high t", "a finite number was expected as the score, found 'high'"),
+        (b"q Q0 b 1 high t", "score: expected a finite number, found 'high'"),
         (b"q Q0 b 1 nan t", "found 'nan'"),
         (b"q Q0 b 1 1e999 t", "found '1e999'"),
         (b"q Q0 b 1 1_0 t", "found '1_0'"),
         (b"q Q0 a 9 0.5 t", "passage 'a' is there already for query 'q'"),
-        (b"q Q0 \xff 1 0.5 t", "UTF-8 was expected, found the byte 0xff"),
+        (b"q Q0 \xff 1 0.5 t", "expected UTF-8, found the byte 0xff"),
     ],
 )
 def test_a_mistake_has_a_file_and_a_line(tmp_path, line, message):
     """
-    A line that can not be read is an input error that names the file and the line.
+    A line that cannot be read is an input error that names the file and the line.
     """
     path = tmp_path / "bad.run"
     path.write_bytes(b"q Q0 a 1 2.0 t\n" + line + b"\n")
@@ -183,9 +183,9 @@ def test_a_file_that_is_not_there(tmp_path):
     """
     A run file that is not there, or is a folder, is an input error.
     """
-    with pytest.raises(InputError, match=r"none\.run: a run file was expected"):
+    with pytest.raises(InputError, match=r"none\.run: expected a run file"):
         trec_run.read(tmp_path / "none.run")
-    with pytest.raises(InputError, match="a run file was expected"):
+    with pytest.raises(InputError, match="expected a run file"):
         trec_run.read(tmp_path)
 
 

@@ -313,7 +313,7 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
-    def test_a_suite_that_can_not_be_read_there(self, repository):
+    def test_a_suite_that_cannot_be_read_there(self, repository):
         """
         A broken suite at the revision is said with the revision's name.
         """
@@ -326,7 +326,7 @@ class TestRefusals:
             judged("HEAD")
 
     @pytest.mark.slow
-    def test_a_cell_that_the_working_tree_can_not_spell(self, repository):
+    def test_a_cell_that_the_working_tree_cannot_spell(self, repository):
         """
         A misspelled cell of the working tree is an error, and no cell that is gone.
         """

@@ -387,7 +387,7 @@ class TestAccept:
 
     def test_a_failed_replacement(self, ran, other, tmp_path, monkeypatch):
         """
-        Where the new reference can not be put in its place the old one is there again, and nothing beside it.
+        Where the new reference cannot be put in its place the old one is there again, and nothing beside it.
         """
         folder = tmp_path / "reference"
         reference.accept(run_folder.read(ran), folder)
@@ -400,7 +400,7 @@ class TestAccept:
             return replace(path, target)
 
         monkeypatch.setattr(Path, "replace", full)
-        with pytest.raises(InputError, match="can not be written: No space left"):
+        with pytest.raises(InputError, match="cannot be written: No space left"):
             reference.accept(run_folder.read(other), folder)
 
         assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -502,9 +502,9 @@ class TestCommand:
             line.startswith("::error title=Constant() @ Exact() on tiny::") for line in result.stdout.split("\n")
         )
 
-    def test_a_summary_that_can_not_be_written(self, ran, tmp_path, monkeypatch):
+    def test_a_summary_that_cannot_be_written(self, ran, tmp_path, monkeypatch):
         """
-        Where GitHub's step summary can not be written the verdict stands, with a note.
+        Where GitHub's step summary cannot be written the verdict stands, with a note.
         """
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))
         reference.accept(run_folder.read(ran), tmp_path / "reference")
@@ -526,7 +526,7 @@ class TestCommand:
         assert 0 == result.exit_code
         assert (tmp_path / "reference" / run_folder.RUN).is_file()
 
-    def test_a_policy_that_can_not_be_read(self, ran, other, tmp_path):
+    def test_a_policy_that_cannot_be_read(self, ran, other, tmp_path):
         """
         A record whose policy has a key of another Sparring's is an input error, and no verdict.
         """
@@ -604,7 +604,7 @@ class TestPolicy:
     )
     def test_what_is_refused(self, line, said):
         """
-        A policy that can not be meant is refused with its key.
+        A policy that cannot be meant is refused with its key.
         """
         text = f'name = "a"\npassages = ["primer"]\n[[cells]]\nretrievers = ["X()"]\n[gate]\n{line}\n'
 

@@ -221,9 +221,9 @@ class TestForReal:
         assert (project.path / "kept" / "run.json").is_file()
 
     @pytest.mark.slow
-    def test_a_gate_that_can_not_run(self, project):
+    def test_a_gate_that_cannot_run(self, project):
         """
-        Where the gate can not run, every item fails with what the command said.
+        Where the gate cannot run, every item fails with what the command said.
         """
         found = called(project, *ASKED, "--sparring-ab", "main")
 
@@ -345,7 +345,7 @@ class TestRefusals:
             ((*ASKED, "--sparring-plugin", "none.py"), "--sparring: plug-in file *none.py: expected a Python file*"),
         ],
     )
-    def test_cells_that_can_not_be_told(self, project, arguments, said):
+    def test_cells_that_cannot_be_told(self, project, arguments, said):
         """
         A retriever or a plug-in that is none is an error of the suite's file, told without a traceback.
         """

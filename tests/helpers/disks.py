@@ -18,7 +18,7 @@ def disk(folder: Path, size: str) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if made.returncode:
-        pytest.skip(f"a small disk can not be mounted here: {made.stderr.decode().strip()}")
+        pytest.skip(f"a small disk cannot be mounted here: {made.stderr.decode().strip()}")
     try:
         yield folder
     finally:

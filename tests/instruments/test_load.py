@@ -101,7 +101,7 @@ class TestOpenLoop:
         assert (200_000, 3) == found.shape
         assert load / (2 * (1 - load)) == pytest.approx(np.mean(means), rel=0.02)
 
-    def test_what_can_not_be_served_is_left(self):
+    def test_what_cannot_be_served_is_left(self):
         """
         Where twice the arrivals' span has gone by the rest is left: a server that is overrun ends all the same.
         """
@@ -289,7 +289,7 @@ class TestSaturation:
 
     def test_percentiles_are_withheld(self):
         """
-        A cell that can not keep up has no percentiles: its waits grow as long as one looks.
+        A cell that cannot keep up has no percentiles: its waits grow as long as one looks.
         """
         closed = np.full((1, 200), MS)
         intended, queries = rate.arrivals(1_100, 1, 200, [7])
@@ -357,9 +357,9 @@ class TestRun:
         assert row["rate_utilisation"] > 1
 
     @pytest.mark.slow
-    def test_what_can_not_be_saved_says_why_it_has_none(self, cache, tmp_path):
+    def test_what_cannot_be_saved_says_why_it_has_none(self, cache, tmp_path):
         """
-        An encoder and a storage that can not be saved are not loaded into one process: the cell says so.
+        An encoder and a storage that cannot be saved are not loaded into one process: the cell says so.
         """
         cell = run(asked("Constant() @ Unsaved()"), tmp_path / "run")["Constant() @ Unsaved()"]
 

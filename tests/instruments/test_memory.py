@@ -184,7 +184,7 @@ class TestRuns:
 
     def test_a_small_storage(self, weighed):
         """
-        A growth below 1 MiB can not be told from page noise: it reads under resolution, its ledger stays exact.
+        A growth below 1 MiB cannot be told from page noise: it reads under resolution, its ledger stays exact.
         """
         weight = weighed["Holds(500000)"].storage_weight
 

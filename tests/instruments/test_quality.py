@@ -151,7 +151,7 @@ def test_a_huge_grade_is_refused():
     """
     qrels = {"q": {"a": 1, "b": 10_001}}
 
-    with pytest.raises(InputError, match=r"at most 10000 was expected, found 10001 for query 'q', passage 'b'"):
+    with pytest.raises(InputError, match=r"at most 10000, found 10001 for query 'q', passage 'b'"):
         quality.measure(RANKED, PASSAGES, ["q"], qrels, ["nDCG@1"])
 
 

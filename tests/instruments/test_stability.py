@@ -99,7 +99,7 @@ class TestDisturbance:
         once, twice = (stability.held_up(stages) for stages in ([quiet, loaded, quiet], [loaded, quiet, loaded]))
 
         assert [] == stability.warnings([], once)
-        assert [f"{UNSTABLE}it waited for a core for 40% of the timed loops: other work ran on the machine"] == (
+        assert [f"{UNSTABLE}CPU wait in 40% of the timed loops: other work ran on the machine"] == (
             stability.warnings([], twice)
         )
 
@@ -109,10 +109,7 @@ class TestDisturbance:
         """
         (flag,) = stability.warnings([], stability.held_up([{"stolen_share": 0.06}]))
 
-        assert (
-            f"{UNSTABLE}the host took the machine's cores for 6% of the timed loops: other work ran on the machine"
-            == flag
-        )
+        assert f"{UNSTABLE}CPU steal in 6% of the timed loops: other work ran on the machine" == flag
 
     def test_what_the_kernel_does_not_tell(self, monkeypatch):
         """

@@ -516,7 +516,7 @@ def test_mirrors(tmp_path, server):
 
 def test_the_rest_is_fetched(tmp_path, server, data):
     """
-    A file that can not be had does not keep the others from being fetched; the error comes at the end.
+    A file that cannot be had does not keep the others from being fetched; the error comes at the end.
     """
     files = [
         {"path": "set/a.txt", "urls": [server.on("/a", status(404))]},
@@ -617,7 +617,7 @@ def test_archives_that_are_refused(tmp_path, server, data, body, reason):
 
 def test_an_archive_that_is_not_there_is_told_once(tmp_path, server):
     """
-    Where an archive can not be had, its URL and the reason are said once, whatever is wanted of it, at the end alone.
+    Where an archive cannot be had, its URL and the reason are said once, whatever is wanted of it, at the end alone.
     """
     with serving() as gone:
         url = f"{gone.url}/a.zip"
@@ -824,7 +824,7 @@ def test_full_disk(tmp_path, server, data):
 
 def test_no_folder_to_write(tmp_path, server):
     """
-    A data folder that can not be made is an error that names it, before a server is asked.
+    A data folder that cannot be made is an error that names it, before a server is asked.
     """
     (tmp_path / "file").write_text("")
     card = write_card(tmp_path, {"urls": [server.on("/a.txt", well(CONTENT))]})

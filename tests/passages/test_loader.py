@@ -151,7 +151,7 @@ def test_article_clusters(tmp_path):
 
 def test_impossible_clusters(tmp_path):
     """
-    A format that knows no articles can not cluster by them.
+    A format that knows no articles cannot cluster by them.
     """
     message = refusal(tiny(tmp_path, card_text(clusters='"article"')))
 

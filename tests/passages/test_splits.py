@@ -118,7 +118,7 @@ class TestPart:
 
     def test_too_few_articles(self, tmp_path):
         """
-        Where an article can not be given to every part, the message says how many there are and what is left empty.
+        Where an article cannot be given to every part, the message says how many there are and what is left empty.
         """
         path = squad_file(tmp_path, n_articles=2)
 

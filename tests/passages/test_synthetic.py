@@ -120,7 +120,7 @@ class TestTexts:
 
     def test_of_nothing_nothing_is_made(self):
         """
-        A set without passages can not be grown; one of empty passages grows by empty ones.
+        A set without passages cannot be grown; one of empty passages grows by empty ones.
         """
         with pytest.raises(ValueError, match="expected at least one, found none"):
             made(1, [])
@@ -247,7 +247,7 @@ class TestVectors:
 
     def test_of_nothing_nothing_is_made(self):
         """
-        An empty matrix can not be grown.
+        An empty matrix cannot be grown.
         """
         with pytest.raises(ValueError, match="expected at least one, found none"):
             moved(np.zeros((0, 4), np.float32), 1)

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from retrievers.contract import Hits, Role, Spelled, Unsupported, Vectors, no_hits, ordered, top_k
 
 WIDTH = 64
-MANY = 400  # passages that some can not count to
+MANY = 400  # passages that some cannot count to
 
 
 class Right(Spelled):
@@ -173,7 +173,7 @@ class NeedsSome(Right):
 
 
 class BadRefusal(Right):
-    """ValueError, not Unsupported, for vectors that it can not hold."""
+    """ValueError, not Unsupported, for vectors that it cannot hold."""
 
     def build(self, vectors):
         if not isinstance(vectors, np.ndarray):

@@ -1,7 +1,7 @@
 """
 Adapters at fault, each in a way that it is told by name: a plug-in file, which prints when it is imported.
 
-Those of one stage are engines that can not be saved; the first search brings the fault about.
+Those of one stage are engines that cannot be saved; the first search brings the fault about.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Threads(Storage):
 
 
 class Scan(Spelled):
-    """An engine that can not be saved: the first k passages for every query."""
+    """An engine that cannot be saved: the first k passages for every query."""
 
     def index(self, passages: Sequence[str]) -> None:
         self.n = len(passages)
@@ -415,7 +415,7 @@ class Backwards(Storage):
 
 
 class Unsaved:
-    """A storage that can not be saved, and does not inherit anything."""
+    """A storage that cannot be saved, and does not inherit anything."""
 
     def build(self, vectors: Vectors) -> None:
         self.n = int(vectors.shape[0])

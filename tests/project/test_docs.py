@@ -1,4 +1,4 @@
-"""The documentation can not drift from the command: every word of the one is looked up in the other."""
+"""The documentation cannot drift from the command: every word of the one is looked up in the other."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def test_a_missing_environment(begun):
     """
     (begun / run_folder.ENVIRONMENT).unlink()
 
-    with pytest.raises(InputError, match=r"environment\.json: can not be read: No such file"):
+    with pytest.raises(InputError, match=r"environment\.json: cannot be read: No such file"):
         run_folder.read(begun)
 
 

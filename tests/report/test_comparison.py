@@ -117,7 +117,7 @@ def test_no_line_is_wider_than_the_terminal(folders, width):
     assert "worse" in text
 
 
-def test_texts_can_not_steer_the_terminal(moved):
+def test_texts_cannot_steer_the_terminal(moved):
     """
     What a terminal would obey is taken out of ids and texts.
     """

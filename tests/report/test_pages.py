@@ -144,11 +144,11 @@ def test_a_bad_page_stops_all(page):
     assert before == page.read_text()
 
 
-def test_a_page_that_can_not_be_written_is_an_error(page):
+def test_a_page_that_cannot_be_written_is_an_error(page):
     """
     What stands in the way of writing a page is told.
     """
-    with pytest.raises(InputError, match=r"none/page\.md: can not be written"):
+    with pytest.raises(InputError, match=r"none/page\.md: cannot be written"):
         check.write(page.parent / "none" / "page.md", "")
 
 
@@ -230,7 +230,7 @@ def test_committed_runs_are_small():
     A committed run is what its tables need: records, ids and values of each query, under 300 kB, and no text.
     """
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("no git checkout: what is committed can not be told")
+        pytest.skip("no git checkout: what is committed cannot be told")
     listed = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = [Path(line) for line in listed.stdout.splitlines()]
     runs = {path.parent for path in files if path.name == run_folder.RUN}

@@ -287,7 +287,7 @@ def test_contents_of_one_name_stand_apart():
 
 def test_measures_across_are_all_measures():
     """
-    One measure can not be asked for where all of them stand across.
+    One measure cannot be asked for where all of them stand across.
     """
     with pytest.raises(InputError, match="--pivot measure shows every measure: leave out --measure R@1"):
         pivoted([run_of(measurement())], Pivot("measure", "R@1"))

@@ -156,7 +156,7 @@ def test_a_record_without_values_needs_no_note():
 
 def test_damaged_values_are_an_error(tmp_path):
     """
-    A file of values that can not be read is named.
+    A file of values that cannot be read is named.
     """
     run = judged_run(tmp_path, {"A()": BASELINE, "B()": BEST})
     (tmp_path / "quality" / "1.npz").write_bytes(b"PK\x03\x04 torn")
@@ -182,7 +182,7 @@ def test_a_pivot_is_marked_as_a_table_is(tmp_path):
 
 def test_runs_side_by_side_tie(tmp_path):
     """
-    The same cell of two runs stands on one line, and the worse of them ties where their queries can not tell.
+    The same cell of two runs stands on one line, and the worse of them ties where their queries cannot tell.
     """
     old = judged_run(tmp_path / "old", {"A()": BASELINE, "B()": WORSE})
     new = judged_run(tmp_path / "new", {"A()": ABOVE, "B()": BEST})

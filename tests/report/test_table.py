@@ -227,7 +227,7 @@ def test_markdown_to_the_letter():
 """
         "p50, p95: service time of one query, text to ids. MB = 10^6 bytes; ledger, resident are the storage's (an "
         "engine's are whole). Bold: best of its column. -: not measured. \\<1: growth below 1 MiB, which the system's "
-        "page accounts can not tell from noise.\n\n"
+        "page accounts cannot tell from noise.\n\n"
         "A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
         "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"
     ) == text
@@ -364,7 +364,7 @@ def test_failed_cells_say_why_under_the_table():
 
 def test_growth_under_resolution_is_not_a_number():
     """
-    A resident growth that the page accounts can not tell from noise reads <1 and says so.
+    A resident growth that the page accounts cannot tell from noise reads <1 and says so.
     """
     text = drawn(run_of(measurement(storage_weight=weight(400_000, -8_192, small=True))))
 

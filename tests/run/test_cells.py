@@ -32,7 +32,7 @@ class TestBroken:
     @pytest.mark.slow
     def test_a_model_that_is_not_there_breaks_its_own_row(self, tmp_path):
         """
-        An encoder whose model can not be found fails with the reason, and the other cells run.
+        An encoder whose model cannot be found fails with the reason, and the other cells run.
         """
         cells = suite('Modelled("no/such/file") @ First()', "TfIdf() @ First()")
 
@@ -43,7 +43,7 @@ class TestBroken:
         assert "ok" == found["TfIdf() @ First()"].status
 
     @pytest.mark.slow
-    def test_a_storage_that_can_not_predict_its_size_breaks_its_own_row(self, tmp_path):
+    def test_a_storage_that_cannot_predict_its_size_breaks_its_own_row(self, tmp_path):
         """
         What predict_ledger raises is that cell's failure.
         """

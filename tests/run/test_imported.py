@@ -394,7 +394,7 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
     [
         ("cut.run.gz", gzip.compress(TREC, mtime=0)[:-9], r"cut\.run\.gz: expected a whole gzip file"),
         ("a.run", TREC + b"q a 1.0\n", r"a\.run, line 3: six fields were expected"),
-        ("a.run", TREC + b"q Q0 c 3 NaN t\n", r"a\.run, line 3: a finite number was expected"),
+        ("a.run", TREC + b"q Q0 c 3 NaN t\n", r"a\.run, line 3: score: expected a finite number"),
         ("a.run", TREC + TREC, r"a\.run, line 3: passage 'a' is there already for query 'q'"),
         ("empty.run", b"\n", r"empty\.run: expected a run, found no hit"),
         ("a.lz4", b"", r"a\.lz4: expected a TREC run file or a \.json, found \.lz4: save it as one of those"),
@@ -409,11 +409,11 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
         ("a.json", b'{"q": {}}', r"a\.json: expected a run, found no hit"),
         ("a.json", b'{"q": {"a": 1}, "q": {"b": 1}}', r"a\.json, query 'q': expected each query once"),
         ("a.json", b'{"q": {"a": 1, "a": 2}}', r"a\.json, query 'q': expected each passage once, found 'a' again"),
-        ("a.json", b'{"q": {"a": NaN}}', r"a\.json, query 'q', passage 'a': a finite number was expected"),
-        ("a.json", b'{"q": {"a": 1e999}}', r"query 'q', passage 'a': a finite number was expected .*, found inf"),
-        ("a.json", b'{"q": {"a": true}}', "a finite number was expected as the score, found True"),
-        ("a.json", b'{"q": {"a": "1"}}', "a finite number was expected as the score, found '1'"),
-        ("a.json", b'{"q": {"a": 1' + b"0" * 400 + b"}}", r"a finite number was expected as the score, found 10+$"),
+        ("a.json", b'{"q": {"a": NaN}}', r"a\.json, query 'q', passage 'a': score: expected a finite number"),
+        ("a.json", b'{"q": {"a": 1e999}}', r"query 'q', passage 'a': score: expected a finite number .*, found inf"),
+        ("a.json", b'{"q": {"a": true}}', "score: expected a finite number, found True"),
+        ("a.json", b'{"q": {"a": "1"}}', "score: expected a finite number, found '1'"),
+        ("a.json", b'{"q": {"a": 1' + b"0" * 400 + b"}}", r"score: expected a finite number, found 10+$"),
         ("a.json", b'{"q": {"\\ud800": 1}}', "expected ids that have a UTF-8 form and no NUL"),
         ("a.json", b'{"q\\u0000": {"a": 1}}', "expected ids that have a UTF-8 form and no NUL"),
         ("a.json", b'{"q": {"\xff": 1}}', r"a\.json:1: expected UTF-8"),
@@ -421,7 +421,7 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
 )
 def test_damaged_files(tmp_path, name, content, message):
     """
-    What can not be read as a run is an input error that names the file, and the line or the query.
+    What cannot be read as a run is an input error that names the file, and the line or the query.
     """
     path = tmp_path / name
     if content is not None:
@@ -562,7 +562,7 @@ def test_import_by_the_measures_of_a_run(both, ring, sparring):
 )
 def test_import_refuses(both, ring, sparring, arguments, message):
     """
-    What can not be is said in one message, ends with 2, and makes no folder.
+    What cannot be is said in one message, ends with 2, and makes no folder.
     """
     folder, _ = both
     file = next(folder.glob("trec/zoo/BM25*.run"))

@@ -165,7 +165,7 @@ class TestPlan:
     @pytest.mark.slow
     def test_what_breaks_breaks_its_own_row(self):
         """
-        An encoder that can not be made and one whose rehearsal fails say so; the others are told.
+        An encoder that cannot be made and one whose rehearsal fails say so; the others are told.
         """
         chosen = suite('BiEncoder("no/such/model") @ Flat()', "Constant() @ Refuses()", "Constant() @ Exact()")
 
@@ -177,7 +177,7 @@ class TestPlan:
         assert "unsupported" == unsupported.status
         assert None is sound.status
 
-    def test_a_suite_that_can_not_run_can_not_be_planned(self):
+    def test_a_suite_that_cannot_run_cannot_be_planned(self):
         """
         A baseline that is none of the cells is an InputError, before any child starts.
         """

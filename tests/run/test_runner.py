@@ -60,7 +60,7 @@ class TestMeasurements:
 
         cell = found["Constant(ms=2.0) @ Spin(3.0)"]
         assert "ok" == cell.status
-        # A spinning adapter can not be faster than it says; how much slower it is seen is calibrate.py's business.
+        # A spinning adapter cannot be faster than it says; how much slower it is seen is calibrate.py's business.
         assert cell.encode.p50 >= 2.0
         assert cell.search.p50 >= 3.0
         assert cell.single.p50 >= 5.0
@@ -119,7 +119,7 @@ class TestMeasurements:
         assert cell.storage_weight is not None
 
     @pytest.mark.slow
-    def test_what_can_not_be_saved_is_built_where_it_serves(self, tmp_path):
+    def test_what_cannot_be_saved_is_built_where_it_serves(self, tmp_path):
         """
         An engine or a storage without `save` is measured all the same, and its record says that memory is not split.
         """
@@ -232,7 +232,7 @@ class TestStatuses:
         ("storage", "status", "reason"),
         [
             ("Exact()", "ok", ""),
-            ("Broken()", "failed", "storage 'Broken' from package 'a-package' can not be loaded"),
+            ("Broken()", "failed", "storage 'Broken' from package 'a-package' cannot be loaded"),
             ("Raises()", "failed", "RuntimeError: broken on purpose"),
             ("Backwards()", "failed", "ValueError: hits: expected scores descending"),
             ("Sleeps()", "timeout", "build took more than its limit of 8 s"),

@@ -401,7 +401,7 @@ def test_unknown_retriever():
 
 def test_a_broken_plugin_breaks_its_own_row():
     """
-    An adapter that can not be loaded, or does not keep its options, is a cell with its problem; the others run.
+    An adapter that cannot be loaded, or does not keep its options, is a cell with its problem; the others run.
     """
     tiny = suite.parse(
         WHOLE.replace('"RankBM25()"', '"Gone()", "Forgets(1)"').replace('"BM25() @ CSR()"\n', '"Gone()"\n', 1),
@@ -415,7 +415,7 @@ def test_a_broken_plugin_breaks_its_own_row():
 
     problems = {cell.spelling: cell.problem for cell in cells if cell.problem}
     assert {"Gone()", "Forgets(1)"} == set(problems)
-    assert "'gone' can not be loaded" in problems["Gone()"]
+    assert "'gone' cannot be loaded" in problems["Gone()"]
     assert "Forgets does not keep its option 'size': expected the attribute self.size" in problems["Forgets(1)"]
     assert 8 == sum(not cell.problem for cell in cells)
     assert "Gone()" == baseline(tiny, cells, known)

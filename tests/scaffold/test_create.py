@@ -63,7 +63,7 @@ def test_package_of(name, package):
 )
 def test_refused_names(name, said, tmp_path):
     """
-    A name that can not be a class's own is refused, with the nearest that could, and nothing is made.
+    A name that cannot be a class's own is refused, with the nearest that could, and nothing is made.
     """
     with pytest.raises(InputError, match=re.escape(said)):
         create(Kind.RETRIEVER, name, tmp_path / "new", Registry())
@@ -110,7 +110,7 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_file_in_the_way(tmp_path):
     """
-    A folder inside a file can not be made, and the message says so.
+    A folder inside a file cannot be made, and the message says so.
     """
     (tmp_path / "file").write_text("")
 

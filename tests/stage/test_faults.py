@@ -208,7 +208,7 @@ class TestAdapters:
     @pytest.mark.slow
     def test_limits(self, tmp_path, alone):
         """
-        A cell that takes all memory, and one that can not be asked to end, are ended at their limits.
+        A cell that takes all memory, and one that cannot be asked to end, are ended at their limits.
         """
         home = Home(tmp_path)
 
@@ -308,7 +308,7 @@ class TestRuns:
             assert alone.hits() == home.hits()
 
     @pytest.mark.slow
-    def test_a_disk_that_can_not_be_written(self, tmp_path):
+    def test_a_disk_that_cannot_be_written(self, tmp_path):
         """
         A run folder or a cache on a disk that is mounted to be read is a message and exit code 2.
         """

@@ -167,7 +167,7 @@ class TestPublishing:
 
     def test_another_error_is_no_matrix(self, tmp_path):
         """
-        A matrix that can not be put in its place for another reason is the caller's to hear of.
+        A matrix that cannot be put in its place for another reason is the caller's to hear of.
         """
         result = made(tmp_path / "one", 1.0, 1.5)
 

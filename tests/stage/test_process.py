@@ -91,7 +91,7 @@ class TestRaised:
             RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ..."),
             RuntimeError("std::bad_alloc"),
             ImportError("libfaiss.so: failed to map segment from shared object: Cannot allocate memory"),
-            RuntimeError("storage 'X' can not be loaded:\nMemoryError: "),
+            RuntimeError("storage 'X' cannot be loaded:\nMemoryError: "),
         ],
     )
     def test_no_memory_by_any_name(self, error):
@@ -150,15 +150,15 @@ class TestRaised:
         assert broken(lambda: mine.index([])).endswith(" (mine.py:6 in index)")
         assert broken(lambda: parse("Flat()", registry()).search(np.ones((1, 3)), 1)).endswith("load(folder) first")
 
-    def test_a_result_that_can_not_be_written(self):
+    def test_a_result_that_cannot_be_written(self):
         """
-        What a record can not hold, or could not be read from again, is a failure that says so.
+        What a record cannot hold, or could not be read from again, is a failure that says so.
         """
         for odd in ({"facts": {"name": "\ud83d"}}, {"ledger": {"held": 0.5}}, {"shape": (1, 2, 3)}):
             result = worker.writable(StageResult(stage="build", status="ok", **odd))
 
             assert ("failed", "build") == (result.status, result.stage)
-            assert result.reason.startswith("the result of build can not be written: ")
+            assert result.reason.startswith("the result of build cannot be written: ")
 
 
 class TestEnds:
@@ -196,7 +196,7 @@ class TestEnds:
             ("float", "TypeError: ledger: expected 'held' in whole bytes, an int, found 8.5"),
             ("list", "TypeError: ledger: expected a dict, found list"),
             ("fact", "TypeError: facts: expected 'dims' to be str, int, float or None, found (1, 2)"),
-            ("half a character", "the result of build can not be written: UnicodeEncodeError"),
+            ("half a character", "the result of build cannot be written: UnicodeEncodeError"),
         ],
     )
     def test_what_no_record_can_hold(self, ring, how, reason):
@@ -207,7 +207,7 @@ class TestEnds:
 
         assert ("failed", reason) == (result.status, result.reason[: len(reason)])
 
-    def test_what_can_not_be_closed_was_measured(self, ring):
+    def test_what_cannot_be_closed_was_measured(self, ring):
         """
         An adapter that breaks when it is closed was wholly measured: the cell is ok, and a fact says what broke.
         """
@@ -220,7 +220,7 @@ class TestEnds:
 
     def test_what_fails_is_closed_all_the_same(self, ring):
         """
-        An adapter that can not be closed after its stage failed changes nothing of how it failed, and is printed.
+        An adapter that cannot be closed after its stage failed changes nothing of how it failed, and is printed.
         """
         ring.do("build", "Shuts()")
 
@@ -357,12 +357,12 @@ class TestConditions:
 
 
 class TestLimits:
-    def test_swap_that_can_not_be_limited(self, tmp_path, monkeypatch):
+    def test_swap_that_cannot_be_limited(self, tmp_path, monkeypatch):
         """
         Where the kernel does not account for swap, a control group of version 2 still limits memory.
         """
 
-        def mkdir(folder: Path) -> None:  # as the kernel does: with its files, of which one can not be written
+        def mkdir(folder: Path) -> None:  # as the kernel does: with its files, of which one cannot be written
             os.mkdir(folder)  # noqa: PTH102  # the method is what is replaced
             (folder / "memory.max").touch()
             os.mkdir(folder / "memory.swap.max")  # noqa: PTH102

@@ -96,9 +96,9 @@ def test_negatives_each():
         ('train = "squad:train"', "train = squad", ["no valid TOML"]),
     ],
 )
-def test_what_can_not_be(old, new, said):
+def test_what_cannot_be(old, new, said):
     """
-    What can not be is refused, naming the file, the key, and what was expected.
+    What cannot be is refused, naming the file, the key, and what was expected.
     """
     with pytest.raises(InputError) as refused:
         parse(WHOLE.replace(old, new), "recipe r.toml")
@@ -166,7 +166,7 @@ model = { towers = "separate" }
             ("optimiser.batch = 4", "stop.k = 3", "variants: expected one stop.k for all"),
         ],
     )
-    def test_what_can_not_be(self, old, new, said):
+    def test_what_cannot_be(self, old, new, said):
         """
         A variant without a name of its own, or with a key that nobody knows, is refused by its name.
         """

@@ -126,7 +126,7 @@ main()
             ),
         ],
     )
-    def test_what_they_can_not_share(self, book, old, new, what):
+    def test_what_they_cannot_share(self, book, old, new, what):
         """
         A batch that is no multiple of the processes is refused, and so are two towers whose batch is not in parts.
         """

@@ -127,7 +127,7 @@ class TestWhatCanNotBeTrained:
         with pytest.raises(InputError, match=r"sparring train: datasets not found: pip install 'sparring\[train\]'"):
             trained(recipe(), book / "out")
 
-    def test_a_variant_that_can_not_be_trained(self, book):
+    def test_a_variant_that_cannot_be_trained(self, book):
         """
         What the last of several variants has wrong is said, with its name, before the first is begun.
         """
@@ -147,7 +147,7 @@ class TestWhatCanNotBeTrained:
 
     def test_hard_negatives_by_a_model_that_is_not_there(self, book):
         """
-        A retriever that can not be made ready is refused, with what it says.
+        A retriever that cannot be made ready is refused, with what it says.
         """
         asked = recipe(negatives=Negatives(retriever='BiEncoder("./none") @ Flat()'))
 
