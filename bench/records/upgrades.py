@@ -78,7 +78,7 @@ def _reworded(flag: str) -> str:
 
 def _first_stage(content: Content) -> Content:
     stage, facts = content.get("stage"), content.get("facts", {})
-    changed = {"schema": "stage/2", "facts": _renamed(facts, {"made_up": "synthetic"})}
+    changed: Content = {"schema": "stage/2", "facts": _renamed(facts, {"made_up": "synthetic"})}
     if stage is not None:
         changed["stage"] = STAGES.get(stage, stage)
     return _renamed(content, {"serve_memory": "timed_memory", "split": "built_apart"}) | changed

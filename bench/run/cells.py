@@ -62,7 +62,7 @@ class Cell:
         return f"{self.spelling} (threads={self.threads})" if self.among_threads else self.spelling
 
     @property
-    def server(self) -> Any:  # Any: the storage of a pair, or the engine
+    def searcher(self) -> Any:  # Any: the storage of a pair, or the engine
         return self.retriever.storage if isinstance(self.retriever, VectorRetriever) else self.retriever
 
     @property
@@ -77,7 +77,7 @@ class Cell:
 
     @property
     def exact(self) -> bool | None:
-        return is_exact(self.server)
+        return is_exact(self.searcher)
 
     @property
     def parts(self) -> tuple[str | None, str | None]:
@@ -101,14 +101,14 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
         raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
     named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
     cells: dict[str, Cell] = {}
-    names = suite.names()
+    given_names = suite.names()
     for name, spelling in suite.pairs():
         for threads in suite.thread_counts:
             one = msgspec.structs.replace(suite, threads=threads)
             cell = _make(spelling, named[name], one, registry)
             cell = replace(cell, threads=threads, among_threads=len(suite.thread_counts) > 1)
             known = cells.setdefault(cell.key, cell)
-            cells[cell.key] = replace(known, given_name=known.given_name or names.get((name, spelling), ""))
+            cells[cell.key] = replace(known, given_name=known.given_name or given_names.get((name, spelling), ""))
     return list(cells.values())
 
 
