@@ -12,8 +12,9 @@ import msgspec
 
 from bench.errors import InputError
 from bench.formats import trec_run
+from bench.formats.files import write_whole
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_hits, read_set, write_whole
+from bench.records.run_folder import Run, read_hits, read_set
 from retrievers.contract import Hits
 
 Format: TypeAlias = Literal["trec", "json"]

@@ -183,7 +183,7 @@ def _tell(judgment: GateVerdict, markdown: Path | None, junit: Path | None, *, a
 
 def _write(path: Path, content: bytes) -> None:
     from bench.errors import InputError
-    from bench.records.run_folder import write_whole
+    from bench.formats.files import write_whole
 
     try:
         write_whole(path, content)

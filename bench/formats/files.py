@@ -1,10 +1,11 @@
-"""Files -> text and lines: gzip, UTF-8 and JSON, with errors that name the file and the line."""
+"""Files -> text and lines: gzip, UTF-8 and JSON, with errors that name file and line. And files written whole."""
 
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -38,6 +39,19 @@ def read(path: Path) -> Content:
         raise InputError(
             f"{path}: expected a whole gzip file, found a truncated or damaged one ({error}): get the file anew"
         ) from error
+
+
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file so that it is there whole or not at all, in place of an old one: OSError leaves that as it was."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def kind(path: Path) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,19 +46,15 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
     for row in np.unique(hits.rows[hits.rows >= 0]).tolist():
         _check_field(path, "passage id", passage_ids[row])
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            for query, rows, row_scores in zip(query_ids, hits.rows.tolist(), scores.tolist(), strict=True):
-                ranked = [(row, score) for row, score in zip(rows, row_scores, strict=True) if row >= 0]
-                # Nine significant digits read back to the same 32-bit float, by way of a 64-bit one too.
-                file.writelines(
-                    f"{query} Q0 {passage_ids[row]} {rank} {score:.9g} {tag}\n"
-                    for rank, (row, score) in enumerate(ranked, start=1)
-                )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    found = zip(query_ids, hits.rows.tolist(), scores.tolist(), strict=True)
+    # Nine significant digits read back to the same 32-bit float, by way of a 64-bit one too.
+    lines = (
+        f"{query} Q0 {passage_ids[row]} {rank} {score:.9g} {tag}\n"
+        for query, rows, row_scores in found
+        for rank, (row, score) in enumerate(zip(rows, row_scores, strict=True), start=1)
+        if row >= 0  # padding is last
+    )
+    files.write_whole(path, (line.encode() for line in lines))
 
 
 def strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import InputError
+from bench.formats.files import write_whole
+from bench.lock import LOCK, held
 from bench.records.comparability import LIBRARY, differences
 from bench.records.run_folder import (
     ENVIRONMENT,
-    LOCK,
     MEASUREMENTS,
     RUN,
     STAGES,
@@ -23,7 +23,6 @@ from bench.records.run_folder import (
     lines,
     pretty,
     read_record,
-    write_whole,
 )
 from bench.records.schema import Environment, Measurement, RunRecord, StageResult
 
@@ -106,24 +105,6 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
             part.unlink(missing_ok=True)
         yield Writer(folder)
-
-
-@contextlib.contextmanager
-def held(folder: Path, kind: str) -> Iterator[None]:
-    """Alone in a folder, made where there is none: InputError where another run, or what `kind` is, writes into it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a")
-    except OSError as error:
-        raise InputError(f"{kind} folder {folder}: cannot be written: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"{kind} folder {folder}: another {kind} is writing into it; wait for it, or choose another with -o"
-            ) from error
-        yield
 
 
 @contextlib.contextmanager

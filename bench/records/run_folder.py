@@ -14,7 +14,6 @@ lock                held while a run writes here
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -26,18 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.passages.loader import PassageSet
 from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
 from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
-RUN, ENVIRONMENT, STAGES, MEASUREMENTS, LOCK = (
-    "run.json",
-    "environment.json",
-    "stages.jsonl",
-    "measurements.jsonl",
-    "lock",
-)
+RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
 
 
 class FinishedStage(msgspec.Struct, frozen=True):
@@ -151,19 +145,6 @@ def lines(path: Path, kind: type[Record]) -> list[Record]:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}:{number}: expected {kind.__name__}, found: {error}") from error
     return records
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def pretty(record: msgspec.Struct) -> bytes:

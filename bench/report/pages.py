@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.errors import InputError
-from bench.records.run_folder import write_whole
+from bench.formats.files import write_whole
 
 BEGIN = re.compile(r"<!-- sparring table\b(.*)-->\s*")
 END = re.compile(r"<!-- end -->\s*")

@@ -150,7 +150,7 @@ def import_runs(
             if key not in writer.measurements:
                 arrays = io.BytesIO()
                 np.savez_compressed(arrays, rows=found.hits.rows, scores=found.hits.scores)
-                run_folder.write_whole(writer.folder / "hits" / f"{key}.npz", arrays.getvalue())
+                files.write_whole(writer.folder / "hits" / f"{key}.npz", arrays.getvalue())
                 agreement = quality.overlap(found.hits, placed[0].hits, OVERLAP_K)
                 scored = quality_fields(key, found.hits, suite, widened, writer.folder) | {
                     "overlap_with_baseline": float(agreement.mean()) if len(agreement) else None

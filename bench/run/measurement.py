@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.instruments import latency, load, memory, quality, stability
 from bench.passages.loader import PassageSet, text_bytes
-from bench.records.run_folder import read_hits, samples, write_whole
+from bench.records.run_folder import read_hits, samples
 from bench.records.schema import Fact, Footprint, Latency, Measurement, Memory, Rate, StageResult
 from bench.run.cells import Cell
 from bench.run.suite import Suite

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench.cache import cache_folder
+from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import write_whole
 from bench.records.schema import Stage, digest
 from bench.run.cells import Cell, alignment
 from bench.run.suite import Suite

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.formats.files import write_whole
 from bench.passages.passage_set import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Environment
@@ -62,7 +63,7 @@ def taken(passage_set: PassageSet) -> SetRecord:
 
 def write(card: TrainingCard, folder: Path) -> None:
     """Write a card into its model's folder, whole or not at all."""
-    run_folder.write_whole(folder / FILE, run_folder.pretty(card))
+    write_whole(folder / FILE, run_folder.pretty(card))
 
 
 def read(folder: Path) -> TrainingCard | None:

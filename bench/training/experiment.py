@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.instruments import environment
+from bench.lock import LOCK, held
 from bench.passages.passage_set import PassageSet
-from bench.records import journal, run_folder
+from bench.records import run_folder
 from bench.records.schema import Environment
 from bench.training import card as cards
 from bench.training.card import TrainingCard
@@ -100,7 +102,7 @@ def train(
             _check(trainings[-1], device)
     with (
         disk_errors_explained("sparring train", folder),
-        journal.held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
+        held(folder, "training") if processes.is_main_process else contextlib.nullcontext(),
     ):
         with processes.main_process_first():
             for each in trainings:
@@ -110,7 +112,7 @@ def train(
         if not processes.is_main_process:
             return []
         models_of = [(each.folder, cards.of(each.folder)) for each in trainings]
-        run_folder.write_whole(folder / SUITE, suite(asked.name, models_of).encode())
+        write_whole(folder / SUITE, suite(asked.name, models_of).encode())
     return [card for _, found in models_of for card in found]
 
 
@@ -124,7 +126,7 @@ def _refuse_other(folder: Path) -> None:
 
 def _others(folder: Path) -> bool:
     """Whether more is in a folder than what beginning leaves there."""
-    return folder.exists() and any(path.name != run_folder.LOCK and path.suffix != ".part" for path in folder.iterdir())
+    return folder.exists() and any(path.name != LOCK and path.suffix != ".part" for path in folder.iterdir())
 
 
 def _unsaid(_: str) -> None:
@@ -218,7 +220,7 @@ def _begin(training: Training) -> None:
     path = folder / BEGUN
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        run_folder.write_whole(path, run_folder.pretty(begun))
+        write_whole(path, run_folder.pretty(begun))
         return
     try:
         old = msgspec.json.decode(path.read_bytes(), type=FolderRecord)

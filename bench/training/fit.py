@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.instruments import memory
 from bench.instruments.energy import Energy
 from bench.records import journal, run_folder
@@ -113,7 +114,7 @@ def fit(
 
     def on_save(checkpoint: Path) -> None:
         if PartialState().is_main_process:
-            run_folder.write_whole(checkpoint / SPENT, run_folder.pretty(meter.spent()))
+            write_whole(checkpoint / SPENT, run_folder.pretty(meter.spent()))
 
     with disk_errors_explained(f"training of seed {seed}", checkpoints), quiet():
         state = None if resumed is None else _state(resumed)

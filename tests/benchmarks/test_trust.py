@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.formats.files import write_whole
 from bench.gate import ab
 from bench.gate.ab_worker import Answer, Known, Wanted
 from bench.gate.judge import CellVerdict, Finding
@@ -257,7 +258,7 @@ class TestPage:
         monkeypatch.setattr(page, "DRAWS", 20)
 
     def write(self, folder, trials):
-        run_folder.write_whole(folder / "trials.jsonl", b"".join(msgspec.json.encode(t) + b"\n" for t in trials))
+        write_whole(folder / "trials.jsonl", b"".join(msgspec.json.encode(t) + b"\n" for t in trials))
 
     def test_met(self, tmp_path, quick):
         """

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.difference import judged_clusters, values
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -322,12 +323,12 @@ def main() -> None:
             by_set.setdefault(each.start.passage_set, []).append(each)
     parts = [part for found in by_set.values() for one in (ring, curve, compared, by_dims) for part in one(found)]
     text = chosen.page.read_text(encoding="utf-8").partition(MARK)[0] if chosen.page.is_file() else ""
-    run_folder.write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
+    write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
     if chosen.svg is not None:
         import vl_convert
 
         largest = max(by_set.values(), key=len)
-        run_folder.write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
+        write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
 
 
 MARK = "<!-- from here on written by tests/benchmarks/towers.py -->"

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import InputError
+from bench.lock import LOCK
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
 from bench.records.schema import Environment, Measurement, RunRecord, StageResult
@@ -262,7 +263,7 @@ def test_one_writer(begun):
         "import fcntl, sys; lock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX);"
         "print('held', flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", program, str(begun / run_folder.LOCK)]
+    command = [sys.executable, "-c", program, str(begun / LOCK)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert "held\n" == other.stdout.readline()
         before = contents(begun)
@@ -377,33 +378,3 @@ def test_killed_at_the_very_beginning(tmp_path, left):
         writer.measured(measurement(cell="a"))
 
     assert ["a"] == [m.cell for m in run_folder.read(tmp_path).measurements]
-
-
-def test_write_whole(tmp_path):
-    """
-    A file is written whole, in the place of an old one.
-    """
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    run_folder.write_whole(path, b"new")
-
-    assert {"file": b"new"} == contents(tmp_path)
-
-
-def test_write_whole_fails_whole(tmp_path, monkeypatch):
-    """
-    A write that fails leaves the old file as it was and nothing beside it.
-    """
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(run_folder.os, "fsync", full)
-
-    with pytest.raises(OSError, match="No space left"):
-        run_folder.write_whole(path, b"new")
-
-    assert {"file": b"old"} == contents(tmp_path)

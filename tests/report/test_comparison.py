@@ -18,6 +18,7 @@ from bench.analysis.changed_queries import changes
 from bench.analysis.compare import compare
 from bench.commands.compare import compare as command
 from bench.errors import InputError
+from bench.formats.files import write_whole
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.report.render import comparison as report
@@ -144,10 +145,10 @@ def call(*arguments: object) -> tuple[int, str]:
 def written(moved):
     """The two runs' folders, as they lie on disk."""
     for run in moved:
-        run_folder.write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
-        run_folder.write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
+        write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
+        write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
         lines = b"".join(msgspec.json.encode(m) + b"\n" for m in run.measurements)
-        run_folder.write_whole(run.folder / run_folder.MEASUREMENTS, lines)
+        write_whole(run.folder / run_folder.MEASUREMENTS, lines)
     return [run.folder for run in moved]
 
 

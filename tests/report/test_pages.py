@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import InputError
+from bench.formats.files import write_whole
+from bench.lock import LOCK
 from bench.records import journal, run_folder
 from bench.report import pages as check
 from tests.helpers.judged import judged_run
@@ -28,8 +30,8 @@ def call(*arguments: object):
 def page(tmp_path):
     """A page beside a run folder, its table not made yet."""
     run = judged_run(tmp_path / "runs" / "first", {"A()": [0.5, 1.0], "B|C()": [0.0, 1.0]})
-    run_folder.write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
-    run_folder.write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
+    write_whole(run.folder / run_folder.RUN, run_folder.pretty(run.record))
+    write_whole(run.folder / run_folder.ENVIRONMENT, run_folder.pretty(run.environment))
     for number, m in enumerate(run.measurements):
         journal.Writer(run.folder).measured(m)
         assert number + 1 == len(run_folder.read(run.folder).measurements)
@@ -237,7 +239,7 @@ def test_committed_runs_are_small():
 
     for run in runs:
         inside = [path for path in files if run in path.parents]
-        assert {"hits", "samples", run_folder.STAGES, run_folder.LOCK}.isdisjoint(
+        assert {"hits", "samples", run_folder.STAGES, LOCK}.isdisjoint(
             path.relative_to(run).parts[0] for path in inside
         )
         assert 300_000 > sum((ROOT / path).stat().st_size for path in inside), run

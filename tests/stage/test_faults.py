@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.lock import LOCK
 from bench.records import run_folder
 from bench.records.schema import Measurement
 from bench.stage import cgroup, cleanup, failure, matrices
@@ -334,7 +335,7 @@ class TestRuns:
         home = alone.copied(tmp_path)
         before = {path: path.read_bytes() for path in home.out.rglob("*") if path.is_file()}
 
-        with (home.out / run_folder.LOCK).open("a") as lock:
+        with (home.out / LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             done = home.run(SOUND)
 

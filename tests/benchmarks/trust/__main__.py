@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.formats.files import write_whole
 from bench.records import run_folder
 from tests.benchmarks.trust.page import BUDGET, page
 from tests.benchmarks.trust.trials import Trial, trial
@@ -38,7 +39,7 @@ def measure(folder: Path, runs: int, recordings: int) -> None:
             with tempfile.TemporaryDirectory(prefix="sparring-trust-") as scratch:
                 made = trial(kind, Path(scratch) / "trial", budget, loaded=loaded)
             known = [*run_folder.lines(file, Trial), made]  # a torn last line goes
-            run_folder.write_whole(file, b"".join(msgspec.json.encode(t) + b"\n" for t in known))
+            write_whole(file, b"".join(msgspec.json.encode(t) + b"\n" for t in known))
             said = f"{kind} {len(found) + 1} of {wanted}, {'loaded' if loaded else 'unloaded'}, {made.seconds:.0f} s"
             sys.stderr.write(f"{said}: {made.line or sum(len(t.old) for t in made.times.values())}\n")
 
@@ -57,7 +58,7 @@ def main() -> int:
         measure(chosen.folder, chosen.runs, chosen.recordings)
         return 0
     text, well = page(chosen.folder)
-    run_folder.write_whole(chosen.page, text.encode())
+    write_whole(chosen.page, text.encode())
     return 0 if well else 1
 
 
