@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 from bench.passages.loader import PassageSet
+from bench.progress import Progress, Silent
 from bench.records.schema import StageResult, Status
 from bench.run.cells import Cell, make_cells, settled
 from bench.run.estimate import Encoding, Estimate, SearchEstimate, Source, estimate, memory_limit
 from bench.run.execute import fill, in_child
-from bench.run.runner import Progress, Silent
 from bench.run.suite import Suite
 from bench.run.tasks import Task, Work
 from retrievers.contract import is_deterministic

@@ -14,16 +14,17 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypedDict, Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
 import msgspec
 
 from bench.instruments import environment
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import Columns, PassageSet
+from bench.progress import Progress, Silent
 from bench.records import journal, run_folder
 from bench.records.run_folder import read_hits
 from bench.records.schema import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
@@ -35,26 +36,6 @@ from bench.run.suite import Suite
 from bench.run.tasks import Output, Task, Work, stages
 from bench.stage import matrices
 from retrievers.registry import Registry
-
-
-class Progress(Protocol):
-    """Who is told how a run goes: stages done and still to do, and what is being done now."""
-
-    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
-
-    def says(self, line: str) -> None: ...
-
-    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None: ...
-
-
-class Silent:
-    """Nobody is told."""
-
-    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None: ...
-
-    def says(self, line: str) -> None: ...
-
-    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None: ...
 
 
 @dataclass

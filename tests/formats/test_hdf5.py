@@ -13,9 +13,9 @@ from bench.errors import InputError
 from bench.formats import hdf5
 from bench.passages import loader
 from bench.passages.loader import Columns
+from bench.progress import Silent
 from bench.run import runner
 from bench.run.cells import make_cells
-from bench.run.runner import Silent
 from retrievers.storages.flat import Flat
 from tests.helpers.tiny import registry, run, suite
 

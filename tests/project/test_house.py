@@ -91,7 +91,7 @@ FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
     *("retrievers.contract", "retrievers.similarity", "retrievers.models", "retrievers.analysers", *FAMILIES),
     *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
-    *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.toml"),
+    *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
     *("bench.run", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold", "bench.report"),
     *("bench.commands", "bench.cli"),

@@ -1,4 +1,4 @@
-"""The progress of a run: a bar on a terminal, a line now and then where there is none."""
+"""The progress of a run or a download: a bar on a terminal, a line now and then where there is none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -17,6 +19,8 @@ from rich.progress import (
     Task,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.table import Column
 from rich.text import Text
@@ -24,6 +28,7 @@ from rich.text import Text
 from bench.report.numbers import duration
 from bench.report.text import printable
 
+Unit: TypeAlias = Literal["stages", "bytes"]
 SECONDS_A_LINE = 20.0
 BAR_WIDTH = 12  # leaves room, in 80 columns, for most of a retriever's name
 
@@ -36,44 +41,54 @@ def predicted(passage_set: str, seconds: Mapping[str, float], unknown: Sequence[
     return f"{passage_set}: will take about {duration(sum(seconds.values()))}{most}{but}"
 
 
-class Bar:
-    """Tells a run's progress to a rich progress bar."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("loading", total=None, ends=None)
-
-    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
-        ends = None if seconds_left is None else self._progress.get_time() + seconds_left
-        self._progress.update(self._task, description=printable(what), completed=done, total=total, ends=ends)
-
-    def says(self, line: str) -> None:
-        self._progress.console.print(Text(printable(line), "yellow"), soft_wrap=True)
-
-    def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None:
-        self.says(predicted(passage_set, seconds, unknown))
-
-
 class Lines:
-    """What went wrong, a line each, and now and then how far the run is: a log that stands still worries its reader."""
+    """What is said, a line each, and now and then how far it is: a log that stands still worries its reader."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unit: Unit = "stages") -> None:
         self._console = console
-        self._said = -math.inf
+        self._unit = unit
+        self._said = -math.inf if unit == "stages" else time.monotonic()  # a download of seconds needs no line
+        self._of = self._rest = ""
 
-    def starts(self, what: str, done: int, total: int, seconds_left: float | None) -> None:
-        now = time.monotonic()
-        if now - self._said < SECONDS_A_LINE:
-            return
-        self._said = now
+    def starts(self, what: str, done: int, total: int | None, seconds_left: float | None = None) -> None:
         left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
-        self.says(f"{done} of {total} stages done{left}; now {what}")
+        self._of = "" if total is None else f" of {total}"
+        self._rest = f"{left}; now {what}"
+        self.moves(done)
+
+    def moves(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= SECONDS_A_LINE:
+            self._said = now
+            self.says(f"{done}{self._of} {self._unit} done{self._rest}")
 
     def says(self, line: str) -> None:
         self._console.print(Text(printable(line)), soft_wrap=True)
 
     def estimates(self, passage_set: str, seconds: Mapping[str, float], unknown: Sequence[str]) -> None:
         self.says(predicted(passage_set, seconds, unknown))
+
+
+class Bar(Lines):
+    """The same above a bar."""
+
+    def __init__(self, progress: Progress, unit: Unit) -> None:
+        super().__init__(progress.console, unit)
+        self._progress = progress
+        self._task = progress.add_task("loading", total=None, visible=unit == "stages", ends=None)
+
+    def starts(self, what: str, done: int, total: int | None, seconds_left: float | None = None) -> None:
+        if self._unit == "bytes":  # each file has a speed of its own
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task("", total=None)
+        ends = None if seconds_left is None else self._progress.get_time() + seconds_left
+        self._progress.update(self._task, description=printable(what), completed=done, total=total, ends=ends)
+
+    def moves(self, done: int) -> None:
+        self._progress.update(self._task, completed=done)
+
+    def says(self, line: str) -> None:
+        self._console.print(Text(printable(line), "yellow" if self._unit == "stages" else ""), soft_wrap=True)
 
 
 class Left(ProgressColumn):
@@ -86,19 +101,20 @@ class Left(ProgressColumn):
 
 
 @contextlib.contextmanager
-def shown(console: Console) -> Iterator[Bar | Lines]:
-    """A bar where the console is a terminal: done of all children, time elapsed and left, and what runs now."""
+def shown(console: Console, unit: Unit = "stages") -> Iterator[Lines]:
+    """A bar where the console is a terminal: of all children of a run, or of the bytes of one file after another."""
     if not console.is_terminal:
-        yield Lines(console)
+        yield Lines(console, unit)
         return
-    columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=BAR_WIDTH),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        Left(),
-        # What runs gives way where there is no room: cut names say less than cut figures mislead.
-        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-    )
-    with Progress(*columns, console=console, transient=True, expand=True) as progress:
-        yield Bar(progress)
+    if unit == "bytes":
+        name = TextColumn("{task.description}", markup=False)
+        columns = (name, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            yield Bar(progress, unit)
+        return
+    # What runs gives way where there is no room: cut names say less than cut figures mislead.
+    column = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    what = TextColumn("{task.description}", markup=False, table_column=column)
+    stages = (SpinnerColumn(), BarColumn(bar_width=BAR_WIDTH), MofNCompleteColumn(), TimeElapsedColumn(), Left(), what)
+    with Progress(*stages, console=console, transient=True, expand=True) as progress:
+        yield Bar(progress, unit)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from bench.passages import loader
+from bench.progress import Silent
 from bench.records import run_folder
 from bench.run import runner
 from bench.run.cells import make_cells
 from bench.run.measurement import MADE_ELSEWHERE
-from bench.run.runner import Silent
 from retrievers.analysers import default_analyser
 from retrievers.conformance import checks
 from retrievers.contract import Accountable, Aligned, Persistent, spell
