@@ -208,8 +208,8 @@ def test_a_compressed_archive_is_the_same():
         ({"CACM-0001.html": b"<html>\n\xe9</html>"}, "cacm.tar/CACM-0001.html:2: expected UTF-8"),
         ({"CACM-0001.html": f"&#{'9' * 5000};</html>"}, "cacm.tar/CACM-0001.html: expected references such as"),
         ({"a/C-1.html": PAGE, "b/C-1.html": PAGES["CACM-1200.html"]}, "cacm.tar/b/C-1.html: expected one text"),
-        ({"../out.html": PAGE}, "cacm.tar: member '../out.html': expected a name below the folder"),
-        (archived(PAGES)[:700], "cacm.tar: member 'CACM-0046.html': expected a whole .tar"),
+        ({"../out.html": PAGE}, "cacm.tar: member '../out.html': expected a relative name"),
+        (archived(PAGES)[:700], "cacm.tar: expected a whole .tar"),
         (b"no archive", "cacm.tar: expected a whole .tar"),
     ],
 )
