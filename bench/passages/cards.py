@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 import bench
+from bench import toml
 from bench.cache import cache_folder
 from bench.errors import InputError, did_you_mean
+from bench.formats import readers
 from bench.formats.files import Content, read, text
+from bench.formats.readers import READERS, Role
 from bench.formats.table import Columns
 
-Role: TypeAlias = Literal["passages", "queries", "qrels", "distractors"]
 Clusters: TypeAlias = Literal["paragraph", "article"]
 Join: TypeAlias = Literal["title text", "text"]
-ALONE = ("medquad", "pubmedqa")  # formats of one file, that holds passages, queries and qrels
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -64,24 +64,22 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     licence: str
     citation: str  # BibTeX, or a sentence
     bibtex: str = ""  # of a citation that is a sentence: one entry or several
-    format: Literal["beir", "cacm", "medquad", "pubmedqa", "smart", "squad", "table", "trec"]
+    format: str  # of READERS
     files: tuple[CardFile, ...]
     counts: Counts | Literal["unknown"]  # "unknown": the files were never at hand where the card was written
     join: Join = "title text"  # a passage is title + " " + text where it has a title
-    split: str = "test"
     clusters: Clusters | None = None  # queries on one paragraph (or article) are one cluster
     columns: Columns = Columns()  # of a table
 
     def __post_init__(self) -> None:
-        roles = [file.role for file in self.files]
-        if self.format == "squad":
-            if "passages" not in roles or set(roles) - {"passages", "distractors"}:
-                raise ValueError(f"expected only files of passages, or distractors, in the format squad, found {roles}")
-        elif self.format in ALONE:
-            if roles != ["passages"]:
-                raise ValueError(f"expected one file of passages in the format {self.format}, found {roles}")
-        elif sorted(roles) not in (["passages", "queries"], ["passages", "qrels", "queries"]):
-            raise ValueError(f"expected one file of passages, one of queries and at most one of qrels, found {roles}")
+        if self.format not in READERS:
+            hint = did_you_mean(self.format, READERS)
+            raise ValueError(f"expected as its format one of {', '.join(READERS)}, found {self.format!r}.{hint}")
+        if refusal := readers.refusal(self.format, [file.role for file in self.files]):
+            raise ValueError(refusal)
+
+
+TABLES: Mapping[str, type[msgspec.Struct]] = {"[files]": CardFile, "counts": Counts, "columns": Columns}  # of a card
 
 
 def shipped() -> Path:
@@ -99,7 +97,7 @@ def folders() -> list[Path]:
 
 def names() -> list[str]:
     """The passage sets that have a card, in alphabetical order."""
-    return sorted(path.stem for path in shipped().glob("*.toml"))
+    return toml.names(shipped())
 
 
 def card(name: str) -> Card:
@@ -115,10 +113,7 @@ def card(name: str) -> Card:
 
 def read_card(path: Path) -> Card:
     """The card in a file; InputError names the file and the key that is unknown, missing or of another type."""
-    try:
-        return msgspec.convert(tomllib.loads(text(read(path))), Card)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:  # as in suite.parse
-        raise InputError(f"{path}: expected a card (datasets/README.md describes it), found: {error}") from error
+    return toml.struct(text(read(path)), f"card {path}", Card, TABLES)
 
 
 def contents(found: Card, role: Role, beside: Path) -> list[Content]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, beir, cacm, hdf5, medquad, pubmedqa, smart, squad, table, trec
+from bench.formats import Collection, beir, hdf5, squad, table
 from bench.formats.files import Content, kind, read
+from bench.formats.readers import READERS, Role
 from bench.formats.table import Columns
 from bench.passages import splits
 from bench.passages.cards import Card, Clusters, Counts, card, contents, names, read_card, shipped
@@ -21,14 +22,6 @@ from bench.passages.passage_set import Origin, PassageSet, assemble, id_of, text
 __all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "id_of", "load", "name_of", "names", "text_bytes"]
 
 NO_LANGUAGE = "zxx"  # ISO 639-3 for what holds none
-# Readers of a card's format: of one file that holds all; of passages, queries and, maybe, qrels in files of their own.
-ALONE: dict[str, Callable[[Content], Collection]] = {"medquad": medquad.read, "pubmedqa": pubmedqa.read}
-APART: dict[str, Callable[[Content, Content, Content | None], Collection]] = {
-    "beir": beir.read,
-    "cacm": cacm.read,
-    "smart": smart.read,
-    "trec": trec.read,
-}
 LONGEST_NAME = 150  # bytes of a set's name: files are called by it, and a file system takes 255 of theirs
 
 
@@ -107,24 +100,12 @@ def _name(path: Path) -> str:
 def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) -> PassageSet:
     if columns is not None:
         raise InputError(f"passage set {name!r}: expected no columns, found {columns}: its card says how to read it")
-    passage_set = assemble(_collection(found, beside), name, found, join=found.join, clusters=found.clusters)
+    files = {role: contents(found, role, beside) for role in get_args(Role)}
+    collection = READERS[found.format].read(files, found.columns)
+    passage_set = assemble(collection, name, found, join=found.join, clusters=found.clusters)
     if found.counts != "unknown":
         _check_counts(passage_set, found.counts)
     return passage_set
-
-
-def _collection(found: Card, beside: Path) -> Collection:
-    """What a card's files hold."""
-    passages = contents(found, "passages", beside)
-    if found.format == "squad":
-        return squad.read(passages, contents(found, "distractors", beside))
-    if found.format in ALONE:
-        return ALONE[found.format](passages[0])
-    (queries,) = contents(found, "queries", beside)
-    judgments = next(iter(contents(found, "qrels", beside)), None)
-    if found.format in APART:
-        return APART[found.format](passages[0], queries, judgments)
-    return table.read(passages[0], queries, judgments, found.columns)
 
 
 def _check_counts(passage_set: PassageSet, expected: Counts) -> None:

@@ -151,10 +151,22 @@ def test_broken_pubmedqa(articles, words):
 @pytest.mark.parametrize(
     ("form", "roles", "words"),
     [
-        ("squad", ["distractors"], "expected only files of passages, or distractors, in the format squad"),
-        ("squad", ["passages", "qrels"], "expected only files of passages, or distractors, in the format squad"),
+        (
+            "squad",
+            ["distractors"],
+            "expected one file or more of passages, any number of files of distractors in the format squad",
+        ),
+        (
+            "squad",
+            ["passages", "qrels"],
+            "expected one file or more of passages, any number of files of distractors in the format squad",
+        ),
         ("pubmedqa", ["passages", "queries"], "expected one file of passages in the format pubmedqa"),
-        ("beir", ["passages", "queries", "distractors"], "expected one file of passages, one of queries"),
+        (
+            "beir",
+            ["passages", "queries", "distractors"],
+            "expected one file of passages, one file of queries, at most one file of qrels in the format beir",
+        ),
     ],
 )
 def test_roles(tmp_path, form, roles, words):

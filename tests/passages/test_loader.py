@@ -305,10 +305,19 @@ def test_another_count(tmp_path, counts, words):
 @pytest.mark.parametrize(
     ("card", "words"),
     [
-        (card_text(licnce='"x"'), ["tiny.toml", "unknown field `licnce`"]),
-        (card_text(format='"bier"'), ["tiny.toml", "Invalid enum value 'bier'", "$.format"]),
+        (card_text(licnce='"x"'), ["card", "tiny.toml: unknown key 'licnce'", "Did you mean licence?"]),
+        (
+            card_text(format='"bier"'),
+            ["tiny.toml", "expected as its format one of beir, cacm", "found 'bier'. Did you mean beir?"],
+        ),
+        (card_text(split='"test"'), ["tiny.toml: unknown key 'split'"]),
+        (card_text(bytes="3"), ["tiny.toml: unknown key 'bytes'", "It stands under [[files]]."]),
+        (card_text(format='"medquad"'), ["tiny.toml", "expected one file of passages in the format medquad, found"]),
         (card_text(language="3"), ["tiny.toml", "Expected `str`, got `int`", "$.language"]),
-        (card_text().replace("bytes", "size"), ["tiny.toml", "unknown field `size`"]),
+        (
+            card_text().replace("bytes", "size"),
+            ["tiny.toml: files: unknown key 'size': expected one of path, sha256, bytes"],
+        ),
         (
             card_text().replace("tiny/corpus", "../corpus"),
             ["tiny.toml", "inside a data folder, found '../corpus.jsonl'"],
@@ -316,9 +325,18 @@ def test_another_count(tmp_path, counts, words):
         (card_text().replace("tiny/corpus", "/corpus"), ["tiny.toml", "inside a data folder"]),
         (
             card_text().replace('"queries"', '"passages"'),
-            ["tiny.toml", "expected one file of passages, one of queries"],
+            [
+                "tiny.toml",
+                "expected one file of passages, one file of queries, at most one file of qrels in the format",
+            ],
         ),
-        (card_text(format='"squad"'), ["tiny.toml", "expected only files of passages"]),
+        (
+            card_text(format='"squad"'),
+            [
+                "tiny.toml",
+                "expected one file or more of passages, any number of files of distractors in the format squad",
+            ],
+        ),
         ("title = \n", ["tiny.toml", "line 1"]),
     ],
 )
