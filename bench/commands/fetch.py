@@ -21,21 +21,21 @@ def fetch(
     ] = None,
 ) -> None:
     """
-    Bring the files of passage sets to hand, verified.
+    Fetch the files of passage sets, verified.
 
-    Each has the hash of its card, or is not kept. What was stopped goes on when the same command is given again.
+    Each is put in place whole and with the hash of its card, or not at all. The same command fetches what is missing.
     """
     from rich.console import Console
 
     from bench.passages.fetch import fetch as fetch_files
-    from bench.report.console.downloads import shown
+    from bench.report.console.progress import shown
     from bench.report.text import printable
 
-    with shown(Console(stderr=True)) as progress:
+    with shown(Console(stderr=True), "bytes") as progress:
         try:
             found = fetch_files(names, origin=origin, to=to, progress=progress)
         except KeyboardInterrupt:
-            progress.says("stopped; the same command goes on from here")
+            progress.says("stopped; the same command fetches what is missing")
             raise typer.Exit(INTERRUPTED) from None
     for path in found.values():
         typer.echo(printable(str(path)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,24 +78,9 @@ def serving() -> Iterator[Server]:
             thread.join(WAIT)
 
 
-def well(data: bytes, *, etag: str | None = None, modified: str | None = None, **headers: object) -> Answer:
-    """As servers should: Range and If-Range are understood."""
-    said = {name: value for name, value in (("ETag", etag), ("Last_Modified", modified)) if value} | headers
-
-    def answer(handler: Handler) -> None:
-        wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        if wanted is None or handler.headers.get("If-Range") not in (None, etag, modified):
-            handler.begin(200, Content_Length=len(data), **said)
-            handler.wfile.write(data)
-        elif int(wanted[1]) >= len(data):
-            handler.begin(416, Content_Range=f"bytes */{len(data)}", **said)
-        else:
-            rest = data[int(wanted[1]) :]
-            where = f"bytes {wanted[1]}-{len(data) - 1}/{len(data)}"
-            handler.begin(206, Content_Length=len(rest), Content_Range=where, **said)
-            handler.wfile.write(rest)
-
-    return answer
+def well(data: bytes, **headers: object) -> Answer:
+    """As servers should."""
+    return saying(200, data, Content_Length=len(data), **headers)
 
 
 def saying(code: int, data: bytes, **headers: object) -> Answer:

@@ -15,26 +15,26 @@ import time
 import zipfile
 from http.client import HTTPMessage
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 import typer
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
 from bench.commands.fetch import fetch as fetch_command
 from bench.errors import InputError
-from bench.passages import cards, loader
-from bench.passages.download import DownloadError, Patience, _redirected, discard, download
+from bench.lock import LOCK
+from bench.passages import cards, download, loader
+from bench.passages.download import DownloadError
 from bench.passages.fetch import fetch
-from bench.report.console.downloads import shown
-from tests.helpers.server import Answer, cut, endless, mute, redirect, saying, serving, silent, status, well
+from bench.progress import Silent
+from bench.report.console.progress import shown
+from tests.helpers.server import cut, endless, mute, redirect, saying, serving, silent, status, well
 
 DATA = os.environ.get("SPARRING_DATA")
 CONTENT = b"".join(b"line %d of a small file\n" % number for number in range(500))
 OTHER = CONTENT.replace(b"small", b"other")
-QUICK = Patience(timeout=0.2, tries=3, wait=0.0)
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -58,17 +58,11 @@ def data(cache) -> Path:
     return cache / "data"
 
 
-class Told:
-    """What was said and how far it went."""
+class Told(Silent):
+    """What was said."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.begun: list[int] = []
-
-    def starts(self, what, done, total):
-        self.begun.append(done)
-
-    def moves(self, done): ...
 
     def says(self, line):
         self.lines.append(line)
@@ -91,7 +85,7 @@ def write_card(folder: Path, *files: dict[str, object]) -> str:
 
 def get(card: str, progress=None, **options) -> Path:
     """The one file of a card, fetched."""
-    (path,) = fetch([card], patience=QUICK, progress=progress, **options).values()
+    (path,) = fetch([card], progress=progress, **options).values()
     return path
 
 
@@ -103,13 +97,7 @@ def refused(card: str, **options) -> str:
 
 def left(folder: Path) -> list[str]:
     """The files below a folder, the lock apart."""
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != ".lock")
-
-
-def interrupted(card: str, server, path: str, *answers: Answer) -> None:
-    """A fetch that ended in the middle."""
-    server.on(path, *answers)
-    refused(card)
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != LOCK)
 
 
 def zipped(**members: bytes) -> bytes:
@@ -157,9 +145,9 @@ def test_who_asks(tmp_path, server):
     assert "identity" == asked.headers["Accept-Encoding"]
 
 
-def test_at_hand(tmp_path, server, data):
+def test_available(tmp_path, server, data):
     """
-    What is at hand is said, once a set, and left: nobody is asked for it.
+    What is available is said, once a set, and left: nobody is asked for it.
     """
     card = write_card(tmp_path, {"urls": [server.on("/a.txt", well(CONTENT))]})
     (data / "set").mkdir(parents=True)
@@ -169,7 +157,7 @@ def test_at_hand(tmp_path, server, data):
     path = get(card, told)
 
     assert data / "set/a.txt.gz" == path
-    assert [f"{card}: at hand"] == told.lines
+    assert [f"{card}: available"] == told.lines
     assert [] == server.asked
 
 
@@ -243,94 +231,15 @@ def test_gzip(tmp_path, server, data, path, body, headers, name):
     assert cards.at_hand(cards.read_card(Path(card)))
 
 
-# Interrupted, and gone on from
+# Interrupted
 
 
-@pytest.mark.parametrize(
-    "said", [{"ETag": '"1"'}, {"Last_Modified": "Sun, 22 Nov 2026 10:00:00 GMT"}, {}], ids=["etag", "date", "size"]
-)
-def test_goes_on(tmp_path, server, said):
+@pytest.mark.parametrize("answer", [well(CONTENT), silent(CONTENT, 5000)], ids=["at its end", "in the middle"])
+def test_interrupted_by_hand(tmp_path, server, data, answer):
     """
-    The same command goes on from where it stopped, when ETag, date or at least size say that it is the same file.
+    Ctrl-C leaves nothing half-written, and the same command fetches the file.
     """
-    url = server.on("/a.txt", *[cut(CONTENT, 100, **said)])
-    card = write_card(tmp_path, {"urls": [url]})
-    with pytest.raises(InputError):
-        fetch([card], patience=QUICK._replace(tries=1))
-    answer = well(CONTENT, etag=said.get("ETag"), modified=said.get("Last_Modified"))
-    server.on("/a.txt", answer)
-    told = Told()
-
-    path = get(card, told)
-
-    assert CONTENT == path.read_bytes()
-    assert [100] == told.begun
-    assert "bytes=100-" == server.asked[-1].headers["Range"]
-    assert next(iter(said.values()), None) == server.asked[-1].headers.get("If-Range")
-
-
-@pytest.mark.parametrize(
-    "then",
-    [
-        well(CONTENT, etag='"2"'),  # If-Range is understood: the whole
-        saying(206, OTHER[100:], Content_Range=f"bytes 100-{len(OTHER) - 1}/{len(OTHER)}", ETag='"2"'),  # it is not
-        saying(206, OTHER[50:], Content_Range=f"bytes 50-{len(OTHER) - 1}/{len(OTHER)}", ETag='"1"'),
-        saying(206, OTHER[100:], Content_Range="bytes 100-*/*", ETag='"1"'),
-        saying(206, OTHER[100:], ETag='"1"'),
-        saying(200, CONTENT),  # Range is not understood
-        saying(416, b""),
-        saying(416, b"", Content_Range="bytes */7"),
-    ],
-    ids=["new", "deaf", "elsewhere", "no size", "no range", "no Range", "416", "416 size"],
-)
-def test_changed_between(tmp_path, server, then):
-    """
-    A file that changed since, or a range that is not the one asked for, is begun anew: nothing is mixed.
-    """
-    url = server.on("/a.txt", cut(OTHER, 100, ETag='"1"'))
-    with pytest.raises(DownloadError):
-        download(url, tmp_path / "part", most=10**6, patience=QUICK._replace(tries=1))
-    server.on("/a.txt", then, well(CONTENT, etag='"2"'))
-
-    pieced = download(url, tmp_path / "part", most=10**6, patience=QUICK)
-
-    assert not pieced
-    assert CONTENT == (tmp_path / "part").read_bytes()
-
-
-def test_changed_in_secret(tmp_path, server, data):
-    """
-    Where a server says that a changed file is the same, the hash finds it, and all is asked for anew.
-    """
-    url = server.on("/a.txt", cut(OTHER, 9000, ETag='"1"'), well(CONTENT, etag='"1"'))
-
-    path = get(write_card(tmp_path, {"urls": [url]}))
-
-    assert CONTENT == path.read_bytes()
-    assert ["set/a.txt"] == left(data)
-    assert [None, "bytes=9000-", None] == [asked.headers.get("Range") for asked in server.asked]
-
-
-def test_nothing_was_missing(tmp_path, server):
-    """
-    Where a whole `.part` was left, 416 with its size says so.
-    """
-    url = server.on("/a.txt", saying(200, CONTENT, ETag='"1"'), well(CONTENT, etag='"1"'))
-    part = tmp_path / "part"
-    download(url, part, most=10**6, patience=QUICK)
-
-    pieced = download(url, part, most=10**6, patience=QUICK)
-
-    assert pieced
-    assert CONTENT == part.read_bytes()
-    assert f"bytes={len(CONTENT)}-" == server.asked[-1].headers["Range"]
-
-
-def test_interrupted_by_hand(tmp_path, server, data):
-    """
-    Ctrl-C leaves the `.part` file to go on from.
-    """
-    card = write_card(tmp_path, {"urls": [server.on("/a.txt", well(CONTENT, etag='"1"'))]})
+    card = write_card(tmp_path, {"urls": [server.on("/a.txt", answer, well(CONTENT))]})
 
     class Stops(Told):
         def moves(self, done):
@@ -339,125 +248,83 @@ def test_interrupted_by_hand(tmp_path, server, data):
     with pytest.raises(KeyboardInterrupt):
         get(card, Stops())
 
-    assert ["set/a.txt.part", "set/a.txt.part.json"] == left(data)
+    assert [] == left(data)
     assert CONTENT == get(card).read_bytes()
-    assert "Range" in server.asked[-1].headers
 
 
 def test_killed(tmp_path, server, data):
     """
-    A fetch that was killed leaves nothing that stands in the way of the next one, which goes on from there.
+    A fetch that was killed leaves nothing that stands in the way of the next one.
     """
-    card = write_card(tmp_path, {"urls": [server.on("/a.txt", silent(CONTENT, 5000, ETag='"1"'))]})
+    card = write_card(tmp_path, {"urls": [server.on("/a.txt", silent(CONTENT, 5000), well(CONTENT))]})
     code = f"from bench.passages.fetch import fetch; fetch([{card!r}])"
-    part = data / "set/a.txt.part"
     with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as process:
         deadline = time.monotonic() + 60
-        while not (part.is_file() and part.stat().st_size == 5000) and time.monotonic() < deadline:
+        while not server.asked and time.monotonic() < deadline:
             time.sleep(0.01)
         process.kill()
-    server.on("/a.txt", well(CONTENT, etag='"1"'))
 
     path = get(card)
 
     assert CONTENT == path.read_bytes()
-    assert "bytes=5000-" == server.asked[-1].headers["Range"]
     assert ["set/a.txt"] == left(data)
-
-
-@pytest.mark.slow
-@given(pieces=st.lists(st.integers(0, len(CONTENT)), max_size=6), ranges=st.booleans())
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_interruptions(tmp_path, server, pieces, ranges):
-    """
-    However often and wherever a download is cut, it ends with the file, with and without ranges.
-    """
-    part = tmp_path / "part"
-    discard(part)
-    said = {"ETag": '"1"'} if ranges else {}
-    url = server.on("/a.txt", *[cut(CONTENT, piece, **said) for piece in pieces], well(CONTENT, etag=said.get("ETag")))
-
-    download(url, part, most=10**6, patience=QUICK._replace(tries=len(pieces) + 1))
-
-    assert CONTENT == part.read_bytes()
 
 
 # Servers that fail
 
 
 @pytest.mark.parametrize(
-    "failure",
+    ("failure", "reason"),
     [
-        *(status(code) for code in (408, 429, 500, 502, 503, 504)),
-        cut(CONTENT, 0),
-        cut(CONTENT, 5000),
-        silent(CONTENT, 5000),
-        mute,
-        saying(200, b"5\r\nline \r\n", Transfer_Encoding="chunked"),
-    ],
-)
-def test_passing_failures(tmp_path, server, data, failure):
-    """
-    Errors that may pass, a connection that ends early and one that goes silent are tried again.
-    """
-    card = write_card(tmp_path, {"urls": [server.on("/a.txt", failure, well(CONTENT))]})
-
-    path = get(card)
-
-    assert CONTENT == path.read_bytes()
-    assert ["set/a.txt"] == left(data)
-
-
-@pytest.mark.parametrize(
-    ("failure", "reason", "times"),
-    [
-        (status(404), "HTTP status 404 Not Found", 1),
-        (status(403), "HTTP status 403", 1),
-        (status(500), "HTTP status 500", 3),
-        (mute, "silent for too long", 3),
-        (silent(CONTENT, 0), "silent for too long", 3),
-        (saying(200, CONTENT[:9], Content_Length=len(CONTENT)), f"ended after 9 of {len(CONTENT):,} bytes", 3),
-        (saying(200, CONTENT[:9], Content_Length=9), f"expected bytes {len(CONTENT)}", 1),  # announced too short
-        (saying(200, CONTENT, Content_Length=9), f"expected bytes {len(CONTENT)}", 1),
-        (well(OTHER), hashlib.sha256(OTHER).hexdigest(), 1),
-        (well(b""), "found 0", 1),
-        (well(gzip.compress(OTHER, mtime=0)), hashlib.sha256(OTHER).hexdigest(), 1),
-        (well(gzip.compress(CONTENT, mtime=0)[:-9]), "a whole gzip file, found a damaged one", 1),
+        (status(404), "HTTP status 404 Not Found"),
+        (status(403), "HTTP status 403"),
+        (status(500), "HTTP status 500"),
+        (mute, "silent for too long"),
+        (silent(CONTENT, 0), "silent for too long"),
+        (silent(CONTENT, 5000), "silent for too long"),
+        (cut(CONTENT, 0), f"ended after 0 of {len(CONTENT):,} bytes"),
+        (cut(CONTENT, 9), f"ended after 9 of {len(CONTENT):,} bytes"),
+        (saying(200, b"5\r\nline \r\n", Transfer_Encoding="chunked"), "IncompleteRead"),
         (
-            well(gzip.compress(bytes(10**7), mtime=0)),
-            f"found {len(CONTENT) + 1}",
-            1,
-        ),  # a bomb: no byte more is read
-        (well(bytes(10**6)), "found 1,000,000 announced", 1),
-        (endless, "bytes, found more", 1),
-        (saying(200, b"", Content_Length="many"), "found 0", 1),
-        (saying(206, CONTENT), "not the one begun with", 3),
-        (redirect("/a.txt"), "expected at most 10 redirects", 1),
-        (redirect("file:///etc/hostname"), "expected a redirect to http or https", 1),
-        (redirect("ftp://127.0.0.1/a.txt"), "expected a redirect to http or https", 1),
-        (redirect("data:,line"), "expected a redirect to http or https", 1),
-        (redirect("http://[broken/"), "expected a redirect to a URL", 1),
-        (redirect("http://127.0.0.1:port/"), "expected a URL, found", 1),
-        (saying(302, b""), "expected at most 10 redirects", 1),
+            saying(200, CONTENT, Content_Length=len(CONTENT) + 50),
+            f"ended after {len(CONTENT):,} of",
+        ),  # announced too long
+        (saying(200, CONTENT, Content_Length=9), f"expected bytes {len(CONTENT)}"),  # announced too short
+        (well(OTHER), hashlib.sha256(OTHER).hexdigest()),
+        (well(b""), "found 0"),
+        (well(gzip.compress(OTHER, mtime=0)), hashlib.sha256(OTHER).hexdigest()),
+        (well(gzip.compress(CONTENT, mtime=0)[:-9]), "a whole gzip file, found a damaged one"),
+        (well(gzip.compress(bytes(10**7), mtime=0)), f"found {len(CONTENT) + 1}"),  # a bomb: no byte more is read
+        (well(bytes(10**6)), "found 1,000,000 announced"),
+        (endless, "bytes, found more"),
+        (saying(200, b"", Content_Length="many"), "found 0"),
+        (redirect("/a.txt"), "infinite loop"),
+        (redirect("file:///etc/hostname"), "Redirection to url 'file:///etc/hostname' is not allowed"),
+        (redirect("data:,line"), "Redirection to url 'data:,line' is not allowed"),
+        (redirect("ftp://127.0.0.1/a.txt"), "expected a redirect that stays with http or https, found one to 'ftp:"),
+        (redirect("http://[broken/"), "expected a URL, or a redirect to one, found none"),
+        (redirect("http://127.0.0.1:port/"), "expected a URL, or a redirect to one, found none"),
+        (saying(302, b""), "HTTP status 302"),
     ],
 )
-def test_failures(tmp_path, server, data, failure, reason, times):
+def test_failures(tmp_path, server, data, monkeypatch, failure, reason):
     """
-    What does not pass is an error with URL and reason; what is wrong is not kept, and nothing but a `.part` is left.
+    What fails is an error with URL and reason, after one try; nothing is kept of it.
     """
     url = server.on("/a.txt", failure)
     card = write_card(tmp_path, {"urls": [url]})
+    if "silent" in reason:
+        monkeypatch.setattr(download, "SILENCE", 0.2)
 
     message = refused(card)
 
-    assert f"{url}: " in message
+    assert f"  {url}: " in message
     assert reason in message
+    assert f"set/a.txt: expected in one of these places, found in none:\n  {url}" in message
     assert "Nobody 2026." in message
-    assert str(data / "set/a.txt") in message
-    if "redirects" not in reason:
-        assert times == len(server.asked)
-    assert [] == [name for name in left(data) if ".part" not in name]
-    assert [] == left(data) or "ended" in reason or "silent" in reason
+    assert f"put it into {data}" in message
+    assert "loop" in reason or 1 == len(server.asked)
+    assert [] == left(data)
 
 
 def test_expected_and_found(tmp_path, server):
@@ -472,21 +339,9 @@ def test_expected_and_found(tmp_path, server):
     assert f"found {hashlib.sha256(OTHER).hexdigest()}" in message
 
 
-@pytest.mark.parametrize(
-    "lie", [saying(200, CONTENT, Content_Length=len(CONTENT) + 50), silent(CONTENT + bytes(9), len(CONTENT))]
-)
-def test_announced_too_long(tmp_path, server, lie):
-    """
-    A server that announces more than it has is believed less than the hash.
-    """
-    card = write_card(tmp_path, {"urls": [server.on("/a.txt", lie)]})
-
-    assert CONTENT == get(card).read_bytes()
-
-
 def test_nobody_there(tmp_path, server):
     """
-    Where nobody can be connected to, nothing is tried twice: the next URL is.
+    Where nobody can be connected to, the next URL is tried.
     """
     with serving() as gone:
         closed = gone.url
@@ -496,7 +351,6 @@ def test_nobody_there(tmp_path, server):
     path = get(card, told)
 
     assert CONTENT == path.read_bytes()
-    assert [] == [line for line in told.lines if "again" in line]
     assert [f"{closed}/a.txt: [Errno 111] Connection refused"] == told.lines[1:]
 
 
@@ -525,33 +379,32 @@ def test_the_rest_is_fetched(tmp_path, server, data):
 
     message = refused(write_card(tmp_path, *files))
 
-    assert "set/a.txt: expected it in one of these places" in message
+    assert "set/a.txt: expected in one of these places" in message
     assert ["set/b.txt"] == left(data)
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 def test_redirects(tmp_path, server, code):
     """
-    Redirects are followed, with the range that was asked for.
+    Redirects are followed, wherever their names need quoting.
     """
     server.on("/a.txt", redirect("/th%C3%A9re is\u00e9", code))
-    server.on("/th%C3%A9re%20is%E9", cut(CONTENT, 100, ETag='"1"'), well(CONTENT, etag='"1"'))
+    server.on("/th%C3%A9re%20is%E9", well(CONTENT))
 
     path = get(write_card(tmp_path, {"urls": [f"{server.url}/a.txt"]}))
 
     assert CONTENT == path.read_bytes()
-    assert "bytes=100-" == server.asked[-1].headers["Range"]
 
 
 def test_no_way_back_from_https():
     """
     A redirect never leads from https to http.
     """
-    headers = HTTPMessage()
-    headers["Location"] = "http://example.org/a"
+    asked = Request("https://example.org/a")
+    to = "http://example.org/a"
 
-    with pytest.raises(DownloadError, match="expected a redirect to https, found one to 'http://example"):
-        _redirected("https://example.org/a", headers)
+    with pytest.raises(DownloadError, match="found one to 'http://example"):
+        download._Redirects().redirect_request(asked, io.BytesIO(), 302, "Found", HTTPMessage(), to)
 
 
 def test_proxy(tmp_path, server, monkeypatch):
@@ -579,7 +432,7 @@ def test_members(tmp_path, server, data):
         {"path": "set/b.txt", "member": "set/b", "urls": [url], "content": OTHER},
     ]
 
-    found = fetch([write_card(tmp_path, *files)], patience=QUICK)
+    found = fetch([write_card(tmp_path, *files)])
 
     assert [CONTENT, OTHER] == [path.read_bytes() for path in found.values()]
     assert ["/a.zip"] == [asked.path for asked in server.asked]
@@ -627,24 +480,9 @@ def test_an_archive_that_is_not_there_is_told_once(tmp_path, server):
     message = refused(card, progress=told)
 
     first, reason, _ = message.splitlines()
-    them = "expected them in one of these places, none of which could be asked"
-    assert f"{card}: set/a.txt, set/b.txt, set/c.txt: {them}" == first
+    assert f"{card}: set/a.txt, set/b.txt, set/c.txt: expected in one of these places, found in none:" == first
     assert f"  {url}: [Errno 111] Connection refused" == reason
     assert [f"{card}: A test; licence: CC0"] == told.lines
-
-
-def test_archive_goes_on(tmp_path, server, data):
-    """
-    An archive, too, is gone on from; one that changed and was mixed is damaged, and begun anew.
-    """
-    old, new = (zipped(set__a=content) for content in (OTHER, CONTENT))
-    old += bytes(len(new) - len(old)) if len(new) > len(old) else b""
-    url = server.on("/a.zip", cut(old[: len(new)], 50, ETag='"1"'), well(new, etag='"1"'))
-
-    path = get(write_card(tmp_path, {"member": "set/a", "urls": [url]}))
-
-    assert CONTENT == path.read_bytes()
-    assert ["set/a.txt"] == left(data)
 
 
 def test_endless_archive(tmp_path, server, data, monkeypatch):
@@ -762,10 +600,8 @@ def test_a_mirror_that_nobody_answers_is_told_once(tmp_path):
     assert [f"  {mirror}: [Errno 111] Connection refused"] == message.splitlines()[1:-1]
 
 
-@pytest.mark.parametrize(
-    ("origin", "found"), [("nowhere", "no such folder"), ("file:///tmp", "another kind of URL"), ("a.toml", "no such")]
-)
-def test_from_nowhere(tmp_path, monkeypatch, origin, found):
+@pytest.mark.parametrize("origin", ["nowhere", "file:///tmp", "a.toml"])
+def test_from_nowhere(tmp_path, monkeypatch, origin):
     """
     --from takes a folder that is there, or a URL of http or https.
     """
@@ -773,12 +609,12 @@ def test_from_nowhere(tmp_path, monkeypatch, origin, found):
 
     message = refused(write_card(tmp_path, {}), origin=origin)
 
-    assert f"--from {origin}: expected a folder, or the URL (http, https) of one, found {found}" in message
+    assert f"--from {origin}: expected a folder, or the URL (http, https) of one, found neither" in message
 
 
 def test_a_folder_to_carry(tmp_path, server, data):
     """
-    With --to, a folder becomes complete in itself: what is at hand elsewhere is copied, the rest is downloaded.
+    With --to, a folder becomes complete in itself: what is available elsewhere is copied, the rest is downloaded.
     """
     files = [{"path": "set/a.txt"}, {"path": "set/b.txt", "urls": [server.on("/b", well(CONTENT))]}]
     (data / "set").mkdir(parents=True)
@@ -800,26 +636,29 @@ def test_no_url(tmp_path, data):
 
     message = refused(card)
 
-    words = ["expected a URL", "Nobody 2026.", "Licence: CC0", str(data / "set/a.txt"), f"fetch {card} --from FOLDER"]
+    words = ["set/a.txt", "the card has no URL", "Nobody 2026.", "Licence: CC0", f"into {data}", f"fetch {card} --from"]
     assert [] == [word for word in words if word not in message]
 
 
 # The disk, and others
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here: it is how a full disk is had")
-def test_full_disk(tmp_path, server, data):
+def test_full_disk(tmp_path, server, data, monkeypatch):
     """
-    A full disk is an error that says so, not a server's failure: no other URL is tried.
+    A full disk is an error that says so, not a server's failure: no other URL is tried, and nothing is left.
     """
-    (data / "set").mkdir(parents=True)
-    (data / "set/a.txt.part").symlink_to("/dev/full")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.formats.files.os.fsync", full)
     urls = [server.on("/1", well(CONTENT)), server.on("/2", well(CONTENT))]
 
     message = refused(write_card(tmp_path, {"urls": urls}))
 
-    assert f"{data / 'set/a.txt.part'}: expected a file that can be written, found: No space left on device" in message
+    assert f"{data / 'set/a.txt'}: expected a file that can be written, found: No space left on device" in message
     assert ["/1"] == [asked.path for asked in server.asked]
+    assert [] == left(data)
 
 
 def test_no_folder_to_write(tmp_path, server):
@@ -837,7 +676,7 @@ def test_no_folder_to_write(tmp_path, server):
 
 def test_two_at_once(tmp_path, server, data):
     """
-    Two fetches of one file do not clash: the second waits, and finds it at hand.
+    Two fetches of one file do not clash: the second waits, and finds it available.
     """
     asked, go_on = threading.Event(), threading.Event()
 
@@ -857,7 +696,7 @@ def test_two_at_once(tmp_path, server, data):
     first.join(10)
 
     assert CONTENT == path.read_bytes()
-    assert [f"waiting for another fetch into {data}", f"{card}: at hand"] == second.lines
+    assert [f"waiting for another fetch into {data}", f"{card}: available"] == second.lines
     assert 1 == len(server.asked)
 
 
@@ -878,7 +717,7 @@ def test_cards_that_are_refused(tmp_path, file, reason):
     """
     message = refused(write_card(tmp_path, file))
 
-    assert "expected a card" in message
+    assert "card " in message
     assert reason in message
 
 
@@ -957,7 +796,7 @@ def test_command_stopped(tmp_path, command, monkeypatch):
     finished = command("scifact")
 
     assert 130 == finished.exit_code
-    assert "stopped; the same command goes on from here\n" == finished.stderr
+    assert "stopped; the same command fetches what is missing\n" == finished.stderr
 
 
 def test_bar():
@@ -966,7 +805,7 @@ def test_bar():
     """
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
 
-    with shown(console) as progress:
+    with shown(console, "bytes") as progress:
         progress.starts("first.zip", 0, None)
         progress.starts("sec[red]ond\x1b.zip", 1000, 4000)
         progress.moves(2000)
