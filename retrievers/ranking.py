@@ -1,8 +1,8 @@
-"""Hits and their one order, for adapters that score everything, and for those that get hits from elsewhere."""
+"""Hits, their one order and what they must be, for adapters that score all and those that get hits from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,3 +66,63 @@ def search_blocks(search: Callable[[slice], Hits], n_queries: int, block: int, k
     if not blocks:
         return no_hits(0, k)
     return Hits(np.concatenate([b.rows for b in blocks]), np.concatenate([b.scores for b in blocks]))
+
+
+def check_hits(
+    hits: object,
+    n_queries: int,
+    k: int | None,
+    n_passages: int,
+    *,
+    names: Sequence[str] | None = None,
+    ties: bool = True,
+) -> None:
+    """
+    TypeError or ValueError where hits break the contract, with the rule, the query and the rank.
+
+    Args:
+        hits: what an adapter gave back, or a file holds.
+        n_queries: how many were searched.
+        k: how many hits each was asked for; None takes any number.
+        n_passages: how many there are to be found.
+        names: what a message calls the queries; None is their positions.
+        ties: whether equal scores must stand by position; runs made elsewhere have an order of their own.
+    """
+    rows, scores = getattr(hits, "rows", None), getattr(hits, "scores", None)
+    if not isinstance(rows, np.ndarray) or not isinstance(scores, np.ndarray):
+        raise TypeError(f"hits: expected Hits(rows, scores) of two ndarrays, found {type(hits).__name__}")
+    if rows.shape != (n_queries, *(rows.shape[-1:] if k is None else (k,))) or scores.shape != rows.shape:
+        shape = f"({n_queries}, {'k' if k is None else k})"
+        raise ValueError(f"hits: expected shape {shape}, found rows {rows.shape}, scores {scores.shape}")
+    if rows.dtype != np.int64 or scores.dtype != np.float32:
+        raise ValueError(f"hits: expected rows int64 and scores float32, found {rows.dtype} and {scores.dtype}")
+    for expected, broken in _rules(rows, scores, n_passages, ties=ties):
+        if broken.any():
+            query, rank = (int(place) for place in np.argwhere(broken)[0])
+            name = query if names is None else repr(names[query])
+            raise ValueError(f"hits: expected {expected}; query {name} breaks it at rank {rank + 1}")
+
+
+def _rules(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], n_passages: int, *, ties: bool
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Each rule, and where it is broken."""
+    found = rows >= 0
+    yield "rows within the passages", (rows < -1) | (rows >= n_passages)
+    yield "padding (row -1, score -inf) last", ~found[:, :-1] & found[:, 1:]
+    yield "finite scores, and -inf on padding", np.where(found, ~np.isfinite(scores), scores != -np.inf)
+    yield "scores descending", found[:, 1:] & (scores[:, :-1] < scores[:, 1:])
+    if ties:
+        equal = scores[:, :-1] == scores[:, 1:]
+        yield "ties by position", found[:, 1:] & equal & (rows[:, :-1] > rows[:, 1:])
+    yield "each passage once", _repeated(rows)
+
+
+def _repeated(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a row stands that stood before, nearer the top: (n_queries, k)."""
+    order = np.argsort(rows, axis=1, kind="stable")
+    in_order = np.take_along_axis(rows, order, axis=1)
+    repeated = np.zeros(rows.shape, bool)
+    again = (in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)
+    np.put_along_axis(repeated, order[:, 1:], again, axis=1)
+    return repeated

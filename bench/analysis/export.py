@@ -75,7 +75,7 @@ def _write_hits(stem: Path, hits: Hits, passage_set: PassageSet, form: Format) -
     if form == "trec":
         trec_run.write(path, hits, passage_set.passage_ids, passage_set.query_ids, "sparring")
         return path
-    scores = trec_run.strictly_falling(path, hits, passage_set.query_ids)
+    scores = trec_run.strictly_falling(path, hits, passage_set.passage_ids, passage_set.query_ids)
     found = (
         (query, {passage_set.passage_ids[row]: score for row, score in zip(rows, ranked, strict=True) if row >= 0})
         for query, rows, ranked in zip(passage_set.query_ids, hits.rows.tolist(), scores.tolist(), strict=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.formats import files
 from retrievers.contract import Hits
+from retrievers.ranking import check_hits
 
 FIELDS = "query Q0 passage rank score tag"
 BYTE_ORDER_MARK = "\ufeff"
@@ -34,12 +35,7 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
     Raises InputError for an id or a tag with white space (it would add a field to the line), for a score that is not
     finite, and for hits that are not in order, best first.
     """
-    if hits.rows.ndim != 2 or len(hits.rows) != len(query_ids) or hits.rows.max(initial=-1) >= len(passage_ids):
-        raise InputError(
-            f"{path}: hits for {len(query_ids)} queries among {len(passage_ids)} passages were expected, "
-            f"found shape {hits.rows.shape}, highest position {hits.rows.max(initial=-1)}"
-        )
-    scores = strictly_falling(path, hits, query_ids)
+    scores = strictly_falling(path, hits, passage_ids, query_ids)
     _check_field(path, "tag", tag)
     for query in query_ids:
         _check_field(path, "query id", query)
@@ -57,36 +53,30 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
     files.write_whole(path, (line.encode() for line in lines))
 
 
-def strictly_falling(path: Path, hits: Hits, query_ids: Sequence[str]) -> NDArray[np.float32]:
+def strictly_falling(
+    path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequence[str]
+) -> NDArray[np.float32]:
     """
     The scores, each lowered to below the one above it where it is not already: (n_queries, k), padding -inf.
 
-    Raises InputError, which names the file that they were meant for, for hits out of order and scores not finite.
+    Raises InputError, which names the file that they were meant for, for hits that are no ranking of these passages.
     """
-    found = hits.rows >= 0
-    with np.errstate(over="ignore"):  # what does not fit a 32-bit float is infinite, and is refused
-        scores = np.where(found, hits.scores, -np.inf).astype(np.float32)
-        _refuse(path, hits.rows, found & ~np.isfinite(scores), query_ids, "has a score that is not finite")
-        rising = np.zeros_like(found)
-        rising[:, 1:] = scores[:, 1:] > scores[:, :-1]
-        _refuse(path, hits.rows, rising, query_ids, "scores higher than the one before it: expected the best first")
-        for rank in range(1, scores.shape[1]):
-            below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
-            scores[:, rank] = np.minimum(scores[:, rank], below)
-        _refuse(path, hits.rows, found & np.isinf(scores), query_ids, "ties at the lowest 32-bit float there is")
-    return scores
-
-
-def _refuse(
-    path: Path, rows: NDArray[np.int64], wrong: NDArray[np.bool_], query_ids: Sequence[str], problem: str
-) -> None:
-    """InputError that names the first hit that is wrong, if any is."""
-    if wrong.any():
-        query, rank = np.argwhere(wrong)[0].tolist()
+    try:
+        check_hits(hits, len(query_ids), None, len(passage_ids), names=query_ids, ties=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from error
+    scores = hits.scores.copy()
+    for rank in range(1, scores.shape[1]):
+        below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
+        scores[:, rank] = np.minimum(scores[:, rank], below)
+    lost = (hits.rows >= 0) & np.isinf(scores)
+    if lost.any():
+        query, rank = np.argwhere(lost)[0].tolist()
         raise InputError(
-            f"{path}: cannot be written: hit {rank + 1} of query {query_ids[query]!r} "
-            f"(position {rows[query, rank]}) {problem}"
+            f"{path}: expected scores that can fall strictly, found hit {rank + 1} of query {query_ids[query]!r} to tie "
+            f"at the lowest 32-bit float there is"
         )
+    return scores
 
 
 def _check_field(path: Path, what: str, text: str) -> None:

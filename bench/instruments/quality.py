@@ -21,6 +21,7 @@ from bench.errors import InputError
 from bench.formats import HIGHEST_GRADE
 from bench.instruments import spans
 from retrievers.contract import Hits
+from retrievers.ranking import check_hits
 
 Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 
@@ -95,7 +96,10 @@ def measure(
     ranking of these passages, and for a grade above HIGHEST_GRADE.
     """
     wanted = {spelling: parse(spelling) for spelling in measures}
-    _check(hits, passage_ids, query_ids)
+    try:
+        check_hits(hits, len(query_ids), None, len(passage_ids), names=query_ids, ties=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(str(error)) from error
     kept_depth = hits.rows.shape[1]
     cutoffs = [cutoff or kept_depth for _, cutoff in wanted.values()]
     depth = max(cutoffs, default=0)
@@ -203,31 +207,6 @@ def _capped_recall(
         found = sum(passage in relevant for passage in passages[:k])
         values.append(found / min(k, len(relevant)) if relevant else 0.0)
     return np.array(values, np.float64)
-
-
-def _check(hits: Hits, passage_ids: Sequence[str], query_ids: Sequence[str]) -> None:
-    """InputError unless the hits are a ranking of these passages for these queries, without holes or repeats."""
-    rows = hits.rows
-    if rows.ndim != 2 or len(rows) != len(query_ids):
-        raise InputError(f"hits for {len(query_ids)} queries were expected, found rows of shape {rows.shape}")
-    if rows.size == 0:
-        return
-    if rows.min() < -1 or rows.max() >= len(passage_ids):
-        raise InputError(
-            f"hits were expected to be positions below {len(passage_ids)}, or -1 as padding, "
-            f"found {rows.min()} to {rows.max()}"
-        )
-    found = rows >= 0
-    in_order = np.sort(rows, axis=1)
-    wrong = ((in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)).any(axis=1)
-    if wrong.any():
-        raise InputError(f"the hits of query {query_ids[int(wrong.argmax())]!r} name one passage twice")
-    holes = (found[:, 1:] & ~found[:, :-1]).any(axis=1)
-    if holes.any():
-        raise InputError(
-            f"the hits of query {query_ids[int(holes.argmax())]!r} have padding (-1) before a passage: "
-            f"expected padding last"
-        )
 
 
 def mean(values: NDArray[np.float64]) -> float | None:

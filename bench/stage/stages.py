@@ -170,7 +170,7 @@ def search(job: Job, made: Made) -> StageResult:
     )
     if job.hits:
         from bench.instruments.latency import timed
-        from bench.stage.validate import check_hits
+        from retrievers.ranking import check_hits
 
         seconds, hits = timed(lambda: adapter.search(questions, job.depth))
         check_hits(hits, len(questions) if job.engine else questions.shape[0], job.depth, job.n_passages)

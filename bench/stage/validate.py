@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -28,40 +27,6 @@ def check_vectors(vectors: object, n: int, what: str) -> int | None:
     if not np.isfinite(values).all():
         raise ValueError(f"encoding {what}: expected finite numbers, found NaN or infinity")
     return None if isinstance(vectors, np.ndarray) else int(vectors.nnz)
-
-
-def check_hits(hits: Any, n_queries: int, depth: int, n_passages: int) -> None:  # Any: what an adapter gave back
-    """TypeError or ValueError where hits break the contract: shape, dtype, order, range, padding, repetition."""
-    rows, scores = getattr(hits, "rows", None), getattr(hits, "scores", None)
-    if not isinstance(rows, np.ndarray) or not isinstance(scores, np.ndarray):
-        raise TypeError(f"hits: expected Hits(rows, scores) of two ndarrays, found {type(hits).__name__}")
-    if rows.shape != (n_queries, depth) or scores.shape != (n_queries, depth):
-        raise ValueError(f"hits: expected shape ({n_queries}, {depth}), found rows {rows.shape}, scores {scores.shape}")
-    if rows.dtype != np.int64 or scores.dtype != np.float32:
-        raise ValueError(f"hits: expected rows int64 and scores float32, found {rows.dtype} and {scores.dtype}")
-    found = rows >= 0
-    problems: Sequence[tuple[str, Any]] = (
-        ("rows within the passages", (rows < -1) | (rows >= n_passages)),
-        ("padding (row -1, score -inf) last", (~found[:, :-1] & found[:, 1:])),
-        ("finite scores, and -inf on padding", np.where(found, ~np.isfinite(scores), scores != -np.inf)),
-        ("scores descending", found[:, 1:] & (scores[:, :-1] < scores[:, 1:])),
-        ("ties by position", found[:, 1:] & (scores[:, :-1] == scores[:, 1:]) & (rows[:, :-1] > rows[:, 1:])),
-        ("each passage once", _repeated(rows)),
-    )
-    for expected, broken in problems:
-        if broken.any():
-            query, rank = np.argwhere(broken)[0]
-            raise ValueError(f"hits: expected {expected}; query {query} breaks it at rank {rank + 1}")
-
-
-def _repeated(rows: Any) -> Any:  # Any: numpy arrays
-    """(n_queries, depth) bool: where a row stands that stood before, nearer the top."""
-    order = np.argsort(rows, axis=1, kind="stable")
-    ordered = np.take_along_axis(rows, order, axis=1)
-    repeated = np.zeros(rows.shape, bool)
-    again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    np.put_along_axis(repeated, order[:, 1:], again, axis=1)
-    return repeated
 
 
 def check_ledger(ledger: object) -> dict[str, int]:

@@ -115,13 +115,13 @@ def test_a_field_is_one_word(tmp_path, passage, query, tag, message):
 @pytest.mark.parametrize(
     ("rows", "scores", "message"),
     [
-        ([[0, 1]], [[np.inf, 1]], r"hit 1 of query 'q' \(position 0\) has a score that is not finite"),
-        ([[0, 1]], [[1, -np.inf]], "hit 2 of query 'q' .* not finite"),
-        ([[0, 1]], [[1, np.nan]], "hit 2 of query 'q' .* not finite"),
-        ([[0, 1]], [[1, 2]], "hit 2 of query 'q' .* expected the best first"),
+        ([[0, 1]], [[np.inf, 1]], "expected finite scores.*; query 'q' breaks it at rank 1"),
+        ([[0, 1]], [[1, -np.inf]], "expected finite scores.*; query 'q' breaks it at rank 2"),
+        ([[0, 1]], [[1, np.nan]], "expected finite scores.*; query 'q' breaks it at rank 2"),
+        ([[0, 1]], [[1, 2]], "scores descending; query 'q' breaks it at rank 1"),
         ([[0, 1]], [[np.finfo(np.float32).min] * 2], "hit 2 of query 'q' .* lowest 32-bit float"),
-        ([[0, 2]], [[2, 1]], "1 queries among 2 passages were expected, .* highest position 2"),
-        ([[0], [1]], [[1], [1]], r"1 queries among 2 passages were expected, found shape \(2, 1\)"),
+        ([[0, 2]], [[2, 1]], "rows within the passages; query 'q' breaks it at rank 2"),
+        ([[0], [1]], [[1], [1]], r"expected shape \(1, k\), found rows \(2, 1\)"),
     ],
 )
 def test_hits_that_are_no_ranking_are_not_written(tmp_path, rows, scores, message):

@@ -232,11 +232,11 @@ def test_a_measure_deeper_than_the_hits_is_refused():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([[0], [1]], "hits for 1 queries were expected"),
-        ([[0, 5]], "positions below 5"),
-        ([[0, -2]], "positions below 5"),
-        ([[0, 1, 0]], "query 'q' name one passage twice"),
-        ([[-1, 0]], "query 'q' have padding"),
+        ([[0], [1]], r"expected shape \(1, k\)"),
+        ([[0, 5]], "rows within the passages; query 'q' breaks it at rank 2"),
+        ([[0, -2]], "rows within the passages; query 'q' breaks it at rank 2"),
+        ([[0, 1, 0]], "each passage once; query 'q' breaks it at rank 3"),
+        ([[-1, 0]], "padding .* last; query 'q' breaks it at rank 1"),
     ],
 )
 def test_hits_that_are_no_ranking_are_refused(rows, message):
