@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,11 @@ from retrievers.spelling import spell as spell
 Vectors: TypeAlias = NDArray[np.float32] | csr_array
 Role: TypeAlias = Literal["query", "passage"]
 Fact: TypeAlias = str | int | float | None
+Adapter: TypeAlias = Any  # whatever meets a protocol of the contract
 
 
 class Unsupported(ValueError):  # noqa: N818  # a state of a cell, not a mistake
-    """Raised by an adapter that is handed vectors or options that it can not hold by design."""
+    """Raised by an adapter that is handed vectors or options that it cannot hold by design."""
 
 
 @runtime_checkable
@@ -169,7 +170,7 @@ def is_exact(adapter: object) -> bool | None:
 
 
 def is_deterministic(adapter: object) -> bool:
-    """Whether its bytes are what it foretells (its attribute `deterministic`; True where it has none)."""
+    """Whether its bytes are what it predicts (its attribute `deterministic`; True where it has none)."""
     return getattr(adapter, "deterministic", True) is not False
 
 
@@ -183,9 +184,9 @@ class VectorRetriever:
 
     def __init__(self, encoder: Encoder, storage: Storage) -> None:
         if not isinstance(encoder, Encoder):
-            raise TypeError(f"left of @ an encoder was expected (fit, encode), found {encoder!r}")
+            raise TypeError(f"left of @: expected an encoder (fit, encode), found {encoder!r}")
         if not isinstance(storage, Storage):
-            raise TypeError(f"right of @ a storage was expected (build, search), found {storage!r}")
+            raise TypeError(f"right of @: expected a storage (build, search), found {storage!r}")
         self.encoder = encoder
         self.storage = storage
 

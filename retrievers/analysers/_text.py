@@ -15,4 +15,4 @@ def folded(text: str, language: str = "") -> str:
 
 def check_language(language: str) -> None:
     if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
-        raise ValueError(f"language was expected to be an ISO 639 code such as 'en' or 'ko', found {language!r}")
+        raise ValueError(f"expected language to be an ISO 639 code such as 'en' or 'ko', found {language!r}")

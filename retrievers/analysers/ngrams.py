@@ -32,7 +32,7 @@ class CharNGrams(Spelled):
 
     def __post_init__(self) -> None:
         if self.n < 1:
-            raise ValueError(f"CharNGrams: n was expected to be at least 1, found {self.n}")
+            raise ValueError(f"CharNGrams: expected n to be at least 1, found {self.n}")
 
     def __call__(self, text: str) -> list[str]:
         n = self.n

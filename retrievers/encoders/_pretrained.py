@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from retrievers import models
-from retrievers.contract import Fact, Role, Spelled
+from retrievers.contract import Adapter, Fact, Role, Spelled
 from retrievers.models import ModelFolder, Tower
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-class Pretrained(Spelled):
+class PretrainedEncoder(Spelled):
     """
     An encoder but for what comes out: a model for passages and one for queries, or one for both.
 
@@ -177,15 +177,15 @@ class Pretrained(Spelled):
         return self.device
 
 
-def check(encoder: Any, **numbers: int | None) -> None:  # Any: an adapter of this kind, before it is known to be one
-    """Raise ValueError for options that can not be; numbers: those of its own that are None or whole, from 1."""
+def check(encoder: Adapter, **numbers: int | None) -> None:
+    """Raise ValueError for options that cannot be; numbers: those of its own that are None or whole, from 1."""
     who = type(encoder).__name__
     for name, text in (("model", encoder.model), ("query_model", encoder.query_model)):
         if (name == "model" or text is not None) and (not isinstance(text, str) or not text):
-            raise ValueError(f"{who}: {name} was expected to be a folder or a model's name, found {text!r}")
+            raise ValueError(f"{who}: expected {name} to be a folder or a model's name, found {text!r}")
     if encoder.dtype not in get_args(Precision):
-        raise ValueError(f"{who}: dtype was expected to be one of {get_args(Precision)}, found {encoder.dtype!r}")
+        raise ValueError(f"{who}: expected dtype to be one of {get_args(Precision)}, found {encoder.dtype!r}")
     for name, number in (*numbers.items(), ("max_length", encoder.max_length), ("batch", encoder.batch)):
         optional = number is None and name != "batch"
         if not optional and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
-            raise ValueError(f"{who}: {name} was expected to be a whole number from 1, found {number!r}")
+            raise ValueError(f"{who}: expected {name} to be a whole number from 1, found {number!r}")

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrievers.contract import Fact, Role
-from retrievers.encoders._pretrained import Precision, Pretrained, check
+from retrievers.encoders._pretrained import Precision, PretrainedEncoder, check
 from retrievers.models import ModelFolder, Tower
 from retrievers.similarity import Similarity, shaped
 
 
 @dataclass(repr=False)
-class BiEncoder(Pretrained):
+class BiEncoder(PretrainedEncoder):
     """
     A sentence-transformers model as an encoder: dense float32 (n, dims), C-contiguous.
 
@@ -38,7 +38,7 @@ class BiEncoder(Pretrained):
     dtype: of weights and computation. What comes out is float32 always.
     batch: texts in one forward pass. Padding differs with it, and the last bits of a vector with that.
 
-    Raises ValueError for options that can not be, at construction where that can be told without the model; ImportError
+    Raises ValueError for options that cannot be, at construction where that can be told without the model; ImportError
     where sentence-transformers is not installed. Code that comes with a model is never run.
     """
 
@@ -62,11 +62,11 @@ class BiEncoder(Pretrained):
         check(self, dims=self.dims)
         if self.similarity not in get_args(Similarity):
             raise ValueError(
-                f"BiEncoder: similarity was expected to be one of {get_args(Similarity)}, found {self.similarity!r}"
+                f"BiEncoder: expected similarity to be one of {get_args(Similarity)}, found {self.similarity!r}"
             )
 
     def encode(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
-        """One vector a text, (n, dims), (n, dims + 1) for "l2". The empty text has one too."""
+        """One vector per text, (n, dims), (n, dims + 1) for "l2". The empty text has one too."""
         tower = self._ready()[role]
         vectors = np.zeros((0, tower.dims), np.float32)
         if len(texts):

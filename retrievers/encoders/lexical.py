@@ -133,7 +133,7 @@ class LexicalEncoder(ABC, Spelled):
         learned = json.loads((folder / VOCABULARY_FILE).read_bytes().decode("utf-8", "surrogatepass"))
         if learned["encoder"] != spell(self):
             raise ValueError(
-                f"{folder} was expected to be saved by {spell(self)}, found {learned['encoder']}: "
+                f"expected {folder} to be saved by {spell(self)}, found {learned['encoder']}: "
                 f"load it into an encoder with the same options, or fit anew"
             )
         self.vocabulary = {term: column for column, term in enumerate(learned["terms"])}
@@ -175,7 +175,7 @@ class TfIdf(LexicalEncoder):
 
     def __post_init__(self) -> None:
         if self.ngrams < 1:
-            raise ValueError(f"TfIdf: ngrams was expected to be at least 1, found {self.ngrams}")
+            raise ValueError(f"TfIdf: expected ngrams to be at least 1, found {self.ngrams}")
 
     def _terms(self, text: str) -> list[str]:
         tokens = self._analyser(text)
@@ -250,11 +250,11 @@ class BM25(LexicalEncoder):
 
     def __post_init__(self) -> None:
         if not 0 <= self.k1 < math.inf:
-            raise ValueError(f"BM25: k1 was expected to be a number from 0, found {self.k1}")
+            raise ValueError(f"BM25: expected k1 to be a number from 0, found {self.k1}")
         if not 0 <= self.b <= 1:
-            raise ValueError(f"BM25: b was expected to be from 0 to 1, found {self.b}")
+            raise ValueError(f"BM25: expected b to be from 0 to 1, found {self.b}")
         if self.variant not in IDF:
-            raise ValueError(f"BM25: variant was expected to be one of {', '.join(IDF)}, found {self.variant!r}")
+            raise ValueError(f"BM25: expected variant to be one of {', '.join(IDF)}, found {self.variant!r}")
 
     def _idf(self, df: Ints, n: int) -> Floats:
         return IDF[self.variant](df, n)

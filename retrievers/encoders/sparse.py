@@ -15,12 +15,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Role
-from retrievers.encoders._pretrained import Precision, Pretrained, check
+from retrievers.encoders._pretrained import Precision, PretrainedEncoder, check
 from retrievers.models import ModelFolder, Tower
 
 
 @dataclass(repr=False)
-class SparseEncoder(Pretrained):
+class SparseEncoder(PretrainedEncoder):
     """
     A sentence-transformers SparseEncoder, or a masked-language model, as an encoder: float32 CSR (n, vocabulary).
 
@@ -34,7 +34,7 @@ class SparseEncoder(Pretrained):
     dtype: of weights and computation. What comes out is float32 always.
     batch: texts in one forward pass. A pass holds a number for each token of each text and term of the vocabulary.
 
-    Raises ValueError for options that can not be, at construction where that can be told without the model, and for a
+    Raises ValueError for options that cannot be, at construction where that can be told without the model, and for a
     model that is not sparse; ImportError where sentence-transformers is not installed. Code that comes with a model is
     never run.
     """
@@ -58,7 +58,7 @@ class SparseEncoder(Pretrained):
         check(self, max_active_dims=self.max_active_dims)
 
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
-        """A row a text: the weight of each term that has one, (n, vocabulary), columns sorted."""
+        """One row per text: the weight of each term that has one, (n, vocabulary), columns sorted."""
         tower = self._ready()[role]
         self._count(texts, role)
         if not len(texts):

@@ -1,36 +1,32 @@
 """
 Vectors that were made elsewhere, by an API or another harness: files of them, or the passage set's own.
 
-A file has one row a text, in the order of the collection's files. `.npy` is dense, as `numpy.save` writes it; `.npz` is
+A file has one row per text, in the order of the collection's files. `.npy` is dense, as `numpy.save` writes it; `.npz` is
 sparse, as `scipy.sparse.save_npz` writes it. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import ZipFile
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, load_npz, save_npz
+from scipy.sparse import csr_array, save_npz
 
 from retrievers.contract import Fact, Role, Spelled
 from retrievers.contract import Vectors as Matrix
+from retrievers.encoders._vector_files import file_sha256, opened, taken
 
 SAVED, SUFFIXES = "vectors.json", (".npy", ".npz")
 ROLES: tuple[Role, ...] = ("passage", "query")
-WIDEST = 8  # bytes of a float: float16, float32 and float64 are taken
-BLOCK = 8192  # rows that are copied and checked at a time
 UNIT = 1e-3  # so near to 1 is a unit length: float16 rounds a long vector's by as much
 EXCERPT = 60  # characters of an unknown text that its error shows
 
 
-class Side(NamedTuple):
+class AlignedVectors(NamedTuple):
     """The vectors of one role."""
 
     source: str  # the file, for messages
@@ -51,19 +47,19 @@ class Vectors(Spelled):
 
     Two queries of one text have one vector, the first's; `describe` counts those that had another of their own.
 
-    It has no ledger: what would weigh is the model, which is not here. ValueError for options and files that can not
+    It has no ledger: what would weigh is the model, which is not here. ValueError for options and files that cannot
     be, and for a text that is none of those it holds.
     """
 
     passages: str | None = None
     queries: str | None = None
-    _sides: dict[Role, Side] = field(init=False, default_factory=dict, compare=False)
+    _sides: dict[Role, AlignedVectors] = field(init=False, default_factory=dict, compare=False)
     _unit: float | None = field(init=False, default=None, compare=False)  # share of passages of unit length
 
     def __post_init__(self) -> None:
         for name, path in (("passages", self.passages), ("queries", self.queries)):
             if path is not None and (not isinstance(path, str) or Path(path).suffix.lower() not in SUFFIXES):
-                raise ValueError(f"Vectors: {name} was expected to be a .npy or .npz file, found {path!r}")
+                raise ValueError(f"Vectors: expected {name} to be a .npy or .npz file, found {path!r}")
         if (self.passages is None) != (self.queries is None):
             lacking = "passages" if self.passages is None else "queries"
             raise ValueError(
@@ -92,7 +88,7 @@ class Vectors(Spelled):
         facts[f"{role}_rows"] = f"{len(known):,} of {found:,}"
         if role == "query":
             facts["queries_with_another_vector"] = _n_different(source, matrix, again)
-        self._sides[role] = Side(source, matrix, known, facts)
+        self._sides[role] = AlignedVectors(source, matrix, known, facts)
         self._check_sides_meet()
 
     def fit(self, passages: Sequence[str]) -> None:
@@ -116,7 +112,7 @@ class Vectors(Spelled):
                 f"{self}: expected one of the {len(side.rows):,} texts whose vectors {side.source} holds, found "
                 f"{str(error.args[0])[:EXCERPT]!r}: it holds the vectors of given texts, and encodes no other"
             ) from None
-        vectors = _taken(side.source, side.matrix, rows)
+        vectors = taken(side.source, side.matrix, rows)
         if role == "passage":
             self._unit = _unit_share(vectors)
         return vectors
@@ -125,7 +121,7 @@ class Vectors(Spelled):
 
     def fingerprint(self) -> str:
         """The sha256 of each file. A passage set's own vectors are told by the set's hash."""
-        return "+".join(_sha256(Path(path).expanduser()) for path in (self.passages, self.queries) if path)
+        return "+".join(file_sha256(Path(path).expanduser()) for path in (self.passages, self.queries) if path)
 
     def save(self, folder: Path) -> None:
         """Writes what answers queries in another process: their texts and vectors, and no passage."""
@@ -146,7 +142,7 @@ class Vectors(Spelled):
         saved = json.loads((folder / SAVED).read_text(encoding="utf-8"))
         if saved["encoder"] != repr(self):
             raise ValueError(
-                f"{folder} was expected to be saved by {self}, found {saved['encoder']}: "
+                f"expected {folder} to be saved by {self}, found {saved['encoder']}: "
                 f"load it into an encoder with the same options, or align and fit anew"
             )
         path = next((path for path in folder.glob("queries.np[yz]")), folder / "queries.npy")
@@ -154,7 +150,7 @@ class Vectors(Spelled):
         matrix = queries if isinstance(queries, csr_array) else np.array(queries)
         rows = {text: row for row, text in enumerate(saved["queries"])}
         self._sides, self._unit = (
-            {"query": Side(str(path), matrix, rows, saved["facts"])},
+            {"query": AlignedVectors(str(path), matrix, rows, saved["facts"])},
             saved["facts"]["unit_length"],
         )
 
@@ -197,93 +193,11 @@ class Vectors(Spelled):
             )
 
 
-def opened(path: Path) -> tuple[Matrix, str]:
-    """
-    The vectors of a file, (n, dims), and their dtype there: .npy mapped as it is, .npz a float32 `csr_array`.
-
-    Numbers that a sparse matrix has twice for one place are added, and stored zeros left out. ValueError for what is
-    no such file, is damaged, or holds other than float16, float32 or float64.
-    """
-    read, written = _KINDS[path.suffix.lower()]
-    try:
-        matrix, dtype = read(path)
-    except MemoryError:
-        raise
-    except Exception as error:  # numpy, scipy and zipfile have each their own for what is damaged
-        said = error.strerror if isinstance(error, OSError) and error.strerror else error
-        remedy = next((remedy for sign, remedy in _REMEDIES.items() if sign in str(said)), "write it anew")
-        raise ValueError(f"{path}: expected vectors as {written} writes them, found: {said}: {remedy}") from error
-    if matrix.ndim != 2 or matrix.shape[1] == 0:
-        raise ValueError(f"{path}: expected vectors of shape (n, dims), found {matrix.shape}: one row a text")
-    if dtype.kind != "f" or dtype.itemsize > WIDEST:
-        raise ValueError(f'{path}: expected float32, found {dtype}: write it anew with .astype("float32")')
-    return matrix, str(dtype)
-
-
-def _mapped(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: whatever is in the file
-    # Not numpy.load: that goes by what a file begins with, and this reads nothing but an array.
-    matrix = np.lib.format.open_memmap(path, mode="r")
-    return matrix, matrix.dtype
-
-
-def _sparse(path: Path) -> tuple[Matrix, np.dtype[Any]]:  # Any: the same
-    with path.open("rb") as file:  # load_npz leaves a damaged file open
-        names = [name.removesuffix(".npy") for name in ZipFile(file).namelist()]
-        if "format" not in names:
-            raise ValueError(f"arrays of numpy.savez ({', '.join(names)})")
-        file.seek(0)
-        matrix = csr_array(load_npz(file))
-    dtype = matrix.dtype
-    matrix.check_format(full_check=True)  # a place outside the matrix would be read from other memory
-    if dtype.kind == "f":
-        matrix = matrix.astype(np.float32)
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    return matrix, dtype
-
-
-# What a message has in it -> what to do; "write it anew" for any other.
-_REMEDIES = {
-    "Python objects": 'write it with .astype("float32")',
-    "numpy.savez": "write dense vectors with numpy.save, to a .npy",
-}
-_KINDS = {".npy": (_mapped, "numpy.save"), ".npz": (_sparse, "scipy.sparse.save_npz")}
-
-
-def _taken(source: str, matrix: Matrix, rows: NDArray[np.int64]) -> Matrix:
-    """Some rows as float32; ValueError where one is not finite. All rows of an array in memory are itself, no copy."""
-    whole = len(rows) == matrix.shape[0] and np.array_equal(rows, np.arange(len(rows)))
-    if isinstance(matrix, csr_array):
-        part = matrix if whole else matrix[rows]
-        _check_finite(source, part.data, rows[np.repeat(np.arange(len(rows)), np.diff(part.indptr))])
-        return part
-    kept = whole and matrix.dtype == np.float32 and not isinstance(matrix, np.memmap)
-    taken = matrix if kept else np.empty((len(rows), matrix.shape[1]), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, start + BLOCK)
-        if not kept:
-            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
-                taken[block] = matrix[rows[block]]
-        _check_finite(source, taken[block], rows[block])
-    return taken
-
-
-def _check_finite(source: str, values: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
-    """values: (n, ...), of those rows of a file."""
-    bad = ~np.isfinite(values)
-    if bad.any():
-        first = np.argwhere(bad)[0]
-        raise ValueError(
-            f"{source}: expected finite numbers in float32, found {values[tuple(first)]} in row {rows[first[0]]}: "
-            f"look for texts that were not encoded"
-        )
-
-
 def _n_different(source: str, matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> int:
     """How many of those pairs of rows differ."""
     if not pairs:
         return 0
-    one, other = (_taken(source, matrix, np.array(rows, np.int64)) for rows in zip(*pairs, strict=True))
+    one, other = (taken(source, matrix, np.array(rows, np.int64)) for rows in zip(*pairs, strict=True))
     return int((abs(one - other).sum(axis=1) > 0).sum())
 
 
@@ -296,13 +210,3 @@ def _unit_share(vectors: Matrix) -> float | None:
     else:
         squares = np.einsum("ij,ij->i", vectors, vectors)  # without an array of the squares
     return float((abs(np.sqrt(squares) - 1) < UNIT).mean())
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ValueError(
-            f"{path}: expected a file of vectors, found: {error.strerror}: paths are relative to the working directory"
-        ) from error

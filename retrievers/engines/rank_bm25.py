@@ -42,7 +42,7 @@ class RankBM25(Spelled):
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(
-                f"RankBM25: variant was expected to be one of {', '.join(VARIANTS)}, found {self.variant!r}"
+                f"RankBM25: expected variant to be one of {', '.join(VARIANTS)}, found {self.variant!r}"
             )
 
     def index(self, passages: Sequence[str]) -> None:
@@ -114,8 +114,9 @@ class RankBM25(Spelled):
         }
 
     def describe(self) -> dict[str, Fact]:
+        terms = 0 if self.engine is None else len(self.engine.idf)
         return {
-            "vocabulary": len(self.engine.idf) if self.engine is not None else None if self.n is None else 0,
+            "vocabulary": None if self.n is None else terms,
             "analyser": spell(self._analyser),
             "analyser_fingerprint": fingerprint(self._analyser),
             "rank_bm25": metadata.version("rank-bm25"),

@@ -1,7 +1,7 @@
 """
-The bytes of a FAISS index by component, counted in one that is there, and foretold of one that is not.
+The bytes of a FAISS index by component, counted in one that is there, and predicted of one that is not.
 
-Foretold is from an empty, untrained index: it knows the bytes of a code, the lists, the tables that training will fill.
+A prediction is made from an empty, untrained index: it knows the bytes of a code, the lists, the tables that training will fill.
 Nothing of the size of the passages is made.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from typing import Any
+
+from retrievers.storages._faiss_index import FaissIndex, library
 
 FLOAT_BYTES, ID_BYTES = 4, 8
 LINK_BYTES, OFFSET_BYTES, LEVEL_BYTES = 4, 8, 4  # of a graph
@@ -28,35 +30,33 @@ def is_deterministic(factory: str) -> bool:
     return all(FORMULAS.fullmatch(part) for part in parts) and not blocks_in_lists
 
 
-def ledger(index: Any) -> dict[str, int]:  # Any: FAISS has no types
+def ledger(index: FaissIndex) -> dict[str, int]:
     """Vectors (or their codes), ids, centroids, graph, rescoring; `rest` is what else FAISS would write to a file."""
     parts = dict(_components(index, index.ntotal))
     return parts | {"rest": written_bytes(index) - sum(parts.values())}
 
 
-def predicted(index: Any, n: int) -> dict[str, int]:  # Any: see ledger
+def predicted(index: FaissIndex, n: int) -> dict[str, int]:
     """The ledger of an index of n passages, from an empty one that is not trained."""
     rest = written_bytes(index) - sum(_components(index, 0, untrained=True).values())
     return dict(_components(index, n)) | {"rest": rest + _tables(index)}
 
 
-def written_bytes(index: Any) -> int:  # Any: see ledger
+def written_bytes(index: FaissIndex) -> int:
     """The bytes FAISS would write of an index, counted as they go by."""
-    faiss = _faiss()
-
+    faiss = library()
     lengths: list[int] = []
     faiss.write_index(index, faiss.PyCallbackIOWriter(lambda data: lengths.append(len(data))))
     return sum(lengths)
 
 
-def _components(index: Any, n: int, *, untrained: bool = False) -> Counter[str]:  # Any: see ledger
+def _components(index: FaissIndex, n: int, *, untrained: bool = False) -> Counter[str]:
     """
     The bytes of what an index of n passages holds one a vector, one a list or one a link; those of its parts summed.
 
     untrained: without the centroids, which are there only once the index is trained.
     """
-    faiss = _faiss()
-
+    faiss = library()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
         return _components(index.index, n, untrained=untrained)
@@ -77,7 +77,7 @@ def _components(index: Any, n: int, *, untrained: bool = False) -> Counter[str]:
     return Counter()
 
 
-def _graph_bytes(hnsw: Any, n: int) -> int:  # Any: see ledger
+def _graph_bytes(hnsw: Any, n: int) -> int:  # Any: of FAISS, which has no types
     """
     The links of a graph, an offset and a level a passage: counted, or expected of an empty one.
 
@@ -92,10 +92,9 @@ def _graph_bytes(hnsw: Any, n: int) -> int:  # Any: see ledger
     return int(links * LINK_BYTES + (n + 1) * OFFSET_BYTES + n * LEVEL_BYTES)
 
 
-def _tables(index: Any) -> int:  # Any: see ledger
+def _tables(index: FaissIndex) -> int:
     """The bytes that training adds to an index, besides centroids; the codebooks of a PQ are there before."""
-    faiss = _faiss()
-
+    faiss = library()
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
         chain = [faiss.downcast_VectorTransform(index.chain.at(i)) for i in range(index.chain.size())]
@@ -117,20 +116,18 @@ def _tables(index: Any) -> int:  # Any: see ledger
     return lists + numbers * FLOAT_BYTES
 
 
-def _range_numbers(quantizer: Any) -> int:  # Any: see ledger
+def _range_numbers(quantizer: Any) -> int:  # Any: of FAISS, which has no types
     """Where the numbers of each dimension begin and how far they go: two a dimension, or two in all, or none."""
-    faiss = _faiss()
-
+    faiss = library()
     kinds = faiss.ScalarQuantizer
     if quantizer.qtype in (kinds.QT_8bit, kinds.QT_6bit, kinds.QT_4bit):
         return 2 * int(quantizer.d)
     return 2 if quantizer.qtype in (kinds.QT_8bit_uniform, kinds.QT_4bit_uniform) else 0
 
 
-def _transform_bytes(transform: Any) -> int:  # Any: see ledger
+def _transform_bytes(transform: Any) -> int:  # Any: of FAISS, which has no types
     """What a transform learns: a matrix, and what it is made of."""
-    faiss = _faiss()
-
+    faiss = library()
     before, after = transform.d_in, transform.d_out
     if isinstance(transform, faiss.PCAMatrix):  # bias; mean, eigenvalues, all eigenvectors
         return int((before * after + after + 2 * before + before * before) * FLOAT_BYTES)
@@ -139,9 +136,3 @@ def _transform_bytes(transform: Any) -> int:  # Any: see ledger
     if isinstance(transform, faiss.LinearTransform):
         return int((before * after + (after if transform.have_bias else 0)) * FLOAT_BYTES)
     return 0
-
-
-def _faiss() -> Any:  # Any: see ledger
-    import faiss
-
-    return faiss

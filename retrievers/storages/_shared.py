@@ -49,7 +49,7 @@ def check_dims(storage: object, queries: Vectors, dims: int) -> None:
 def check_mmap(storage: object, mmap: object) -> None:
     """ValueError where it is neither True nor False: "no" would map."""
     if not isinstance(mmap, bool):
-        raise ValueError(f"{type(storage).__name__}: mmap was expected to be True or False, found {mmap!r}")
+        raise ValueError(f"{type(storage).__name__}: expected mmap to be True or False, found {mmap!r}")
 
 
 def unbuilt(storage: object) -> RuntimeError:

@@ -175,12 +175,12 @@ class SparseStorage(ABC, Spelled):
         facts, name = read_facts(folder), type(self).__name__
         if facts.get("storage") != name:
             raise ValueError(
-                f"{folder} was expected to be saved by {name}, found {facts.get('storage', 'another storage')}: "
+                f"expected {folder} to be saved by {name}, found {facts.get('storage', 'another storage')}: "
                 f"load it into a storage of the same kind, or build anew"
             )
         if facts["dtype"] != self.dtype:
             raise ValueError(
-                f"{folder} was expected to be saved by {spell(self)}, found values of {facts['dtype']}: "
+                f"expected {folder} to be saved by {spell(self)}, found values of {facts['dtype']}: "
                 f"load it into a storage of the same dtype, or build anew"
             )
         arrays, (n, dims) = load_arrays(folder, self._names, self._mapped if self.mmap else np.load), facts["shape"]

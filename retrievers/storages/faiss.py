@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,14 @@ from scipy.sparse import csr_array
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
 from retrievers.similarity import stands_for_l2
 from retrievers.storages import _faiss_ledger
+from retrievers.storages._faiss_index import (
+    FaissIndex,
+    copy_search_options,
+    library,
+    one_thread,
+    reason,
+    set_option,
+)
 from retrievers.storages._shared import (
     block_length,
     check_dims,
@@ -72,7 +78,7 @@ class Faiss(Spelled):
     qb: int | None = None
     oversampling: float | None = None
     mmap: bool = field(default=False, kw_only=True)
-    index: Any = field(init=False, default=None, compare=False)  # Any: FAISS has no types
+    index: FaissIndex = field(init=False, default=None, compare=False)
     sparse: bool = field(init=False, default=False, compare=False)  # whether build was handed a sparse matrix
     l2: bool = field(init=False, default=False, compare=False)  # whether the index has [x, -|x|²/2] as x, by distance
     mapped: bool = field(init=False, default=False, compare=False)  # whether the index lies in a file
@@ -82,12 +88,12 @@ class Faiss(Spelled):
         for name in (*KNOBS, "oversampling"):
             value, least = getattr(self, name), 0 if name == "qb" else 1
             if value is not None and not value >= least:
-                raise ValueError(f"Faiss: {name} was expected to be at least {least}, found {value}")
+                raise ValueError(f"Faiss: expected {name} to be at least {least}, found {value}")
         if self.qb is not None and self.qb > MOST_QUERY_BITS:
-            raise ValueError(f"Faiss: qb was expected to be at most {MOST_QUERY_BITS}, found {self.qb}")
+            raise ValueError(f"Faiss: expected qb to be at most {MOST_QUERY_BITS}, found {self.qb}")
         if self.mmap and QUICK_SCAN in self.factory:
             raise ValueError(
-                f"Faiss: mmap was expected beside codes that FAISS maps, found the factory {self.factory!r}, whose "
+                f"Faiss: expected mmap beside codes that FAISS maps, found the factory {self.factory!r}, whose "
                 f"quick scan ({QUICK_SCAN}) it always reads: leave mmap out, or take a factory without {QUICK_SCAN}"
             )
 
@@ -114,7 +120,7 @@ class Faiss(Spelled):
 
     def prepare(self) -> None:
         """Import FAISS and search one toy vector, so that its libraries and threads are there."""
-        faiss = _faiss()
+        faiss = library()
         toy = np.ones((1, 8), np.float32)
         index = faiss.IndexFlatIP(8)
         index.add(toy)
@@ -126,13 +132,13 @@ class Faiss(Spelled):
         if l2:
             vectors = np.ascontiguousarray(vectors[:, :-1])
         index = self._new(vectors.shape[1], "l2" if l2 else "inner product")
-        with _one_thread("HNSW" in self.factory or "NSG" in self.factory):
+        with one_thread("HNSW" in self.factory or "NSG" in self.factory):
             self._fill(index, vectors)
         self.index, self.sparse, self.l2, self.mapped = index, sparse, l2, False
 
-    def _new(self, dims: int, metric: Metric) -> Any:  # Any: see index
+    def _new(self, dims: int, metric: Metric) -> FaissIndex:
         """An empty index with this adapter's options."""
-        faiss = _faiss()
+        faiss = library()
         try:
             known = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
             index = faiss.index_factory(dims, self.whole_factory, known)
@@ -140,29 +146,29 @@ class Faiss(Spelled):
             if "could not parse" in str(error):
                 raise ValueError(
                     f"{self!r}: expected a factory that FAISS knows, such as "
-                    f'"Flat", "SQ8", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {_reason(error)}'
+                    f'"Flat", "SQ8", "HNSW32" or "IVF64,Flat", found {self.factory!r}; FAISS says: {reason(error)}'
                 ) from error
             raise Unsupported(
-                f"{self!r} can not be made for vectors of {dims} dimensions compared by {metric}: take a factory whose "
-                f"parts divide the dimensions and that knows {metric}; FAISS says: {_reason(error)}"
+                f"{self!r} cannot be made for vectors of {dims} dimensions compared by {metric}: take a factory whose "
+                f"parts divide the dimensions and that knows {metric}; FAISS says: {reason(error)}"
             ) from error
         self._set_knobs(index)
         return index
 
-    def _set_knobs(self, index: Any) -> None:  # Any: see index
+    def _set_knobs(self, index: FaissIndex) -> None:
         for name in KNOBS:
             value = getattr(self, name)
             if value is None:
                 continue
             try:
-                _set(index, name, value)
+                set_option(index, name, value)
             except RuntimeError as error:
                 raise ValueError(
                     f"{self!r}: expected an option that the index {self.factory!r} has, found {name}: leave it out; "
-                    f"FAISS says: {_reason(error)}"
+                    f"FAISS says: {reason(error)}"
                 ) from error
 
-    def _fill(self, index: Any, vectors: Vectors) -> None:  # Any: see index
+    def _fill(self, index: FaissIndex, vectors: Vectors) -> None:
         """Train where the index asks for it, and add every vector; a sparse matrix is added a dense block at a time."""
         n, dims = vectors.shape
         block = block_length(0, dims) if isinstance(vectors, csr_array) else max(n, 1)
@@ -173,8 +179,8 @@ class Faiss(Spelled):
                 index.add(dense_rows(vectors, slice(start, start + block)))
         except RuntimeError as error:
             raise Unsupported(
-                f"{self!r} can not be made of {n} vectors of {dims} dimensions: take another factory (its lists and "
-                f"codes need as many vectors to be trained on), or more passages; FAISS says: {_reason(error)}"
+                f"{self!r} cannot be made of {n} vectors of {dims} dimensions: take another factory (its lists and "
+                f"codes need as many vectors to be trained on), or more passages; FAISS says: {reason(error)}"
             ) from error
 
     def search(self, queries: Vectors, k: int) -> Hits:
@@ -227,20 +233,20 @@ class Faiss(Spelled):
         if self.index is None:
             raise unbuilt(self)
         write_facts(folder, factory=self.whole_factory, sparse=self.sparse, l2=self.l2)
-        _faiss().write_index(self.index, str(folder / INDEX_FILE))
+        library().write_index(self.index, str(folder / INDEX_FILE))
 
     def load(self, folder: Path) -> None:
         """The search options are this adapter's own. ValueError where the folder holds the index of another factory."""
         facts = read_facts(folder)
         if facts["factory"] != self.whole_factory:
             raise ValueError(
-                f"{folder} was expected to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
+                f"expected {folder} to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "
                 f"load it into an adapter with that factory, or build anew"
             )
-        faiss = _faiss()
+        faiss = library()
         self.index = faiss.read_index(str(folder / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC if self.mmap else 0)
         self.sparse, self.l2, self.mapped = facts["sparse"], facts["l2"], self.mmap
-        _search_as(self._new(self.index.d, "l2" if self.l2 else "inner product"), self.index)
+        copy_search_options(self._new(self.index.d, "l2" if self.l2 else "inner product"), self.index)
 
     def ledger(self) -> dict[str, int]:
         """
@@ -263,7 +269,7 @@ class Faiss(Spelled):
         As `ledger`, from an empty index: nothing is trained, and nothing of the size of the passages made. The levels
         of a graph are expected ones. Raises what `build` raises of a factory.
 
-        Vectors that stand for L2 are held without their last dimension, which n and dims do not tell: foretold are
+        Vectors that stand for L2 are held without their last dimension, which n and dims do not tell: predicted are
         `dims` dimensions, too many by one, 6 % of SQ8's bytes at 17 and .3 % at 385.
         """
         try:
@@ -274,61 +280,3 @@ class Faiss(Spelled):
             index = self._new(dims - 1, "l2")  # the factory suits no others
         parts = _faiss_ledger.predicted(index, n)
         return {"vectors": parts["vectors"]} if self.exact else parts
-
-
-def _set(index: Any, name: str, value: int) -> None:  # Any: see Faiss.index
-    """Set an option of an index; RuntimeError where it has none of that name."""
-    found_by = _found_by(index)
-    if name != "qb":
-        _faiss().ParameterSpace().set_index_parameter(found_by, name, value)
-        return
-    if not hasattr(found_by, "qb"):
-        raise RuntimeError("its codes are not those of RaBitQ")
-    if value == 0 and "FastScan" in type(found_by).__name__:
-        raise RuntimeError("its scan rounds queries: from 1")
-    found_by.qb = value
-
-
-def _search_as(model: Any, index: Any) -> None:  # Any: see Faiss.index
-    """Set the search options of an index to those of a new one of the same factory: a saved index may hold others."""
-    model, found_by = _found_by(model), _found_by(index)
-    for name in ("nprobe", "qb"):
-        if hasattr(model, name):
-            setattr(found_by, name, getattr(model, name))
-    if hasattr(model, "hnsw"):
-        found_by.hnsw.efSearch = model.hnsw.efSearch
-
-
-def _found_by(index: Any) -> Any:  # Any: see Faiss.index
-    """The index inside that finds the candidates, without transforms before it and rescoring after it."""
-    faiss = _faiss()
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexPreTransform):
-        return _found_by(index.index)
-    return _found_by(index.base_index) if isinstance(index, faiss.IndexRefine) else index
-
-
-@contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
-    """FAISS on one thread inside, where wanted."""
-    faiss = _faiss()
-    threads = faiss.omp_get_max_threads()
-    if wanted:
-        faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
-
-
-def _reason(error: RuntimeError) -> str:
-    """What FAISS says is wrong, without where in its sources it says so."""
-    return re.sub(r"^Error in .* at \S+: ", "", str(error), flags=re.DOTALL)
-
-
-def _faiss() -> Any:  # Any: FAISS has no types
-    try:
-        import faiss
-    except ImportError as error:
-        raise ImportError("Faiss needs the package faiss-cpu: pip install 'sparring[dense]'") from error
-    return faiss

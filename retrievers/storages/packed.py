@@ -155,7 +155,7 @@ class Packed(CSC):
             rows, codes, starts, ends, most = self._unpacked_plainly(begins, lengths)
         if self.shape is not None and most >= self.shape[0]:
             raise ValueError(
-                f"{spell(self)}: lists were expected to name passages below {self.shape[0]:,}, found {most:,}: "
+                f"{spell(self)}: expected lists of passages below {self.shape[0]:,}, found {most:,}: "
                 f"the saved gaps are damaged: build and save them anew"
             )
         return Postings(frozen(rows), frozen(codes), starts, ends)

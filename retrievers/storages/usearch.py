@@ -72,15 +72,15 @@ class Usearch(Spelled):
     def __post_init__(self) -> None:
         check_mmap(self, self.mmap)
         if self.dtype not in BITS:
-            raise ValueError(f"Usearch: dtype was expected to be one of {', '.join(BITS)}, found {self.dtype!r}")
+            raise ValueError(f"Usearch: expected dtype to be one of {', '.join(BITS)}, found {self.dtype!r}")
         least = {"connectivity": 2, "expansion_add": 1, "expansion_search": 1, "oversampling": 1}
         for name, at_least in least.items():
             value = getattr(self, name)
             if value is not None and value < at_least:
-                raise ValueError(f"Usearch: {name} was expected to be at least {at_least}, found {value}")
+                raise ValueError(f"Usearch: expected {name} to be at least {at_least}, found {value}")
         if self.dtype == "f32" and self.oversampling is not None:
             raise ValueError(
-                f"Usearch: oversampling was expected beside a narrower dtype than f32, found {self.oversampling}: "
+                f"Usearch: expected oversampling beside a narrower dtype than f32, found {self.oversampling}: "
                 f"its scores are exact already, a higher expansion_search finds more"
             )
 
@@ -95,9 +95,9 @@ class Usearch(Spelled):
         sparse = isinstance(vectors, csr_array)
         n, dims = vectors.shape
         if dims == 0:
-            raise Unsupported(f"{self!r} can not hold vectors of no dimension: nothing could be found by them")
+            raise Unsupported(f"{self!r} cannot hold vectors of no dimension: nothing could be found by them")
         if sparse and self.dtype == "b1":
-            raise Unsupported(f'{self!r} can not hold a sparse matrix, whose signs say nothing: take dtype="i8"')
+            raise Unsupported(f'{self!r} cannot hold a sparse matrix, whose signs say nothing: take dtype="i8"')
         index, scale, block = self._new(dims), self._scale(vectors), block_length(0, dims)
         for start in range(0, n, block):
             rows = dense_rows(vectors, slice(start, start + block))
@@ -197,7 +197,7 @@ class Usearch(Spelled):
         facts = read_facts(folder)
         if facts["built_as"] != self._built_as():
             raise ValueError(
-                f"{folder} was expected to hold what {self!r} has built, found an index of {facts['built_as']}: "
+                f"expected {folder} to hold what {self!r} has built, found an index of {facts['built_as']}: "
                 f"load it into an adapter with these options, or build anew"
             )
         index = self._new(facts["dims"])
@@ -215,7 +215,7 @@ class Usearch(Spelled):
         self.scale, self.sparse = facts["scale"], facts["sparse"]
 
     def _built_as(self) -> dict[str, object]:
-        """The options that act while building: what is saved can not be loaded with others."""
+        """The options that act while building: what is saved cannot be loaded with others."""
         built = {name: getattr(self, name) for name in ("dtype", "connectivity", "expansion_add")}
         return built | {"rescoring": self.oversampling is not None}
 

@@ -89,7 +89,8 @@ def imported_by(module: str) -> frozenset[str]:
 CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking")  # one page, in three files
 FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
-    *("retrievers.contract", "retrievers.similarity", "retrievers.models", "retrievers.analysers", *FAMILIES),
+    *("retrievers.contract", "retrievers.similarity", "retrievers.hub", "retrievers.models", "retrievers.analysers"),
+    *FAMILIES,
     *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),

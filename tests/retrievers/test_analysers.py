@@ -191,7 +191,7 @@ class TestCharNGrams:
         """
         An n below 1 is refused.
         """
-        with pytest.raises(ValueError, match="n was expected to be at least 1, found 0"):
+        with pytest.raises(ValueError, match="expected n to be at least 1, found 0"):
             CharNGrams(0)
 
 
@@ -338,7 +338,7 @@ class TestAnalyser:
 
     def test_default_refuses_a_nonsense_language(self):
         """
-        No default is made up for what is no language code.
+        There is no default for what is no language code.
         """
         with pytest.raises(ValueError, match="found 'korean'"):
             default_analyser("korean")

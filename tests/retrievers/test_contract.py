@@ -193,7 +193,7 @@ class TestSpelling:
         """
         What is no encoder on the left, or no storage on the right, is refused by name.
         """
-        with pytest.raises(TypeError, match=r"(left|right) of @ .* was expected .*, found (CSR\(\)|Toy\(\"b\"\))"):
+        with pytest.raises(TypeError, match=r"(left|right) of @: expected .*, found (CSR\(\)|Toy\(\"b\"\))"):
             pairing()
 
 
@@ -290,7 +290,7 @@ class TestSameHits:
         """
         Hits of another shape are not compared further.
         """
-        assert ["hits of shape (1, 3) were expected, found (2, 3)"] == same_hits(self.expected, no_hits(2, 3))
+        assert ["expected hits of shape (1, 3), found (2, 3)"] == same_hits(self.expected, no_hits(2, 3))
 
     def test_tolerance(self):
         """

@@ -32,7 +32,7 @@ def test_a_package_with_other_bytes_is_refused(monkeypatch):
     A package that carries other weights than published is refused, with both hashes.
     """
     full_name = f"sentence-transformers/{MINILM}"
-    monkeypatch.setattr(models, "CARRIERS", {full_name: models.CARRIERS[full_name]._replace(sha256="00")})
+    monkeypatch.setattr(models, "PACKAGES", {full_name: models.PACKAGES[full_name]._replace(sha256="00")})
 
     with pytest.raises(ValueError, match=f"sha256 00, found {MINILM_SHA256}"):
         models.find(MINILM)
@@ -40,7 +40,7 @@ def test_a_package_with_other_bytes_is_refused(monkeypatch):
 
 def test_without_a_network_an_unknown_model_is_asked_for_once(monkeypatch):
     """
-    Where the hub can not be reached it is asked once, and the error says what was looked for and what to do.
+    Where the hub cannot be reached it is asked once, and the error says what was looked for and what to do.
     """
     import huggingface_hub
 

@@ -152,7 +152,7 @@ def test_an_adapter_that_can_not_be_made():
     known = toys()
     known.add(Entry("storages", "Needs", f"{__name__}:Needs", "needs"))
 
-    with pytest.raises(PluginError, match="Needs can not be made:\nImportError: pip install needs"):
+    with pytest.raises(PluginError, match="Needs cannot be made:\nImportError: pip install needs"):
         parse("Bag() @ Needs()", known)
 
 
@@ -215,7 +215,7 @@ def test_any_text(text):
 class Typed(Bag):
     def __init__(self, size=1, mode="plain", low=False):
         if size < 0 or low + mode:
-            raise ValueError("Typed: size was expected to be positive")
+            raise ValueError("Typed: expected size to be positive")
 
 
 def quoted(argument: str) -> list[str]:
@@ -242,9 +242,9 @@ def quoted(argument: str) -> list[str]:
         ("42", ["expected a call", "42"]),
         ("Bag(k1=1, k1=2)", ["column 14", "expected k1 once, found k1 again"]),
         ("Bag(k1=1e999)", ["expected a finite number"]),
-        ('Typed(size="large")', ["Typed: size was expected to be a number, found 'large'"]),
-        ("Typed(1, 2)", ["Typed: mode was expected to be a text, found 2"]),
-        ("Typed(low=1)", ["Typed: low was expected to be True or False, found 1"]),
+        ('Typed(size="large")', ["Typed: expected size to be a number, found 'large'"]),
+        ("Typed(1, 2)", ["Typed: expected mode to be a text, found 2"]),
+        ("Typed(low=1)", ["Typed: expected low to be True or False, found 1"]),
         ("Typed(size=None)", ["Typed: '<' not supported"]),
         ("Model(all-MiniLM-L6) @ Rows()", ["column 7", "found all-MiniLM-L6.", *quoted('"all-MiniLM-L6"')]),
         ("Model(BAAI/bge-v1.5) @ Rows()", ["syntax error", *quoted('"BAAI/bge-v1.5"')]),
@@ -252,7 +252,7 @@ def quoted(argument: str) -> list[str]:
         ("Model(p.npy, dims=q.npy) @ Rows()", ["found p.npy.", *quoted('"p.npy", dims="q.npy"')]),
         ("Model(./p.npy, dims=q.npy) @ Rows()", ["syntax error", *quoted('"./p.npy", dims="q.npy"')]),
         ('Model("a, b, c", dims=d) @ Rows()', ["found d.", *quoted('"a, b, c", dims="d"')]),
-        ("Typed(size=-1)", ["in 'Typed(size=-1)': Typed: size was expected to be positive"]),
+        ("Typed(size=-1)", ["in 'Typed(size=-1)': Typed: expected size to be positive"]),
     ],
 )
 def test_no_spelling(text, words):
@@ -430,19 +430,19 @@ def test_one_name_twice_from_one_package():
 )
 def test_broken_entry_point(target, words):
     """
-    An adapter that can not be loaded is a PluginError that names the adapter, its package and the cause.
+    An adapter that cannot be loaded is a PluginError that names the adapter, its package and the cause.
     """
     entry = Entry("storages", "Thing", target, "things")
 
-    with pytest.raises(PluginError, match=f"storage 'Thing' from package 'things' can not be loaded:\n{words}"):
+    with pytest.raises(PluginError, match=f"storage 'Thing' from package 'things' cannot be loaded:\n{words}"):
         entry.load()
 
 
 @pytest.mark.parametrize(
     ("name", "target", "words"),
     [
-        ("Sack", "Bag", "its class was expected to be called Sack, found Bag: rename the class, or register it as Bag"),
-        ("toys", "toys", "toys was expected to be a class, found <function toys"),
+        ("Sack", "Bag", "expected its class to be called Sack, found Bag: rename the class, or register it as Bag"),
+        ("toys", "toys", "expected toys to be a class, found <function toys"),
     ],
 )
 def test_an_adapter_is_registered_under_the_name_of_its_class(name, target, words):
@@ -455,7 +455,7 @@ def test_an_adapter_is_registered_under_the_name_of_its_class(name, target, word
     with pytest.raises(PluginError) as caught:
         entry.load()
 
-    assert f"encoder {name!r} from package 'things' can not be used:" in str(caught.value)
+    assert f"encoder {name!r} from package 'things' cannot be used:" in str(caught.value)
     assert words in str(caught.value)
 
 
@@ -510,10 +510,10 @@ def test_plugin_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("import no_such_module\n", "can not be loaded:\nModuleNotFoundError"),
-        ("def broken(:\n", "can not be loaded:\nSyntaxError"),
-        ("raise RuntimeError('not today')\n", "can not be loaded:\nRuntimeError: not today"),
-        ("import sys\nsys.exit(0)\n", "can not be loaded:\nSystemExit: 0"),
+        ("import no_such_module\n", "cannot be loaded:\nModuleNotFoundError"),
+        ("def broken(:\n", "cannot be loaded:\nSyntaxError"),
+        ("raise RuntimeError('not today')\n", "cannot be loaded:\nRuntimeError: not today"),
+        ("import sys\nsys.exit(0)\n", "cannot be loaded:\nSystemExit: 0"),
         ("x = 1\n", "holds no adapter: expected a class with fit and encode .*, found: no class of its own"),
         ("class Cat:\n    def purr(self): ...\n", "holds no adapter: .*, found: only Cat\n"),
         (
@@ -522,14 +522,14 @@ def test_plugin_file(tmp_path):
         ),
         (
             "class Mine:\n    def index(self, passages): ...\n    def serach(self, queries, k): ...\n",
-            r"found: broken.py has a class Mine, but it has no search\(queries, k\)\n",
+            r"found: broken.py has a class Mine: it has no search\(queries, k\)\n",
         ),
         (None, "expected a Python file, found none"),
     ],
 )
 def test_broken_plugin_file(tmp_path, content, words):
     """
-    A plug-in file that can not be loaded, ends the process, or holds no adapter is a PluginError that names the file
+    A plug-in file that cannot be loaded, ends the process, or holds no adapter is a PluginError that names the file
     and the cause.
     """
     path = tmp_path / "broken.py"
@@ -561,7 +561,7 @@ def test_a_broken_plugin_file_stays_broken(tmp_path):
         ("def index(self, passages): ...\n def serach(self, queries, k): ...", "it has no search(queries, k)"),
         ("def search(self, queries, k): ...", "it has no build(vectors) or index(passages)"),
         ("def encode(self, texts, role): ...", "it has no fit(passages)"),
-        ("def __call__(self, text, n): ...", "__call__(self, text, n) was expected to be __call__(text)"),
+        ("def __call__(self, text, n): ...", "expected __call__(text), found __call__(self, text, n)"),
     ],
 )
 @pytest.mark.parametrize("spelling", ["Mine()", "Mine() @ Rows()"])
@@ -578,7 +578,7 @@ def test_a_class_that_nearly_is_an_adapter(tmp_path, spelling, body, said):
     with pytest.raises(SpellingError) as caught:
         parse(spelling, known)
 
-    assert str(caught.value).endswith(f"'Mine': shout.py has a class Mine, but {said}")
+    assert str(caught.value).endswith(f"'Mine': shout.py has a class Mine: {said}")
 
 
 def test_an_adapter_that_ends_the_process(tmp_path):
@@ -592,9 +592,9 @@ def test_an_adapter_that_ends_the_process(tmp_path):
     known.add_file(tmp_path / "ends.py")
     exits = Entry("encoders", "Exits", f"{tmp_path / 'exits.py'}:Exits", "theirs")
 
-    with pytest.raises(PluginError, match="Ends can not be made:\nSystemExit: 0"):
+    with pytest.raises(PluginError, match="Ends cannot be made:\nSystemExit: 0"):
         parse("Ends()", known)
-    with pytest.raises(PluginError, match="'theirs' can not be loaded:\nSystemExit: 0"):
+    with pytest.raises(PluginError, match="'theirs' cannot be loaded:\nSystemExit: 0"):
         exits.load()
     with pytest.raises(KeyboardInterrupt):
         known.add_file(tmp_path / "stopped.py")
@@ -616,17 +616,17 @@ def test_two_files_of_one_name(tmp_path):
 
 def test_an_analyser_that_can_not_be_called():
     """
-    What is registered as an analyser and can not be called with one text is refused, although every class is callable.
+    What is registered as an analyser and cannot be called with one text is refused, although every class is callable.
     """
     entry = Entry("analysers", "Rows", f"{__name__}:Rows", "things")
 
-    with pytest.raises(PluginError, match=r"analyser 'Rows' .*\nit has no __call__, __call__\(text\) was expected"):
+    with pytest.raises(PluginError, match=r"analyser 'Rows' .*\nexpected __call__\(text\), found no __call__"):
         entry.load()
 
 
 def test_method_with_another_signature(tmp_path):
     """
-    A method that can not take what the harness hands it is refused on arrival, with its signature and the contract's.
+    A method that cannot take what the harness hands it is refused on arrival, with its signature and the contract's.
     """
     path = tmp_path / "odd.py"
     path.write_text(PLUGIN.replace("def search(self, queries, k)", "def search(self, queries)"))
@@ -636,8 +636,8 @@ def test_method_with_another_signature(tmp_path):
     with pytest.raises(PluginError) as caught:
         parse("Shout()", known)
 
-    assert f"retriever 'Shout' from package '{path}' can not be used:" in str(caught.value)
-    assert "search(self, queries) was expected to be search(queries, k)" in str(caught.value)
+    assert f"retriever 'Shout' from package '{path}' cannot be used:" in str(caught.value)
+    assert "expected search(queries, k), found search(self, queries)" in str(caught.value)
     assert "retrievers/README.md" in str(caught.value)
 
 

@@ -28,7 +28,7 @@ def check_dtype(storage: object, dtype: str) -> None:
     """ValueError where dtype is none of DTYPES."""
     if dtype not in DTYPES:
         name = type(storage).__name__
-        raise ValueError(f"{name}: dtype was expected to be one of {', '.join(DTYPES)}, found {dtype!r}")
+        raise ValueError(f"{name}: expected dtype to be one of {', '.join(DTYPES)}, found {dtype!r}")
 
 
 def smallest_uint(most: int) -> np.dtype[np.unsignedinteger[Any]]:  # Any: its width is what is asked

@@ -88,7 +88,7 @@ def test_an_option_that_can_not_be_is_refused_when_made(option, value):
     """
     A wrong option is a ValueError at construction, which names the option and what was found.
     """
-    with pytest.raises(ValueError, match=rf"{option} was expected .* found {value!r}"):
+    with pytest.raises(ValueError, match=rf"expected {option} .* found {value!r}"):
         BiEncoder(**{"model": MINILM, option: value})
 
 

@@ -281,7 +281,7 @@ class TestTfIdf:
         """
         Runs of no token are refused.
         """
-        with pytest.raises(ValueError, match="ngrams was expected to be at least 1, found 0"):
+        with pytest.raises(ValueError, match="expected ngrams to be at least 1, found 0"):
             TfIdf(ngrams=0)
 
 
@@ -365,12 +365,12 @@ class TestBM25:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"k1": -0.1}, "k1 was expected to be a number from 0, found -0.1"),
-            ({"k1": math.nan}, "k1 was expected to be a number from 0, found nan"),
-            ({"k1": math.inf}, "k1 was expected to be a number from 0, found inf"),
-            ({"b": 1.1}, "b was expected to be from 0 to 1, found 1.1"),
-            ({"b": -0.1}, "b was expected to be from 0 to 1, found -0.1"),
-            ({"variant": "plus"}, "variant was expected to be one of lucene, robertson, atire, found 'plus'"),
+            ({"k1": -0.1}, "expected k1 to be a number from 0, found -0.1"),
+            ({"k1": math.nan}, "expected k1 to be a number from 0, found nan"),
+            ({"k1": math.inf}, "expected k1 to be a number from 0, found inf"),
+            ({"b": 1.1}, "expected b to be from 0 to 1, found 1.1"),
+            ({"b": -0.1}, "expected b to be from 0 to 1, found -0.1"),
+            ({"variant": "plus"}, "expected variant to be one of lucene, robertson, atire, found 'plus'"),
         ],
     )
     def test_options_are_checked(self, options, message):

@@ -142,9 +142,9 @@ def test_another_vocabulary(toy, tmp_path):
 )
 def test_options_that_can_not_be(option, value):
     """
-    An option that can not be is refused at construction, by its name.
+    An option that cannot be is refused at construction, by its name.
     """
-    with pytest.raises(ValueError, match=f"SparseEncoder: {option} was expected to be"):
+    with pytest.raises(ValueError, match=f"SparseEncoder: expected {option} to be"):
         SparseEncoder(**{"model": "a/b", option: value})
 
 

@@ -141,7 +141,7 @@ def test_spelling():
 
 def test_abilities():
     """
-    It is a retriever that knows its bytes and can not be saved: rank-bm25 has no index file.
+    It is a retriever that knows its bytes and cannot be saved: rank-bm25 has no index file.
     """
     assert isinstance(RankBM25(), Retriever)
     assert isinstance(RankBM25(), Accountable)

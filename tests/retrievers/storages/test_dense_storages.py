@@ -242,7 +242,7 @@ class TestRescoring:
         """
         There are at least as many candidates as hits.
         """
-        with pytest.raises(ValueError, match="oversampling was expected to be at least 1, found"):
+        with pytest.raises(ValueError, match="expected oversampling to be at least 1, found"):
             Faiss("SQ8", oversampling=oversampling)
 
     def test_not_exact(self):
@@ -268,7 +268,7 @@ class TestOptions:
         """
         A dimension of the query has 0 to 8 bits.
         """
-        with pytest.raises(ValueError, match=f"qb was expected to be at (least 0|most 8), found {qb}"):
+        with pytest.raises(ValueError, match=f"expected qb to be at (least 0|most 8), found {qb}"):
             Faiss("RaBitQ", qb=qb)
 
     @pytest.mark.parametrize("storage", [Faiss("SQ8", qb=4), Faiss("RaBitQfs", qb=0)], ids=repr)
@@ -359,9 +359,9 @@ class TestOptions:
     @pytest.mark.parametrize("factory", ["PQ5", "OPQ5,PQ5", "LSH"])
     def test_other_dimensions(self, factory):
         """
-        A factory that does not suit the vectors is a state of the cell, when built and when foretold.
+        A factory that does not suit the vectors is a state of the cell, when built and when predicted.
         """
-        reason = r"can not be made for vectors of 16 dimensions compared by inner product: .* FAISS says"
+        reason = r"cannot be made for vectors of 16 dimensions compared by inner product: .* FAISS says"
 
         with pytest.raises(Unsupported, match=reason):
             Faiss(factory).build(VECTORS)
@@ -379,26 +379,26 @@ class TestForetold:
         """
         storage = Faiss(factory, oversampling=oversampling)
 
-        foretold = storage.predict_ledger(300, 16, None)
+        predicted = storage.predict_ledger(300, 16, None)
 
         storage.build(VECTORS)
         assert is_deterministic(storage)
-        assert storage.ledger() == foretold
+        assert storage.ledger() == predicted
 
     @pytest.mark.parametrize("factory", ["HNSW8", "HNSW16,SQ8", "HNSW8,RFlat"])
     def test_graphs(self, factory):
         """
-        A graph draws its levels: it says that its bytes do not follow, and foretells them to 2 % in some thousands.
+        A graph draws its levels: it says that its bytes do not follow, and predicts them to 2 % in some thousands.
         """
         vectors = np.random.default_rng(1).random((2000, 8), np.float32)
         storage = built(Faiss(factory), vectors)
 
-        foretold = storage.predict_ledger(2000, 8, None)
+        predicted = storage.predict_ledger(2000, 8, None)
 
         assert not is_deterministic(storage)
-        assert storage.ledger().keys() == foretold.keys()
-        assert pytest.approx(storage.ledger()["graph"], rel=0.02) == foretold["graph"]
-        assert pytest.approx(sum(storage.ledger().values()), rel=0.02) == sum(foretold.values())
+        assert storage.ledger().keys() == predicted.keys()
+        assert pytest.approx(storage.ledger()["graph"], rel=0.02) == predicted["graph"]
+        assert pytest.approx(sum(storage.ledger().values()), rel=0.02) == sum(predicted.values())
 
     @pytest.mark.parametrize("factory", ["IVF4,PQ4x4fs", "NSG8", "RQ4x4", "IVF4_HNSW8,Flat"])
     def test_no_formula(self, factory):
@@ -410,7 +410,7 @@ class TestForetold:
     @pytest.mark.slow
     def test_by_distance(self):
         """
-        A factory that suits only what stands for L2, which is held without its last dimension, is foretold for that.
+        A factory that suits only what stands for L2, which is held without its last dimension, is predicted for that.
         """
         passages = l2_augmented(VECTORS, "passage")
 
@@ -419,11 +419,11 @@ class TestForetold:
 
     def test_without_making_it(self):
         """
-        A hundred million passages are foretold.
+        A hundred million passages are predicted.
         """
-        foretold = Faiss("RaBitQ", oversampling=4).predict_ledger(10**8, 384, None)
+        predicted = Faiss("RaBitQ", oversampling=4).predict_ledger(10**8, 384, None)
 
-        assert (56 * 10**8, 1536 * 10**8) == (foretold["vectors"], foretold["rescoring"])
+        assert (56 * 10**8, 1536 * 10**8) == (predicted["vectors"], predicted["rescoring"])
 
 
 class TestRealVectors:

@@ -201,7 +201,7 @@ class TestNumba:
     @pytest.mark.slow
     def test_no_folder_to_keep_code_in(self, tmp_path):
         """
-        Where what is compiled can not be kept, it is compiled anew, and works.
+        Where what is compiled cannot be kept, it is compiled anew, and works.
         """
         (tmp_path / "file").write_text("not a folder")
         script = f"import numba.core.caching as c; c.CacheImpl._locator_classes = []\n{SEARCH}"

@@ -66,7 +66,7 @@ def test_serving_more_than_the_limit(tmp_path):
 @pytest.mark.parametrize("array", [np.arange(6, dtype=np.float32).reshape(2, 3), np.empty((0, 3), np.uint8)])
 def test_mapped_arrays(tmp_path, array):
     """
-    A mapped array is the one that was saved, also one without a number, and can not be written to.
+    A mapped array is the one that was saved, also one without a number, and cannot be written to.
     """
     np.save(tmp_path / "array.npy", array)
 

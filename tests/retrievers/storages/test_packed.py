@@ -353,23 +353,23 @@ def test_the_ledger_is_the_arrays_and_the_files(tmp_path):
 
 
 @pytest.mark.parametrize(("n", "dims", "postings"), [(0, 0, 0), (0, 5, 0), (1, 1, 1), (7, 0, 0), (4, 3, 12), (2, 9, 4)])
-def test_a_foretold_ledger_names_what_the_ledger_names(n, dims, postings):
+def test_a_predicted_ledger_names_what_the_ledger_names(n, dims, postings):
     """
-    The few and the full are foretold too, in the ledger's names, and exactly but for gaps and lengths.
+    The few and the full are predicted too, in the ledger's names, and exactly but for gaps and lengths.
     """
     places = np.arange(postings)
     matrix = csr_array((np.ones(postings, np.float32), np.divmod(places, max(dims, 1))), shape=(n, dims))
     storage = Packed()
     storage.build(matrix)
 
-    foretold, ledger = storage.predict_ledger(n, dims, postings), storage.ledger()
+    predicted, ledger = storage.predict_ledger(n, dims, postings), storage.ledger()
 
-    assert ledger.keys() == foretold.keys()
-    assert all(ledger[name] == foretold[name] for name in ledger.keys() - {"gaps", "lengths"})
-    assert all(isinstance(size, int) and size >= 0 for size in foretold.values())
+    assert ledger.keys() == predicted.keys()
+    assert all(ledger[name] == predicted[name] for name in ledger.keys() - {"gaps", "lengths"})
+    assert all(isinstance(size, int) and size >= 0 for size in predicted.values())
 
 
-def test_a_foretold_ledger_is_near_where_lists_are_as_words_are():
+def test_a_predicted_ledger_is_near_where_lists_are_as_words_are():
     """
     Of lists that follow Zipf the estimate is within 10 % of what they take.
     """
@@ -377,9 +377,9 @@ def test_a_foretold_ledger_is_near_where_lists_are_as_words_are():
     storage = Packed()
     storage.build(passages)
 
-    foretold = sum(storage.predict_ledger(*passages.shape, passages.nnz).values())
+    predicted = sum(storage.predict_ledger(*passages.shape, passages.nnz).values())
 
-    assert pytest.approx(sum(storage.ledger().values()), rel=0.1) == foretold
+    assert pytest.approx(sum(storage.ledger().values()), rel=0.1) == predicted
 
 
 @pytest.mark.slow

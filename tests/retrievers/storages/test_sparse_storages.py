@@ -216,7 +216,7 @@ class TestBuild:
     @each_format
     def test_claims(self, new):
         """
-        float32 alone is exact; the bytes are foretold; mmap acts when it is loaded.
+        float32 alone is exact; the bytes are predicted; mmap acts when it is loaded.
         """
         assert [True, False, False] == [is_exact(new(dtype=dtype)) for dtype in DTYPES]
         assert is_deterministic(new())
@@ -228,7 +228,7 @@ class TestBuild:
         """
         A dtype that is none of the three is refused by name.
         """
-        with pytest.raises(ValueError, match="dtype was expected to be one of float32, float16, uint8, found 'int8'"):
+        with pytest.raises(ValueError, match="expected dtype to be one of float32, float16, uint8, found 'int8'"):
             new(dtype="int8")
 
     @each_format
@@ -251,9 +251,9 @@ class TestBytes:
     @each_dtype
     @given(collection=collections(), n=st.sampled_from([None, 300]))
     @settings(deadline=None, max_examples=30)
-    def test_foretold(self, new, dtype, collection, n):
+    def test_predicted(self, new, dtype, collection, n):
         """
-        The ledger is foretold exactly from passages, dimensions and non-zeros, and is that of the arrays.
+        The ledger is predicted exactly from passages, dimensions and non-zeros, and is that of the arrays.
         """
         passages = np.abs(collection[0])
         if n is not None:

@@ -27,7 +27,8 @@ from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.similarity import l2_augmented
 from retrievers.storages._shared import dense_rows
 from retrievers.storages.csr import CSR
-from retrievers.storages.faiss import Faiss, _one_thread
+from retrievers.storages._faiss_index import one_thread
+from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat
 from retrievers.storages.packed import Packed
 from retrievers.storages.usearch import Usearch
@@ -172,7 +173,7 @@ class TestEvery:
     @each
     def test_abilities(self, storage):
         """
-        A storage can be saved, knows its bytes, and foretells them.
+        A storage can be saved, knows its bytes, and predicts them.
         """
         assert isinstance(storage, Storage)
         assert isinstance(storage, Persistent)
@@ -268,7 +269,7 @@ class TestBytes:
 
     def test_csr_of_dense(self):
         """
-        Dense vectors foretell a CSR in which every number is stored.
+        Dense vectors predict a CSR in which every number is stored.
         """
         storage = CSR()
         storage.build(dense([1, 2], [3, 4]))
@@ -288,13 +289,13 @@ class TestBytes:
 
         assert {"values": 12, "indices": 3, "offsets": 4} == storage.ledger()
         assert np.int64 == wide.indices.dtype
-        foretold = storage.predict_ledger(3, 70_000, 2**32)
-        assert {"values": 2**32 * 4, "indices": 2**32 * 4, "offsets": 4 * 8} == foretold
+        predicted = storage.predict_ledger(3, 70_000, 2**32)
+        assert {"values": 2**32 * 4, "indices": 2**32 * 4, "offsets": 4 * 8} == predicted
 
     @pytest.mark.parametrize("storage", [Flat(), Faiss("Flat")], ids=repr)
     def test_flat(self, storage):
         """
-        Flat weighs 4 bytes a dimension of every passage, zeros too, and foretells it.
+        Flat weighs 4 bytes a dimension of every passage, zeros too, and predicts it.
         """
         storage.build(self.vectors)
 
@@ -474,14 +475,14 @@ class TestFaiss:
         """
         Options count something, from 1.
         """
-        with pytest.raises(ValueError, match=f"{option} was expected to be at least 1, found 0"):
+        with pytest.raises(ValueError, match=f"expected {option} to be at least 1, found 0"):
             Faiss("HNSW8", **{option: 0})
 
     def test_too_few_to_train_on(self):
         """
-        More lists than passages can not be trained: a state of the cell, that says what to do.
+        More lists than passages cannot be trained: a state of the cell, that says what to do.
         """
-        with pytest.raises(Unsupported, match=r"can not be made of 10 vectors .* more passages; FAISS says: .*10.*64"):
+        with pytest.raises(Unsupported, match=r"cannot be made of 10 vectors .* more passages; FAISS says: .*10.*64"):
             Faiss("IVF64,Flat").build(self.vectors[:10])
 
     def test_folder_of_another_factory(self, tmp_path):
@@ -526,7 +527,7 @@ class TestL2:
         points, queries = points.astype(np.float32), queries.astype(np.float32)
         passages = l2_augmented(points, "passage")
         own = faiss.index_factory(16, factory, faiss.METRIC_L2)
-        with _one_thread(True):  # with more, the links of a graph differ from build to build
+        with one_thread(True):  # with more, the links of a graph differ from build to build
             own.train(points)
             own.add(points)
         storage, exact = Faiss(factory), Flat()
@@ -637,5 +638,5 @@ def test_mmap_is_true_or_false(make):
     """
     Whether files are mapped is no word: "no" is refused, and does not map.
     """
-    with pytest.raises(ValueError, match="mmap was expected to be True or False, found 'no'"):
+    with pytest.raises(ValueError, match="expected mmap to be True or False, found 'no'"):
         make(mmap="no")

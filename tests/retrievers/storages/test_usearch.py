@@ -236,17 +236,17 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"dtype": "int4"}, "dtype was expected to be one of f32, f16, bf16, i8, b1, found 'int4'"),
-            ({"connectivity": 1}, "connectivity was expected to be at least 2, found 1"),
-            ({"expansion_add": 0}, "expansion_add was expected to be at least 1, found 0"),
-            ({"expansion_search": 0}, "expansion_search was expected to be at least 1, found 0"),
-            ({"dtype": "i8", "oversampling": 0}, "oversampling was expected to be at least 1, found 0"),
-            ({"oversampling": 2}, "oversampling was expected beside a narrower dtype than f32"),
+            ({"dtype": "int4"}, "expected dtype to be one of f32, f16, bf16, i8, b1, found 'int4'"),
+            ({"connectivity": 1}, "expected connectivity to be at least 2, found 1"),
+            ({"expansion_add": 0}, "expected expansion_add to be at least 1, found 0"),
+            ({"expansion_search": 0}, "expected expansion_search to be at least 1, found 0"),
+            ({"dtype": "i8", "oversampling": 0}, "expected oversampling to be at least 1, found 0"),
+            ({"oversampling": 2}, "expected oversampling beside a narrower dtype than f32"),
         ],
     )
     def test_options(self, options, message):
         """
-        An option that can not be says what was expected and what was found.
+        An option that cannot be says what was expected and what was found.
         """
         with pytest.raises(ValueError, match=message):
             Usearch(**options)
@@ -376,18 +376,18 @@ class TestLedger:
 
     @pytest.mark.parametrize("dtype", DTYPES)
     @pytest.mark.parametrize("connectivity", [4, 16, 48])
-    def test_foretold(self, dtype, connectivity):
+    def test_predicted(self, dtype, connectivity):
         """
-        Each component is foretold within 2 % of what is there.
+        Each component is predicted within 2 % of what is there.
         """
         random, n, dims = np.random.default_rng(7), 3000, 20
         options = {"dtype": dtype, "connectivity": connectivity, "oversampling": None if dtype == "f32" else 3}
         ledger = built(random.standard_normal((n, dims)).astype(np.float32), expansion_add=8, **options).ledger()
 
-        foretold = Usearch(**options).predict_ledger(n, dims, None)
+        predicted = Usearch(**options).predict_ledger(n, dims, None)
 
-        assert ledger.keys() == foretold.keys()
-        assert {name: pytest.approx(nbytes, rel=0.02) for name, nbytes in ledger.items()} == foretold
+        assert ledger.keys() == predicted.keys()
+        assert {name: pytest.approx(nbytes, rel=0.02) for name, nbytes in ledger.items()} == predicted
 
     def test_nothing_built(self):
         """
