@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands import CELL_FAILED, OK, Json, Plugin, echo_json
 
+if TYPE_CHECKING:
+    from bench.stage.check_process import CheckRow
+
 UNPROVEN = ("failed", "could not be tried", "not run")
+WIDTH = 32  # columns of the longest name of a rule
 
 
 def check(
@@ -19,32 +23,34 @@ def check(
     as_json: Json = False,
 ) -> None:
     """
-    Hold adapters to the contract, one line a check.
+    Hold adapters to the contract, one line per check, each adapter in a process of its own.
 
     Exit code 3 where one failed, or nothing could be tried.
     """
-    from dataclasses import asdict
+    from bench.stage.check_process import checked
 
-    from bench.report.text import printable
-    from retrievers.conformance.check_process import Apart
-
-    rows = []
-    with Apart(list(dict.fromkeys(spellings)), plugin or [], seconds) as apart:
-        for spelling, rules in apart.rules.items():
+    wanted, rows = list(dict.fromkeys(spellings)), []
+    for place, spelling in enumerate(wanted):
+        ended: Counter[str] = Counter()
+        for row in checked(wanted[place:], plugin or [], seconds):
             if not as_json:
-                typer.echo(printable(spelling))
-            width = max(map(len, rules))
-            ended: Counter[str] = Counter()
-            for row in apart.rows(spelling):
-                rows.append(row)
-                ended[row.status] += 1
-                if not as_json and row.status != "not run":
-                    line = f"  {row.check:<{width}}  {row.status:<14}  {row.found}"
-                    typer.echo(printable(" ".join(line.splitlines())).rstrip())
-            if not as_json:
-                if "could not be tried" in ended:
-                    typer.echo("  could not be tried: not proven")
-                typer.echo(f"  {', '.join(f'{count} {status}' for status, count in ended.items())}\n")
+                _print(row, first=not ended)
+            rows.append(row)
+            ended[row.status] += 1
+        if not as_json:
+            if "could not be tried" in ended:
+                typer.echo("  could not be tried: not proven")
+            typer.echo(f"  {', '.join(f'{count} {status}' for status, count in ended.items())}\n")
     if as_json:
-        echo_json([asdict(row) for row in rows])
+        echo_json(rows)
     raise typer.Exit(CELL_FAILED if any(row.status in UNPROVEN for row in rows) else OK)
+
+
+def _print(row: CheckRow, *, first: bool) -> None:
+    from bench.report.text import printable
+
+    if first:
+        typer.echo(printable(row.adapter))
+    if row.status != "not run":
+        line = f"  {row.check:<{WIDTH}}  {row.status:<14}  {row.found}"
+        typer.echo(printable(" ".join(line.splitlines())).rstrip())

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -68,27 +68,12 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
         job_file = folder / "job.json"
         job_file.write_bytes(msgspec.json.encode(job))
         start = time.perf_counter()
-        with subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            [sys.executable, "-P", "-m", worker.__name__, str(job_file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment | variables,
-            start_new_session=True,  # so that it can be ended with all it started
-        ) as child:
-            timed_out = True
-            try:
-                output = Output(child)
-                timed_out = not output.read_until_it_ends(seconds)
-            finally:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-            output.read()
+        with started(worker.__name__, job_file, environment | variables) as output:
+            timed_out = not output.read_until_it_ends(seconds)
         elapsed = time.perf_counter() - start
         killed_for_memory = group is not None and group.out_of_memory()
-        lines = output.last_lines()
-        result = _result(job, result_file, child.returncode, timed_out, killed_for_memory, seconds, memory_bytes, lines)
+        code, lines = output.exit_code(), output.last_lines()
+        result = _result(job, result_file, code, timed_out, killed_for_memory, seconds, memory_bytes, lines)
     return msgspec.structs.replace(
         result,
         process_seconds=elapsed,
@@ -96,6 +81,27 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
         limited_by=group.version if group else "rlimit-data",
         output=() if result.status == "ok" else lines,
     )
+
+
+@contextlib.contextmanager
+def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[Output]:
+    """A module of ours in a process of its own, given a file; ended with all of its session when the block ends."""
+    with subprocess.Popen(  # noqa: S603  # our own interpreter and module
+        [sys.executable, "-P", "-m", module, str(job)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,  # so that it can be ended with all it started
+    ) as child:
+        try:
+            output = Output(child)
+            yield output
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        output.read()
 
 
 class Output:
@@ -152,6 +158,10 @@ class Output:
         self._open = bool(found)  # nothing at all: whoever could print has closed it
         self._last = (self._last + found[-_LAST_BYTES:])[-_LAST_BYTES:]
         return len(found)
+
+    def exit_code(self) -> int:
+        """Waits for the end of the child; that of a signal is negative."""
+        return self._child.wait()
 
     def last_lines(self) -> tuple[str, ...]:
         return tuple(self._last.decode("utf-8", "replace").splitlines()[-LAST_LINES:])

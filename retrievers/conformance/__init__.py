@@ -12,18 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from retrievers.conformance.common_rules import LEARNING, SPELLED, claims_well_formed, learns
 from retrievers.conformance.exactness_rules import ALONE, FOUND, TEXT, holds_or_refuses
 from retrievers.conformance.hits import same_hits
 from retrievers.conformance.hits_rules import FEW, HITS
 from retrievers.conformance.persistence_rules import KEPT, same_in_another_process, silent
-from retrievers.conformance.subject import Broken, Kind, NotApplicable, Rule, Subject, Untried
+from retrievers.conformance.subject import BrokenRule, Kind, NotApplicable, Rule, Subject, NothingToTry
 from retrievers.conformance.token_rules import ANALYSER
 from retrievers.conformance.vector_rules import ENCODER
+from retrievers.contract import Adapter
 
-__all__ = ["Check", "ConformanceError", "Outcome", "UntriedError", "checks", "same_hits"]
+__all__ = ["Check", "ConformanceError", "CheckOutcome", "UntriedError", "checks", "same_hits"]
 
 Status = Literal["passed", "failed", "not applicable", "reported", "exempt", "could not be tried"]
 
@@ -53,7 +54,7 @@ class UntriedError(ConformanceError):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """How a check ended, and what was found: the reason of what was not held to it, the fault, or a figure."""
 
     status: Status
@@ -73,11 +74,11 @@ class Check:
     def __str__(self) -> str:
         return self.name
 
-    def __call__(self) -> Outcome:
+    def __call__(self) -> CheckOutcome:
         """
         ConformanceError where the adapter breaks the rule. What it is not able to do at all is no fault.
 
-        A class may name in `conformance_exemptions` rules that it can not keep, with the reason, which is then shown.
+        A class may name in `conformance_exemptions` rules that it cannot keep, with the reason, which is then shown.
         UntriedError, of the rule `learns` alone, where the adapter takes nothing: then it is not proven.
         """
         try:
@@ -85,33 +86,33 @@ class Check:
         except ConformanceError:
             if self.exemption is None:
                 raise
-            return Outcome("exempt", self.exemption)
+            return CheckOutcome("exempt", self.exemption)
 
-    def _held(self) -> Outcome:
+    def _held(self) -> CheckOutcome:
         try:
             found = self.rule(self.subject)
         except NotApplicable as reason:
-            return Outcome("not applicable", str(reason))
-        except Untried as reason:
+            return CheckOutcome("not applicable", str(reason))
+        except NothingToTry as reason:
             raise UntriedError(self, str(reason)) from reason
-        except Broken as error:
+        except BrokenRule as error:
             raise ConformanceError(self, str(error)) from error
         except (Exception, SystemExit) as error:
-            said = f"an answer was expected, found {type(error).__name__}: {error}"
+            said = f"expected an answer, found {type(error).__name__}: {error}"
             raise ConformanceError(self, said) from error
-        return Outcome("reported" if _named(self.rule) in REPORTS else "passed", found or "")
+        return CheckOutcome("reported" if _named(self.rule) in REPORTS else "passed", found or "")
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CheckOutcome:
         """The same, with a broken rule as an outcome."""
         try:
             return self()
         except UntriedError as error:
-            return Outcome("could not be tried", error.said)
+            return CheckOutcome("could not be tried", error.said)
         except ConformanceError as error:
-            return Outcome("failed", error.said)
+            return CheckOutcome("failed", error.said)
 
 
-def checks(make: Callable[[], Any]) -> list[Check]:  # Any: an adapter of any kind
+def checks(make: Callable[[], Adapter]) -> list[Check]:
     """
     The checks of the adapter that `make` makes anew at every call.
 
@@ -130,7 +131,7 @@ def checks(make: Callable[[], Any]) -> list[Check]:  # Any: an adapter of any ki
     ]
 
 
-def _part(make: Callable[[], Any], name: str) -> Any:  # Any: see checks
+def _part(make: Callable[[], Adapter], name: str) -> Adapter:
     return getattr(make(), name)
 
 
@@ -154,17 +155,17 @@ def _exemptions(subject: Subject) -> dict[str, str]:
     who = f"{subject.type.__name__}.conformance_exemptions"
     claimed = getattr(subject.type, "conformance_exemptions", {})
     if not isinstance(claimed, Mapping):
-        raise ValueError(f"{who}: a dict of rules to reasons was expected, found {claimed!r}: give each its reason")
+        raise ValueError(f"{who}: expected a dict of rules to reasons, found {claimed!r}: give each its reason")
     exemptions = dict(claimed.items())
     known = [_named(rule) for rule in RULES[subject.kind] if _named(rule) not in WITHOUT_EXEMPTION]
     for rule, reason in exemptions.items():
         if rule in WITHOUT_EXEMPTION:
             raise ValueError(
-                f"{who}: no {rule!r} was expected, found it: nothing else can be held without it, so that no class is "
+                f"{who}: expected no {rule!r}, found it: nothing else can be held without it, so that no class is "
                 f"exempt from {', '.join(WITHOUT_EXEMPTION)}"
             )
         if rule not in known:
-            raise ValueError(f"{who}: rules out of {', '.join(known)} were expected, found {rule!r}")
+            raise ValueError(f"{who}: expected rules out of {', '.join(known)}, found {rule!r}")
         if not isinstance(reason, str) or not reason.strip():
-            raise ValueError(f"{who}: the reason for {rule!r} was expected, a text, found {reason!r}")
+            raise ValueError(f"{who}: expected a text as the reason for {rule!r}, found {reason!r}")
     return exemptions

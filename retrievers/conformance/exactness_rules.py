@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from retrievers.conformance.hits import all_scores, brute_force, dense, same_hits
 from retrievers.conformance.hits_rules import each
-from retrievers.conformance.material import CROWD, SEASONS, TWIN_QUERY, UNKNOWN, VECTORS, Material
-from retrievers.conformance.subject import CLOSE, Broken, K, NotApplicable, Refused, Rule, Subject, count, tidy
+from retrievers.conformance.toy_collections import CROWD, SEASONS, TWIN_QUERY, UNKNOWN, VECTORS, ToyCollection
+from retrievers.conformance.subject import CLOSE, BrokenRule, K, NotApplicable, Refusal, Rule, Subject, count, tidy
 from retrievers.contract import Encoder, Hits, Role, Unsupported, VectorRetriever
 
 FLOOR = 0.1  # overlap@10 of an approximate search with the exact one; by chance it would be 0.02
@@ -22,25 +22,25 @@ FOUND_SHARE = 0.9  # of the crowd by an approximate engine
 
 
 def holds_or_refuses(subject: Subject) -> str | None:
-    """What it can not hold, of sparse and dense vectors, it refuses by Unsupported."""
-    for material in VECTORS:
-        error = subject.refusal(material)
-        if error is not None and not isinstance(error, Refused | Unsupported):
-            expected, found = f"Unsupported, or {material.name} to be held,", f"{type(error).__name__}: {error}"
-            raise Broken(expected, found, "raise retrievers.contract.Unsupported") from error
-    return "holds " + ", ".join(material.name for material in subject.materials)
+    """What it cannot hold, of sparse and dense vectors, it refuses by Unsupported."""
+    for collection in VECTORS:
+        error = subject.refusal(collection)
+        if error is not None and not isinstance(error, Refusal | Unsupported):
+            expected, found = f"Unsupported, or {collection.name} to be held", f"{type(error).__name__}: {error}"
+            raise BrokenRule(expected, found, "raise retrievers.contract.Unsupported") from error
+    return "holds " + ", ".join(collection.name for collection in subject.collections)
 
 
 def exact_as_claimed(subject: Subject) -> str | None:
     """Where `exact` is True it finds what brute force finds; scores may differ by 1e-5, near ties swap."""
     if not subject.exact:
         raise NotApplicable("it does not claim to be exact")
-    for material, expected, found, _ in _held_to_brute_force(subject, DEPTH):
+    for collection, expected, found, _ in _held_to_brute_force(subject, DEPTH):
         differs = same_hits(expected, found)
         if differs:
             remedy = "compare every passage, or set exact = False"
-            raise Broken(
-                f"what brute force finds ({material.name})", f"{len(differs)} ranks differ: {differs[0]}", remedy
+            raise BrokenRule(
+                f"what brute force finds ({collection.name})", f"{len(differs)} ranks differ: {differs[0]}", remedy
             )
     return None
 
@@ -50,7 +50,7 @@ def overlap(subject: Subject) -> str | None:
     if subject.exact:
         raise NotApplicable("it claims to be exact")
     said = []
-    for material, expected, found, scores in _held_to_brute_force(subject, K):
+    for collection, expected, found, scores in _held_to_brute_force(subject, K):
         shares = [
             sum(row >= 0 and scores[query, row] >= last for row in found.rows[query]) / number
             for query in range(len(expected.rows))
@@ -59,31 +59,31 @@ def overlap(subject: Subject) -> str | None:
         ]
         share = float(np.mean(shares))
         if share < FLOOR:
-            raise Broken(f"an overlap@{K} of {FLOOR} at least ({material.name})", f"{share:.2f}", "search wider")
-        said.append(f"{share:.2f} ({material.name})")
+            raise BrokenRule(f"an overlap@{K} of {FLOOR} at least ({collection.name})", f"{share:.2f}", "search wider")
+        said.append(f"{share:.2f} ({collection.name})")
     return f"overlap@{K} {', '.join(said)}"
 
 
 def _held_to_brute_force(
     subject: Subject, k: int
-) -> Iterator[tuple[Material, Hits, Hits, Any]]:  # Any: (n_queries, n) float64
+) -> Iterator[tuple[ToyCollection, Hits, Hits, Any]]:  # Any: (n_queries, n) float64
     """
-    Material, hits of brute force, hits found (by the sparse rule without those that are none), all scores.
+    ToyCollection, hits of brute force, hits found (by the sparse rule without those that are none), all scores.
 
     A pair is held to it in a crowd too, whose vectors are made a few at a time.
     """
-    for material, adapter in each(subject, *([CROWD] if subject.is_pair else [])):
-        passages, queries = material.passages(), material.queries()
-        positive = subject.is_sparse(material, adapter)
+    for collection, adapter in each(subject, *([CROWD] if subject.is_pair else [])):
+        passages, queries = collection.passages(), collection.queries()
+        positive = subject.is_sparse(collection, adapter)
         if positive is None:
             raise NotApplicable("an engine's scores are its own: nobody else computes them")
         if isinstance(adapter, VectorRetriever):
             passages = _encoded(adapter.encoder, passages, "passage")
             queries = _encoded(adapter.encoder, queries, "query")
-        found = subject.hits(adapter, material, k)
+        found = subject.hits(adapter, collection, k)
         if positive:
             found = tidy((found.rows, np.where(found.scores > 0, found.scores, -np.inf)), count(queries), k)
-        yield material, brute_force(passages, queries, k, positive=positive), found, all_scores(passages, queries)
+        yield collection, brute_force(passages, queries, k, positive=positive), found, all_scores(passages, queries)
 
 
 def _encoded(encoder: Encoder, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
@@ -97,35 +97,35 @@ def _encoded(encoder: Encoder, texts: Sequence[str], role: Role) -> NDArray[np.f
 def unknown_text(subject: Subject) -> str | None:
     """The empty query and queries of unknown words are answered."""
     subject.require_any_text()
-    (material,) = subject.materials
-    with subject.taught(material) as adapter:
-        hits = subject.hits(adapter, material, K, list(UNKNOWN))
+    (collection,) = subject.collections
+    with subject.taught(collection) as adapter:
+        hits = subject.hits(adapter, collection, K, list(UNKNOWN))
     return f"{int((hits.rows[0] >= 0).sum())} hits for the empty query, {int((hits.rows[2] >= 0).sum())} for no word"
 
 
 def empty_passage(subject: Subject) -> str | None:
     """A passage without text keeps its position."""
     subject.require_any_text()
-    (material,) = subject.materials
-    passages = ["", *material.passages()[1:-1], " "]
-    with subject.taught(material) as whole, subject.fresh() as adapter:
+    (collection,) = subject.collections
+    passages = ["", *collection.passages()[1:-1], " "]
+    with subject.taught(collection) as whole, subject.fresh() as adapter:
         subject.learn(adapter, passages)
-        rows = [int(subject.hits(one, material, 1).rows[TWIN_QUERY, 0]) for one in (whole, adapter)]
-    whole_of_them = material.passages()
+        rows = [int(subject.hits(one, collection, 1).rows[TWIN_QUERY, 0]) for one in (whole, adapter)]
+    whole_of_them = collection.passages()
     wanted, got = (text[row] if row >= 0 else None for text, row in zip((whole_of_them, passages), rows, strict=True))
     if wanted != got:
         found = f"row {rows[1]}, {got!r}"
-        raise Broken(f"{wanted!r} for the query {material.queries()[TWIN_QUERY]!r}", found, "leave out no passage")
+        raise BrokenRule(f"{wanted!r} for the query {collection.queries()[TWIN_QUERY]!r}", found, "leave out no passage")
     return None
 
 
 def normal_forms(subject: Subject) -> str | None:
     """Whether text that is composed otherwise (NFC, NFD) has the same hits is reported."""
     subject.require_any_text()
-    (material,) = subject.materials
-    composed, decomposed = ([unicodedata.normalize(form, q) for q in material.queries()] for form in ("NFC", "NFD"))
-    with subject.taught(material) as adapter:
-        one, two = (subject.hits(adapter, material, K, queries) for queries in (composed, decomposed))
+    (collection,) = subject.collections
+    composed, decomposed = ([unicodedata.normalize(form, q) for q in collection.queries()] for form in ("NFC", "NFD"))
+    with subject.taught(collection) as adapter:
+        one, two = (subject.hits(adapter, collection, K, queries) for queries in (composed, decomposed))
     differ = int((one.rows != two.rows).any(axis=1).sum())
     return f"{differ} of {len(composed)} queries find other passages when decomposed (NFD)"
 
@@ -148,7 +148,7 @@ def own_words(subject: Subject) -> str | None:
     if len(lost) > (1 - FOUND_SHARE) * len(ranks) * (subject.exact is False):
         expected = f"each of {len(ranks)} passages among the first {K} for its own words"
         found = f"{len(ranks) - len(lost)}; not row {lost[0]}, {passages[lost[0]]!r}"
-        raise Broken(expected, found, "index every passage, and answer with its position")
+        raise BrokenRule(expected, found, "index every passage, and answer with its position")
     return f"{ranks.count(1)} of {len(ranks)} first, {len(ranks) - ranks.count(1) - len(lost)} among the first {K}"
 
 
@@ -160,7 +160,7 @@ def depth(subject: Subject) -> str | None:
     if least < (1 if subject.exact is False else DEPTH):
         share = len(CROWD.passages()) // len(SEASONS)
         expected = f"{DEPTH} hits for a word that {share} passages share"
-        raise Broken(expected, f"{least}", "find as many as k asks for")
+        raise BrokenRule(expected, f"{least}", "find as many as k asks for")
     return f"{least} hits"
 
 

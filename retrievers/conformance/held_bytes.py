@@ -17,7 +17,7 @@ PLAIN = (
 MOST_OBJECTS = 2_000_000  # a walk through more would take longer than it tells
 
 
-class Held(NamedTuple):
+class HeldBytes(NamedTuple):
     """Bytes."""
 
     arrays: int  # of what tells its own `nbytes`, no address twice
@@ -25,7 +25,7 @@ class Held(NamedTuple):
     opaque: bool  # whether something was met that tells nothing of what it holds
 
 
-class Memory(NamedTuple):
+class AddressRange(NamedTuple):
     """Where numbers lie: addresses from `start` to before `end`; of a view with gaps, `nbytes` of them."""
 
     start: int
@@ -37,8 +37,8 @@ def held_bytes(adapter: object) -> Held:
     """What the attributes of an adapter lead to. Classes, functions and modules are not entered."""
     elsewhere, objects, opaque = 0, 0, False
     met: set[int] = set()
-    views: set[Memory] = set()
-    owners: set[Memory] = set()
+    views: set[AddressRange] = set()
+    owners: set[AddressRange] = set()
     rest: list[Any] = [adapter]  # Any: whatever an adapter holds
     while rest and len(met) < MOST_OBJECTS:
         found = rest.pop()
@@ -61,12 +61,12 @@ def held_bytes(adapter: object) -> Held:
         opaque |= inside is None
         rest += inside or []
     arrays, owned = addressed(views), addressed(owners)
-    return Held(arrays + elsewhere, objects + max(arrays, owned) + elsewhere, opaque or bool(rest))
+    return HeldBytes(arrays + elsewhere, objects + max(arrays, owned) + elsewhere, opaque or bool(rest))
 
 
-def addressed(memories: set[Memory]) -> int:
+def addressed(memories: set[AddressRange]) -> int:
     """Bytes at different addresses, at least: of views with gaps that overlap others only the largest is counted."""
-    total, reached, whole, gaps = 0, 0, 0, 0  # of the stretch of overlapping memories at hand: its end, its bytes
+    total, reached, whole, gaps = 0, 0, 0, 0  # of the present stretch of overlapping ranges: its end, its bytes
     for start, end, nbytes in sorted(memories):
         if start >= reached:
             total, whole, gaps = total + max(whole, gaps), 0, 0
@@ -87,12 +87,12 @@ def _nbytes(found: Any) -> int | None:  # Any: see held_bytes
     return int(nbytes) if isinstance(nbytes, int | np.integer) else None
 
 
-def _memory(found: Any, nbytes: int) -> Memory | None:  # Any: see held_bytes
+def _memory(found: Any, nbytes: int) -> AddressRange | None:  # Any: see held_bytes
     """Where its numbers lie; None where it does not tell."""
     if isinstance(found, np.ndarray):
-        return Memory(*byte_bounds(found), found.nbytes)
+        return AddressRange(*byte_bounds(found), found.nbytes)
     pointer = getattr(found, "data_ptr", None)  # of a torch tensor
-    return Memory(start := int(pointer()), start + nbytes, nbytes) if callable(pointer) else None
+    return AddressRange(start := int(pointer()), start + nbytes, nbytes) if callable(pointer) else None
 
 
 def _owner(found: Any) -> Any:  # Any: see held_bytes
@@ -103,7 +103,7 @@ def _owner(found: Any) -> Any:  # Any: see held_bytes
 
 
 def _inside(found: Any) -> list[Any] | None:  # Any: see held_bytes
-    """What an object leads to; None for one that can not be looked into."""
+    """What an object leads to; None for one that cannot be looked into."""
     if isinstance(found, dict):
         return [*found.keys(), *found.values()]
     if isinstance(found, list | tuple | set | frozenset):

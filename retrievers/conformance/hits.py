@@ -46,7 +46,7 @@ def same_hits(expected: Hits, found: Hits, rtol: float = 1e-5) -> list[str]:
     the same score may swap, also across the cut at k. Where padding shows that nothing was cut, no other may come in.
     """
     if expected.rows.shape != found.rows.shape:
-        return [f"hits of shape {expected.rows.shape} were expected, found {found.rows.shape}"]
+        return [f"expected hits of shape {expected.rows.shape}, found {found.rows.shape}"]
     return [
         f"query {query}, rank {rank}: {what}"
         for query in range(len(expected.rows))

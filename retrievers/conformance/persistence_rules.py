@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from retrievers.conformance.answers_process import THREADS, seen
+from retrievers.conformance.answers_process import THREADS, answers_elsewhere
 from retrievers.conformance.common_rules import first, same, same_as_anew
-from retrievers.conformance.held_bytes import Held, held_bytes
-from retrievers.conformance.material import SMALLEST, Material
-from retrievers.conformance.subject import Answers, Broken, NotApplicable, Rule, Subject, spelled
+from retrievers.conformance.held_bytes import HeldBytes, held_bytes
+from retrievers.conformance.toy_collections import SMALLEST, ToyCollection
+from retrievers.conformance.subject import Answers, BrokenRule, NotApplicable, Rule, Subject, spelled
 from retrievers.contract import Accountable, Closeable, Persistent, Predictable, is_deterministic
 
 TOLERANCE = 0.02  # of a ledger's sum: small objects round the arrays
 SLACK_BYTES = 4096  # the same, of very small ones
-FIELDS_BYTES = 256  # of a component: the fields round a few arrays, less than the smallest array of a material
+FIELDS_BYTES = 256  # of a component: the fields round a few arrays, less than the smallest array of a collection
 
 
 def saves_and_loads(subject: Subject) -> str | None:
     """What was saved into a folder that is there, also for the second time, and loaded by a fresh one says the same."""
     _persistent(subject)
     total = 0
-    for material in subject.materials:
+    for collection in subject.collections:
         with (
-            subject.taught(material) as adapter,
+            subject.taught(collection) as adapter,
             subject.fresh() as loaded,
             tempfile.TemporaryDirectory(prefix="sparring-check-") as made,
         ):
-            expected, folder = subject.said(material), Path(made)
+            expected, folder = subject.said(collection), Path(made)
             adapter.save(folder)
             adapter.save(folder)
-            same(expected, subject.answers(adapter, material), material, "saved", "leave what is saved as it was")
+            same(expected, subject.answers(adapter, collection), collection, "saved", "leave what is saved as it was")
             made_as = spelled(loaded)
             loaded.load(folder)
             remedy = "write in save all that fit, build or index learned, and read it in load"
-            same(expected, subject.answers(loaded, material), material, "loaded", remedy)
+            same(expected, subject.answers(loaded, collection), collection, "loaded", remedy)
             if spelled(loaded) != made_as:
-                raise Broken(f"{made_as} after load", spelled(loaded), "options are the constructor's, not load's")
+                raise BrokenRule(f"{made_as} after load", spelled(loaded), "options are the constructor's, not load's")
             total = max(total, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
     return f"{total:,} bytes on disk"
 
@@ -47,44 +46,44 @@ def saves_and_loads(subject: Subject) -> str | None:
 def failed_load_harmless(subject: Subject) -> str | None:
     """After a load from an empty folder has failed, it learns as if nothing had been."""
     _persistent(subject)
-    material = first(subject)
+    collection = first(subject)
     with subject.fresh() as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as empty:
         said = "loads nothing without a word"
         try:
             adapter.load(Path(empty))
         except Exception as error:
             said = f"raises {type(error).__name__}"
-        subject.learn(adapter, material.passages())
-        found = subject.answers(adapter, material)
-        same_as_anew(subject, found, material, "taught after a failed load", "set nothing before all is read")
+        subject.learn(adapter, collection.passages())
+        found = subject.answers(adapter, collection)
+        same_as_anew(subject, found, collection, "taught after a failed load", "set nothing before all is read")
     return said
 
 
 def same_in_another_process(subject: Subject) -> str | None:
-    """Loaded (or, where it can not be saved, taught) in another process it says the same."""
-    found = seen(subject)
-    for material in subject.materials:
-        expected = _said_here(subject, material)
+    """Loaded (or, where it cannot be saved, taught) in another process it says the same."""
+    found = answers_elsewhere(subject)
+    for collection in subject.collections:
+        expected = _said_here(subject, collection)
         if found.broken:
-            raise Broken("answers from another process", found.broken, "keep nothing outside the folder it is saved to")
+            raise BrokenRule("answers from another process", found.broken, "keep nothing outside the folder it is saved to")
         remedy = "depend on nothing of this process: module state, paths, hash() of a text"
-        same(expected, found.answers[material.name], material, "in another process", remedy)
+        same(expected, found.answers[collection.name], collection, "in another process", remedy)
     with subject.fresh() as adapter:
         return "loaded there" if isinstance(adapter, Persistent) else "taught there"
 
 
-def _said_here(subject: Subject, material: Material) -> Answers:
+def _said_here(subject: Subject, collection: ToyCollection) -> Answers:
     """What a loaded one says in this process, so that a fault of saving is found by one rule."""
-    with subject.taught(material) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as folder:
+    with subject.taught(collection) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as folder:
         if not isinstance(adapter, Persistent):
-            return subject.said(material)
+            return subject.said(collection)
         with subject.fresh() as loaded:
             try:
                 adapter.save(Path(folder))
                 loaded.load(Path(folder))
-                return subject.answers(loaded, material)
+                return subject.answers(loaded, collection)
             except Exception as error:
-                raise NotApplicable(f"it can not be loaded here either, see saves-and-loads: {error}") from error
+                raise NotApplicable(f"it cannot be loaded here either, see saves-and-loads: {error}") from error
 
 
 def _persistent(subject: Subject) -> None:
@@ -98,23 +97,23 @@ def _persistent(subject: Subject) -> None:
 
 def silent(subject: Subject) -> str | None:
     """It prints nothing on standard output: that is the harness's. What it says on standard error is reported."""
-    found = seen(subject)
+    found = answers_elsewhere(subject)
     if found.printed:
         text = found.printed.strip().split("\n")[0]
-        raise Broken("nothing on standard output", repr(text or "blank lines"), "leave out the print")
+        raise BrokenRule("nothing on standard output", repr(text or "blank lines"), "leave out the print")
     lines = found.said.splitlines()
     return f"on standard error: {lines[0]} ({len(lines)} lines)" if lines and not found.broken else None
 
 
 def threads_respected(subject: Subject) -> str | None:
     """Told to use one thread by the environment (OMP_NUM_THREADS and its like), it works with one while it is asked."""
-    found = seen(subject)
+    found = answers_elsewhere(subject)
     if found.broken:
         raise NotApplicable("it did not work in another process, see same-in-another-process")
-    if found.threads is None:
+    if not found.threads:
         raise NotApplicable("threads can be told apart on Linux only")
-    if found.threads:
-        raise Broken(f"{THREADS} thread", found.threads[0], "ask the environment how many threads there may be")
+    if found.threads > THREADS:
+        raise BrokenRule(f"{THREADS} thread", f"{found.threads}", "ask the environment how many threads there may be")
     return None
 
 
@@ -128,85 +127,86 @@ def ledger_adds_up(subject: Subject) -> str | None:
     said to follow from a formula.
     """
     said = []
-    for material in subject.materials:
-        with subject.taught(material) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as made:
+    for collection in subject.collections:
+        with subject.taught(collection) as adapter, tempfile.TemporaryDirectory(prefix="sparring-check-") as made:
             if not isinstance(adapter, Accountable):
                 raise NotApplicable("it has no ledger")
             ledger = adapter.ledger()
             if not isinstance(ledger, dict) or not ledger or not all(isinstance(name, str) for name in ledger):
-                raise Broken("a dict of str to bytes", repr(ledger), "name each component")
+                raise BrokenRule("a dict of str to bytes", repr(ledger), "name each component")
             wrong = {name: n for name, n in ledger.items() if not isinstance(n, int | np.integer) or n < 0}
             if wrong:
-                raise Broken("whole bytes from 0", repr(wrong), "count with nbytes")
+                raise BrokenRule("whole bytes from 0", repr(wrong), "count with nbytes")
             total, held = int(sum(ledger.values())), held_bytes(adapter)
             saved = 0
             if isinstance(adapter, Persistent):
                 adapter.save(Path(made))
                 saved = sum(path.stat().st_size for path in Path(made).rglob("*") if path.is_file())
             by_formula = isinstance(adapter, Predictable) and is_deterministic(adapter) and bool(saved)
-            _hold_from_below(total, held, saved if subject.kind == "storage" else 0, material)
+            _hold_from_below(total, held, saved if subject.kind == "storage" else 0, collection)
             if by_formula or not held.opaque:
-                _hold_from_above(total, max(held.everything, saved), material)
+                _hold_from_above(total, max(held.everything, saved), collection)
             said.append(f"{total:,} ({held.arrays:,} in arrays, {saved:,} saved)")
     return f"bytes: {'; '.join(said)}"
 
 
-def _hold_from_below(total: int, held: Held, saved: int, material: Material) -> None:
+def _hold_from_below(total: int, held: HeldBytes, saved: int, collection: ToyCollection) -> None:
     """saved: by a storage, else 0: the files of an encoder or engine may hold what is never in its memory."""
     if total < held.arrays:
-        expected = f"at least the {held.arrays:,} bytes of its arrays ({material.name})"
-        raise Broken(expected, f"{total:,}", "count the nbytes of each")
+        expected = f"at least the {held.arrays:,} bytes of its arrays ({collection.name})"
+        raise BrokenRule(expected, f"{total:,}", "count the nbytes of each")
     if held.opaque and total < saved * (1 - TOLERANCE) - SLACK_BYTES:
-        expected = f"about the {saved:,} bytes that it saves, since not all it holds can be seen ({material.name})"
-        raise Broken(expected, f"{total:,}", "count what is inside too, or save no more than it holds")
+        expected = f"about the {saved:,} bytes that it saves, since not all it holds can be seen ({collection.name})"
+        raise BrokenRule(expected, f"{total:,}", "count what is inside too, or save no more than it holds")
 
 
-def _hold_from_above(total: int, most: int, material: Material) -> None:
+def _hold_from_above(total: int, most: int, collection: ToyCollection) -> None:
     if total > most * (1 + TOLERANCE) + SLACK_BYTES:
-        expected = f"at most the {most:,} bytes that it holds or saves ({material.name})"
-        raise Broken(expected, f"{total:,}", "count what is there")
+        expected = f"at most the {most:,} bytes that it holds or saves ({collection.name})"
+        raise BrokenRule(expected, f"{total:,}", "count what is there")
 
 
-def ledger_foretold(subject: Subject) -> str | None:
+def ledger_predicted(subject: Subject) -> str | None:
     """
-    A storage foretells its ledger from the size of the vectors alone, component by component, within 2 %.
+    A storage predicts its ledger from the size of the vectors alone, component by component, within 2 %.
 
     Of one that says `deterministic = False` it is reported how near it comes. Dense vectors have no zeros here, as
     embeddings have none: how many a sparse format could leave out is not among the three numbers.
     """
     said = []
-    for material in subject.materials:
-        vectors = _without_zeros(material.passages())
+    for collection in subject.collections:
+        vectors = _without_zeros(collection.passages())
         with subject.fresh() as untaught, subject.fresh() as adapter:
             if (
                 subject.kind != "storage"
                 or not isinstance(untaught, Predictable)
                 or not isinstance(adapter, Accountable)
             ):
-                raise NotApplicable("it foretells no ledger")
+                raise NotApplicable("it predicts no ledger")
             subject.learn(adapter, vectors)
             nonzeros = None if isinstance(vectors, np.ndarray) else int(vectors.nnz)
             n, dims = vectors.shape
-            foretold, ledger = untaught.predict_ledger(n, dims, nonzeros), adapter.ledger()
+            predicted, ledger = untaught.predict_ledger(n, dims, nonzeros), adapter.ledger()
             if is_deterministic(untaught):
-                _hold_to_ledger(foretold, ledger, material)
-            said.append(f"{sum(foretold.values()):,} for {sum(ledger.values()):,}")
+                _hold_to_ledger(predicted, ledger, collection)
+            said.append(f"{sum(predicted.values()):,} for {sum(ledger.values()):,}")
     return f"bytes: {'; '.join(said)}"
 
 
-def _without_zeros(vectors: Any) -> Any:  # Any: vectors, or texts, which are left as they are
+def _without_zeros(vectors: Given) -> Given:
+    """Dense vectors without zeros; whatever else it is is left as it is."""
     return np.where(vectors == 0, np.float32(SMALLEST), vectors) if isinstance(vectors, np.ndarray) else vectors
 
 
-def _hold_to_ledger(foretold: dict[str, int], ledger: dict[str, int], material: Material) -> None:
-    if foretold.keys() != ledger.keys():
-        expected = f"the components of the ledger, {', '.join(ledger)} ({material.name})"
-        raise Broken(expected, ", ".join(foretold) or "none", "give both the same names")
-    pairs = {name: (foretold[name], ledger[name]) for name in ledger}
-    for name, (told, found) in (pairs | {"the sum": (sum(foretold.values()), sum(ledger.values()))}).items():
+def _hold_to_ledger(predicted: dict[str, int], ledger: dict[str, int], collection: ToyCollection) -> None:
+    if predicted.keys() != ledger.keys():
+        expected = f"the components of the ledger, {', '.join(ledger)} ({collection.name})"
+        raise BrokenRule(expected, ", ".join(predicted) or "none", "give both the same names")
+    pairs = {name: (predicted[name], ledger[name]) for name in ledger}
+    for name, (told, found) in (pairs | {"the sum": (sum(predicted.values()), sum(ledger.values()))}).items():
         if abs(told - found) > TOLERANCE * found + FIELDS_BYTES:
-            expected = f"{name} foretold within {TOLERANCE:.0%} of its {found:,} bytes ({material.name})"
-            raise Broken(expected, f"{told:,}", "correct predict_ledger, or say deterministic = False")
+            expected = f"{name} predicted within {TOLERANCE:.0%} of its {found:,} bytes ({collection.name})"
+            raise BrokenRule(expected, f"{told:,}", "correct predict_ledger, or say deterministic = False")
 
 
 def closes_twice(subject: Subject) -> str | None:
@@ -226,7 +226,7 @@ KEPT: tuple[Rule, ...] = (
     failed_load_harmless,
     same_in_another_process,
     ledger_adds_up,
-    ledger_foretold,
+    ledger_predicted,
     silent,
     threads_respected,
     closes_twice,

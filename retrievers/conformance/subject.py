@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retrievers.analysers import Analyser
 from retrievers.conformance.hits import dense
-from retrievers.conformance.material import (
+from retrievers.conformance.toy_collections import (
     CROWD_QUERIES,
     MORE_TEXTS,
     PASSAGES,
@@ -21,9 +21,11 @@ from retrievers.conformance.material import (
     TEXTS,
     UNKNOWN,
     VECTORS,
-    Material,
+    Given,
+    ToyCollection,
 )
 from retrievers.contract import (
+    Adapter,
     Aligned,
     Closeable,
     Encoder,
@@ -53,19 +55,19 @@ class NotApplicable(Exception):  # noqa: N818  # a state of a check, not a mista
     """Raised by a rule that has nothing to hold the adapter to; the message is the reason."""
 
 
-class Refused(NotApplicable):
-    """Raised where an adapter says, by Unsupported, that it can not learn what it is handed."""
+class Refusal(NotApplicable):
+    """Raised where an adapter says, by Unsupported, that it cannot learn what it is handed."""
 
 
-class Untried(Exception):  # noqa: N818  # a state of a check too, but one that proves nothing
+class NothingToTry(Exception):  # noqa: N818  # a state of a check too, but one that proves nothing
     """Raised where an adapter takes nothing that it can be tried on; the message is the reason."""
 
 
-class Broken(Exception):  # noqa: N818  # becomes a ConformanceError, which knows who
+class BrokenRule(Exception):  # noqa: N818  # becomes a ConformanceError, which knows who
     """Raised by a rule: what was expected, what was found, what to do."""
 
     def __init__(self, expected: str, found: str, remedy: str) -> None:
-        super().__init__(f"{expected} was expected, found {found}: {remedy}")
+        super().__init__(f"expected {expected}, found {found}: {remedy}")
 
 
 def kind_of(adapter: object) -> Kind:
@@ -74,23 +76,23 @@ def kind_of(adapter: object) -> Kind:
         if isinstance(adapter, protocol):
             return kind
     raise ValueError(
-        f"an encoder (fit, encode), storage (build, search), retriever (index, search) or analyser (called with a "
-        f"text) was expected, found {adapter!r}: see retrievers/README.md, 'The contract'"
+        f"expected an encoder (fit, encode), storage (build, search), retriever (index, search) or analyser (called with a "
+        f"text), found {adapter!r}: see retrievers/README.md, 'The contract'"
     )
 
 
 class Subject:
     """An adapter under check; `make` gives a fresh one at every call."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:  # Any: an adapter of any kind
+    def __init__(self, make: Callable[[], Adapter]) -> None:
         self.make = make
-        self._taught: dict[str, Any] = {}  # material -> adapter
+        self._taught: dict[str, Adapter] = {}  # collection -> adapter
         self._said: dict[str, Answers] = {}
         self._refusals: dict[str, Exception | None] = {}
         try:
             adapter = make()
         except SystemExit as error:
-            raise ValueError(f"an adapter was expected, found SystemExit: {error}: let no constructor exit") from error
+            raise ValueError(f"expected an adapter, found SystemExit: {error}: let no constructor exit") from error
         try:
             self.kind: Kind = kind_of(adapter)
             self.type: type = type(adapter)
@@ -102,7 +104,7 @@ class Subject:
             _close(adapter)
 
     @contextlib.contextmanager
-    def fresh(self) -> Iterator[Any]:  # Any: see make
+    def fresh(self) -> Iterator[Adapter]:
         """A new adapter, closed in the end."""
         adapter = self.make()
         try:
@@ -113,37 +115,37 @@ class Subject:
                 gc.collect()  # those before it: a model is large, and a web of cycles
 
     @contextlib.contextmanager
-    def learned(self, material: Material) -> Iterator[Any]:  # Any: see make
-        """A new adapter that has learned the material's passages."""
+    def learned(self, collection: ToyCollection) -> Iterator[Adapter]:
+        """A new adapter that has learned the collection's passages."""
         with self.fresh() as adapter:
-            self.learn(adapter, material.passages())
+            self.learn(adapter, collection.passages())
             yield adapter
 
     @contextlib.contextmanager
-    def taught(self, material: Material) -> Iterator[Any]:  # Any: see make
+    def taught(self, collection: ToyCollection) -> Iterator[Adapter]:
         """
-        The one that has learned the material's passages, for rules that do no more than ask it.
+        The one that has learned the collection's passages, for rules that do no more than ask it.
 
         Learning may take long. What has to be closed is not kept: it is made anew.
         """
-        kept = self._taught.get(material.name)
+        kept = self._taught.get(collection.name)
         if kept is not None:
             yield kept
             return
-        with self.learned(material) as adapter:
+        with self.learned(collection) as adapter:
             if not isinstance(adapter, Closeable):
-                self._taught[material.name] = adapter
+                self._taught[collection.name] = adapter
             yield adapter
 
-    def said(self, material: Material) -> Answers:
-        """What one that has learned the material's passages says."""
-        if material.name not in self._said:
-            with self.taught(material) as adapter:
-                self._said[material.name] = self.answers(adapter, material)
-        return self._said[material.name]
+    def said(self, collection: ToyCollection) -> Answers:
+        """What one that has learned the collection's passages says."""
+        if collection.name not in self._said:
+            with self.taught(collection) as adapter:
+                self._said[collection.name] = self.answers(adapter, collection)
+        return self._said[collection.name]
 
-    def learn(self, adapter: Any, passages: Any) -> None:  # Any: see make; texts or vectors
-        """Refused where the adapter raises Unsupported."""
+    def learn(self, adapter: Adapter, passages: Given) -> None:
+        """Refusal where the adapter raises Unsupported."""
         encoder = adapter.encoder if self.is_pair else adapter
         if isinstance(encoder, Aligned):
             _align(encoder, passages)
@@ -155,30 +157,30 @@ class Subject:
             elif self.kind == "retriever":
                 adapter.index(passages)
         except Unsupported as error:
-            raise Refused(f"unsupported: {error}") from error
+            raise Refusal(f"unsupported: {error}") from error
 
-    def refusal(self, material: Material) -> Exception | None:
-        """What is raised where it is handed a material that it does not take; None for one that it takes."""
-        if material.name not in self._refusals:
-            self._refusals[material.name] = None
+    def refusal(self, collection: ToyCollection) -> Exception | None:
+        """What is raised where it is handed a collection that it does not take; None for one that it takes."""
+        if collection.name not in self._refusals:
+            self._refusals[collection.name] = None
             try:
-                with self.taught(material) as adapter:
+                with self.taught(collection) as adapter:
                     if self.kind == "storage" or self.is_pair:
-                        adapter.search(material.queries(), 1)
-            except (Refused, Unsupported) as error:
-                self._refusals[material.name] = error
+                        adapter.search(collection.queries(), 1)
+            except (Refusal, Unsupported) as error:
+                self._refusals[collection.name] = error
             except Exception as error:  # an adapter may raise anything; of one that takes text every rule will say it
-                self._refusals[material.name] = error if self.kind == "storage" else None
-        return self._refusals[material.name]
+                self._refusals[collection.name] = error if self.kind == "storage" else None
+        return self._refusals[collection.name]
 
     @property
-    def materials(self) -> list[Material]:
+    def collections(self) -> list[ToyCollection]:
         """What it can be tried on: vectors of each kind that it holds, or one of texts. NotApplicable for nothing."""
         offered = VECTORS if self.kind == "storage" else (TEXTS, MORE_TEXTS)
-        held = (material for material in offered if self.refusal(material) is None)
+        held = (collection for collection in offered if self.refusal(collection) is None)
         found = list(held if self.kind == "storage" else islice(held, 1))
         if not found:
-            reasons = "; ".join(dict.fromkeys(str(self.refusal(material)) for material in offered))
+            reasons = "; ".join(dict.fromkeys(str(self.refusal(collection)) for collection in offered))
             raise NotApplicable(f"it holds nothing that it was handed: {reasons}")
         return found
 
@@ -187,31 +189,31 @@ class Subject:
         if self.is_aligned:
             raise NotApplicable("it encodes given texts alone")
 
-    def is_sparse(self, material: Material, adapter: Any) -> bool | None:  # Any: see make
+    def is_sparse(self, collection: ToyCollection, adapter: Adapter) -> bool | None:
         """Whether hits need a score above 0; None: it is an engine, and nobody can tell from outside."""
         if self.is_pair:
-            return not isinstance(adapter.encoder.encode(list(material.queries())[:1], "query"), np.ndarray)
-        return material.sparse
+            return not isinstance(adapter.encoder.encode(list(collection.queries())[:1], "query"), np.ndarray)
+        return collection.sparse
 
-    def answers(self, adapter: Any, material: Material) -> Answers:  # Any: see make
+    def answers(self, adapter: Adapter, collection: ToyCollection) -> Answers:
         """What it says, having learned, as arrays: the same for the same adapter."""
         if self.kind == "analyser":
             return {f"tokens of text {i}": np.array(adapter(text)) for i, text in enumerate(analysed())}
         if self.kind == "encoder":
-            said = {"queries": dense(adapter.encode(material.queries(), "query"))}
+            said = {"queries": dense(adapter.encode(collection.queries(), "query"))}
             if not self.is_aligned:  # loaded, it knows its queries alone
-                said["passages"] = dense(adapter.encode(material.passages(), "passage"))
+                said["passages"] = dense(adapter.encode(collection.passages(), "passage"))
             return said
-        hits = self.hits(adapter, material, K)
+        hits = self.hits(adapter, collection, K)
         return {"rows": hits.rows, "scores": hits.scores}
 
-    def hits(self, adapter: Any, material: Material, k: int, queries: Any = None) -> Hits:  # Any: see make; as given
+    def hits(self, adapter: Adapter, collection: ToyCollection, k: int, queries: Given | None = None) -> Hits:
         """
         Its hits in order, each once, with their padding as it should be: so one fault is found by one rule.
 
-        queries: None is the material's own. NotApplicable where they have another shape than was asked for.
+        queries: None is the collection's own. NotApplicable where they have another shape than was asked for.
         """
-        queries = material.queries() if queries is None else queries
+        queries = collection.queries() if queries is None else queries
         return tidy(adapter.search(queries, k), count(queries), k)
 
 
@@ -224,7 +226,7 @@ def spelled(adapter: object) -> str:
 
 
 def _align(encoder: Aligned, passages: Sequence[str]) -> None:
-    """Give it vectors for its texts. Refused where it has its own, for other texts."""
+    """Give it vectors for its texts. Refusal where it has its own, for other texts."""
     queries = (*QUERIES, *CROWD_QUERIES)
     roles: tuple[tuple[Role, Sequence[str]], ...] = (("passage", passages), ("query", queries))
     for role, texts in roles:
@@ -234,7 +236,7 @@ def _align(encoder: Aligned, passages: Sequence[str]) -> None:
         try:
             encoder.align(role, texts, range(len(texts)), len(texts), vectors)
         except ValueError as error:
-            raise Refused(f"it encodes given texts alone, and none that are at hand: {error}") from error
+            raise Refusal(f"it encodes given texts alone, and none of ours: {error}") from error
 
 
 def _close(adapter: object) -> None:
@@ -266,7 +268,7 @@ def _again(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return again
 
 
-def count(given: Any) -> int:  # Any: texts or vectors
+def count(given: Given) -> int:
     return len(given) if isinstance(given, list | tuple) else int(given.shape[0])
 
 

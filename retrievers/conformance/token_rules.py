@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from retrievers.conformance.material import TEXTS
-from retrievers.conformance.subject import Broken, Rule, Subject, analysed
+from retrievers.conformance.toy_collections import TEXTS
+from retrievers.conformance.subject import BrokenRule, Rule, Subject, analysed
 
 
 def list_of_str(subject: Subject) -> str | None:
@@ -14,7 +14,7 @@ def list_of_str(subject: Subject) -> str | None:
         for text in analysed():
             tokens = analyser(text)
             if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-                raise Broken(f"a list of str for {text!r}", repr(tokens), "return a list of tokens")
+                raise BrokenRule(f"a list of str for {text!r}", repr(tokens), "return a list of tokens")
     return None
 
 
@@ -22,7 +22,7 @@ def empty_text(subject: Subject) -> str | None:
     """The empty text has no token."""
     with subject.taught(TEXTS) as analyser:
         if analyser("") != []:
-            raise Broken("[] for the empty text", repr(analyser("")), "give no empty token")
+            raise BrokenRule("[] for the empty text", repr(analyser("")), "give no empty token")
     return None
 
 
@@ -35,7 +35,7 @@ def asked_again(subject: Subject) -> str | None:
             ("made anew", [another(text) for text in analysed()]),
         ):
             if tokens != first:
-                raise Broken(f"the same tokens {how}", "others", "keep nothing from text to text")
+                raise BrokenRule(f"the same tokens {how}", "others", "keep nothing from text to text")
     return None
 
 
@@ -43,7 +43,7 @@ def equal_values(subject: Subject) -> str | None:
     """Two made with the same options are equal."""
     with subject.fresh() as one, subject.fresh() as two:
         if one != two:
-            raise Broken(f"{one!r} == {two!r}", "them to differ", "make it a frozen dataclass")
+            raise BrokenRule(f"{one!r} == {two!r}", "them to differ", "make it a frozen dataclass")
     return None
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.conformance.hits import dense
-from retrievers.conformance.material import PASSAGES, QUERIES, TEXTS, UNKNOWN
-from retrievers.conformance.subject import CLOSE, Broken, NotApplicable, Rule, Subject, difference
+from retrievers.conformance.toy_collections import PASSAGES, QUERIES, TEXTS, UNKNOWN
+from retrievers.conformance.subject import CLOSE, BrokenRule, NotApplicable, Rule, Subject, difference
 from retrievers.contract import Role
 
 TEXTS_OF: dict[Role, tuple[str, ...]] = {"passage": PASSAGES, "query": QUERIES}
@@ -24,24 +24,24 @@ def vectors_type(subject: Subject) -> str | None:
     for role, vectors in both.items():
         if not isinstance(vectors, csr_array | np.ndarray):
             found = f"{type(vectors).__name__} for the role {role}"
-            raise Broken(
+            raise BrokenRule(
                 "a csr_array or an ndarray", found, "wrap a matrix of scipy's in csr_array, a list in np.array"
             )
         if vectors.dtype != np.float32:
-            raise Broken("float32", f"{vectors.dtype} for the role {role}", "astype(np.float32) in the end")
+            raise BrokenRule("float32", f"{vectors.dtype} for the role {role}", "astype(np.float32) in the end")
     if isinstance(both["passage"], np.ndarray) != isinstance(both["query"], np.ndarray):
-        raise Broken("one kind of vectors for both roles", "sparse and dense", "return one kind")
+        raise BrokenRule("one kind of vectors for both roles", "sparse and dense", "return one kind")
     return "dense" if isinstance(both["passage"], np.ndarray) else "sparse"
 
 
 def vectors_shape(subject: Subject) -> str | None:
-    """There is one row a text, and none for no text."""
-    with subject.taught(subject.materials[0]) as adapter:
+    """There is one row per text, and none for no text."""
+    with subject.taught(subject.collections[0]) as adapter:
         for role, texts in TEXTS_OF.items():
             for n in (len(texts), 1, 0):
                 shape = np.shape(adapter.encode(list(texts[:n]), role))
                 if len(shape) != 2 or shape[0] != n:
-                    raise Broken(f"shape ({n}, dims) for the role {role}", str(shape), "return one row a text")
+                    raise BrokenRule(f"shape ({n}, dims) for the role {role}", str(shape), "return one row per text")
     return None
 
 
@@ -49,30 +49,30 @@ def roles_share_dims(subject: Subject) -> str | None:
     """Passages and queries have the same dimensions, or no inner product."""
     both = {role: np.shape(vectors)[-1] for role, vectors in _vectors(subject).items()}
     if both["passage"] != both["query"]:
-        raise Broken(f"{both['passage']} dimensions in queries as in passages", str(both["query"]), "make them meet")
+        raise BrokenRule(f"{both['passage']} dimensions in queries as in passages", str(both["query"]), "make them meet")
     return f"{both['passage']} dimensions"
 
 
 def finite(subject: Subject) -> str | None:
     """No number is NaN or infinite, also of the empty text."""
-    with subject.taught(subject.materials[0]) as adapter:
+    with subject.taught(subject.collections[0]) as adapter:
         for role, ours in TEXTS_OF.items():
             for texts in (list(ours),) if subject.is_aligned else (list(ours), ["", " "]):
                 vectors = adapter.encode(texts, role)
                 if not np.isfinite(dense(vectors)).all():
                     row = int(np.argwhere(~np.isfinite(dense(vectors)))[0, 0])
-                    raise Broken("finite numbers", f"NaN or infinity for {texts[row]!r}", "mind the division by 0")
+                    raise BrokenRule("finite numbers", f"NaN or infinity for {texts[row]!r}", "mind the division by 0")
     return None
 
 
 def unseen_text(subject: Subject) -> str | None:
     """The empty text, unknown words and scripts are encoded, in both roles."""
     subject.require_any_text()
-    with subject.taught(subject.materials[0]) as adapter:
+    with subject.taught(subject.collections[0]) as adapter:
         for role in TEXTS_OF:
             shape = np.shape(adapter.encode(list(UNKNOWN), role))
             if shape[0] != len(UNKNOWN):
-                raise Broken(f"{len(UNKNOWN)} rows", str(shape), "give a text without known words a row of zeros")
+                raise BrokenRule(f"{len(UNKNOWN)} rows", str(shape), "give a text without known words a row of zeros")
     return None
 
 
@@ -80,7 +80,7 @@ def batch_mates(subject: Subject) -> str | None:
     """
     A text has the same vector alone, among others, 1,000 also, and in another order; 1e-5 of the largest may differ.
     """
-    with subject.taught(subject.materials[0]) as adapter:
+    with subject.taught(subject.collections[0]) as adapter:
         for role, texts in TEXTS_OF.items():
             together = dense(adapter.encode(list(texts), role))
             singles = [dense(adapter.encode([text], role)) for text in texts[::ALONE]]
@@ -96,7 +96,7 @@ def batch_mates(subject: Subject) -> str | None:
             for how, expected, found in compared:
                 differs = difference({"vectors": expected}, {"vectors": found}, CLOSE)
                 if differs:
-                    raise Broken(f"the same vectors {how} (role {role})", differs, "let texts not mix")
+                    raise BrokenRule(f"the same vectors {how} (role {role})", differs, "let texts not mix")
     return None
 
 
@@ -108,14 +108,14 @@ def really_sparse(subject: Subject) -> str | None:
             raise NotApplicable("its vectors are dense")
         zeros = int((vectors.data == 0).sum())
         if zeros:
-            raise Broken("no stored zero", f"{zeros} of {vectors.nnz} (role {role})", "call eliminate_zeros()")
+            raise BrokenRule("no stored zero", f"{zeros} of {vectors.nnz} (role {role})", "call eliminate_zeros()")
         for row in range(vectors.shape[0]):
             columns = vectors.indices[vectors.indptr[row] : vectors.indptr[row + 1]]
             if (np.diff(columns) <= 0).any():
                 found = f"row {row} otherwise (role {role})"
-                raise Broken("columns rising within a row", found, "call sum_duplicates()")
+                raise BrokenRule("columns rising within a row", found, "call sum_duplicates()")
         if vectors.indices.dtype not in (np.int32, np.int64):
-            raise Broken("indices of int32 or int64", str(vectors.indices.dtype), "as scipy has them")
+            raise BrokenRule("indices of int32 or int64", str(vectors.indices.dtype), "as scipy has them")
         said.append(f"{vectors.nnz / max(1, vectors.shape[0] * vectors.shape[1]):.1%} of {role} numbers")
     return f"stores {', '.join(said)}"
 
@@ -124,14 +124,14 @@ def normal_forms(subject: Subject) -> str | None:
     """Whether text that is composed otherwise (NFC, NFD) has the same vector is reported."""
     subject.require_any_text()
     composed, decomposed = ([unicodedata.normalize(form, q) for q in TEXTS.queries()] for form in ("NFC", "NFD"))
-    with subject.taught(subject.materials[0]) as adapter:
+    with subject.taught(subject.collections[0]) as adapter:
         one, two = (dense(adapter.encode(texts, "query")) for texts in (composed, decomposed))
     differ = int((~np.isclose(one, two, rtol=0, atol=CLOSE)).any(axis=1).sum())
     return f"{differ} of {len(composed)} queries have another vector when decomposed (NFD)"
 
 
 def _vectors(subject: Subject) -> dict[Role, Any]:  # Any: what an encoder gave back
-    with subject.taught(subject.materials[0]) as adapter:
+    with subject.taught(subject.collections[0]) as adapter:
         passages = adapter.encode(TEXTS.passages(), "passage")
         return {"passage": passages, "query": adapter.encode(TEXTS.queries(), "query")}
 

@@ -32,7 +32,7 @@ class Right(Spelled):
 
     def build(self, vectors: Vectors) -> None:
         if not isinstance(vectors, np.ndarray):
-            raise Unsupported(f"dense vectors were expected, found {type(vectors).__name__}")
+            raise Unsupported(f"expected dense vectors, found {type(vectors).__name__}")
         self.vectors = vectors.copy()
 
     def search(self, queries: Vectors, k: int) -> Hits:
@@ -177,7 +177,7 @@ class BadRefusal(Right):
 
     def build(self, vectors):
         if not isinstance(vectors, np.ndarray):
-            raise ValueError("dense vectors were expected")
+            raise ValueError("expected dense vectors")
         super().build(vectors)
 
 
@@ -304,7 +304,7 @@ class ForeseesOthers(Right):
 
 
 class SwellsInside(Right):
-    """Holds something that nobody can look into, and has and foretells a ledger of twice what it saves."""
+    """Holds something that nobody can look into, and has and predicts a ledger of twice what it saves."""
 
     def build(self, vectors):
         super().build(vectors)
@@ -318,7 +318,7 @@ class SwellsInside(Right):
 
 
 class Hides(Right):
-    """Holds its vectors where nobody can look, and has and foretells a ledger of one byte."""
+    """Holds its vectors where nobody can look, and has and predicts a ledger of one byte."""
 
     @property
     def vectors(self):
@@ -469,7 +469,7 @@ class RightWithMany(RightEncoder):
 
     def fit(self, passages):
         if len(passages) < WIDTH:
-            raise Unsupported(f"{WIDTH} passages were expected, found {len(passages)}")
+            raise Unsupported(f"expected {WIDTH} passages, found {len(passages)}")
 
 
 class StoresZeros(RightEncoder):
@@ -548,7 +548,7 @@ class NeedsMore(RightEncoder):
     """Needs more passages than there ever are here, and says so: nothing can be held against it, nor for it."""
 
     def fit(self, passages):
-        raise Unsupported(f"1,000,000 passages were expected, found {len(passages)}")
+        raise Unsupported(f"expected 1,000,000 passages, found {len(passages)}")
 
 
 # Engines

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,18 +86,19 @@ CROWD_PASSAGES = tuple(
 ASKED = 12  # every twelfth of the crowd asks for itself, where asking for all takes too long
 CROWD_QUERIES = (*CROWD_PASSAGES[::ASKED], CROWD_PASSAGES[-1], *SEASONS)
 
+Given: TypeAlias = Any  # texts or vectors, as the kind of adapter takes them
 N, DIMS, TOPICS, N_QUERIES = 520, 384, 16, 40
 DENSE_DIMS = 96  # divisible by what product quantisers like to divide by
 SMALLEST = 1 / 8
 
 
 @dataclass(frozen=True)
-class Material:
-    """What one adapter is handed. Every call makes it anew, since an adapter may spoil what it is given."""
+class ToyCollection:
+    """Passages and queries that an adapter is handed. Every call makes them anew, since an adapter may spoil what it is given."""
 
     name: str
-    passages: Callable[[], Any]  # Any: Sequence[str] or Vectors, as the kind of adapter takes them
-    queries: Callable[[], Any]  # Any: the same
+    passages: Callable[[], Given]
+    queries: Callable[[], Given]
     sparse: bool | None  # whether hits need a score above 0; None: nobody can tell from outside
 
 
@@ -145,12 +146,12 @@ def _with_twins(numbers: NDArray[Any]) -> NDArray[Any]:  # Any: floats
     return numbers
 
 
-TEXTS = Material("texts", _texts(PASSAGES), _texts(QUERIES), None)
-MORE_TEXTS = Material("more texts", _texts((*PASSAGES, *CROWD_PASSAGES)), _texts(QUERIES), None)  # for who needs many
-CROWD = Material("a crowd of texts", _texts(CROWD_PASSAGES), _texts(CROWD_QUERIES), None)
+TEXTS = ToyCollection("texts", _texts(PASSAGES), _texts(QUERIES), None)
+MORE_TEXTS = ToyCollection("more texts", _texts((*PASSAGES, *CROWD_PASSAGES)), _texts(QUERIES), None)  # for who needs many
+CROWD = ToyCollection("a crowd of texts", _texts(CROWD_PASSAGES), _texts(CROWD_QUERIES), None)
 VECTORS = (
-    Material("sparse vectors", _sparse(False, False), _sparse(False, True), True),
-    Material("sparse vectors with negative numbers", _sparse(True, False), _sparse(True, True), True),
-    Material("dense vectors", _dense(False), _dense(True), False),
+    ToyCollection("sparse vectors", _sparse(False, False), _sparse(False, True), True),
+    ToyCollection("sparse vectors with negative numbers", _sparse(True, False), _sparse(True, True), True),
+    ToyCollection("dense vectors", _dense(False), _dense(True), False),
 )
-MATERIALS = {material.name: material for material in (TEXTS, MORE_TEXTS, *VECTORS)}
+COLLECTIONS = {collection.name: collection for collection in (TEXTS, MORE_TEXTS, *VECTORS)}
