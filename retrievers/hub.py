@@ -16,7 +16,7 @@ def from_hub(name: str, full_name: str) -> Path:
     """
     The hub's copy on this machine, else a download. One question decides whether the hub can be reached.
 
-    ValueError, which calls the model by `name`, where there is none; ImportError where the hub's client is not installed.
+    ValueError, which calls the model `name`, where there is none; ImportError where the hub's client is not installed.
     """
     try:
         from huggingface_hub import HfApi, snapshot_download

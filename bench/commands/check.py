@@ -30,7 +30,7 @@ def check(
     from bench.stage.check_process import checked
 
     wanted, rows = list(dict.fromkeys(spellings)), []
-    for place, spelling in enumerate(wanted):
+    for place in range(len(wanted)):
         ended: Counter[str] = Counter()
         for row in checked(wanted[place:], plugin or [], seconds):
             if not as_json:

@@ -66,15 +66,16 @@ def strictly_falling(
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: {error}") from error
     scores = hits.scores.copy()
-    for rank in range(1, scores.shape[1]):
-        below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
-        scores[:, rank] = np.minimum(scores[:, rank], below)
+    with np.errstate(over="ignore"):  # below the lowest float is -inf, and is refused
+        for rank in range(1, scores.shape[1]):
+            below = np.nextafter(scores[:, rank - 1], np.float32(-np.inf))
+            scores[:, rank] = np.minimum(scores[:, rank], below)
     lost = (hits.rows >= 0) & np.isinf(scores)
     if lost.any():
         query, rank = np.argwhere(lost)[0].tolist()
         raise InputError(
-            f"{path}: expected scores that can fall strictly, found hit {rank + 1} of query {query_ids[query]!r} to tie "
-            f"at the lowest 32-bit float there is"
+            f"{path}: expected scores that can fall strictly, found hit {rank + 1} of query {query_ids[query]!r} to "
+            f"tie at the lowest 32-bit float there is"
         )
     return scores
 

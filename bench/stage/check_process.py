@@ -55,7 +55,9 @@ def checked(spellings: Sequence[str], plugins: Sequence[Path], seconds: float) -
     if not rules:
         raise PluginError(f"expected {', '.join(spellings)} to be made, {fault}")
     for place, (name, rule) in enumerate(rules[done:]):
-        status, found = ("not run", f"{rules[done][0]} was the last") if place else ("failed", f"expected an answer, {fault}")
+        status, found = (
+            ("not run", f"{rules[done][0]} was the last") if place else ("failed", f"expected an answer, {fault}")
+        )
         yield CheckRow(spellings[0], name, rule, status, found)
 
 

@@ -1,7 +1,7 @@
 """
 The child of `sparring check`: makes adapters, and holds the first of them to the rules of the contract.
 
-Started as `python -m bench.stage.check_worker JOB.json` by `bench.stage.check_process`, which reads the lines it writes.
+Started as `python -m bench.stage.check_worker JOB.json` by `bench.stage.check_process`, which reads what it writes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CheckLine(msgspec.Struct, frozen=True, kw_only=True):
     """The first line: the rules, or why there are none; then one for each rule, in their order."""
 
     refused: str = ""  # why one of the adapters cannot be checked: nothing follows
-    rules: dict[str, str] = {}  # noqa: RUF012  # copied by msgspec; name -> sentence
+    rules: dict[str, str] = {}  # copied by msgspec; name -> sentence
     status: str = ""
     found: str = ""
 

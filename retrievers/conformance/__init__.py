@@ -19,12 +19,12 @@ from retrievers.conformance.exactness_rules import ALONE, FOUND, TEXT, holds_or_
 from retrievers.conformance.hits import same_hits
 from retrievers.conformance.hits_rules import FEW, HITS
 from retrievers.conformance.persistence_rules import KEPT, same_in_another_process, silent
-from retrievers.conformance.subject import BrokenRule, Kind, NotApplicable, Rule, Subject, NothingToTry
+from retrievers.conformance.subject import BrokenRule, Kind, NotApplicable, NothingToTry, Rule, Subject
 from retrievers.conformance.token_rules import ANALYSER
 from retrievers.conformance.vector_rules import ENCODER
 from retrievers.contract import Adapter
 
-__all__ = ["Check", "ConformanceError", "CheckOutcome", "UntriedError", "checks", "same_hits"]
+__all__ = ["Check", "CheckOutcome", "ConformanceError", "UntriedError", "checks", "same_hits"]
 
 Status = Literal["passed", "failed", "not applicable", "reported", "exempt", "could not be tried"]
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retrievers.conformance.toy_collections import COLLECTIONS
 from retrievers.conformance.subject import Answers, Subject
+from retrievers.conformance.toy_collections import COLLECTIONS
 from retrievers.registry import Entry, Registry, parse
 
 TASKS, SCHEDSTAT = Path("/proc/self/task"), "schedstat"  # of Linux: a folder for each thread, its time in a file
@@ -39,7 +39,11 @@ def main(folder: Path) -> None:
     threads: list[int] = []
     for place, name in enumerate(job["collections"]):
         collection = COLLECTIONS[name]
-        with subject.learned(collection) as taught, subject.fresh() as fresh, tempfile.TemporaryDirectory(dir=folder) as elsewhere:
+        with (
+            subject.learned(collection) as taught,
+            subject.fresh() as fresh,
+            tempfile.TemporaryDirectory(dir=folder) as elsewhere,
+        ):
             if job["saved"]:
                 taught.save(Path(elsewhere))
                 fresh.load(folder / f"saved-{place}")
@@ -48,7 +52,7 @@ def main(folder: Path) -> None:
             can_tell = (TASKS / str(os.getpid()) / SCHEDSTAT).is_file()
             threads.append(_threads_at_work(answer) if can_tell else 0)
     arrays = {f"{name}/{part}": array for name, parts in answers.items() for part, array in parts.items()}
-    np.savez(folder / "answers.npz", threads=threads, **arrays)
+    np.savez(folder / "answers.npz", threads=threads, **arrays)  # type: ignore[arg-type]  # its named arrays are not typed apart
 
 
 def _threads_at_work(call: Callable[[], object]) -> int:

@@ -10,19 +10,18 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from retrievers.conformance.toy_collections import Given, ToyCollection
 from retrievers.conformance.subject import (
     CLOSE,
     Answers,
     BrokenRule,
     NotApplicable,
+    NothingToTry,
     Rule,
     Subject,
-    NothingToTry,
-    count,
     difference,
     kind_of,
 )
+from retrievers.conformance.toy_collections import Given, ToyCollection, count
 from retrievers.contract import Adapter, VectorRetriever, is_exact, options_of, search_options, spell
 from retrievers.plugin import PROTOCOLS
 from retrievers.registry import Entry, Registry, parse

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from retrievers.conformance.hits import all_scores, brute_force, dense, same_hits
 from retrievers.conformance.hits_rules import each
-from retrievers.conformance.toy_collections import CROWD, SEASONS, TWIN_QUERY, UNKNOWN, VECTORS, ToyCollection
-from retrievers.conformance.subject import CLOSE, BrokenRule, K, NotApplicable, Refusal, Rule, Subject, count, tidy
+from retrievers.conformance.subject import CLOSE, BrokenRule, K, NotApplicable, Refusal, Rule, Subject, tidy
+from retrievers.conformance.toy_collections import CROWD, SEASONS, TWIN_QUERY, UNKNOWN, VECTORS, ToyCollection, count
 from retrievers.contract import Encoder, Hits, Role, Unsupported, VectorRetriever
 
 FLOOR = 0.1  # overlap@10 of an approximate search with the exact one; by chance it would be 0.02
@@ -115,7 +115,9 @@ def empty_passage(subject: Subject) -> str | None:
     wanted, got = (text[row] if row >= 0 else None for text, row in zip((whole_of_them, passages), rows, strict=True))
     if wanted != got:
         found = f"row {rows[1]}, {got!r}"
-        raise BrokenRule(f"{wanted!r} for the query {collection.queries()[TWIN_QUERY]!r}", found, "leave out no passage")
+        raise BrokenRule(
+            f"{wanted!r} for the query {collection.queries()[TWIN_QUERY]!r}", found, "leave out no passage"
+        )
     return None
 
 

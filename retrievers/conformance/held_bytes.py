@@ -33,7 +33,7 @@ class AddressRange(NamedTuple):
     nbytes: int
 
 
-def held_bytes(adapter: object) -> Held:
+def held_bytes(adapter: object) -> HeldBytes:
     """What the attributes of an adapter lead to. Classes, functions and modules are not entered."""
     elsewhere, objects, opaque = 0, 0, False
     met: set[int] = set()

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from retrievers.conformance.hits import same_hits
-from retrievers.conformance.toy_collections import Given, ToyCollection
-from retrievers.conformance.subject import CLOSE, BrokenRule, K, NotApplicable, Refusal, Rule, Subject, count, tidy
+from retrievers.conformance.subject import CLOSE, BrokenRule, K, NotApplicable, Refusal, Rule, Subject, tidy
+from retrievers.conformance.toy_collections import Given, ToyCollection, count
 from retrievers.contract import Adapter, Hits
 
 BEYOND = 7  # so many more than there are passages
@@ -210,7 +210,9 @@ def _few(subject: Subject, n: int) -> str | None:
                 continue
             hits = subject.hits(adapter, collection, n or 3)
             if ((hits.rows != -1) & (hits.rows != n - 1)).any():
-                raise BrokenRule(f"no row but {n - 1} and -1" if n else "no row but -1", str(hits.rows.max()), USE_TOP_K)
+                raise BrokenRule(
+                    f"no row but {n - 1} and -1" if n else "no row but -1", str(hits.rows.max()), USE_TOP_K
+                )
     if refused:
         return refused[0]
     return None

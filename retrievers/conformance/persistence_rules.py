@@ -10,8 +10,8 @@ import numpy as np
 from retrievers.conformance.answers_process import THREADS, answers_elsewhere
 from retrievers.conformance.common_rules import first, same, same_as_anew
 from retrievers.conformance.held_bytes import HeldBytes, held_bytes
-from retrievers.conformance.toy_collections import SMALLEST, ToyCollection
 from retrievers.conformance.subject import Answers, BrokenRule, NotApplicable, Rule, Subject, spelled
+from retrievers.conformance.toy_collections import SMALLEST, Given, ToyCollection
 from retrievers.contract import Accountable, Closeable, Persistent, Predictable, is_deterministic
 
 TOLERANCE = 0.02  # of a ledger's sum: small objects round the arrays
@@ -65,7 +65,9 @@ def same_in_another_process(subject: Subject) -> str | None:
     for collection in subject.collections:
         expected = _said_here(subject, collection)
         if found.broken:
-            raise BrokenRule("answers from another process", found.broken, "keep nothing outside the folder it is saved to")
+            raise BrokenRule(
+                "answers from another process", found.broken, "keep nothing outside the folder it is saved to"
+            )
         remedy = "depend on nothing of this process: module state, paths, hash() of a text"
         same(expected, found.answers[collection.name], collection, "in another process", remedy)
     with subject.fresh() as adapter:

@@ -23,6 +23,7 @@ from retrievers.conformance.toy_collections import (
     VECTORS,
     Given,
     ToyCollection,
+    count,
 )
 from retrievers.contract import (
     Adapter,
@@ -76,8 +77,8 @@ def kind_of(adapter: object) -> Kind:
         if isinstance(adapter, protocol):
             return kind
     raise ValueError(
-        f"expected an encoder (fit, encode), storage (build, search), retriever (index, search) or analyser (called with a "
-        f"text), found {adapter!r}: see retrievers/README.md, 'The contract'"
+        f"expected an encoder (fit, encode), storage (build, search), retriever (index, search) or analyser (called "
+        f"with a text), found {adapter!r}: see retrievers/README.md, 'The contract'"
     )
 
 
@@ -266,10 +267,6 @@ def _again(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         first = {row: rank for rank, row in reversed(list(enumerate(found)))}
         again[line] = [first[row] < rank for rank, row in enumerate(found)]
     return again
-
-
-def count(given: Given) -> int:
-    return len(given) if isinstance(given, list | tuple) else int(given.shape[0])
 
 
 def analysed() -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from retrievers.conformance.toy_collections import TEXTS
 from retrievers.conformance.subject import BrokenRule, Rule, Subject, analysed
+from retrievers.conformance.toy_collections import TEXTS
 
 
 def list_of_str(subject: Subject) -> str | None:

@@ -94,12 +94,16 @@ SMALLEST = 1 / 8
 
 @dataclass(frozen=True)
 class ToyCollection:
-    """Passages and queries that an adapter is handed. Every call makes them anew, since an adapter may spoil what it is given."""
+    """Passages and queries to hand to an adapter. Every call makes them anew, since an adapter may spoil them."""
 
     name: str
     passages: Callable[[], Given]
     queries: Callable[[], Given]
     sparse: bool | None  # whether hits need a score above 0; None: nobody can tell from outside
+
+
+def count(given: Given) -> int:
+    return len(given) if isinstance(given, list | tuple) else int(given.shape[0])
 
 
 def _texts(texts: Sequence[str]) -> Callable[[], list[str]]:
@@ -147,7 +151,9 @@ def _with_twins(numbers: NDArray[Any]) -> NDArray[Any]:  # Any: floats
 
 
 TEXTS = ToyCollection("texts", _texts(PASSAGES), _texts(QUERIES), None)
-MORE_TEXTS = ToyCollection("more texts", _texts((*PASSAGES, *CROWD_PASSAGES)), _texts(QUERIES), None)  # for who needs many
+MORE_TEXTS = ToyCollection(
+    "more texts", _texts((*PASSAGES, *CROWD_PASSAGES)), _texts(QUERIES), None
+)  # for who needs many
 CROWD = ToyCollection("a crowd of texts", _texts(CROWD_PASSAGES), _texts(CROWD_QUERIES), None)
 VECTORS = (
     ToyCollection("sparse vectors", _sparse(False, False), _sparse(False, True), True),

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.conformance.hits import dense
-from retrievers.conformance.toy_collections import PASSAGES, QUERIES, TEXTS, UNKNOWN
 from retrievers.conformance.subject import CLOSE, BrokenRule, NotApplicable, Rule, Subject, difference
+from retrievers.conformance.toy_collections import PASSAGES, QUERIES, TEXTS, UNKNOWN
 from retrievers.contract import Role
 
 TEXTS_OF: dict[Role, tuple[str, ...]] = {"passage": PASSAGES, "query": QUERIES}
@@ -49,7 +49,9 @@ def roles_share_dims(subject: Subject) -> str | None:
     """Passages and queries have the same dimensions, or no inner product."""
     both = {role: np.shape(vectors)[-1] for role, vectors in _vectors(subject).items()}
     if both["passage"] != both["query"]:
-        raise BrokenRule(f"{both['passage']} dimensions in queries as in passages", str(both["query"]), "make them meet")
+        raise BrokenRule(
+            f"{both['passage']} dimensions in queries as in passages", str(both["query"]), "make them meet"
+        )
     return f"{both['passage']} dimensions"
 
 

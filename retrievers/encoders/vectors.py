@@ -1,8 +1,8 @@
 """
 Vectors that were made elsewhere, by an API or another harness: files of them, or the passage set's own.
 
-A file has one row per text, in the order of the collection's files. `.npy` is dense, as `numpy.save` writes it; `.npz` is
-sparse, as `scipy.sparse.save_npz` writes it. Nothing is ever unpickled.
+A file has one row per text, in the order of the collection's files. `.npy` is dense, as `numpy.save` writes it; `.npz`
+is sparse, as `scipy.sparse.save_npz` writes it. Nothing is ever unpickled.
 """
 
 from __future__ import annotations

@@ -41,9 +41,7 @@ class RankBM25(Spelled):
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
-            raise ValueError(
-                f"RankBM25: expected variant to be one of {', '.join(VARIANTS)}, found {self.variant!r}"
-            )
+            raise ValueError(f"RankBM25: expected variant to be one of {', '.join(VARIANTS)}, found {self.variant!r}")
 
     def index(self, passages: Sequence[str]) -> None:
         import rank_bm25

@@ -1,8 +1,8 @@
 """
 The bytes of a FAISS index by component, counted in one that is there, and predicted of one that is not.
 
-A prediction is made from an empty, untrained index: it knows the bytes of a code, the lists, the tables that training will fill.
-Nothing of the size of the passages is made.
+A prediction is made from an empty, untrained index: it knows the bytes of a code, the lists, the tables that training
+will fill. Nothing of the size of the passages is made.
 """
 
 from __future__ import annotations

@@ -261,9 +261,7 @@ class TestChecks:
             check()
 
         said = str(raised.value)
-        assert said.startswith(
-            "NarrowRows() breaks hits-types: expected rows int64 and scores float32, found int32"
-        )
+        assert said.startswith("NarrowRows() breaks hits-types: expected rows int64 and scores float32, found int32")
         assert "top_k" in said
         assert said.endswith(f"the rule: {check.sentence}")
 

@@ -8,6 +8,7 @@ from scipy.sparse import coo_array, csr_array
 
 from bench.stage.validate import check_facts, check_ledger, check_vectors
 
+
 @pytest.mark.parametrize(
     ("error", "expected", "vectors"),
     [

@@ -357,7 +357,7 @@ class TestAdapter:
         assert {"queries.npy", "vectors.json"} == {path.name for path in (folder / "saved").iterdir()}
         with pytest.raises(ValueError, match="answers queries alone"):
             loaded.encode(["a"], "passage")
-        with pytest.raises(ValueError, match="expected .* to be saved by Vectors"):
+        with pytest.raises(ValueError, match=r"expected .* to be saved by Vectors"):
             Vectors().load(folder / "saved")
 
     def test_saved_sparse_queries(self, folder):

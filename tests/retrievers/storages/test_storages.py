@@ -25,9 +25,9 @@ from retrievers.contract import (
 )
 from retrievers.encoders.lexical import BM25, TfIdf
 from retrievers.similarity import l2_augmented
+from retrievers.storages._faiss_index import one_thread
 from retrievers.storages._shared import dense_rows
 from retrievers.storages.csr import CSR
-from retrievers.storages._faiss_index import one_thread
 from retrievers.storages.faiss import Faiss
 from retrievers.storages.flat import Flat
 from retrievers.storages.packed import Packed
