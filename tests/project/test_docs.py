@@ -14,12 +14,11 @@ from retrievers.registry import installed, parse
 from tests.helpers.places import ROOT
 
 COMMAND = typer.main.get_command(app)
-DESCRIBING = (
-    "README.md",
-    "bench/README.md",
-    "bench/training/README.md",
-)  # where a reader looks for a command's options
-PAGES = (*DESCRIBING, "datasets/README.md", "retrievers/README.md", "results/README.md")
+FOLDERS = ("bench", "retrievers", "datasets", "results")
+READMES = [ROOT / "README.md", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md"))]
+PAGES = [str(path.relative_to(ROOT)) for path in READMES]  # each for one reader: all of them describe the command
+WIDTH, LONGEST, LONGEST_FRONT = 130, 250, 120
+AT_LENGTH = {"retrievers/README.md"}  # the contract and every adapter: searched in, not read through
 
 
 def shown(page: str) -> Iterator[str]:
@@ -64,16 +63,67 @@ def problem(line: str) -> str | None:
 @pytest.mark.parametrize("name", sorted(COMMAND.commands))
 def test_every_command_is_described(name):
     """
-    Every command, and every option of it, is named in the README or in a page of bench/.
+    Every command is named in README.md, and every option of it there or in the README of a folder.
     """
-    described = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in DESCRIBING)
+    front = (ROOT / "README.md").read_text(encoding="utf-8")
+    described = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     options = [p.opts for p in COMMAND.commands[name].params if p.param_type_name == "option"]
 
     missing = [" or ".join(o) for o in options if not re.search(rf"(?<![\w-])({'|'.join(o)})(?![\w-])", described)]
-    if f"sparring {name}" not in described:
-        missing.insert(0, f"sparring {name}")
+    if f"sparring {name}" not in front:
+        missing.insert(0, f"sparring {name} (in README.md)")
 
-    assert [] == missing, f"of `sparring {name}`, {DESCRIBING} do not name {', '.join(missing)}"
+    assert [] == missing, f"of `sparring {name}`, the READMEs do not name {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in AT_LENGTH])
+def test_a_page_is_read_in_one_sitting(page):
+    """
+    README.md has at most 120 lines, any other README 250; their lines are at most 130 characters, but for tables.
+    """
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    written = [line for line in lines if not line.startswith("|")]
+    made = {index for begin, end in generated(written) for index in range(begin, end)}
+
+    long = [line for index, line in enumerate(written) if len(line) > WIDTH and index not in made]
+
+    assert [] == long
+    assert len(lines) <= (LONGEST_FRONT if page == "README.md" else LONGEST)
+
+
+def generated(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """Where what a command wrote into a page begins and ends."""
+    begins = [index for index, line in enumerate(lines) if line.startswith("<!-- sparring table")]
+    for begin in begins:
+        yield begin, next(index for index in range(begin, len(lines)) if lines[index].startswith("<!-- end"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """
+    Every relative link of a page leads to a file, and to a heading that the file has.
+    """
+    broken = [link for link in links(page) if not leads(page, link)]
+
+    assert [] == broken
+
+
+def links(page: str) -> Iterator[str]:
+    """The relative links of a page, outside its blocks of code."""
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not link.startswith(("http:", "https:")):
+            yield link
+
+
+def leads(page: str, link: str) -> bool:
+    """Whether a link's file is there, and has its heading, by GitHub's rule for the name of one."""
+    name, _, anchor = link.partition("#")
+    target = (ROOT / page).parent / name if name else ROOT / page
+    if not target.exists():
+        return False
+    heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+    return not anchor or anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("page", PAGES)
