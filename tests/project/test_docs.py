@@ -20,6 +20,9 @@ PAGES = [str(path.relative_to(ROOT)) for path in READMES]  # each for one reader
 WIDTH, LONGEST, LONGEST_FRONT = 130, 250, 120
 AT_LENGTH = {"retrievers/README.md"}  # the contract and every adapter: searched in, not read through
 
+# CONTRIBUTING.md, "Words", has what to say instead.
+NOT_SAID = r"foretold|foretells?|untold|made-up|[Cc]an not|at hand|a row a text|was expected, found|unanswered, which"
+
 
 def shown(page: str) -> Iterator[str]:
     """Every `sparring ...` line of the code blocks of a page (fenced or indented), continued lines joined."""
@@ -96,6 +99,18 @@ def generated(lines: list[str]) -> Iterator[tuple[int, int]]:
     begins = [index for index, line in enumerate(lines) if line.startswith("<!-- sparring table")]
     for begin in begins:
         yield begin, next(index for index in range(begin, len(lines)) if lines[index].startswith("<!-- end"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in AT_LENGTH])
+def test_pages_use_the_fields_words(page):
+    """
+    No page says in words of ours what the field has a word for; what a command wrote is the command's.
+    """
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    made = {index for begin, end in generated(lines) for index in range(begin, end)}
+    prose = " ".join(line for index, line in enumerate(lines) if index not in made)
+
+    assert [] == re.findall(NOT_SAID, prose)
 
 
 @pytest.mark.parametrize("page", PAGES)
