@@ -40,7 +40,7 @@ def import_(
     from bench.records import run_folder
     from bench.report.render import table as tables
     from bench.report.text import printable
-    from bench.run import imported
+    from bench.run import imported, outside_run
 
     if name and len(name) != len(files):
         raise typer.BadParameter(f"--name is given once for each file, in their order: {len(files)} files")
@@ -57,7 +57,7 @@ def import_(
         size = loader.text_bytes(passage_set)
         usual = imported.MEASURES
     names: list[str | None] = [*name] if name else [None] * len(files)
-    runs = [imported.read(path, called) for path, called in zip(files, names, strict=True)]
+    runs = [outside_run.read(path, called) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
     imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
     tables.terminal([run_folder.read(output)], standard_output())

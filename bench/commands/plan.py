@@ -2,17 +2,62 @@
 
 from __future__ import annotations
 
-from bench.commands import Json, echo_json, standard_output
-from bench.commands.run import Asked, asking
+from bench.commands import Json, Plugin, echo_json, run_options, standard_output
 
 
-@asking
-def plan(todo: Asked, as_json: Json = False) -> None:
+def plan(
+    what: run_options.What = None,
+    passages: run_options.Passages = None,
+    text: run_options.Text = None,
+    title: run_options.Title = None,
+    identifier: run_options.Identifier = None,
+    queries: run_options.Queries = None,
+    query_text: run_options.QueryText = None,
+    query_id: run_options.QueryId = None,
+    qrels: run_options.Qrels = None,
+    language: run_options.Language = None,
+    rounds: run_options.Rounds = None,
+    threads: run_options.Threads = None,
+    seed: run_options.Seed = None,
+    distractors: run_options.Distractors = None,
+    mode: run_options.ModeNames = None,
+    rate: run_options.Rate = None,
+    seconds: run_options.Seconds = None,
+    memory: run_options.Memory = None,
+    plugin: Plugin = None,
+    as_json: Json = False,
+) -> None:
     """
     Predict what a run would take: bytes, peak and time.
 
     It takes what `run` takes, tries every part on some passages, names cells over the limits, and records nothing.
     """
+    options = run_options.RunOptions(
+        what=what,
+        passages=passages,
+        text=text,
+        title=title,
+        identifier=identifier,
+        queries=queries,
+        query_text=query_text,
+        query_id=query_id,
+        qrels=qrels,
+        language=language,
+        rounds=rounds,
+        threads=threads,
+        seed=seed,
+        distractors=distractors,
+        mode=mode,
+        rate=rate,
+        seconds=seconds,
+        memory=memory,
+        plugin=plugin,
+    )
+    _plan(options.request(), as_json=as_json)
+
+
+def _plan(request: run_options.RunRequest, *, as_json: bool) -> None:
+    """Print what is predicted on standard output, and how it goes on standard error."""
     from rich.console import Console
 
     from bench.report.console.plan import print_plan
@@ -20,9 +65,9 @@ def plan(todo: Asked, as_json: Json = False) -> None:
     from bench.run import plan as planning
 
     with shown(Console(stderr=True)) as progress:
-        for doubt in todo.doubts():
+        for doubt in request.doubts():
             progress.says(doubt)
-        planned = planning.plan(todo.suite, todo.sets, todo.registry, progress)
+        planned = planning.plan(request.suite, request.sets, request.registry, progress)
     if as_json:
         echo_json([cell for one in planned for cell in one.cells])
     else:

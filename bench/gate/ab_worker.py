@@ -91,12 +91,12 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
     suite = spoken(suite, registry) if job.lenient else suite
     sets = [loader.load(name) for name in suite.passages]
     with begun(suite, sets, Path(job.folder), registry, plugins=[Path(p) for p in job.plugins]) as (runner, cells):
-        runner.round_seconds, runner.tells_code = job.round_seconds, True
+        runner.round_seconds, runner.report_imports = job.round_seconds, True
         prepared = _prepared(runner, cells)
         known = tuple(_known(cell) for cell in cells)
 
         def code() -> tuple[str, ...]:
-            return tuple(sorted(runner.code.union(imported())))
+            return tuple(sorted(runner.children.code.union(imported())))
 
         _say(answers, Answer(cells=known, code=code()))
         by_key = {cell.key: cell for cell in cells}
@@ -138,7 +138,7 @@ def _prepared(runner: Runner, cells: Iterable[Cell]) -> dict[str, Prepared]:
     of_sets: dict[str, list[Cell]] = {}
     for cell in cells:
         of_sets.setdefault(cell.passage_set.name, []).append(cell)
-    runner.left = {name: Counter() for name in of_sets}  # nobody is told how many stages are left
+    runner.children.left = {name: Counter() for name in of_sets}  # nobody is told how many stages are left
     return {name: runner.prepare(of_set) for name, of_set in of_sets.items()}
 
 
@@ -155,7 +155,7 @@ def _known(cell: Cell) -> KnownCell:
 def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float | None:
     """One round of a cell: the median time from text to ids (encode + search), in milliseconds."""
     runner.round(prepared, number, [cell])
-    if cell.key in runner.failed:
+    if cell.key in runner.children.failed:
         return None
     stages, work = runner.writer.stages, prepared.work
     times = run_folder.samples(runner.writer.folder, [stages[work.search_key(cell, number)]], "single")

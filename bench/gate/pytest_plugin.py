@@ -161,6 +161,7 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
     from bench.errors import InputError
     from bench.passages import loader
     from bench.run import suite as suites
+    from bench.run.resolve import canonical
     from retrievers.registry import PluginError, SpellingError, installed
 
     try:
@@ -169,7 +170,7 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
             registry.add_file(Path(plugin))
         suite = suites.load(str(suite_file))
         counts = suite.thread_counts
-        cells = [(loader.name_of(name), suites.canonical(spelling, registry)) for name, spelling in suite.pairs()]
+        cells = [(loader.name_of(name), canonical(spelling, registry)) for name, spelling in suite.pairs()]
     except (InputError, PluginError, SpellingError) as error:
         raise pytest.Collector.CollectError(f"--sparring: {error}") from None
     threads = [f" (threads={count})" for count in counts] if len(counts) > 1 else [""]

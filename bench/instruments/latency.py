@@ -11,13 +11,15 @@ import sys
 import time
 from array import array  # samples take 8 bytes each: the peak over serving counts them
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.records.schema import Latency
 from bench.statistics import bootstrap
+
+Result = TypeVar("Result")
 
 ROUNDS = 3  # a latency of fewer is flagged
 WARM_UP_QUERIES = 50
@@ -41,7 +43,7 @@ def device_barrier() -> Callable[[], None] | None:
     return barrier
 
 
-def timed(call: Callable[[], object]) -> tuple[float, object]:
+def timed(call: Callable[[], Result]) -> tuple[float, Result]:
     """Seconds that one call took, and what it gave."""
     start = time.perf_counter()
     result = call()

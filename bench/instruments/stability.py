@@ -13,10 +13,11 @@ is the same pass. Of pyperf's four warnings three have their counterpart:
 - too few values for 1 % at 95 %: there is no such number of them here, since the interval beside a percentile tells of
   the choice of queries too, which a comparison over the same queries is free of. What is asked is ROUNDS.
 
-pyperf cannot see what disturbed it. The kernel can: how long a process that was ready waited for a CPU, and what the
-host took from a virtual machine. Of 534 rounds of four stages of 16 to 31 µs on a shared machine, those that waited
-for less than 2 % of their time were alike; 5 to 15 % went with a p50 up to 3 % and a p95 2 to 6 % higher, more than
-40 % with 3 to 9 % and 10 to 17 %. In threes, 51 of 200 had waited and were flagged; none was for its rounds or passes.
+pyperf cannot see what disturbed it. The kernel can: CPU contention, which is how long a process that was ready waited
+for a core, and what the host took from a virtual machine (steal). Of 534 rounds of four stages of 16 to 31 µs on a
+shared machine, those that waited for less than 2 % of their time were alike; 5 to 15 % went with a p50 up to 3 % and a
+p95 2 to 6 % higher, more than 40 % with 3 to 9 % and 10 to 17 %. In threes, 51 of 200 had waited and were flagged; none
+was for its rounds or passes.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ from bench.records.schema import Fact
 SPREAD = 0.10  # standard deviation of the rounds' medians over their mean; how far a pass lies from its round's
 FEW_PASSES = 0.20  # share of them that may lie so far away
 SHORTEST_NS = 5_000
-HELD_UP = 0.05  # share of the timed loops without a core
-WAITED, STOLEN = "waited_share", "stolen_share"  # facts of a stage
+CONTENTION = 0.05  # share of the timed loops without a core
+WAIT, STEAL = "waited_share", "stolen_share"  # facts of a stage
 
 
 class Disturbance:
-    """How much of some time the main thread of this process had no core while it was ready (Linux), from its making."""
+    """CPU contention since it was made: the time that the main thread was ready and had no core (Linux)."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -49,8 +50,8 @@ class Disturbance:
 
     def shares(self) -> dict[str, Fact]:
         """
-        Facts: the share of the time since then that it waited for a CPU (`waited_share`), and that the host took from
-        the machine, all cores together (`stolen_share`). Empty where the kernel does not tell.
+        Facts: the share of the time since then that it waited for a CPU (`waited_share`), and of steal, which the host
+        took from all cores of the machine (`stolen_share`). Empty where the kernel does not tell.
         """
         seconds = time.perf_counter() - self._start
         after = _without_core()
@@ -61,16 +62,16 @@ def _without_core() -> dict[str, float]:
     """Seconds so far, by the name of their share."""
     found = {}
     with contextlib.suppress(OSError, IndexError, ValueError):
-        found[WAITED] = int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+        found[WAIT] = int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
     with contextlib.suppress(OSError, IndexError, ValueError):
-        found[STOLEN] = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / 100  # USER_HZ
+        found[STEAL] = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / 100  # USER_HZ
     return found
 
 
-def held_up(stages: Sequence[dict[str, Fact]]) -> dict[str, Fact]:
+def contention(stages: Sequence[dict[str, Fact]]) -> dict[str, Fact]:
     """The median over some stages of each share of `Disturbance.shares`, by its name; none that no stage tells of."""
     found: dict[str, Fact] = {}
-    for name in (WAITED, STOLEN):
+    for name in (WAIT, STEAL):
         known = [value for facts in stages if isinstance(value := facts.get(name), float)]
         if known:
             found[name] = statistics.median(known)
@@ -82,7 +83,7 @@ def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> li
     The flags of a cell whose times may be unstable, each beginning with `latency.UNSTABLE`.
 
     rounds: (n_passes, n_queries) nanoseconds each, text to ids. shares: of the stages that they were timed in, as
-    `held_up` tells them: their median counts, as the rounds' median is what is told of a percentile.
+    `contention` tells them: their median counts, as the rounds' median is what is told of a percentile.
     """
     flags = []
     timed = [samples for samples in rounds if samples.size]
@@ -96,8 +97,8 @@ def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> li
         flags.append(f"{UNSTABLE}p50 of {away:.0%} of the passes lies {SPREAD:.0%} or more from that of their round")
     if medians and (shortest := statistics.median(medians)) < SHORTEST_NS:
         flags.append(f"{UNSTABLE}p50 of {shortest / 1e3:.1f} µs: the clock's own stamp is more than 2 % of it")
-    for name, what in ((WAITED, "CPU wait"), (STOLEN, "CPU steal")):
+    for name, kind in ((WAIT, "CPU wait"), (STEAL, "CPU steal")):
         share = shares.get(name)
-        if isinstance(share, float) and share >= HELD_UP:
-            flags.append(f"{UNSTABLE}{what} in {share:.0%} of the timed loops: other work ran on the machine")
+        if isinstance(share, float) and share >= CONTENTION:
+            flags.append(f"{UNSTABLE}{kind} in {share:.0%} of the timed loops: other work ran on the machine")
     return flags

@@ -18,7 +18,7 @@ run/3            the name of a suite's cell is `name`, not label
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-bu
 Stage: TypeAlias = Literal["encode", "query", "build", "search", "joint", "rehearse"]  # the last is never recorded
 Fact: TypeAlias = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
+RecordFields: TypeAlias = dict[str, Any]  # Any: fields of a Measurement, of their several types
 
 UNTRIED: tuple[Status, ...] = ("over-budget", "unsupported")  # refused by design: no failure, and not tried again
 
@@ -227,6 +228,12 @@ class Measurement(
     @property
     def predicted_bytes(self) -> int | None:
         return None if self.predicted_ledger is None else sum(self.predicted_ledger.values())
+
+    @property
+    def joint_gap(self) -> float | None:
+        """By what share the p50 of both parts in one process lies above that of their sum, each timed alone."""
+        joint, single = (None if found is None else found.p50 for found in (self.joint, self.single))
+        return joint / single - 1 if joint is not None and single else None
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/3"):

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from bench.instruments.latency import UNSTABLE
+from bench.instruments.modes import MODES
 from bench.records.comparability import HARDWARE
 from bench.records.run_folder import Run
-from bench.records.schema import Footprint, Latency, Measurement, Memory, Rate
+from bench.records.schema import Footprint, Measurement, Memory
 from bench.report import theory
 from bench.run.suite import Published
 
@@ -44,7 +45,6 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     `..._low_ms` and `..._high_ms` bound the 95 % interval of a percentile. `rate_...`: of queries that come at random.
     """
     quality = m.quality or {}
-    single, encode, search, joint = (latency or _NO_LATENCY for latency in (m.single, m.encode, m.search, m.joint))
     storage, encoder = (weight or _NO_WEIGHT for weight in (m.storage_weight, m.encoder_weight))
     resident, encoder_resident = (weight.resident or _NO_MEMORY for weight in (storage, encoder))
     build, search_memory, encode_memory, query_memory = (
@@ -61,12 +61,7 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         "n_queries": m.n_queries,
         "n_unanswered": m.n_unanswered,
         **{measure: quality.get(measure) for measure in (*measures, *quality)},
-        "single_p50_ms": single.p50,
-        "single_p95_ms": single.p95,
-        "encode_p50_ms": encode.p50,
-        "search_p50_ms": search.p50,
-        "batch_qps": m.batch_qps,
-        "search_batch_qps": m.search_batch_qps,
+        **{key: _at(m, path) for mode in MODES.values() for key, path in mode.keys.items()},
         "encode_seconds": m.encode_seconds,
         "build_seconds": m.build_seconds,
         "ledger_bytes": ledger,
@@ -87,16 +82,6 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
         f"tie_rate@{m.k}": m.tie_rate,
         "overlap_with_exact": m.overlap_with_exact,
         "overlap_with_baseline": m.overlap_with_baseline,
-        "single_p99_ms": single.p99,
-        "search_p95_ms": search.p95,
-        "single_cold_ms": single.cold,
-        "encode_cold_ms": encode.cold,
-        "search_cold_ms": search.cold,
-        "joint_p50_ms": joint.p50,
-        **_interval("single_p50", single.p50_interval),
-        **_interval("single_p95", single.p95_interval),
-        "joint_gap": joint.p50 / single.p50 - 1 if joint.p50 is not None and single.p50 else None,
-        **_under_load(m.rate),
         "load_seconds": m.load_seconds,
         "encoder_disk_bytes": encoder.disk_bytes,
         "resident_private_bytes": resident.private,
@@ -141,32 +126,17 @@ class _NoMemory:
     resident = private = private_file = peak = peak_above_start = None
 
 
-_NO_LATENCY = Latency(p50=None, p95=None, p99=None, cold=None)
 _NO_WEIGHT = Footprint(ledger=None, disk_bytes=None, resident=None)
 _NO_MEMORY: Memory | _NoMemory = _NoMemory()
 
 
-def _interval(name: str, bounds: tuple[float, float] | None) -> Row:
-    low, high = bounds or (None, None)
-    return {f"{name}_low_ms": low, f"{name}_high_ms": high}
-
-
-def _under_load(rate: Rate | None) -> Row:
-    """Latency under load; percentiles are None of a cell that could not keep up."""
-    latency = (rate and rate.latency) or _NO_LATENCY
-    return {
-        "rate": rate and rate.offered,
-        "rate_offered_qps": rate and rate.offered_qps,
-        "rate_capacity_qps": rate and rate.capacity_qps,
-        "rate_utilisation": rate and rate.utilisation,
-        "rate_saturated": rate and rate.saturated,
-        "rate_service_p50_ms": rate and rate.service_p50,
-        "rate_p50_ms": latency.p50,
-        "rate_p95_ms": latency.p95,
-        "rate_p99_ms": latency.p99,
-        **_interval("rate_p50", latency.p50_interval),
-        **_interval("rate_p95", latency.p95_interval),
-    }
+def _at(record: object, path: str) -> object:
+    """What lies at a path of a record (`Mode.keys`); None where anything on the way was not measured."""
+    for name in path.split("."):
+        if record is None:
+            return None
+        record = record[int(name)] if isinstance(record, tuple) else getattr(record, name)
+    return record
 
 
 def _under_resolution(weight: Footprint | None) -> bool | None:

@@ -10,10 +10,11 @@ import msgspec
 from bench.instruments import environment
 from bench.passages import loader
 from bench.records.schema import StageResult
-from bench.run.cells import Cell, matrix_key
+from bench.run.cells import Cell
 from bench.run.estimate import Attempt
+from bench.run.identity import matrix_key
 from bench.run.suite import Suite
-from bench.run.tasks import Output, Task
+from bench.run.tasks import Task, TaskFolder
 from bench.stage import matrices, process
 from retrievers.registry import Registry
 
@@ -32,8 +33,8 @@ def in_child(task: Task, suite: Suite) -> StageResult:
     )
 
 
-def fill(task: Task, output: Output, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:
-    """Make a matrix and put it into the cache; it failed where its files are others by then than its key tells."""
+def fill(task: Task, output: TaskFolder, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:
+    """Encode and cache a matrix; fails if its inputs changed since its key was computed."""
     part, final = output
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -48,7 +49,7 @@ def fill(task: Task, output: Output, suite: Suite, registry: Registry, attempt: 
 
 
 def _changed(cell: Cell, suite: Suite, registry: Registry) -> str:
-    """What of a cell's files may be others than its key was made of, now that they were read; empty for none."""
+    """Which inputs of a cell's matrix changed since its key was computed, as a reason; empty if none."""
     passage_set, own = cell.passage_set, cell.passage_set.vectors
     try:
         same = matrix_key(cell.retriever.encoder, passage_set, suite, registry) == cell.matrix_key

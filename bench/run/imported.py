@@ -1,75 +1,28 @@
-"""
-Runs made elsewhere -> a run folder like any other: scored with our measures, shown beside ours.
-
-The order is trec_eval's: score as a 32-bit float, descending, then passage id, descending; ranks and the order of lines
-count for nothing. A passage that is not in the set keeps its rank, so that every measure is what pytrec_eval says.
-"""
+"""Runs made elsewhere -> a run folder like any other: scored with our measures, shown beside ours."""
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench.errors import InputError
-from bench.formats import files, run_json, trec_run
+from bench.formats.files import write_whole
 from bench.instruments import environment, quality
-from bench.instruments.quality import OVERLAP_K
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
-from bench.records.schema import Measurement, RunRecord, digest
-from bench.run.measurement import quality_fields
+from bench.records.schema import Measurement, RecordFields, RunRecord, digest
+from bench.run.outside_run import OutsideRun, PlacedHits, place
+from bench.run.quality_fields import quality_fields
 from bench.run.suite import CellGroup, Suite
-from retrievers.contract import Hits, no_hits
 
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
 DEPTH = 100  # of the hits at least, as our own runs keep them; a deeper file is kept whole
 MOST_HITS = 50_000_000  # queries times depth: 600 MB of rows and scores
-REFUSED = (".lz4", ".pkl", ".pickle", ".parquet")
-ENDS = (".gz", ".json", ".run", ".trec", ".txt", ".res")  # of a file's name, no part of the retriever's
-
-
-@dataclass(frozen=True)
-class OutsideRun:
-    """One retriever's ranking, as a file from elsewhere has it."""
-
-    name: str  # of the retriever: free text, no spelling
-    origin: str  # format, file and sha256 of its uncompressed content
-    scores: Mapping[str, Mapping[str, float]]  # query id -> passage id -> score
-
-
-def read(path: Path, name: str | None = None) -> OutsideRun:
-    """
-    The run in a TREC run file, or in a .json of dictionaries; either may be .gz. Without a name it has its file's.
-
-    Raises InputError for what can not be read, with the line where there is one.
-    """
-    if path.suffix.lower() in REFUSED:
-        raise InputError(f"{path}: expected a TREC run file or a .json, found {path.suffix}: save it as one of those")
-    content = files.read(path)
-    kind, parse = ("json", run_json.parse) if files.kind(path) == ".json" else ("trec", trec_run.parse)
-    scores = parse(content)
-    if not any(scores.values()):
-        raise InputError(f"{path}: expected a run, found no hit: check that it is the right file")
-    named = (_stem(path) if name is None else name).strip()
-    if not named or not named.isprintable():
-        raise InputError(f"{path}: expected a name that can be read, found {name!r}: give another with --name")
-    sha256 = hashlib.sha256(content.data).hexdigest()
-    return OutsideRun(named, f"{kind} run {path.name.removesuffix('.gz')} sha256:{sha256}", scores)
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    while Path(name).suffix.lower() in ENDS:
-        name = Path(name).stem
-    return name
 
 
 def kept_set(run: run_folder.Run) -> tuple[PassageSet, int]:
@@ -108,32 +61,11 @@ def import_runs(
     Passages that only the runs know are added behind the set's own ids in the folder's copy of the set, so that hits
     can name them; they count for nothing else. The same runs into the same folder change nothing.
 
-    Raises InputError, before anything is written: two runs of one name, ids that fit nowhere, a score that 32 bits can
-    not hold, more than MOST_HITS, a measure of answers that the set has not, a folder that holds anything else.
+    Raises InputError, before anything is written: two runs of one name, ids that fit nowhere, a score that 32 bits
+    cannot hold, more than MOST_HITS, a measure of answers that the set has not, a folder that holds anything else.
     """
-    names = [run.name for run in runs]
-    _refuse_answers(measures, passage_set)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"import: expected a name of its own for every run, found {twice!r} twice: use --name")
-    depth = max(DEPTH, *(cutoff or 0 for _, cutoff in map(quality.parse, measures)), *map(_deepest, runs))
-    if depth * len(passage_set.query_ids) > MOST_HITS:
-        raise InputError(
-            f"import: expected at most {MOST_HITS:,} hits, found {depth:,} for each of {len(passage_set.query_ids):,} "
-            f"queries: cut the runs to their first 1,000 a query"
-        )
-    widened, placed = place(runs, passage_set, depth)
-    suite = Suite(
-        name="import",
-        passages=(passage_set.name,),
-        measures=tuple(dict.fromkeys(measures)),
-        primary="nDCG@10" if "nDCG@10" in measures else measures[0],
-        baseline=names[0],
-        rounds=1,
-        modes=(),
-        depth=depth,
-        cells=(CellGroup(retrievers=tuple(names)),),
-    )
+    suite = _suite(runs, passage_set, measures)
+    widened, placed = place(runs, passage_set, suite.depth)
     record = RunRecord(
         suite_sha256=digest([suite, [run.origin for run in runs]]),
         suite=msgspec.to_builtins(suite),
@@ -150,8 +82,8 @@ def import_runs(
             if key not in writer.measurements:
                 arrays = io.BytesIO()
                 np.savez_compressed(arrays, rows=found.hits.rows, scores=found.hits.scores)
-                files.write_whole(writer.folder / "hits" / f"{key}.npz", arrays.getvalue())
-                agreement = quality.overlap(found.hits, placed[0].hits, OVERLAP_K)
+                write_whole(writer.folder / "hits" / f"{key}.npz", arrays.getvalue())
+                agreement = quality.overlap(found.hits, placed[0].hits, quality.OVERLAP_K)
                 scored = quality_fields(key, found.hits, suite, widened, writer.folder) | {
                     "overlap_with_baseline": float(agreement.mean()) if len(agreement) else None
                 }
@@ -159,85 +91,30 @@ def import_runs(
         return tuple(writer.measurements.values())
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A run's hits as positions, and what became of those that do not fit, a sentence each."""
-
-    hits: Hits
-    flags: tuple[str, ...]
-
-
-def place(runs: Sequence[OutsideRun], passage_set: PassageSet, depth: int) -> tuple[PassageSet, list[Placed]]:
-    """
-    The hits of each run for the set's queries, to `depth`, and the set with the passages that only the runs know.
-
-    Those stand behind the set's own. A passage that the set merged into its equal counts as the one kept, at the better
-    rank of the two. Raises InputError where no query or no passage of a run is the set's, and for a score that 32 bits
-    can not hold.
-    """
-    own = {*passage_set.passage_ids, *passage_set.merged}
-    met = (passage for run in runs for query in passage_set.query_ids for passage in run.scores.get(query, ()))
-    outside = tuple(dict.fromkeys(passage for passage in met if passage not in own))
-    texts = ("",) * len(outside) if passage_set.passages else ()  # a set that a run kept has no texts
-    widened = msgspec.structs.replace(
-        passage_set, passage_ids=(*passage_set.passage_ids, *outside), passages=(*passage_set.passages, *texts)
-    )
-    rows = {passage: row for row, passage in enumerate(widened.passage_ids)}
-    rows |= {passage: rows[kept] for passage, kept in passage_set.merged.items()}
-    return widened, [_place(run, passage_set, rows, depth) for run in runs]
-
-
-def _place(run: OutsideRun, passage_set: PassageSet, rows: Mapping[str, int], depth: int) -> Placed:
-    n = len(passage_set.passage_ids)
-    hits = no_hits(len(passage_set.query_ids), depth)
-    unknown = dropped = known = 0
-    for number, query in enumerate(passage_set.query_ids):
-        best: dict[int, float] = {}
-        for passage, score in _ranking(run, query):
-            row = rows[passage]
-            unknown, known = unknown + (row >= n), known + (row < n)
-            dropped += row in best
-            best.setdefault(row, score)
-        hits.rows[number, : len(best)] = list(best)
-        hits.scores[number, : len(best)] = list(best.values())
-    strangers = len(run.scores.keys() - set(passage_set.query_ids))
-    if not known:
+def _suite(runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str]) -> Suite:
+    """The suite that the runs are the cells of; InputError for what `import_runs` refuses of them."""
+    names = [run.name for run in runs]
+    _refuse_answers(measures, passage_set)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"import: expected a name of its own for every run, found {twice!r} twice: use --name")
+    depth = max(DEPTH, *(cutoff or 0 for _, cutoff in map(quality.parse, measures)), *(run.depth for run in runs))
+    if depth * len(passage_set.query_ids) > MOST_HITS:
         raise InputError(
-            f"{run.name}: expected queries and passages of {passage_set.name!r}, found none of them: queries there "
-            f"are {_some(run.scores)}, here {_some(passage_set.query_ids)}; passages there are "
-            f"{_some(next(filter(None, run.scores.values())))}, here {_some(passage_set.passage_ids)}"
+            f"import: expected at most {MOST_HITS:,} hits, found {depth:,} for each of {len(passage_set.query_ids):,} "
+            f"queries: cut the runs to their first 1,000 a query"
         )
-    said = (
-        ("hits that name a passage that is not in the set, kept at their rank", unknown),
-        ("hits left out because an equal passage stands above them", dropped),
-        ("queries left out because they are not in the set, or have no judgment", strangers),
+    return Suite(
+        name="import",
+        passages=(passage_set.name,),
+        measures=tuple(dict.fromkeys(measures)),
+        primary="nDCG@10" if "nDCG@10" in measures else measures[0],
+        baseline=names[0],
+        rounds=1,
+        modes=(),
+        depth=depth,
+        cells=(CellGroup(retrievers=tuple(names)),),
     )
-    return Placed(hits, tuple(f"{what}: {count:,}" for what, count in said if count))
-
-
-def _ranking(run: OutsideRun, query: str) -> list[tuple[str, float]]:
-    """One query's passages and scores, best first: 32-bit score, then id, both descending, as trec_eval sorts them."""
-    scores = run.scores.get(query, {})
-    if not scores:
-        return []
-    with np.errstate(over="ignore"):
-        rounded = np.array(list(scores.values()), np.float64).astype(np.float32)
-    if not np.isfinite(rounded).all():
-        passage = list(scores)[int(np.isinf(rounded).argmax())]
-        raise InputError(
-            f"{run.name}: expected scores that a 32-bit float holds, as trec_eval keeps them, found "
-            f"{scores[passage]} for query {query!r}, passage {passage!r}: scale the scores"
-        )
-    # Code points sort as their UTF-8 bytes do, which is what trec_eval compares.
-    return sorted(zip(scores, rounded.tolist(), strict=True), key=lambda hit: (hit[1], hit[0]), reverse=True)
-
-
-def _deepest(run: OutsideRun) -> int:
-    return max(map(len, run.scores.values()), default=0)
-
-
-def _some(ids: Sequence[str] | Mapping[str, object]) -> str:
-    return ", ".join(list(ids)[:2]) + (", ..." if len(ids) > 2 else "")
 
 
 def _refuse_answers(measures: Sequence[str], passage_set: PassageSet) -> None:
@@ -270,15 +147,15 @@ def _refuse_other_files(folder: Path, runs: Sequence[OutsideRun]) -> None:
 def _measurement(
     key: str,
     run: OutsideRun,
-    found: Placed,
+    found: PlacedHits,
     suite: Suite,
     passage_set: PassageSet,
     text_bytes: int,
-    scored: dict[str, Any],  # Any: fields of a record, of their several types
+    scored: RecordFields,
 ) -> Measurement:
     """The record of an imported run: every time and every size of it is None."""
     fields = msgspec.structs.fields(Measurement)
-    unknown: dict[str, Any] = {field.name: None for field in fields if field.required}  # Any: see above
+    unknown: RecordFields = {field.name: None for field in fields if field.required}
     known = {
         "cell": key,
         "suite": suite.name,

@@ -15,9 +15,11 @@ import msgspec
 from bench.passages.loader import PassageSet
 from bench.progress import Progress, Silent
 from bench.records.schema import StageResult, Status
-from bench.run.cells import Cell, make_cells, settled
-from bench.run.estimate import Encoding, Estimate, SearchEstimate, Source, estimate, memory_limit
+from bench.run.cells import Cell, make_cells
+from bench.run.estimate import Encoding, Estimate, SearchEstimate, estimate
 from bench.run.execute import fill, in_child
+from bench.run.prediction import Source, memory_limit
+from bench.run.resolve import resolve_spellings
 from bench.run.suite import Suite
 from bench.run.tasks import Task, Work
 from retrievers.contract import is_deterministic
@@ -42,7 +44,7 @@ class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
     predicted_bytes: int | None
     counted: bool  # whether they follow from the matrix as it will be; else they are an estimate
     peak_build_bytes: int | None  # above what was resident before, the vectors it is built from among that
-    seconds: float | None  # of building and serving; what cells share counts for the first of them
+    seconds: float | None  # of building and search; what cells share counts for the first of them
     # Of its encoder, once for all cells of that on this passage set:
     peak_encode_bytes: int | None
     encoder_seconds: float | None
@@ -79,7 +81,7 @@ def plan(
     that its matrix is counted and not guessed. Raises as `bench.run.runner.run` does for a suite that cannot run.
     """
     cells = make_cells(suite, passage_sets, registry)
-    settled(suite, passage_sets, cells, registry)
+    resolve_spellings(suite, passage_sets, cells, registry)
     found = []
     told = progress or Silent()
     total = len({(c.passage_set.name, c.encoder) for c in cells if c.encoder}) + len(cells)
@@ -127,19 +129,12 @@ def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: 
     )
 
 
-def _cell(cell: Cell, n: int, serving: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
+def _cell(cell: Cell, n: int, search: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> PlannedCell:
     encoder, storage = cell.parts
-    status: Status | None = None
-    reason = cell.problem
-    if serving is None:
-        status = "failed"
-    elif serving.prediction.status != "ok":
-        status, reason = serving.prediction.status, serving.prediction.reason
-    elif serving.status != "ok":
-        status, reason = serving.status, f"its rehearsal: {serving.reason}"
+    status, reason = _end(cell, search)
     shape = encoding.shape if encoding is not None else None
-    ledger = serving.prediction.ledger if serving is not None else None
-    predicted = sum(ledger.values()) if ledger is not None else serving.ledger_bytes if serving is not None else None
+    ledger = search.prediction.ledger if search is not None else None
+    estimated = search.ledger_bytes if search is not None else None
     return PlannedCell(
         passage_set=cell.passage_set.name,
         retriever=cell.spelling,
@@ -153,26 +148,37 @@ def _cell(cell: Cell, n: int, serving: SearchEstimate | None, encoding: Encoding
         nonzeros=shape.nonzeros if shape is not None else None,
         shape=shape.source if shape is not None else None,
         predicted_ledger=ledger,
-        predicted_bytes=predicted,
+        predicted_bytes=sum(ledger.values()) if ledger is not None else estimated,
         counted=ledger is not None
         and is_deterministic(cell.searcher)
         and shape is not None
         and shape.source != "predicted",
-        peak_build_bytes=serving.peak_bytes if serving is not None else None,
-        seconds=serving.seconds if serving is not None else None,
+        peak_build_bytes=search.peak_bytes if search is not None else None,
+        seconds=search.seconds if search is not None else None,
         peak_encode_bytes=encoding.peak_bytes if encoding is not None else None,
         encoder_seconds=encoding.seconds if encoding is not None else None,
-        warnings=tuple(over_limits(serving, encoding, suite)) if status is None else (),
+        warnings=tuple(over_limits(search, encoding, suite)) if status is None else (),
     )
 
 
-def over_limits(serving: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
+def _end(cell: Cell, search: SearchEstimate | None) -> tuple[Status | None, str]:
+    """How a cell would end, and why; None: it would run."""
+    if search is None:
+        return "failed", cell.problem
+    if search.prediction.status != "ok":
+        return search.prediction.status, search.prediction.reason
+    if search.status != "ok":
+        return search.status, f"its rehearsal: {search.reason}"
+    return None, cell.problem
+
+
+def over_limits(search: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
     """What of a cell is predicted over the limits of one stage, a line each."""
     estimates = []
     if encoding is not None:
         estimates.append(("encoding: ", None if encoding.encoded else encoding.peak_bytes, encoding.longest_seconds))
-    if serving is not None:
-        estimates.append(("", serving.peak_bytes, serving.longest_seconds))
+    if search is not None:
+        estimates.append(("", search.peak_bytes, search.longest_seconds))
     most, longest = memory_limit(suite), suite.limits.seconds
     for part, nbytes, seconds in estimates:
         if nbytes is not None and nbytes > most:

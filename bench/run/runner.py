@@ -11,11 +11,10 @@ import contextlib
 import datetime
 import hashlib
 import shutil
-import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypedDict, Unpack
 
@@ -27,19 +26,24 @@ from bench.passages.loader import Columns, PassageSet
 from bench.progress import Progress, Silent
 from bench.records import journal, run_folder
 from bench.records.run_folder import read_hits
-from bench.records.schema import UNTRIED, Measurement, RunRecord, Stage, StageResult, digest
-from bench.run.cells import Cell, make_cells, settled
-from bench.run.estimate import FEWEST_PASSAGES, Shape, estimate, predict
-from bench.run.execute import fill, in_child
-from bench.run.measurement import Agreement, CellResults, measurement
+from bench.records.schema import UNTRIED, Measurement, RunRecord, StageResult, digest
+from bench.run.agreement import Agreement
+from bench.run.cells import Cell, make_cells
+from bench.run.children import Children
+from bench.run.estimate import FEWEST_PASSAGES, estimate
+from bench.run.execute import in_child
+from bench.run.measurement import measurement
+from bench.run.prediction import Shape, predict
+from bench.run.resolve import resolve_spellings
+from bench.run.results import CellResults
 from bench.run.suite import Suite
-from bench.run.tasks import Output, Task, Work, stages
+from bench.run.tasks import Work, stages
 from bench.stage import matrices
 from retrievers.registry import Registry
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """What a run came to."""
 
     folder: Path
@@ -56,6 +60,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
+        """Whether a cell failed that was tried."""
         return any(m.status not in ("ok", *UNTRIED) for m in self.measurements)
 
 
@@ -70,23 +75,23 @@ class How(TypedDict, total=False):
 
 def run(
     suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
-) -> Outcome:
+) -> RunOutcome:
     """
     Run every cell of a suite that its folder does not hold yet.
 
     passage_sets: the suite's, loaded. Raises InputError (before anything is written) or SpellingError for a suite that
-    can not run; what goes wrong in a cell is that cell's status.
+    cannot run; what goes wrong in a cell is that cell's status.
     """
     start = time.perf_counter()
     with begun(suite, passage_sets, folder, registry, **how) as (runner, cells):
         runner.run(cells)
         done = [runner.writer.measurements[cell.key] for cell in cells]
     wall_seconds = time.perf_counter() - start
-    return Outcome(
+    return RunOutcome(
         folder,
         tuple(done),
         wall_seconds,
-        runner.measured_seconds,
+        runner.children.measured_seconds,
         runner.predicted_seconds,
         runner.rehearsed_seconds,
     )
@@ -98,7 +103,7 @@ def begun(
 ) -> Iterator[tuple[Runner, list[Cell]]]:
     """A run folder held for writing, and its cells: what `run` does first. Parameters and errors are its own."""
     cells = make_cells(suite, passage_sets, registry)
-    suite = settled(suite, passage_sets, cells, registry)
+    suite = resolve_spellings(suite, passage_sets, cells, registry)
     columns = how.get("columns")
     record = RunRecord(
         suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
@@ -116,7 +121,8 @@ def begun(
         for passage_set in passage_sets:
             run_folder.write_set(writer.folder, passage_set)
         matrices.sweep()
-        yield Runner(suite, writer, registry, how.get("progress") or Silent()), cells
+        progress = how.get("progress") or Silent()
+        yield Runner(suite, writer, registry, progress, Children(suite, writer, registry, progress)), cells
 
 
 class Prepared(NamedTuple):
@@ -131,30 +137,26 @@ class Prepared(NamedTuple):
 
 @dataclass
 class Runner:
-    """The state of one execution: results by task, what failed, and how long things took."""
+    """One execution of a suite: which stages its cells need, in which order, and the records made of them."""
 
     suite: Suite
     writer: journal.Writer
     registry: Registry
     progress: Progress
-    measured_seconds: float = 0.0
-    failed: dict[str, StageResult] = field(default_factory=dict)  # cell key -> what ended it
-    durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
-    left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
-    total: int = 0
+    children: Children
     round_seconds: float = SECONDS_A_ROUND
-    tells_code: bool = False
-    code: set[str] = field(default_factory=set)  # files that the children imported, where they tell
+    report_imports: bool = False  # by the children
     predicted_seconds: float | None = None
     rehearsed_seconds: float = 0.0
 
     def run(self, cells: Sequence[Cell]) -> None:
+        """Measure the cells that are not finished."""
         of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
-        self.left = {
+        self.children.left = {
             name: stages([cell for cell in of_set if not self.finished(cell)], self.suite)
             for name, of_set in of_sets.items()
         }
-        self.total = sum(counts.total() for counts in self.left.values())
+        self.children.total = sum(counts.total() for counts in self.children.left.values())
         if self.writer.stages or self.writer.measurements:
             done = sum(map(self.finished, cells))
             self.progress.says(
@@ -168,7 +170,7 @@ class Runner:
         for name, of_set in of_sets.items():
             if not all(map(self.finished, of_set)):
                 self.run_set(of_set)
-            del self.left[name]  # with what failed cells left undone
+            del self.children.left[name]  # with what failed cells left undone
         shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
 
     def estimate_time(self, of_sets: Collection[Sequence[Cell]]) -> None:
@@ -181,7 +183,8 @@ class Runner:
             name = cells[0].passage_set.name
             self.progress.says(f"{name}: a rehearsal, to tell how long it will take")
             work = Work(self.suite, self.writer.folder, self.registry, cells[0].passage_set)
-            estimated = estimate([cell for cell in cells if not cell.problem], work, self.child)
+            sound = [cell for cell in cells if not cell.problem]
+            estimated = estimate(sound, work, partial(in_child, suite=self.suite))
             self.progress.estimates(name, estimated.seconds, estimated.unknown)
             total += estimated.total
         self.predicted_seconds = total
@@ -201,104 +204,31 @@ class Runner:
 
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
         """Encode and build the unfinished cells of one passage set."""
-        passage_set = cells[0].passage_set
-        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds, self.tells_code)
+        passage_set, children = cells[0].passage_set, self.children
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds, self.report_imports)
         todo = [cell for cell in cells if not self.finished(cell)]
         for cell in cells:
             if cell.problem:
-                self.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
+                children.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
             elif self.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
-                self.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
+                children.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
 
         encoded = {}
         for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
-            sharing = self.alive([cell for cell in todo if cell.encoder == encoder])
+            sharing = children.alive([cell for cell in todo if cell.encoder == encoder])
             task = work.encode(sharing) if sharing else None
-            result = self.encode(task, task.output) if task and task.output else None
+            result = children.encode(task, task.output) if task and task.output else None
             if result is not None:
                 encoded[encoder] = result
-        predicted = {cell.key: self.predict(cell, encoded) for cell in self.alive(todo)}
-        for task in work.builds(self.alive(todo)):
-            self.do(task)
+        predicted = {cell.key: self.predict(cell, encoded) for cell in children.alive(todo)}
+        for task in work.builds(children.alive(todo)):
+            children.do(task)
         return Prepared(cells, todo, work, encoded, predicted)
 
     def round(self, prepared: Prepared, number: int, cells: Sequence[Cell]) -> None:
         """One round of some of the cells that were prepared; what the journal holds of it is not done again."""
-        for task in prepared.work.round(number, self.alive(cells)):
-            self.do(task)
-
-    def alive(self, cells: Sequence[Cell]) -> list[Cell]:
-        return [cell for cell in cells if cell.key not in self.failed]
-
-    def encode(self, task: Task, output: Output) -> StageResult | None:
-        """Find the matrix in the cache, or make it and put it there; never one of other files than its key tells."""
-        known = matrices.find(output.final)
-        if known is not None:
-            self.count(task)
-            return self.writer.stages.get(task.key) or known
-        result = fill(task, output, self.suite, self.registry, self.attempt)
-        if result.status == "ok":
-            self.writer.finished(task.key, result)
-            return result
-        if self.alive(task.cells):  # its child ended well, and its files were others than its key tells
-            self.fail(task, result)
-        return None
-
-    def do(self, task: Task) -> None:
-        """Run a task that the journal does not hold, or whose folder is gone."""
-        known = task.key in self.writer.stages and (task.output is None or task.output.final.is_dir())
-        if known or not self.alive(task.cells):
-            self.count(task)
-            return
-        if task.output is not None:  # of a run that was killed before it was journalled
-            shutil.rmtree(task.output.part, ignore_errors=True)
-            shutil.rmtree(task.output.final, ignore_errors=True)
-        result = self.attempt(task)
-        if result.status == "ok":
-            if task.output is not None:
-                task.output.part.replace(task.output.final)
-            self.writer.finished(task.key, result)
-
-    def attempt(self, task: Task) -> StageResult:
-        """One child; a bad end is remembered for its cells."""
-        done = self.total - sum(counts.total() for counts in self.left.values())
-        self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
-        result = self.child(task)
-        self.code.update(result.code)
-        result = msgspec.structs.replace(result, code=())
-        if result.samples is not None:  # relative: the run folder may be moved
-            relative = Path(result.samples).relative_to(self.writer.folder)
-            result = msgspec.structs.replace(result, samples=relative.as_posix())
-        self.count(task)
-        self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
-        if result.status == "ok":
-            self.measured_seconds += result.measured_seconds
-        else:
-            self.fail(task, result)
-        return result
-
-    def fail(self, task: Task, result: StageResult) -> None:
-        """Say that a task ended badly, and remember it for its cells."""
-        self.progress.says(f"{task.subject}: {result.status}: {(result.reason.splitlines() or [''])[0]}")
-        for cell in task.cells:
-            self.failed.setdefault(cell.key, result)
-
-    def child(self, task: Task) -> StageResult:
-        return in_child(task, self.suite)
-
-    def count(self, task: Task) -> None:
-        """One child less to run."""
-        self.left[task.cells[0].passage_set.name][task.job.stage] -= 1
-
-    def seconds_left(self) -> float | None:
-        """Predicted: each stage's children take what its children took so far, on average; None before any has run."""
-        if not self.durations:
-            return None
-        overall = statistics.mean(seconds for taken in self.durations.values() for seconds in taken)
-        typical = {stage: statistics.mean(taken) for stage, taken in self.durations.items()}
-        return sum(
-            number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
-        )
+        for task in prepared.work.round(number, self.children.alive(cells)):
+            self.children.do(task)
 
     def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
         """A storage's ledger, where it can predict it; over the limit the cell is refused before it takes any."""
@@ -306,21 +236,21 @@ class Runner:
         if result is None or result.shape is None:
             return None
         n, dims = result.shape
-        told = predict(cell.searcher, n, Shape(dims, result.nonzeros, "cached"), self.suite)
-        if told.status != "ok":
-            self.failed[cell.key] = StageResult(stage="build", status=told.status, reason=told.reason)
-        return told.ledger
+        found = predict(cell.searcher, n, Shape(dims, result.nonzeros, "cached"), self.suite)
+        if found.status != "ok":
+            self.children.failed[cell.key] = StageResult(stage="build", status=found.status, reason=found.reason)
+        return found.ledger
 
     def conclude(self, prepared: Prepared) -> None:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
-        work, encoded = prepared.work, prepared.encoded
-        agreement = Agreement(self.alive(prepared.cells), self.suite, self.writer.folder)
+        work, encoded, failed = prepared.work, prepared.encoded, self.children.failed
+        agreement = Agreement(self.children.alive(prepared.cells), self.suite, self.writer.folder)
         for cell in prepared.cells:
             old = self.writer.measurements[cell.key] if self.finished(cell) else None
             result = old or measurement(
                 CellResults(
                     cell=cell,
-                    failure=self.failed.get(cell.key),
+                    failure=failed.get(cell.key),
                     encode=encoded.get(cell.encoder or ""),
                     build=self.writer.stages.get(work.build_key(cell)),
                     queries=self.rounds(work.query_key, cell),
@@ -330,7 +260,7 @@ class Runner:
                 ),
                 self.suite,
                 self.writer.folder,
-                None if cell.key in self.failed else read_hits(self.writer.folder, cell.key),
+                None if cell.key in failed else read_hits(self.writer.folder, cell.key),
             )
             result = agreement.filled_in(result, cell)
             if result != old:

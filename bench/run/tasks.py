@@ -15,17 +15,19 @@ import msgspec
 from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
+from bench.instruments.modes import chosen
 from bench.passages.loader import PassageSet
 from bench.records.schema import Stage, digest
-from bench.run.cells import Cell, alignment
+from bench.run.cells import Cell
+from bench.run.identity import alignment
 from bench.run.suite import Suite
 from bench.stage import matrices
-from bench.stage.job import Job
+from bench.stage.job import Job, JobFields
 from retrievers.contract import Persistent, spell
 from retrievers.registry import Registry
 
 
-class Output(NamedTuple):
+class TaskFolder(NamedTuple):
     """A folder that a child makes: where it is written, and where it goes when it is whole."""
 
     part: Path
@@ -33,25 +35,25 @@ class Output(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One child to run: an encoder's ask serves every cell of that encoder."""
+    """One child to run, for one cell or for all that share what it does."""
 
     key: str
     subject: str  # what is run, as it is spelled
     cells: tuple[Cell, ...]
     job: Job
-    output: Output | None = None  # of a task that makes a folder
+    output: TaskFolder | None = None  # of a task that makes a folder
 
 
 def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     """How many children each stage of the cells of one passage set comes to, if none fails."""
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
-    asked = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
+    timed_encoders = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
     savable = [cell for cell in sound if isinstance(cell.searcher, Persistent)]
     joint = [cell for cell in savable if cell.encoder and not cell.given] if in_one_process(suite) else []
     counts: dict[Stage, int] = {
         "encode": encoders,
-        "query": asked * suite.rounds,
+        "query": timed_encoders * suite.rounds,
         "build": len({cell.build_spelling for cell in savable}),
         "search": len(sound) * suite.rounds,
         "joint": len(joint) * suite.rounds,
@@ -60,8 +62,8 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
 
 
 def in_one_process(suite: Suite) -> bool:
-    """Whether a mode has encoder and storage in one process: what is timed under load is text to ids too."""
-    return "joint" in suite.modes or "rate" in suite.modes
+    """Whether a mode has encoder and storage in one process."""
+    return any(mode.one_process for mode in chosen(suite.modes))
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Work:
     registry: Registry
     passage_set: PassageSet
     round_seconds: float = SECONDS_A_ROUND
-    tells_code: bool = False
+    report_imports: bool = False
 
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
@@ -85,16 +87,17 @@ class Work:
             write_whole(Path(path), msgspec.json.encode(getattr(self.passage_set, name)))
         n_queries = len(self.passage_set.queries)
         chosen = random.Random(self.suite.seed).sample(range(n_queries), min(self.suite.queries, n_queries))  # noqa: S311  # no secret
-        self.common: dict[str, Any] = {  # Any: fields of a Job
+        self.common: JobFields = {
             "entries": tuple((e.group, e.name, e.target, e.package) for e in self.registry.entries.values()),
             "sample": tuple(chosen),
             "modes": self.suite.modes,
+            "settings": self.suite.settings,
             "k": self.suite.k,
             "depth": self.suite.depth,
             "n_passages": self.n_passages,
             "distractors": self.suite.distractors,
             "round_seconds": self.round_seconds,
-            "tells_code": self.tells_code,
+            "report_imports": self.report_imports,
             "seed": self.suite.seed,
             "language": self.passage_set.language,
             "passage_set": self.passage_set.sha256,
@@ -133,72 +136,76 @@ class Work:
         """Encode with the one encoder that some cells share."""
         matrix = _matrix(cells[0])
         encoder = cells[0].encoder or ""
-        output = Output(matrices.part_of(matrix), matrix)
+        output = TaskFolder(matrices.part_of(matrix), matrix)
         return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", **self._aligned(cells[0]))
 
     def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
-        """One build for all cells that differ in search-time options alone; none for what can not be saved."""
+        """One build for all cells that differ in search-time options alone; none for what cannot be saved."""
         groups: dict[str, list[Cell]] = {}
         for cell in cells:
             if isinstance(cell.searcher, Persistent):
                 groups.setdefault(self.build_key(cell), []).append(cell)
         for key, group in groups.items():
             final = self._built(group[0])
-            output = Output(final.with_suffix(".part"), final)
-            server = self._searcher(group[0])
-            yield self._task(key, group[0].build_spelling, group, output, stage="build", **server)
+            output = TaskFolder(final.with_suffix(".part"), final)
+            searcher = self._searcher(group[0])
+            yield self._task(key, group[0].build_spelling, group, output, stage="build", **searcher)
 
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
         tasks = []
-        asked = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
-        for encoder, threads in dict.fromkeys(asked):
+        encoders = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
+        for encoder, threads in dict.fromkeys(encoders):
             group = [cell for cell in cells if (cell.encoder, cell.threads) == (encoder, threads)]
-            key = self.query_key(group[0], number)
-            tasks.append(
-                self._task(
-                    key, encoder, group, stage="query", samples=self._file("samples", key), **self._encoder(group[0])
-                )
-            )
+            tasks.append(self._query(number, encoder, group))
         for cell in cells:
-            key = self.search_key(cell, number)
-            tasks.append(
-                self._task(
-                    key,
-                    spell(cell.retriever),
-                    [cell],
-                    stage="search",
-                    samples=self._file("samples", key),
-                    hits=self._file("hits", cell.key) if number == 0 else None,
-                    storage_folder=str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
-                    **self._searcher(cell),
-                    **(self._offer(number) if cell.encoder is None or cell.given else {}),
-                )
-            )
+            tasks.append(self._search(number, cell))
             saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
             if in_one_process(self.suite) and saved and isinstance(cell.searcher, Persistent):
-                key = self.joint_key(cell, number)
-                tasks.append(
-                    self._task(
-                        key,
-                        spell(cell.retriever),
-                        [cell],
-                        stage="joint",
-                        samples=self._file("samples", key),
-                        storage_folder=str(self._built(cell)),
-                        **self._encoder(cell),
-                        **self._searcher(cell),
-                        **self._offer(number),
-                    )
-                )
+                tasks.append(self._joint(number, cell))
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
         return tasks
 
+    def _query(self, number: int, encoder: str, cells: Sequence[Cell]) -> Task:
+        key, fields = self.query_key(cells[0], number), self._encoder(cells[0])
+        samples = self._file("samples", key)
+        return self._task(key, encoder, cells, stage="query", scope="part", number=number, samples=samples, **fields)
+
+    def _search(self, number: int, cell: Cell) -> Task:
+        key = self.search_key(cell, number)
+        return self._task(
+            key,
+            spell(cell.retriever),
+            [cell],
+            stage="search",
+            scope="engine" if cell.encoder is None or cell.given else "part",
+            number=number,
+            samples=self._file("samples", key),
+            hits=self._file("hits", cell.key) if number == 0 else None,
+            storage_folder=str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
+            **self._searcher(cell),
+        )
+
+    def _joint(self, number: int, cell: Cell) -> Task:
+        key = self.joint_key(cell, number)
+        return self._task(
+            key,
+            spell(cell.retriever),
+            [cell],
+            stage="joint",
+            scope="pair",
+            number=number,
+            samples=self._file("samples", key),
+            storage_folder=str(self._built(cell)),
+            **self._encoder(cell),
+            **self._searcher(cell),
+        )
+
     def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
-        """Rehearse the encoder of a cell, leaving a sample of its vectors; or what serves, with that sample."""
+        """Rehearse the encoder of a cell, leaving a sample of its vectors; or what searches, with that sample."""
         key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
         part = self._aligned(cell) if of_encoder else self._searcher(cell) | {"matrix": str(sample)}
-        output = Output(sample, sample) if of_encoder else None
+        output = TaskFolder(sample, sample) if of_encoder else None
         return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
 
     def _task(
@@ -206,31 +213,26 @@ class Work:
         key: str,
         subject: str,
         cells: Sequence[Cell],
-        output: Output | None = None,
-        **fields: Any,  # Any: fields of a Job
+        output: TaskFolder | None = None,
+        **fields: Any,  # Any: JobFields, by name
     ) -> Task:
         result = self.folder / "stages" / key / "result.json"
         out = str(output.part) if output else None
         job = Job(result=str(result), out=out, **(self.common | fields))
         return Task(key, subject, tuple(cells), job, output)
 
-    def _searcher(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+    def _searcher(self, cell: Cell) -> JobFields:
         matrix = str(_matrix(cell)) if cell.encoder else None
         return {"storage": spell(cell.searcher), "engine": cell.encoder is None, "matrix": matrix}
 
-    def _offer(self, number: int) -> dict[str, Any]:  # Any: fields of a Job
-        """What is asked under load in a round of a stage that goes from text to ids."""
-        asked = self.suite.rate if "rate" in self.suite.modes else ""
-        return {"rate": asked, "rate_seconds": self.suite.rate_seconds, "number": number}
-
-    def _encoder(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+    def _encoder(self, cell: Cell) -> JobFields:
         saved = _matrix(cell) / "encoder"
         return self._synthetic(cell) | {
             "encoder": cell.encoder,
             "encoder_folder": str(saved) if saved.is_dir() else None,
         }
 
-    def _aligned(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+    def _aligned(self, cell: Cell) -> JobFields:
         """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
         if not cell.given:
             return self._synthetic(cell) | {"encoder": cell.encoder}
@@ -239,9 +241,9 @@ class Work:
         own = {"alignment": str(path), "vectors": self.passage_set.vectors}
         return self._synthetic(cell) | {"encoder": cell.encoder} | own
 
-    def _synthetic(self, cell: Cell) -> dict[str, Any]:  # Any: fields of a Job
+    def _synthetic(self, cell: Cell) -> JobFields:
         """What the encoder of a cell is given of synthetic passages."""
-        return {"synthetic": "texts" if cell.counts_words else "vectors"}
+        return {"synthetic": "texts" if cell.takes_synthetic_text else "vectors"}
 
     def _built(self, cell: Cell) -> Path:
         return self.folder / self.build_key(cell)

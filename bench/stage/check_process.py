@@ -61,7 +61,7 @@ def checked(spellings: Sequence[str], plugins: Sequence[Path], seconds: float) -
         yield CheckRow(spellings[0], name, rule, status, found)
 
 
-def _fault(output: process.Output, seconds: float, *, ended: bool) -> str:
+def _fault(output: process.ChildOutput, seconds: float, *, ended: bool) -> str:
     """What came instead of a line, and what to do."""
     if not ended:
         return f"found nothing after {seconds:g} s: mend what does not come back, or allow more time (--seconds)"
@@ -71,7 +71,7 @@ def _fault(output: process.Output, seconds: float, *, ended: bool) -> str:
     return f"found that the process ended ({how}{last}): raise an exception, and never exit"
 
 
-def _lines(path: Path, output: process.Output, seconds: float) -> Iterator[CheckLine]:
+def _lines(path: Path, output: process.ChildOutput, seconds: float) -> Iterator[CheckLine]:
     """The lines of a file as a child writes them, until it has ended or the time is over."""
     deadline, over, part = time.monotonic() + seconds, False, b""
     with path.open("rb") as file:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from bench.instruments.modes import Scope, Settings
 from bench.records.schema import Stage
 
 Synthetic: TypeAlias = Literal["texts", "vectors"]
+JobFields: TypeAlias = dict[str, Any]  # Any: fields of a Job, of their several types
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +34,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     samples: str | None = None
     hits: str | None = None
     sample: tuple[int, ...] = ()  # positions of the queries to time
-    modes: tuple[str, ...] = ()
-    rate: str = ""  # offered under load (`bench.instruments.load`), where text goes to ids in this stage; empty: none
-    rate_seconds: float = 0.0
+    modes: tuple[str, ...] = ()  # names of `bench.instruments.modes.MODES`
+    settings: Settings = Settings()
+    scope: Scope = "part"  # what a stage that answers queries holds
     number: int = 0  # of the round
     round_seconds: float | None = None  # a round repeats its queries for so long; None: the latency instrument says
     k: int = 10
@@ -45,7 +47,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     language: str = ""
     passage_set: str = ""  # its sha256
-    tells_code: bool = False  # whose files were imported is a part of the result
+    report_imports: bool = False  # the result names the files of Python that were imported
     parent: int = 0  # set, with the two below, by who starts the child
     cgroup: str | None = None  # file to join
     memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup

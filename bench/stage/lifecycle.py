@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.records.schema import Fact
 from bench.stage import failure
 
+if TYPE_CHECKING:
+    from retrievers.contract import Adapter, Vectors
+
 _TOY = ("the quick brown fox", "a lazy dog sleeps", "fox and dog")  # warms code paths before the baseline is taken
 
 
-def make(spelling: str, entries: Sequence[tuple[str, str, str, str]]) -> Any:  # Any: what is spelled decides the type
+def make(spelling: str, entries: Sequence[tuple[str, str, str, str]]) -> Adapter:
     """The adapter of a spelling. entries: group, name, target and package of every adapter that may be named."""
     from retrievers.registry import Entry, Registry, parse
 
@@ -26,7 +29,7 @@ def make(spelling: str, entries: Sequence[tuple[str, str, str, str]]) -> Any:  #
     return parse(spelling, registry)
 
 
-def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any adapter; vectors of a storage
+def prepare(adapter: Adapter, vectors: Vectors | None = None) -> dict[str, Fact]:
     """
     Imports and compilation done, so that they are not weighed as data.
 
@@ -60,7 +63,7 @@ def prepare(adapter: Any, vectors: Any = None) -> dict[str, Fact]:  # Any: any a
     return said
 
 
-def _toy(adapter: Any) -> Any:  # Any: any adapter, the same type back
+def _toy(adapter: Adapter) -> Adapter:
     """
     The adapter made anew, nested ones too: closing a toy closes none of the real one's.
 
@@ -104,8 +107,8 @@ def facts(adapter: object) -> dict[str, Fact]:
     return check_facts(adapter.describe()) if isinstance(adapter, Descriptive) else {}
 
 
-def save(adapter: Any, folder: Path) -> int:  # Any: a Persistent adapter
-    """Save an adapter into a folder; the bytes of all files there."""
+def save(adapter: Adapter, folder: Path) -> int:
+    """Save a persistent adapter into a folder; the bytes of all files there."""
     folder.mkdir(parents=True, exist_ok=True)
     adapter.save(folder)
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -84,7 +84,7 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
 
 
 @contextlib.contextmanager
-def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[Output]:
+def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[ChildOutput]:
     """A module of ours in a process of its own, given a file; ended with all of its session when the block ends."""
     with subprocess.Popen(  # noqa: S603  # our own interpreter and module
         [sys.executable, "-P", "-m", module, str(job)],
@@ -95,7 +95,7 @@ def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[
         start_new_session=True,  # so that it can be ended with all it started
     ) as child:
         try:
-            output = Output(child)
+            output = ChildOutput(child)
             yield output
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -104,7 +104,7 @@ def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[
         output.read()
 
 
-class Output:
+class ChildOutput:
     """
     What a child prints, read while it runs: the last of it is kept, however much there is.
 

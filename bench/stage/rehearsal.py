@@ -13,9 +13,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.records.schema import Fact, StageResult
+
+if TYPE_CHECKING:
+    from retrievers.contract import Adapter
 
 SECONDS = 3.0  # a rehearsal of one part grows until it has taken this long
 FIRST = 64  # passages it begins with; each further step takes twice as many
@@ -23,7 +26,7 @@ QUERIES = 32  # that are asked at every step
 NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 
 
-def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:  # Any: an adapter
+def of_encoder(encoder: Adapter, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:
     """The steps of fitting and encoding, and of encoding queries; also `dims SIZE` and, if sparse, `nonzeros SIZE`."""
     shapes: dict[str, Fact] = {}
 
@@ -46,7 +49,7 @@ def of_encoder(encoder: Any, passages: Sequence[str], queries: Sequence[str]) ->
     return facts | shapes
 
 
-def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:  # Any: same
+def of_engine(engine: Adapter, passages: Sequence[str], queries: Sequence[str], k: int) -> dict[str, Fact]:
     """The steps of an engine's indexing and searching."""
 
     def make(size: int) -> Callable[[], object]:
@@ -63,7 +66,7 @@ def of_engine(engine: Any, passages: Sequence[str], queries: Sequence[str], k: i
     )
 
 
-def of_storage(storage: Any, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:  # Any: the same
+def of_storage(storage: Adapter, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:
     """
     The steps of building and searching; also `dims SIZE` and, if sparse, `nonzeros SIZE` of what was built.
 

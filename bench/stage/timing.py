@@ -1,72 +1,63 @@
-"""One round of a stage that answers queries, from outside: load, first query, warm-up, weight, the timed loops."""
+"""One round of a stage that answers queries, from outside: load, first query, warm-up, weight, the modes' loops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.instruments.latency import SECONDS_A_ROUND, WARM_UP_QUERIES, batch, single, staged, timed
-from bench.instruments.load import Offer, sampled
+from bench.instruments.latency import WARM_UP_QUERIES, timed
 from bench.instruments.memory import Phase
+from bench.instruments.modes import Target, chosen
 from bench.instruments.stability import Disturbance
 from bench.records.schema import Fact, Stage, StageResult
 
+if TYPE_CHECKING:
+    from bench.instruments.modes import Samples
+
 
 def measured(
-    stage: Stage,
-    modes: Sequence[str],
-    n_queries: int,
-    *,
-    load: Callable[[], None],
-    one: Callable[[int], object],
-    every: Callable[[], object],
-    stages: Sequence[Callable[[Any], object]] = (),  # Any: what one stage gives is handed to the next
-    seconds: float | None = None,
-    offer: Offer | None = None,
-) -> tuple[StageResult, dict[str, NDArray[np.int64]]]:
+    stage: Stage, modes: Iterable[str], load: Callable[[], None], target: Target
+) -> tuple[StageResult, Samples]:
     """
-    What the round came to, and its samples by mode: int64 nanoseconds, shaped as `bench.instruments.latency` says.
+    What the round came to, and its samples by name.
 
-    one, every: answer the query of a position in the sample, and the whole sample of n_queries. stages: what `one` is
-    made of, to be stamped apart instead. seconds: how long each loop goes on, None: SECONDS_A_ROUND. offer: what is
-    asked under load, after all else, None: nothing. The peak is taken over the closed loops.
+    modes: those asked for, of which the target's scope decides which are timed here. The peak is taken over the closed
+    loops.
     """
+    wanted = chosen(modes)
     phase = Phase()
     load_seconds, _ = timed(load)
     cold, warm_up = 0.0, 0.0
-    if n_queries:
-        cold, _ = timed(lambda: one(0))
-        warm_up, _ = timed(lambda: [one(query) for query in range(min(WARM_UP_QUERIES, n_queries))])
-        if "batch" in modes:
-            first, _ = timed(every)
+    if target.n_queries:
+        cold, _ = timed(lambda: target.one(0))
+        warm_up, _ = timed(lambda: [target.one(query) for query in range(min(WARM_UP_QUERIES, target.n_queries))])
+        if any(mode.whole_sample for mode in wanted):
+            first, _ = timed(target.every)
             warm_up += first
     load_memory = phase.end()
 
-    long = SECONDS_A_ROUND if seconds is None else seconds
-    loops: dict[str, Callable[[], NDArray[np.int64]]] = {
-        "single": lambda: single(one, n_queries, long),
-        "batch": lambda: batch(every, long),
-    }
-    if stages:
-        loops = {"joint": lambda: staged(stages, n_queries, long)}
+    here = [mode for mode in wanted if target.scope in mode.scopes and target.n_queries]
+    samples: Samples = {}
     looping, disturbance = Phase(), Disturbance()
-    samples = {mode: loop() for mode, loop in loops.items() if mode in modes and n_queries}
+    for mode in here:
+        if mode.closed:
+            samples |= mode.loop(target)
     facts: dict[str, Fact] = disturbance.shares() if samples else {}
     timed_memory = looping.end()
 
     spent = sum(float(times.sum()) for times in samples.values()) / 1e9
-    if offer is not None and n_queries:
-        under_load, _ = timed(lambda: samples.update(sampled(one, n_queries, offer, long)))
-        spent += under_load
+    for mode in here:
+        if not mode.closed:
+            seconds, found = timed(partial(mode.loop, target))
+            samples |= found
+            spent += seconds
     result = StageResult(
         stage=stage,
         status="ok",
         measured_seconds=load_seconds + cold + warm_up + spent,
         load_seconds=load_seconds,
-        cold_ms=cold * 1e3 if n_queries else None,
+        cold_ms=cold * 1e3 if target.n_queries else None,
         warm_up_seconds=warm_up,
         load_memory=load_memory,
         timed_memory=timed_memory,

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from bench.records.schema import StageResult
-from bench.stage import failure, stages
+from bench.stage import failure, outputs, stages
 from bench.stage.job import Job
 
 EXIT_SECONDS = 3.0  # a stage is measured by then: what an adapter still does when its process ends is given so long
@@ -34,7 +34,7 @@ def main(path: str) -> None:
     process = os.getpid()
     os.register_at_fork(after_in_child=lambda: _disown(job))
     result = attempt(job)
-    if job.tells_code:
+    if job.report_imports:
         result = msgspec.structs.replace(result, code=imported())
     result = writable(result)
     if os.getpid() != process:  # the adapter forked, and this is the other one
@@ -42,7 +42,7 @@ def main(path: str) -> None:
     part = Path(job.result).with_suffix(".part")
     part.write_bytes(msgspec.json.encode(result))
     if result.status == "ok":
-        stages.place(job)
+        outputs.place(job)
     part.replace(job.result)  # last: whoever finds a result finds its files
     _end_within(EXIT_SECONDS)
 

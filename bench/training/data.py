@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.passage_set import PassageSet
-from bench.run.cells import of_language, written_as
+from bench.run.resolve import parse_retriever, resolve_language
 from bench.training.leaks import Leaks, audit
 from bench.training.pairs import HardNegatives, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
@@ -60,7 +60,7 @@ def gather(
     found: Sequence[Pair] = pairs(train_set, recipe.data.pairs)
     mined = None
     if recipe.negatives is not None:
-        retriever = of_language(written_as(recipe.negatives.retriever, registry), train_set.language)
+        retriever = resolve_language(parse_retriever(recipe.negatives.retriever, registry), train_set.language)
         try:
             found, mined = mine(found, train_set, recipe.negatives, retriever)
         except (ValueError, ImportError) as error:  # of a model that is not there, say

@@ -15,7 +15,7 @@ from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
-from bench.run import imported
+from bench.run import imported, outside_run
 from tests.helpers.tiny import run as run_cells
 from tests.helpers.tiny import suite, tiny_set
 
@@ -25,7 +25,7 @@ def test_a_run_as_dictionaries(tmp_path):
     A run is {query: {passage: score}} and its qrels {query: {passage: grade}}; a query without hits is left out.
     """
     runs = [
-        imported.OutsideRun(name, "", {"q1": {"p1": 2.0, "stranger": 2.0, "p0": 0.5}})
+        outside_run.OutsideRun(name, "", {"q1": {"p1": 2.0, "stranger": 2.0, "p0": 0.5}})
         for name in ("SPLADE-v3", "qrels")
     ]
     found = imported.import_runs(runs, tiny_set(5, 2), 7, tmp_path / "run")

@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.instruments import load
+from bench.instruments.modes import MODES
 from bench.passages import loader
 from bench.records.schema import Measurement
-from bench.run import runner, suite
+from bench.run import overrides, runner
 from bench.stage import process
 from bench.stage.job import Job
 from retrievers.registry import Registry, installed
@@ -93,9 +94,9 @@ def waits(cell: Measurement, folder: Path) -> float | None:
 
 def measured(registry: Registry, scratch: Path) -> dict[str, Measurement]:
     """The measurements of the cells of known cost, by their spelling."""
-    chosen = suite.changed(
-        suite.from_retrievers(["primer"], [TIMED, HELD, PEAK, LOADED]),
-        {"modes": ["single", "batch", "joint", "rate"], "queries": 100, "rate": "50%"},
+    chosen = overrides.override(
+        overrides.from_retrievers(["primer"], [TIMED, HELD, PEAK, LOADED]),
+        {"modes": list(MODES), "queries": 100, "rate": "50%"},
         {},
     )
     outcome = runner.run(chosen, [loader.load("primer")], scratch / "run", registry, plugins=[KNOWN])

@@ -18,7 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from bench import cli
-from bench.commands.run import _doubts
+from bench.commands.run_options import _doubts
 from bench.passages import loader
 from bench.passages.loader import Columns
 from bench.run.suite import Suite

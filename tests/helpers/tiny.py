@@ -63,7 +63,7 @@ def suite(
         passages=(passages,),
         cells=(CellGroup(retrievers=retrievers),),
         rounds=rounds,
-        modes=tuple(modes),  # type: ignore[arg-type]  # checked by whoever reads a suite
+        modes=tuple(modes),
         limits=limits,
         seed=seed,
         baseline=baseline,

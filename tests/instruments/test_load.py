@@ -15,7 +15,8 @@ from bench.errors import InputError
 from bench.instruments import latency
 from bench.instruments import load as rate
 from bench.report import rows
-from bench.run.suite import Suite, changed
+from bench.run.overrides import override
+from bench.run.suite import Suite
 from tests.helpers.tiny import run, suite
 
 MS = 1_000_000  # nanoseconds
@@ -369,4 +370,4 @@ class TestRun:
 
 def asked(*retrievers: str, **changes: object) -> Suite:
     """A suite of one round under load and nothing else."""
-    return changed(suite(*retrievers, modes=("rate",)), {"rate_seconds": 0.05} | changes, {})
+    return override(suite(*retrievers, modes=("rate",)), {"rate_seconds": 0.05} | changes, {})

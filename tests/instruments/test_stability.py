@@ -63,14 +63,14 @@ class TestRounds:
 
         assert [] == stability.warnings([disturbed] * 3, {})
 
-    def test_one_held_up_query(self):
+    def test_one_delayed_query(self):
         """
-        A pass in which one query was held up for long is the same pass.
+        A pass in which one query was delayed for long is the same pass.
         """
-        (held_up,) = rounds_of(10)
-        held_up[1, 0] = 1000 * MS
+        (delayed,) = rounds_of(10)
+        delayed[1, 0] = 1000 * MS
 
-        assert [] == stability.warnings([held_up] * 3, {})
+        assert [] == stability.warnings([delayed] * 3, {})
 
     def test_too_short(self):
         """
@@ -92,22 +92,22 @@ class TestRounds:
 class TestDisturbance:
     def test_the_median_of_the_stages_counts(self):
         """
-        One stage of three that was held up leaves the median over rounds where it was; two do not.
+        One stage of three with contention leaves the median over rounds where it was; two do not.
         """
         quiet, loaded = {"waited_share": 0.001}, {"waited_share": 0.4}
 
-        once, twice = (stability.held_up(stages) for stages in ([quiet, loaded, quiet], [loaded, quiet, loaded]))
+        once, twice = (stability.contention(stages) for stages in ([quiet, loaded, quiet], [loaded, quiet, loaded]))
 
         assert [] == stability.warnings([], once)
-        assert [f"{UNSTABLE}CPU wait in 40% of the timed loops: other work ran on the machine"] == (
-            stability.warnings([], twice)
+        assert [f"{UNSTABLE}CPU wait in 40% of the timed loops: other work ran on the machine"] == stability.warnings(
+            [], twice
         )
 
     def test_a_host_that_takes_the_cores(self):
         """
         What the host takes from a virtual machine is flagged as well.
         """
-        (flag,) = stability.warnings([], stability.held_up([{"stolen_share": 0.06}]))
+        (flag,) = stability.warnings([], stability.contention([{"stolen_share": 0.06}]))
 
         assert f"{UNSTABLE}CPU steal in 6% of the timed loops: other work ran on the machine" == flag
 
@@ -118,7 +118,7 @@ class TestDisturbance:
         monkeypatch.setattr(stability, "Path", lambda path: Path("/nowhere") / path.lstrip("/"))
 
         assert {} == stability.Disturbance().shares()
-        assert {} == stability.held_up([{}, {"vocabulary": 7}])
+        assert {} == stability.contention([{}, {"vocabulary": 7}])
 
     def test_shares_of_this_process(self, monkeypatch):
         """

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.records import run_folder
-from bench.run import cells, runner
+from bench.run import identity, runner
 from bench.run.cells import make_cells
 from retrievers.contract import spell
 from tests.helpers.places import PLUGINS
@@ -222,7 +222,7 @@ class TestSynthetic:
         """
         texts = self.cell()
 
-        monkeypatch.setattr(cells, "counts_words", lambda encoder: False)
+        monkeypatch.setattr(identity, "takes_synthetic_text", lambda encoder: False)
 
         assert texts.matrix_key != self.cell().matrix_key
 
@@ -234,19 +234,19 @@ class TestSynthetic:
         """
         grown, real = self.cell(), self.cell(distractors=0)
 
-        names = [path.name for path in cells.SYNTHESISERS]
+        names = [path.name for path in identity.SYNTHESISERS]
         changed = tmp_path / "changed.py"
         changed.write_text("")
         keys = set()
         for name in names:
-            others = [changed if path.name == name else path for path in cells.SYNTHESISERS]
+            others = [changed if path.name == name else path for path in identity.SYNTHESISERS]
             with monkeypatch.context() as patch:
-                patch.setattr(cells, "SYNTHESISERS", others)
+                patch.setattr(identity, "SYNTHESISERS", others)
                 keys.add(self.cell().matrix_key)
                 assert real.matrix_key == self.cell(distractors=0).matrix_key
 
-        assert ["synthetic.py", "stages.py", "matrices.py"] == names
-        assert 4 == len({grown.matrix_key, *keys})
+        assert ["synthetic.py", "job.py", "indexing.py", "outputs.py", "matrices.py"] == names
+        assert 6 == len({grown.matrix_key, *keys})
 
 
 @pytest.mark.slow

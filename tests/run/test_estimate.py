@@ -14,7 +14,8 @@ from bench.records.schema import StageResult
 from bench.report.console.progress import Lines, predicted
 from bench.run import runner
 from bench.run.cells import make_cells
-from bench.run.estimate import Shape, estimate, predict
+from bench.run.estimate import estimate
+from bench.run.prediction import Shape, predict
 from bench.run.suite import Limits
 from bench.run.tasks import Task, Work
 from bench.stage import matrices, rehearsal

@@ -23,13 +23,14 @@ from bench.records import run_folder
 from bench.report import rows
 from bench.report.render import table
 from bench.run import imported as imports
+from bench.run import outside_run
 from tests.helpers.tiny import tiny_set
 
 pytrec_eval = pytest.importorskip("pytrec_eval")
 
 
 def run_of(scores, name="theirs"):
-    return imports.OutsideRun(name, f"trec run {name} sha256:00", scores)
+    return outside_run.OutsideRun(name, f"trec run {name} sha256:00", scores)
 
 
 def set_of(passage_ids, qrels, merged=None) -> PassageSet:
@@ -41,7 +42,7 @@ def set_of(passage_ids, qrels, merged=None) -> PassageSet:
 
 def scored(scores, passage_set, measures, depth=20):
     """Each measure's values of every query of the set."""
-    widened, (placed,) = imports.place([run_of(scores)], passage_set, depth)
+    widened, (placed,) = outside_run.place([run_of(scores)], passage_set, depth)
     qrels = passage_set.qrels
     return quality.measure(placed.hits, widened.passage_ids, widened.query_ids, qrels, measures)
 
@@ -76,7 +77,7 @@ def test_ties_are_broken_as_trec_eval_breaks_them():
     passage_set = set_of(["a", "b", "é", "z"], {"q": {"a": 1}})
     scores = {"a": 1.0, "z": 1.0 + 1e-12, "é": 1.0, "b": -0.0, "stranger": 0.0}
 
-    _, (placed,) = imports.place([run_of({"q": scores})], passage_set, 6)
+    _, (placed,) = outside_run.place([run_of({"q": scores})], passage_set, 6)
 
     assert [[2, 3, 0, 4, 1, -1]] == placed.hits.rows.tolist()
     assert [[1.0, 1.0, 1.0, 0.0, 0.0, -math.inf]] == placed.hits.scores.tolist()
@@ -88,7 +89,7 @@ def test_merged_passages():
     """
     passage_set = set_of(["a", "b"], {"q": {"b": 1}}, merged={"copy": "a"})
 
-    _, (placed,) = imports.place([run_of({"q": {"copy": 3.0, "a": 2.0, "b": 1.0}})], passage_set, 3)
+    _, (placed,) = outside_run.place([run_of({"q": {"copy": 3.0, "a": 2.0, "b": 1.0}})], passage_set, 3)
 
     assert [[0, 1, -1]] == placed.hits.rows.tolist()
     assert ("hits left out because an equal passage stands above them: 1",) == placed.flags
@@ -276,7 +277,7 @@ def test_importing_again(tmp_path):
     scores, folder = {"q0": {"p0": 1.0}}, tmp_path / "run"
     imported(scores, tiny_set(), folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    other_file = imports.OutsideRun("theirs", "trec run theirs sha256:11", scores)
+    other_file = outside_run.OutsideRun("theirs", "trec run theirs sha256:11", scores)
 
     imported(scores, tiny_set(), folder)
     with pytest.raises(InputError, match=r"expected theirs to be trec run theirs sha256:00, found .*sha256:11"):
@@ -373,7 +374,7 @@ def test_files_are_read(tmp_path, name, content, expected):
     """
     A TREC run file and a dictionary in JSON, compressed or not, are the same run, called by the name of the file.
     """
-    run = imports.read(written(tmp_path, name, content))
+    run = outside_run.read(written(tmp_path, name, content))
 
     assert (expected, {"q": {"a": 2.0, "b": 1.0}}) == (run.name, run.scores)
 
@@ -382,8 +383,8 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
     """
     The origin is the hash of the uncompressed content, under the uncompressed name.
     """
-    plain = imports.read(written(tmp_path, "a.run", TREC))
-    packed = imports.read(written(tmp_path, "a.run.gz", gzip.compress(TREC, mtime=0)), "another name")
+    plain = outside_run.read(written(tmp_path, "a.run", TREC))
+    packed = outside_run.read(written(tmp_path, "a.run.gz", gzip.compress(TREC, mtime=0)), "another name")
 
     assert plain.origin == packed.origin
     assert "another name" == packed.name
@@ -428,7 +429,7 @@ def test_damaged_files(tmp_path, name, content, message):
         path.write_bytes(content)
 
     with pytest.raises(InputError, match=message):
-        imports.read(path)
+        outside_run.read(path)
 
 
 IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3)
@@ -476,7 +477,7 @@ def test_an_exported_run_comes_back(tmp_path_factory, form, scores):
     before = imported({"q0": {"p2": 0.5} | scores, "q1": {"p1": 1.0}}, passage_set, folder / "run")
 
     paths = export.export(run_folder.read(folder / "run"), folder / "files", form)
-    (after,) = imports.import_runs([imports.read(paths[-1])], passage_set, 7, folder / "again")
+    (after,) = imports.import_runs([outside_run.read(paths[-1])], passage_set, 7, folder / "again")
 
     def ids(home: Path, cell: str) -> list[list[str]]:
         known = run_folder.read_set(home, "tiny").passage_ids

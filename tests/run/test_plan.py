@@ -14,11 +14,13 @@ from typer.testing import CliRunner
 
 from bench import cli
 from bench.errors import InputError
+from bench.instruments import latency
 from bench.report.console.plan import bytes_predicted, print_plan
 from bench.run import estimate
 from bench.run import runner as runs
-from bench.run.estimate import Encoding, Prediction, SearchEstimate, Shape, predict
+from bench.run.estimate import Encoding, SearchEstimate
 from bench.run.plan import PlannedCell, PlannedSet, over_limits, plan
+from bench.run.prediction import Prediction, Shape, predict
 from bench.run.suite import Limits
 from retrievers.contract import Spelled
 from retrievers.storages.flat import Flat
@@ -212,7 +214,7 @@ class TestOverLimits:
         """
         A cell whose longest stage is predicted over the limit would run all the same, and has the warning.
         """
-        monkeypatch.setattr(estimate, "SECONDS_A_ROUND", 100.0)
+        monkeypatch.setattr(latency, "SECONDS_A_ROUND", 100.0)
         timed = suite("BM25() @ CSR()", modes=("single",), limits=Limits(60.0, "4GB"))
 
         (found,) = plan(timed, [tiny_set()], registry())

@@ -6,8 +6,8 @@ import pytest
 
 from bench.errors import InputError
 from bench.passages.loader import PassageSet, names
-from bench.run import suite
-from bench.run.cells import baseline, make_cells
+from bench.run import overrides, resolve, suite
+from bench.run.cells import make_cells
 from retrievers.registry import Entry, Registry, SpellingError, installed, parse
 
 WHOLE = """
@@ -78,7 +78,7 @@ def test_shipped_suites(name):
     assert name == shipped.name
     assert set(shipped.passages) <= set(names())
     assert [] == [cell.problem for cell in cells if cell.problem]
-    assert shipped.baseline == baseline(shipped, cells, known)
+    assert shipped.baseline == resolve.resolve_baseline(shipped, cells, known)
 
 
 @pytest.mark.slow
@@ -194,7 +194,11 @@ def test_unknown_keys(old, new, words):
         ("threads = 1", "threads = 1\nk = 10\ndepth = 9", ["depth: expected at least k = 10, found 9"]),
         ('["primer", "./zoo"]', '"primer"', ["Expected `array`, got `str`", "passages"]),
         ('["primer", "./zoo"]', "[]", ["passages: expected at least one passage set"]),
-        ('modes = ["single"]', 'modes = ["singel"]', ["Invalid enum value 'singel'", "modes"]),
+        (
+            'modes = ["single"]',
+            'modes = ["singel"]',
+            ["modes: expected some of single, batch, joint, rate, found 'singel'", "Did you mean single?"],
+        ),
         ("seconds = 30", "seconds = 0", ["limits.seconds: expected more than 0"]),
         ("seconds = 30", "seconds = inf", ["limits.seconds: expected more than 0, at most 10,000,000, found inf"]),
         ("seconds = 30", "seconds = nan", ["limits.seconds: expected more than 0"]),
@@ -260,7 +264,7 @@ def test_from_retrievers():
     """
     Retrievers named on the command line are a suite; the first is its baseline.
     """
-    made = suite.from_retrievers(["primer"], ["BM25() @ CSR()", "RankBM25()"])
+    made = overrides.from_retrievers(["primer"], ["BM25() @ CSR()", "RankBM25()"])
 
     assert [("primer", "BM25() @ CSR()"), ("primer", "RankBM25()")] == made.pairs()
     assert "BM25() @ CSR()" == made.baseline
@@ -272,7 +276,8 @@ def test_changed():
     """
     tiny = suite.parse(WHOLE, "tiny.toml")
 
-    changed = suite.changed(tiny, {"rounds": 5, "seed": None, "modes": ["joint"]}, {"memory": "1GB", "seconds": None})
+    changes = {"rounds": 5, "seed": None, "modes": ["joint"]}
+    changed = overrides.override(tiny, changes, {"memory": "1GB", "seconds": None})
 
     assert (5, 11, ("joint",), 10**9, 30.0) == (
         changed.rounds,
@@ -281,7 +286,7 @@ def test_changed():
         changed.limits.memory_bytes,
         changed.limits.seconds,
     )
-    assert tiny == suite.changed(tiny, {}, {})
+    assert tiny == overrides.override(tiny, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -297,7 +302,7 @@ def test_a_wrong_change(changes, limits, words):
     The command line is held to the same rules.
     """
     with pytest.raises(InputError, match=words):
-        suite.changed(suite.parse(WHOLE, "tiny.toml"), changes, limits)
+        overrides.override(suite.parse(WHOLE, "tiny.toml"), changes, limits)
 
 
 # Against names
@@ -312,7 +317,7 @@ def test_baseline_as_its_cells_are_spelled():
 
     cells = make_cells(tiny, [passage_set("primer"), passage_set("zoo")], known)
 
-    assert "BM25() @ CSR()" == baseline(tiny, cells, known)
+    assert "BM25() @ CSR()" == resolve.resolve_baseline(tiny, cells, known)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +336,7 @@ def test_baseline_that_is_no_cell(written, words):
     cells = make_cells(tiny, [passage_set("primer"), passage_set("zoo")], known)
 
     with pytest.raises(InputError, match=words):
-        baseline(tiny, cells, known)
+        resolve.resolve_baseline(tiny, cells, known)
 
 
 def test_published_figures_as_their_cells_are_spelled():
@@ -344,7 +349,7 @@ def test_published_figures_as_their_cells_are_spelled():
     tiny, known = suite.parse(written, "tiny.toml"), installed()
     cells = [("primer", "BM25() @ CSR()"), ("zoo", "BM25() @ CSR()")]
 
-    found = suite.published(tiny, ["primer", "zoo"], cells, known)
+    found = resolve.resolve_published(tiny, ["primer", "zoo"], cells, known)
 
     assert [("zoo", "BM25() @ CSR()", 0.5)] == [(f.passage_set, f.retriever, f.at_least) for f in found]
 
@@ -367,7 +372,7 @@ def test_published_figure_beside_no_cell(written, error, words):
     tiny = suite.parse(WHOLE.replace('ver = "BM25() @ CSR()"\nmeas', f'ver = "{written}"\nmeas'), "tiny.toml")
 
     with pytest.raises(error, match=words):
-        suite.published(tiny, ["primer", "zoo"], [("primer", "BM25() @ CSR()")], installed())
+        resolve.resolve_published(tiny, ["primer", "zoo"], [("primer", "BM25() @ CSR()")], installed())
 
 
 def test_no_baseline():
@@ -376,7 +381,7 @@ def test_no_baseline():
     """
     tiny = suite.parse(WHOLE.replace('baseline = "BM25() @ CSR()"', ""), "tiny.toml")
 
-    assert baseline(tiny, [], installed()) is None
+    assert resolve.resolve_baseline(tiny, [], installed()) is None
 
 
 def test_two_sets_of_one_name():
@@ -418,7 +423,7 @@ def test_a_broken_plugin_breaks_its_own_row():
     assert "'gone' cannot be loaded" in problems["Gone()"]
     assert "Forgets does not keep its option 'size': expected the attribute self.size" in problems["Forgets(1)"]
     assert 8 == sum(not cell.problem for cell in cells)
-    assert "Gone()" == baseline(tiny, cells, known)
+    assert "Gone()" == resolve.resolve_baseline(tiny, cells, known)
 
 
 class Forgets:
@@ -436,7 +441,7 @@ def test_the_analyser_follows_the_language():
     """
     An analyser left at its default is resolved from the language of each passage set, and makes another cell.
     """
-    tiny = suite.from_retrievers(["en", "ko"], ["BM25() @ CSR()"])
+    tiny = overrides.from_retrievers(["en", "ko"], ["BM25() @ CSR()"])
 
     english, korean = make_cells(tiny, [passage_set("en", "en"), passage_set("ko", "ko")], installed())
 
@@ -456,9 +461,9 @@ def test_conditions_make_another_cell():
     def keys(changed: suite.Suite, registry: Registry = known) -> list[str]:
         return [cell.key for cell in make_cells(changed, sets, registry)]
 
-    assert keys(tiny) == keys(suite.changed(tiny, {"name": "other", "baseline": "RankBM25()"}, {}))
+    assert keys(tiny) == keys(overrides.override(tiny, {"name": "other", "baseline": "RankBM25()"}, {}))
     for changes in ({"seed": 12}, {"rounds": 3}, {"threads": 2}, {"queries": 9}, {"k": 5}):
-        assert set() == set(keys(tiny)) & set(keys(suite.changed(tiny, changes, {})))
+        assert set() == set(keys(tiny)) & set(keys(overrides.override(tiny, changes, {})))
 
 
 def test_every_spelling_that_ships_parses():

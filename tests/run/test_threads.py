@@ -10,9 +10,10 @@ from bench.records.run_folder import read
 from bench.report.tables import cells as grid
 from bench.run import suite as suites
 from bench.run.cells import make_cells
+from bench.run.overrides import override
 from bench.run.plan import plan
 from bench.run.runner import run as run_suite
-from bench.run.suite import Suite, changed
+from bench.run.suite import Suite
 from bench.run.tasks import stages
 from tests.helpers.tiny import journal, registry, run, suite, tiny_set
 
@@ -21,7 +22,7 @@ CELL = '[[cells]]\nretrievers = ["RankBM25()"]\n'
 
 
 def under(*threads: int, retrievers: tuple[str, ...] = ("Constant() @ Exact()",), modes: tuple[str, ...] = ()) -> Suite:
-    return changed(suite(*retrievers, modes=modes, baseline="Constant() @ Exact()"), {"threads": threads}, {})
+    return override(suite(*retrievers, modes=modes, baseline="Constant() @ Exact()"), {"threads": threads}, {})
 
 
 class TestSuite:

@@ -455,7 +455,7 @@ def test_where_the_kernel_does_not_tell(tmp_path, monkeypatch):
     def ends(sleeps: float, limit: float) -> tuple[bool, tuple[str, ...]]:
         command = [sys.executable, "-c", code.format(sleeps)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            output = child.Output(process)
+            output = child.ChildOutput(process)
             ended = output.read_until_it_ends(limit)
             process.kill()
             output.read()

@@ -252,7 +252,7 @@ class TestKey:
         An encoder's model counts by its bytes: the same spelling with another model has another place.
         """
         before = place(tmp_path)
-        monkeypatch.setattr("bench.run.cells.fingerprints", lambda adapter: ["bytes of another model"])
+        monkeypatch.setattr("bench.run.identity.fingerprints", lambda adapter: ["bytes of another model"])
 
         assert before != place(tmp_path)
 

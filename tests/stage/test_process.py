@@ -367,7 +367,7 @@ class TestLimits:
             (folder / "memory.max").touch()
             os.mkdir(folder / "memory.swap.max")  # noqa: PTH102
 
-        monkeypatch.setattr(process, "_cgroup_parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
+        monkeypatch.setattr(cgroup, "parents", lambda: iter([(tmp_path, "cgroup-v2", "memory.max")]))
         monkeypatch.setattr(Path, "mkdir", mkdir)
 
         group = cgroup.make_cgroup(10**9)

@@ -19,7 +19,7 @@ from bench.progress import Silent
 from bench.records import run_folder
 from bench.run import runner
 from bench.run.cells import make_cells
-from bench.run.measurement import MADE_ELSEWHERE
+from bench.run.flags import MADE_ELSEWHERE
 from retrievers.analysers import default_analyser
 from retrievers.conformance import checks
 from retrievers.contract import Accountable, Aligned, Persistent, spell

@@ -1,0 +1,238 @@
+"""
+The options of `sparring run` that `sparring plan` has too, each once, and what they come to.
+
+Each alias is one option: both commands spell it in their signature, and hand all to RunOptions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from bench.commands import registry_with
+from bench.instruments.modes import DEFAULT, MODES
+
+if TYPE_CHECKING:
+    from bench.formats.table import Columns
+    from bench.passages.passage_set import PassageSet
+    from bench.run.suite import Suite
+    from retrievers.registry import Registry
+
+OF_SUITE = "or the suite's"
+_MODES = ", ".join(f"{mode.name} ({mode.help})" for mode in MODES.values())
+
+What = Annotated[
+    list[str] | None,
+    typer.Argument(help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'."),
+]
+Passages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--passages",
+        help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table, vectors (.hdf5); repeatable.",
+    ),
+]
+Text = Annotated[str | None, typer.Option(help="Of a table: the column of the passages' text.", show_default="text")]
+Title = Annotated[str | None, typer.Option(help="Of a table: the column of the passages' titles.", show_default="none")]
+Identifier = Annotated[
+    str | None,
+    typer.Option("--id", help="Of a table: the column of the passages' ids.", show_default="row numbers from 1"),
+]
+Queries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queries",
+        help="Of a table: the file of queries. A number: how many queries are timed at most.",
+        show_default=f"500 are timed, {OF_SUITE}",
+    ),
+]
+QueryText = Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")]
+QueryId = Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")]
+Qrels = Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")]
+Language = Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).", show_default="en")]
+Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"3, {OF_SUITE}")]
+Threads = Annotated[
+    list[int] | None,
+    typer.Option(
+        min=1, help="Threads of query encoding and search; repeatable: each in turn.", show_default=f"1, {OF_SUITE}"
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")]
+Distractors = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Synthetic passages to grow every set by: for bytes and time only.",
+        show_default=f"0, {OF_SUITE}",
+    ),
+]
+ModeNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"How queries are timed: {_MODES}; repeatable.",
+        show_default=f"{' and '.join(DEFAULT)}, {OF_SUITE}",
+    ),
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        help="Offered in mode rate: a share of a cell's own capacity, or queries a second (200/s).",
+        show_default=f"70%, {OF_SUITE}",
+    ),
+]
+Seconds = Annotated[
+    float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"600, {OF_SUITE}")
+]
+Memory = Annotated[str | None, typer.Option(help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")]
+
+
+class RunRequest(NamedTuple):
+    """What is to be run."""
+
+    suite: Suite
+    sets: list[PassageSet]
+    registry: Registry
+    plugins: list[Path]
+    columns: Columns | None  # how one's own files were read
+
+    def doubts(self) -> list[str]:
+        """What a reader should know of the passage sets before their numbers, a line each."""
+        return list(_doubts(self.suite.passages, self.sets))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options as they were given, by the names of the commands' parameters; None: not given."""
+
+    what: list[str] | None
+    passages: list[str] | None
+    text: str | None
+    title: str | None
+    identifier: str | None
+    queries: list[str] | None
+    query_text: str | None
+    query_id: str | None
+    qrels: Path | None
+    language: str | None
+    rounds: int | None
+    threads: list[int] | None
+    seed: int | None
+    distractors: int | None
+    mode: list[str] | None
+    rate: str | None
+    seconds: float | None
+    memory: str | None
+    plugin: list[Path] | None
+
+    def request(self) -> RunRequest:
+        """Read the suite, its passage sets and plug-ins. Raises InputError, PluginError or a usage error of typer's."""
+        from bench import cache
+        from bench.passages import loader
+        from bench.run.overrides import override
+
+        numbers, file = _numbers(self.queries or [])
+        changes: dict[str, object] = {
+            "rounds": self.rounds,
+            "threads": self.threads or None,
+            "seed": self.seed,
+            "queries": numbers,
+            "modes": self.mode,
+            "rate": self.rate,
+            "distractors": self.distractors,
+        }
+        suite = _suite(self.what or [], self.passages or [])
+        suite = override(suite, changes, {"seconds": self.seconds, "memory": self.memory})
+        columns = _columns(self._files(file), self.passages or [])
+        registry = registry_with(self.plugin)
+        sets = [loader.load(name, columns=None if loader.has_card(name) else columns) for name in suite.passages]
+        cache.prepared()
+        return RunRequest(suite, sets, registry, self.plugin or [], columns)
+
+    def _files(self, queries: str | None) -> dict[str, str | None]:
+        """How one's own files are read, by the names of `Columns`; queries: the file of them."""
+        return {
+            "text": self.text,
+            "title": self.title,
+            "id": self.identifier,
+            "language": self.language,
+            "qrels": str(self.qrels) if self.qrels else None,
+            "queries": queries,
+            "query_text": self.query_text,
+            "query_id": self.query_id,
+        }
+
+
+def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
+    """What a reader should know of passage sets before their numbers, a line each; names: as they were asked for."""
+    from bench.passages import loader
+    from bench.passages.scripts import unsuited
+    from retrievers.analysers import unstemmed
+
+    for name, found in zip(names, sets, strict=True):
+        if found.unknown_judgments:
+            said = "judgments that name a passage or query that is not there"
+            yield f"{found.name}: {said}: {found.unknown_judgments:,}"
+        if found.vectors is not None:
+            continue
+        if unstemmed(found.language):
+            yield f"{found.name}: no stemmer for {found.language!r}: words are not stemmed"
+        letters = None if loader.has_card(name) else unsuited(found.passages, found.language)
+        if letters is not None:
+            said = f"most letters are {letters}, and the language is {found.language!r}"
+            yield f"{found.name}: {said}: name it with --language"
+
+
+def _suite(what: list[str], passages: list[str]) -> Suite:
+    from bench.passages import cards
+    from bench.run import overrides, suite
+
+    suites = [name for name in what if "(" not in name and (name in suite.shipped() or name.endswith(".toml"))]
+    sets = [name for name in what if name in cards.names() and name not in suites and not Path(name).is_file()]
+    spelled = [name for name in what if "(" in name and not Path(name).is_file()]
+    if passages:
+        if not what:
+            raise typer.BadParameter("with --passages, at least one retriever is expected: 'BM25() @ CSR()'")
+        if suites:
+            raise typer.BadParameter(f"{suites[0]} is a suite: run it without --passages")
+        return overrides.from_retrievers(passages, what)
+    if sets:
+        raise typer.BadParameter(f"{sets[0]} is a passage set: sparring run --passages {sets[0]} RETRIEVER")
+    if spelled:
+        raise typer.BadParameter(f"{spelled[0]} is a retriever: add --passages NAME")
+    if len(what) != 1:
+        raise typer.BadParameter(
+            f"expected one suite ({', '.join(suite.shipped())}, or a TOML file), found {len(what)}; "
+            "retrievers are run with --passages"
+        )
+    return suite.load(what[0])
+
+
+def _numbers(values: list[str]) -> tuple[int | None, str | None]:
+    """`--queries` takes a number (how many are timed) and a file (what is asked): (number, file)."""
+    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]+", value)]
+    files = [value for value in values if not re.fullmatch(r"[0-9]+", value)]
+    if len(numbers) > 1 or len(files) > 1:
+        raise typer.BadParameter("--queries takes one file and one number at most")
+    return next(iter(numbers), None), next(iter(files), None)
+
+
+def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns | None:
+    """How one's own files are read; None where nothing was said. InputError where no own file is there to take it."""
+    from bench.errors import InputError
+    from bench.passages.loader import Columns, has_card
+
+    named = {name: value for name, value in given.items() if value is not None}
+    if not named:
+        return None
+    if all(map(has_card, passages)):  # a suite names no --passages
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in named)
+        raise InputError(
+            f"{options}: expected only with --passages and a path to one's own files, found "
+            f"{', '.join(passages) or 'a suite'}: leave {options} out, or give such a path"
+        )
+    return Columns(**named)

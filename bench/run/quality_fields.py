@@ -1,0 +1,49 @@
+"""The quality fields of a record: means over judged queries, and the value of every query in a file of the run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from bench.formats.files import write_whole
+from bench.instruments import quality
+from bench.passages.passage_set import PassageSet
+from bench.records.schema import RecordFields
+from bench.run.suite import Suite
+from retrievers.contract import Hits
+
+
+def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path) -> RecordFields:
+    """The quality fields of the record of a cell of that key; the value of every query is kept in the run folder."""
+    fields: RecordFields = dict.fromkeys(
+        ("quality", "quality_by_label", "label_counts", "n_judged", "n_unanswered", "tie_rate")
+    )
+    if hits is None:
+        return fields
+    fields["tie_rate"] = quality.tie_rate(hits, suite.k)
+    qrels = passage_set.qrels
+    if qrels is None or suite.distractors:  # a synthetic passage has no judgment, and may well hold an answer
+        return fields
+    answers = passage_set.answers
+    texts = None if answers is None else quality.Texts(passage_set.passages, answers)
+    asked = passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures, texts
+    values = quality.measure(hits, *asked)
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, **values)  # type: ignore[arg-type]  # measures by name
+    write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
+    judged = quality.judged(passage_set.query_ids, qrels)
+    fields["n_judged"] = int(judged.sum())
+    fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)
+    fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
+    fields["ceilings"] = quality.ceilings(*asked)
+    if passage_set.labels is not None:
+        labels = [label for label, is_judged in zip(passage_set.labels, judged, strict=True) if is_judged]
+        by_label = {name: quality.by_label(one, labels) for name, one in values.items()}
+        groups = next(iter(by_label.values()), {})  # the same groups of queries whatever the measure
+        fields["label_counts"] = {label: count for label, (count, _) in groups.items()}
+        fields["quality_by_label"] = {
+            label: {name: means[label][1] for name, means in by_label.items()} for label in groups
+        }
+    return fields

@@ -1,0 +1,53 @@
+"""
+What a job names, brought into its child: adapters, and what they are built from.
+
+As in `bench.stage.stages`, every import that takes memory stands inside a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from bench.stage import lifecycle
+from bench.stage.job import Job, given, grown_texts, read_texts
+
+if TYPE_CHECKING:
+    from retrievers.contract import Adapter, Role
+
+Made: TypeAlias = "list[Adapter]"  # every adapter that a stage made; closed when the stage ends
+Source: TypeAlias = Any  # Any: what an index is built from: texts of an engine, vectors of a storage
+
+
+def make(job: Job, spelling: str | None, made: Made) -> Adapter:
+    """An adapter that the job spells, added to `made`; an aligned one knows where the vectors of its texts stand."""
+    made.append(lifecycle.make(given(spelling), job.entries))
+    if job.alignment is not None:
+        _align(job, made[-1])
+    return made[-1]
+
+
+def _align(job: Job, encoder: Adapter) -> None:
+    """Tell an encoder of given texts where their vectors stand, and hand it those of the passage set if it has any."""
+    from bench.formats import hdf5
+
+    texts: dict[Role, str | None] = {"passage": job.passages, "query": job.queries}
+    known = msgspec.json.decode(Path(given(job.alignment)).read_bytes(), type=dict[str, tuple[list[int], int]])
+    for role, path in texts.items():
+        own = None if job.vectors is None else hdf5.vectors(Path(job.vectors), role)
+        encoder.align(role, read_texts(path), *known[role], own)
+
+
+def searcher(job: Job, made: Made) -> tuple[Adapter, Callable[[], Source]]:
+    """The storage or the engine of a job, and what reads that which it is built from."""
+    adapter = make(job, job.storage, made)
+
+    def read() -> Source:
+        from bench.stage import matrices
+
+        return grown_texts(job) if job.engine else matrices.load(Path(given(job.matrix)), "passages")
+
+    return adapter, read

@@ -1,0 +1,49 @@
+"""
+The files of a stage: written aside, and brought to their places once the stage has ended well.
+
+As in `bench.stage.stages`, every import that takes memory stands inside a function.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.stage.job import Job
+
+if TYPE_CHECKING:
+    from retrievers.contract import Vectors
+
+
+def place(job: Job) -> None:
+    """Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there."""
+    for path in filter(None, (job.samples, job.hits)):
+        _scratch(job, path).replace(path)
+
+
+def keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays
+    """Write what `place` brings to a path."""
+    import numpy as np
+
+    np.savez_compressed(_scratch(job, path), **arrays)
+
+
+def _scratch(job: Job, path: str) -> Path:
+    """Where a file waits for the end of its stage: beside the result, which is removed with all that failed."""
+    return Path(job.result).with_name(f"{Path(path).parent.name}-{Path(path).name}")
+
+
+def save_grown(job: Job, vectors: Vectors, folder: Path) -> int | None:
+    """Save an encoder's vectors, then one for each synthetic passage; returns all non-zeros, if sparse."""
+    import numpy as np
+
+    from bench.passages import synthetic
+    from bench.stage import matrices
+
+    nonzeros = None
+    if not isinstance(vectors, np.ndarray):
+        whole, rest = divmod(job.n_passages, vectors.shape[0])
+        nonzeros = whole * vectors.nnz + int(vectors.indptr[rest])
+    blocks = synthetic.grown(vectors, job.distractors, passage_set=job.passage_set, seed=job.seed)
+    matrices.save_blocks(folder, "passages", blocks, (job.n_passages, vectors.shape[1]), nonzeros)
+    return nonzeros
