@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, together
 from bench.errors import InputError
-from bench.instruments import latency
+from bench.instruments import latency, stability
 from bench.instruments.latency import ROUNDS
 from bench.instruments.memory import RESOLUTION
 from bench.records.comparability import hardware_differences
@@ -186,7 +186,7 @@ def speeds(
 
 
 def _unstable(m: Measurement) -> list[str]:
-    return [flag for flag in m.flags if flag.startswith(latency.UNSTABLE)]
+    return [flag for flag in m.flags if flag.startswith(stability.UNSTABLE)]
 
 
 def _unlike(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> str:

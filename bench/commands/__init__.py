@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,28 @@ PIPE_WIDTH = 120  # columns of a table that is no terminal's
 
 Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
+
+
+def one_of(option: str, names: Collection[str], about: str) -> OptionInfo:
+    """An option that takes one of some names. about: its line of help."""
+
+    def parsed(value: str) -> str:
+        if value not in names:
+            raise typer.BadParameter(f"expected one of {', '.join(names)}, found {value!r}")
+        return value
+
+    made: OptionInfo = typer.Option(option, parser=parsed, metavar=f"[{'|'.join(names)}]", help=about)
+    return made
+
+
+def chosen_format(given: str | None, flags: Mapping[str, bool], default: str) -> str:
+    """The format that --format names, or a flag of that name does; a usage error where they name two."""
+    named = {name: f"--{name}" for name, is_set in flags.items() if is_set}
+    if given is not None:
+        named.setdefault(given, f"--format {given}")
+    if len(named) > 1:
+        raise typer.BadParameter(f"{' and '.join(named.values())} exclude each other")
+    return next(iter(named), default)
 
 
 def standard_output() -> Console:

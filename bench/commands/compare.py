@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import echo_json, read_run, standard_output
+from bench.commands import chosen_format, echo_json, one_of, read_run, standard_output
+
+FORMATS = ("terminal", "markdown", "json")
 
 
 def compare(
@@ -22,22 +24,23 @@ def compare(
     ] = None,
     margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, without any text of a collection.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    format_name: Annotated[
+        str | None, one_of("--format", FORMATS, "How it is written; markdown has no text of a collection.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,
 ) -> None:
     """
     Compare two runs, or two retrievers: by how much they differ.
 
     It decides nothing (`sparring gate` does): what cannot be compared is named, and the rest is compared.
     """
+    from bench.analysis import compare as comparing
     from bench.analysis.changed_queries import changes
-    from bench.analysis.compare import compare as of_runs
-    from bench.analysis.compare import of_retrievers
     from bench.analysis.difference import together
     from bench.report.render import comparison
 
-    if as_json and markdown:
-        raise typer.BadParameter("--json and --markdown exclude each other")
+    name = chosen_format(format_name, {"markdown": markdown, "json": json}, "terminal")
     if len(runs) > 2 or (len(runs) == 1 and retrievers is None):
         raise typer.BadParameter(
             f"expected two runs, or one with --retrievers OLD NEW, found {len(runs)}: "
@@ -46,13 +49,13 @@ def compare(
     old, new = (read_run(folder) for folder in (runs[0], runs[-1]))
     one_run = together(old, new)
     if retrievers is None:
-        found = of_runs(old, new, margin=margin)
+        found = comparing.compare(old, new, margin=margin)
     else:
-        found = of_retrievers(old, new, *retrievers, margin=margin)
+        found = comparing.of_retrievers(old, new, *retrievers, margin=margin)
     changed = [changes(old, new, pair, queries) for pair in found.pairs] if queries else []
-    if as_json:
+    if name == "json":
         echo_json(comparison.plain(found, changed))
-    elif markdown:
+    elif name == "markdown":
         typer.echo(comparison.markdown(found, changed, margin=margin, together=one_run), nl=False)
     else:
         comparison.terminal(found, changed, standard_output(), margin=margin, together=one_run)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import Json, echo_json, standard_output
+from bench.commands import Json, chosen_format, echo_json, one_of, standard_output
+
+FORMATS = ("terminal", "markdown", "csv", "json")
 
 
 def history(
@@ -23,9 +25,12 @@ def history(
         str | None,
         typer.Option(help="A key of `sparring table --json`: R@10, disk_bytes.", show_default="the primary measure"),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV, a line a version and cell.")] = False,
-    as_json: Json = False,
+    format_name: Annotated[
+        str | None, one_of("--format", FORMATS, "How it is written; csv and json: one line per version and cell.")
+    ] = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,
+    csv: Annotated[bool, typer.Option("--csv", hidden=True)] = False,
 ) -> None:
     """
     Tell a measure run after run, or commit after commit.
@@ -41,24 +46,23 @@ def history(
     from bench.report.tables.history import as_csv, grids, lines
     from bench.report.text import printable
 
-    if sum((markdown, csv, as_json)) > 1:
-        raise typer.BadParameter("--markdown, --csv and --json exclude each other")
+    name = chosen_format(format_name, {"markdown": markdown, "csv": csv, "json": json}, "terminal")
     if committed and len(folders) != 1:
         raise typer.BadParameter(f"--committed: expected one folder, found {len(folders)}")
     versions, skipped = of_git(folders[0]) if committed else of_folders(folders)
     found = lines(versions, measure)
     if not found:
         raise InputError("\n".join(["history: expected a finished cell, found none", *skipped]))
-    if csv or as_json:
+    if name in ("csv", "json"):
         for line in skipped:
             typer.echo(printable(line), err=True)
-        if csv:
+        if name == "csv":
             typer.echo(as_csv(found), nl=False)
         else:
             echo_json(msgspec.to_builtins(found))
         return
     drawn = grids(found, skipped)
-    if markdown:
+    if name == "markdown":
         typer.echo("\n\n".join(block for grid in drawn for block in blocks(grid)) + "\n", nl=False)
     else:
         for grid in drawn:

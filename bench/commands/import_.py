@@ -38,7 +38,7 @@ def import_(
     from bench.errors import InputError
     from bench.passages import loader
     from bench.records import run_folder
-    from bench.report.render import table as tables
+    from bench.report.render import terminal
     from bench.report.text import printable
     from bench.run import imported, outside_run
 
@@ -60,5 +60,5 @@ def import_(
     runs = [outside_run.read(path, called) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
     imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
-    tables.terminal([run_folder.read(output)], standard_output())
+    terminal.table([run_folder.read(output)], standard_output())
     typer.echo(f"records in {printable(str(output))}", err=True)

@@ -80,7 +80,7 @@ def _run(request: run_options.RunRequest, output: Path | None) -> RunOutcome:
     from bench.records import run_folder
     from bench.report.console.agreement import disagreements
     from bench.report.console.progress import shown
-    from bench.report.render import table as tables
+    from bench.report.render import terminal
 
     folder = output or _dated(request.suite.name, datetime.datetime.now())
     console = standard_output()
@@ -101,7 +101,7 @@ def _run(request: run_options.RunRequest, output: Path | None) -> RunOutcome:
                 columns=request.columns,
             )
     done = run_folder.read(folder)
-    tables.terminal([done], console)
+    terminal.table([done], console)
     disagreements(done, request.sets, console)
     _tell(outcome, folder, several=len(request.sets) > 1)
     return outcome

@@ -27,8 +27,6 @@ SECONDS_A_ROUND = 1.0  # a round repeats its queries until it has taken at least
 QUERIES_PER_TAIL = 10  # a percentile p needs 10 / (1 - p) distinct queries
 PERCENTILES = (0.50, 0.95, 0.99)
 
-UNSTABLE = "unstable: "  # begins each flag that makes a cell's speed unfit to decide anything
-
 
 def device_barrier() -> Callable[[], None] | None:
     """

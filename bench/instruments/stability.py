@@ -31,9 +31,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.instruments.latency import UNSTABLE
 from bench.records.schema import Fact
 
+UNSTABLE = "unstable: "  # begins each flag that makes a cell's speed unfit to decide anything
 SPREAD = 0.10  # standard deviation of the rounds' medians over their mean; how far a pass lies from its round's
 FEW_PASSES = 0.20  # share of them that may lie so far away
 SHORTEST_NS = 5_000
@@ -80,7 +80,7 @@ def contention(stages: Sequence[dict[str, Fact]]) -> dict[str, Fact]:
 
 def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> list[str]:
     """
-    The flags of a cell whose times may be unstable, each beginning with `latency.UNSTABLE`.
+    The flags of a cell whose times may be unstable, each beginning with UNSTABLE.
 
     rounds: (n_passes, n_queries) nanoseconds each, text to ids. shares: of the stages that they were timed in, as
     `contention` tells them: their median counts, as the rounds' median is what is told of a percentile.

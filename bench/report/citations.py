@@ -11,7 +11,7 @@ from bench.passages import cards, splits
 from bench.records.run_folder import Run, read_set, set_file
 from bench.records.schema import Measurement
 from bench.report import rows as flat
-from bench.report.render.latex import escaped
+from bench.report.render.latex_text import escaped
 
 ENTRY = re.compile(r"^@\w+\{([\w:.+/-]+),", re.MULTILINE | re.ASCII)
 HEAD = re.compile(r"^\s*@", re.MULTILINE)

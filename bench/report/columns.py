@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.report.model import Column
+from bench.errors import InputError, did_you_mean
+from bench.report.model import NEVER, Column
 from bench.report.numbers import MISSING, change, megabytes, share, significant, whole
 from bench.report.rows import Row
 
@@ -27,29 +28,123 @@ class Field:
     among: str = ""  # the key that tells which rows are compared; empty: all
 
 
+EXACT = "overlap_with_exact"
+SERVICE = "service time of one query, text to ids"
+LOADED = "latency, waiting included, of queries that arrive at random at the offered rate"
 THREADS = Field("threads", Column("threads", opens=True), whole, None)  # shown where cells differ in them
 FIELDS = (
-    Field("single_p50_ms", Column("p50 ms", opens=True), significant, "low", time=True),
-    Field("single_p95_ms", Column("p95 ms", drop=4), significant, "low", time=True),
-    Field("encode_p50_ms", Column("encode ms", drop=9), significant, "low", time=True),
-    Field("search_p50_ms", Column("search ms", drop=8), significant, "low", time=True),
-    Field("joint_gap", Column("joint gap", drop=10), change, None, time=True),
+    Field("single_p50_ms", Column("p50 ms", opens=True, meaning=SERVICE), significant, "low", time=True),
+    Field("single_p95_ms", Column("p95 ms", drop=4, meaning=SERVICE), significant, "low", time=True),
+    Field("encode_p50_ms", Column("encode ms", drop=9, meaning="query encoding, p50"), significant, "low", time=True),
+    Field("search_p50_ms", Column("search ms", drop=8, meaning="search, p50"), significant, "low", time=True),
+    Field(
+        "joint_gap",
+        Column("joint gap", drop=10, meaning="p50 with encoder and storage in one process, over the sum of both apart"),
+        change,
+        None,
+        time=True,
+    ),
     Field("batch_qps", Column("batch q/s", drop=2), significant, "high", time=True),
     Field("rate_offered_qps", Column("offered q/s", drop=9, opens=True), significant, None, time=True),
-    Field("rate_p50_ms", Column("loaded p50", drop=3), significant, "low", time=True, saturated="rate_saturated"),
-    Field("rate_p95_ms", Column("loaded p95", drop=4), significant, "low", time=True, saturated="rate_saturated"),
-    Field("ledger_bytes", Column("ledger MB", opens=True), megabytes, "low"),
-    Field("resident_bytes", Column("resident MB", drop=3), megabytes, "low", unresolved="resident_under_resolution"),
-    Field("disk_bytes", Column("disk MB", drop=6), megabytes, "low"),
+    Field(
+        "rate_p50_ms",
+        Column("loaded p50", drop=3, meaning=LOADED),
+        significant,
+        "low",
+        time=True,
+        saturated="rate_saturated",
+    ),
+    Field(
+        "rate_p95_ms",
+        Column("loaded p95", drop=4, meaning=LOADED),
+        significant,
+        "low",
+        time=True,
+        saturated="rate_saturated",
+    ),
+    Field("ledger_bytes", Column("index MB", opens=True, meaning="index size (exact)"), megabytes, "low"),
+    Field(
+        "index_seconds",
+        Column("index s", drop=7, meaning="time to encode and index all passages"),
+        significant,
+        "low",
+        time=True,
+    ),
+    Field(
+        "resident_bytes",
+        Column("resident MB", drop=3, meaning="growth of a clean process that loads the index"),
+        megabytes,
+        "low",
+        unresolved="resident_under_resolution",
+    ),
+    Field("disk_bytes", Column("disk MB", drop=6, meaning="the saved index"), megabytes, "low"),
     Field(
         "encoder_resident_bytes",
-        Column("encoder MB", drop=5),
+        Column("encoder MB", drop=5, meaning="growth of a clean process that loads the encoder"),
         megabytes,
         "low",
         unresolved="encoder_resident_under_resolution",
     ),
-    Field("overlap_with_exact", Column("overlap exact", drop=7, opens=True), share, None),
+    Field(
+        "deployment_bytes",
+        Column("deployment MB", drop=5, meaning="the whole process that turns text into ids"),
+        megabytes,
+        "low",
+    ),
+    Field(
+        EXACT,
+        Column("overlap exact", drop=7, opens=True, meaning="share of the top 10 that exact search finds too"),
+        share,
+        None,
+    ),
 )
+# Beside the primary measure and RECALL what the default table has of them; --wide has all.
+SHOWN = ("single_p50_ms", "ledger_bytes", "index_seconds", "deployment_bytes", EXACT)
+RECALL = "R@10"
+UNITS = {  # how a key ends that is no column by itself -> the unit of its heading, and how it is written
+    "_bytes": (" MB", megabytes),
+    "_seconds": (" s", significant),
+    "_qps": (" q/s", significant),
+    "_ms": (" ms", significant),
+}
+
+
+def chosen(keys: Sequence[str], fields: Sequence[Field], rows: Sequence[Row]) -> list[Field]:
+    """
+    The fields of those keys, in their order; no column is dropped where there is no room.
+
+    A key of the rows that is none of the fields has a column of its own. InputError for one that is no figure, with the
+    nearest name.
+    """
+    known = {field.key: field for field in fields}
+    others = {key: _plain(key) for row in rows for key, value in row.items() if is_number(value) and key not in known}
+    found = []
+    for key in keys:
+        field = known.get(key) or others.get(key)
+        if field is None:
+            hint = did_you_mean(key, [*known, *others], cutoff=0.4)
+            raise InputError(
+                f"--columns: expected some of {', '.join(known)}, or another figure of --json, found {key!r}.{hint}"
+            )
+        found.append(replace(field, column=replace(field.column, drop=NEVER)))
+    return found
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of a row is a figure."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(key: str) -> Field:
+    """The field of a key that has no column of its own."""
+    for ending, (unit, text) in UNITS.items():
+        if key.endswith(ending):
+            return Field(key, Column(key.removesuffix(ending).replace("_", " ") + unit), text, None)
+    return Field(key, Column(key.replace("_", " ")), _number, None)
+
+
+def _number(value: float) -> str:
+    return whole(value) if float(value).is_integer() else significant(value)
 
 
 def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bool]:

@@ -32,6 +32,7 @@ class Column:
     drop: int = NEVER
     opens: bool = False  # a group of columns: stands a little apart
     code: bool = False  # holds spellings
+    meaning: str = ""  # what its figures are, told once under all tables
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     goes_on: bool = False  # columns without room follow in a table of their own
     best_of: Literal["column", "line"] = "column"  # where the best is marked
-    legend: tuple[str, ...] = ()  # what its columns mean, told once under all tables
+    legend: tuple[str, ...] = ()  # what else there is to explain, told once under all tables
 
 
 def broken(spelling: str) -> str:

@@ -41,7 +41,7 @@ def made_anew(page: Path, make: Make) -> tuple[str, str]:
     """
     The text of a page, and the same with its tables made anew.
 
-    InputError for a page that can not be read or has no table, and for a bad marker: without its end, with words that
+    InputError for a page that cannot be read or has no table, and for a bad marker: without its end, with words that
     are no command, of a run that is not there. It names the line.
     """
     try:
@@ -68,11 +68,11 @@ def difference(page: Path, old: str, new: str) -> str:
 
 
 def write(page: Path, text: str) -> None:
-    """Put a page in its place, whole; InputError where it can not be written."""
+    """Put a page in its place, whole; InputError where it cannot be written."""
     try:
         write_whole(page, text.encode())
     except OSError as error:
-        raise InputError(f"{page}: can not be written: {error.strerror}") from error
+        raise InputError(f"{page}: cannot be written: {error.strerror}") from error
 
 
 def _markers(page: Path, lines: list[str]) -> Iterator[Marker]:

@@ -6,7 +6,7 @@ Both are of paired differences over whole clusters (`bench.statistics.paired`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +24,10 @@ from bench.statistics import paired
 
 ALPHA = 0.05
 DAGGER = "†"
-INTERVALS = "[ ]: 95 % interval; of a measure, over queries drawn by cluster; of a time, over rounds and queries."
-NOT_AT_HAND = (
-    "the values of each query are not at hand (folders quality and sets of the run): what ties with the best, what "
-    "differs from the baseline, and intervals are not told"
+INTERVALS = "[ ]: 95 % interval, of a measure over clusters of queries, of a time over rounds and queries."
+NOT_ON_DISK = (
+    "the values of each query are not on disk (folders quality and sets of the run): ties with the best, differences "
+    "from the baseline and intervals are unknown"
 )
 
 Values = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Evidence:
         """
         The measure of every judged query: (n_judged,) float64; None where it was not kept, or not with its clusters.
 
-        InputError for a file that is there and can not be read.
+        InputError for a file that is there and cannot be read.
         """
         if m.status != "ok" or "quality" not in m.files or (m.quality or {}).get(measure) is None:
             return None
@@ -69,10 +69,10 @@ class Evidence:
 
 def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: str) -> list[bool]:
     """
-    Which cells of one passage set can not be told from the best of them, the best itself among them.
+    Which cells of one passage set cannot be told from the best of them, the best itself among them.
 
     Told apart is what the verdict would tell apart (`_apart`). False where the values of a cell, or of the best, are
-    not at hand.
+    not on disk.
     """
     tied = [False] * len(cells)
     means = {
@@ -142,8 +142,8 @@ def explained(runs: Sequence[Run]) -> str:
     return f"{DAGGER}: differs from {held}, {tested}."
 
 
-class Told(NamedTuple):
-    """What is said under a table of the marks in it."""
+class MarkNotes(NamedTuple):
+    """What stands under a table about the marks in it."""
 
     notes: list[str]
     legend: tuple[str, ...]
@@ -154,12 +154,12 @@ def judge(
     fields: Sequence[Field],
     lines: Sequence[list[TableCell]],
     *,
-    intervals: bool,
-) -> Told:
+    intervals: Collection[str],
+) -> MarkNotes:
     """
     Mark what ties with the best of a measure and what differs from the baseline, and add the intervals.
 
-    lines: one a cell; the fields are their last. They are changed in place.
+    lines: one a cell; the fields are their last. They are changed in place. intervals: keys of the fields that get one.
     """
     evidence = Evidence()
     others = daggers(evidence, cells)
@@ -168,22 +168,22 @@ def judge(
         tied = ties(evidence, cells, field.key) if field.key in measures else [False] * len(cells)
         has_best = any(line[at].style == BEST for line in lines)
         for line, (run, m), is_tied, is_other in zip(lines, cells, tied, others, strict=True):
-            interval = around(evidence, run, m, field.key) if intervals else None
+            interval = around(evidence, run, m, field.key) if field.key in intervals else None
             line[at] = line[at]._replace(
                 style=TIED if is_tied and has_best and line[at].style != BEST else line[at].style,
                 mark=DAGGER if is_other and field.key == flat.primary(run) else "",
                 interval="" if interval is None else bounds(interval, field.text),
             )
     runs = list({id(run): run for run, _ in cells}.values())
-    return told(evidence, runs, [cell for line in lines for cell in line])
+    return notes_on_marks(evidence, runs, [cell for line in lines for cell in line])
 
 
-def told(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell]) -> Told:
-    """What to say under a table of what is marked in it."""
+def notes_on_marks(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell]) -> MarkNotes:
+    """What to say under a table about the marks in it."""
     cells = list(shown)
     legend = [explained(runs)] if any(cell.mark for cell in cells) else []
     legend += [INTERVALS] if any(cell.interval for cell in cells) else []
-    return Told([NOT_AT_HAND] if evidence.is_missing else [], tuple(legend))
+    return MarkNotes([NOT_ON_DISK] if evidence.is_missing else [], tuple(legend))
 
 
 def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> paired.Interval | None:

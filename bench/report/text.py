@@ -11,7 +11,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 def printable(text: str) -> str:
     """
-    The text on one line, without what a terminal obeys: it can not move the cursor, colour, or set a title.
+    The text on one line, without what a terminal obeys: it cannot move the cursor, colour, or set a title.
 
     White space becomes a space, any other control character U+FFFD.
     """

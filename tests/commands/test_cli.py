@@ -52,6 +52,7 @@ KEYS = [
     "text_bytes",
     "peak_build_bytes",
     "peak_search_bytes",
+    "index_seconds",
 ]
 MEASURES = ("R@1", "R@10", "R@100", "nDCG@10", "RR@10")
 
@@ -147,9 +148,9 @@ def test_table_for_people(ring, sparring):
     assert ["Constant() @ Spin(0.01)", "BM25() @ Unsaved()"] == [row["retriever"] for row in rows]
     assert set(KEYS) <= set(rows[0])
     assert "exclude each other" in said(sparring("table", "out", "--csv", "--json", cwd=ring.folder))
-    for machine in ("--csv", "--json"):
-        assert "leave it out with --json and --csv" in said(
-            sparring("table", "out", "--labels", machine, cwd=ring.folder)
+    for machine in ("csv", "json"):
+        assert f"--labels: expected --format terminal or markdown or latex or html, found {machine}" in said(
+            sparring("table", "out", "--labels", "--format", machine, cwd=ring.folder)
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.instruments.latency import UNSTABLE
+from bench.instruments.stability import UNSTABLE
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Measurement, digest

@@ -19,7 +19,8 @@ from bench.passages import loader
 from bench.records.run_folder import Run
 from bench.records.schema import Environment, RunRecord
 from bench.report import rows
-from bench.report.render import table
+from bench.report.render import markdown
+from bench.report.view import View
 from retrievers.contract import Hits
 from tests.helpers.tiny import run, suite, tiny_set
 
@@ -187,7 +188,7 @@ class TestRecord:
         )  # fmt: skip
         finished = Run(tmp_path / "run", record, machine, measurements)
 
-        drawn = table.markdown([finished])
+        drawn = markdown.table([finished], View(wide=True))
 
         assert "| retriever | nDCG@10 | Answer@1 (ceiling .500) |" in drawn.replace("\\", "")
         assert 0.5 == rows.row(measurements[0])["Answer@1_ceiling"]

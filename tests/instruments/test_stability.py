@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.instruments import stability
-from bench.instruments.latency import UNSTABLE
+from bench.instruments.stability import UNSTABLE
 from bench.records.schema import UNTRIED
 from bench.report import rows
 from tests.helpers.tiny import run, suite

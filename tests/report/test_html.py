@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.report.render import table
+from bench.report.render import html
+from bench.report.view import View
 from tests.helpers.judged import judged_run
 from tests.helpers.records import failed, latency, measurement, run_of
 
@@ -58,7 +59,7 @@ def test_a_page_has_the_table():
         measures=["R@1"],
     )
 
-    page = Page(table.html([run]))
+    page = Page(html.table([run], View(wide=True)))
 
     assert [] == page.open
     assert [
@@ -66,7 +67,7 @@ def test_a_page_has_the_table():
         ["BM25() @ CSR()", ".250", "0.250", "1.50", "a"],
         ["RankBM25() (timeout)", "-", "-", "-", ""],
     ] == page.lines
-    for told in ("primer: 150 passages", "a: judged queries unanswered", "longer than 600 s", "A CPU, 2 cores"):
+    for told in ("primer: 150 passages", "a: judged queries with no hits", "longer than 600 s", "A CPU, 2 cores"):
         assert told in page.text
 
 
@@ -74,7 +75,7 @@ def test_a_page_needs_nothing_else():
     """
     A page has no script and loads nothing; it follows the reader's choice of light or dark, and the width of a phone.
     """
-    text = table.html([run_of(measurement())])
+    text = html.table([run_of(measurement())])
 
     page = Page(text)
 
@@ -92,7 +93,7 @@ def test_figures_are_marked(tmp_path):
     values = {"A()": [0.0, 1.0] * 50, "B()": [1.0, 0.0] * 49 + [1.0, 1.0], "C()": [0.0] * 100}
     run = judged_run(tmp_path, values)
 
-    text = table.html([run], intervals=True)
+    text = html.table([run], View(intervals=True))
 
     assert '<td class="number"><strong>.510</strong> <small>[' in text
     assert '<td class="number"><em>.500</em> <small>[' in text
@@ -106,9 +107,9 @@ def test_a_page_shows_text_as_it_is(text):
     """
     Whatever a name or a reason holds, it is text: it opens no element and ends none.
     """
-    plain = Page(table.html([run_of(measurement(), failed())]))
+    plain = Page(html.table([run_of(measurement(), failed())]))
 
-    page = Page(table.html([run_of(measurement(retriever=f"A({text})"), failed(passage_set="primer", reason=text))]))
+    page = Page(html.table([run_of(measurement(retriever=f"A({text})"), failed(passage_set="primer", reason=text))]))
 
     assert [] == page.open
     assert plain.names[: plain.names.index("ul")] == page.names[: page.names.index("ul")]
@@ -120,7 +121,7 @@ def test_markup_in_names_is_shown():
     """
     hostile = '<script>alert("1")</script>&amp;'
 
-    page = Page(table.html([run_of(measurement(retriever=hostile, passage_set=hostile))]))
+    page = Page(html.table([run_of(measurement(retriever=hostile, passage_set=hostile))]))
 
     assert "script" not in page.names
     assert hostile == page.lines[1][0]
@@ -132,7 +133,7 @@ def test_a_quote_ends_no_attribute():
     """
     hostile = 'a" onfocus="alert(1)'
 
-    page = Page(table.html([run_of(measurement(passage_set=hostile))]))
+    page = Page(html.table([run_of(measurement(passage_set=hostile))]))
 
     assert "onfocus" not in {name for name, _ in page.attributes}
     assert any(name == "aria-label" and value.startswith(hostile) for name, value in page.attributes)
@@ -142,7 +143,7 @@ def test_a_run_without_cells_is_a_page():
     """
     A run that has no cell yet is a page that says so.
     """
-    page = Page(table.html([run_of()]))
+    page = Page(html.table([run_of()]))
 
     assert [] == page.open
     assert "no cell measured yet" in page.text

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.report.render import latex, table
-from bench.report.tables.pivot import Pivot
+from bench.report.model import Column, TableCell
+from bench.report.render import latex
+from bench.report.render.latex_text import escaped
+from bench.report.view import Pivot, View
 from tests.helpers.judged import judged_run
 from tests.helpers.records import failed, latency, measurement, run_of
 
@@ -54,12 +56,12 @@ def test_latex_to_the_letter():
         measures=["R@1"],
     )
 
-    text = table.latex([run])
+    text = latex.table([run], View(wide=True))
 
     assert (
         r"""% needs \usepackage{booktabs,graphicx}
 \begin{table}
-\caption[{primer: 150 passages, 495 queries, en}]{primer: 150 passages, 495 queries, en. p50, p95: service time of one query, text to ids. -: not measured. A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; Python 3.11.9, numpy 2.3.1; commit 0123456789.}
+\caption[{primer: 150 passages, 495 queries, en}]{primer: 150 passages, 495 queries, en. p50 ms, p95 ms: service time of one query, text to ids. -: not measured. A CPU, 2 cores, 16.0 GB; threads: 1 for queries; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; Python 3.11.9, numpy 2.3.1; commit 0123456789.}
 \label{tab:primer-1}
 \centering\small\setlength{\tabcolsep}{4pt}\medskip
 \sbox0{\begin{tabular}{@{}lrrrr@{}}
@@ -71,7 +73,7 @@ retriever & R@1 & p50 ms & p95 ms &  \\
 \bottomrule
 \end{tabular}}
 \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi
-\par\smallskip\raggedright\footnotesize a: judged queries unanswered, which score 0: 2 of 495. RankBM25(): timeout: longer than 600 s.
+\par\smallskip\raggedright\footnotesize a: judged queries with no hits (scored 0): 2 of 495. RankBM25(): timeout: longer than 600 s.
 \end{table}
 """  # noqa: E501  # as LaTeX has it: a sentence a line
         == text
@@ -83,9 +85,9 @@ def test_marks_of_a_figure():
     The best is bold, what ties with it italic, a dagger takes no room, and an interval is small.
     """
     fields = [("x", "bold green", "", ""), ("x", "italic", "†", ""), ("x", "", "†", "[.1, .2]")]
-    cells = [latex.Cell(text, style, "", mark, interval) for text, style, mark, interval in fields]
+    cells = [TableCell(text, style, "", mark, interval) for text, style, mark, interval in fields]
 
-    drawn = [latex._field(latex.Column("R@1"), cell) for cell in cells]
+    drawn = [latex._field(Column("R@1"), cell) for cell in cells]
 
     assert [
         r"\textbf{x}",
@@ -111,7 +113,7 @@ def test_escaping(text, expected):
     """
     What LaTeX would obey prints as it is; accents are composed, and other scripts named by their code points.
     """
-    assert expected == latex.escaped(text)
+    assert expected == escaped(text)
 
 
 @settings(deadline=None)
@@ -120,12 +122,12 @@ def test_nothing_gets_through(text):
     """
     Whatever the text, its braces are balanced, and no character of its own is left that starts a command or a comment.
     """
-    escaped = latex.escaped(text)
+    found = escaped(text)
 
-    bare = re.sub(r"\\otherscript\{.\}\{U\+[0-9A-F]+\}", "", escaped)
+    bare = re.sub(r"\\otherscript\{.\}\{U\+[0-9A-F]+\}", "", found)
     known = re.sub(r"\\(text[a-z]+\{\}|char34|[a-zA-Z]{1,5}\b|[&%$#_{}`'^~\"=.])|\$[\\^][a-z0-9\\]+\$|\$-\$", "", bare)
     assert not set("\\%&#_^~$") & set(known)
-    balanced = re.sub(r"\\[{}]", "", escaped)
+    balanced = re.sub(r"\\[{}]", "", found)
     assert balanced.count("{") == balanced.count("}")
 
 
@@ -140,7 +142,7 @@ def test_a_table_compiles_with_odd_names(tmp_path):
         measurement(passage_set="other"), failed(retriever="[x] @ *y --z", passage_set="other", reason="it's\\")
     )
 
-    shown = compiled(tmp_path, table.latex([run]) + table.latex([marked], intervals=True) + table.latex([broken]))
+    shown = compiled(tmp_path, latex.table([run]) + latex.table([marked], View(intervals=True)) + latex.table([broken]))
 
     assert 'x="50% of #1 & {x} $y^2~ \\\\cmd",' in shown
     assert 'a: U+D55CU+AD6DU+C5B4 <odd> é "q" — 100% & #1 x' in shown
@@ -156,7 +158,7 @@ def test_what_is_cited_is_in_the_document(tmp_path):
     """
     run = judged_run(tmp_path / "run", {"BM25() @ CSR()": [0.0, 1.0] * 50}, citation="@misc{own, title = {Of my own}}")
 
-    shown = compiled(tmp_path, table.latex([run], cite=True), cites=True)
+    shown = compiled(tmp_path, latex.table([run], View(cite=True)), cites=True)
 
     assert "@misc{own," in (tmp_path / "sparring.bib").read_text()
     assert re.search(r"Sources: \[\d+(, \d+)+\]\.", shown)
@@ -174,7 +176,11 @@ def test_every_kind_of_table_compiles(tmp_path):
     run = run_of(measurement(retriever="A()", **labels), published=[figure])
     wide = run_of(*(measurement(retriever=f"Retriever{number}()") for number in range(30)))
 
-    texts = [table.latex([run]), table.latex([run], by_label=True), table.latex([wide], pivot=Pivot("retriever"))]
+    texts = [
+        latex.table([run]),
+        latex.table([run], View(labels=True)),
+        latex.table([wide], View(pivot=Pivot("retriever"))),
+    ]
     shown = compiled(tmp_path, "".join(texts))
 
     assert "Against published figures" in shown

@@ -113,9 +113,9 @@ def test_a_marker_that_is_shown_is_none(page, fence):
         (f"{BEGIN} ../runs/none -->\n{END}\n", ":1: run"),
         (f"{BEGIN} ../runs/first --colums x -->\n{END}\n", ":1: expected what `sparring table` takes"),
         (f"{BEGIN} --help -->\n{END}\n", ":1: expected what `sparring table` takes"),
-        (f"{BEGIN} ../runs/first --measure R@1 -->\n{END}\n", "--measure is what --pivot shows"),
-        (f"{BEGIN} ../runs/first --latex -->\n{END}\n", "a table in a page is Markdown: leave out --latex"),
-        (f"{BEGIN} ../runs/first --check -->\n{END}\n", "a table in a page is Markdown: leave out --check"),
+        (f"{BEGIN} ../runs/first --measure R@1 -->\n{END}\n", "--measure: expected --pivot, found none of them"),
+        (f"{BEGIN} ../runs/first --latex -->\n{END}\n", "expected a table in Markdown, found --format latex"),
+        (f"{BEGIN} ../runs/first --check -->\n{END}\n", "expected a table in Markdown, found --check"),
         (f"{BEGIN} ../runs/first --columns R@7 -->\n{END}\n", ":1: --columns: expected some of"),
     ],
 )
@@ -173,9 +173,13 @@ def test_pages_take_no_other_option(page, how, option):
     [
         (["--latex", "--html"], "--latex and --html exclude each other"),
         (["--labels", "--columns", "R@1"], "--labels and --columns exclude each other"),
-        (["--intervals", "--csv"], "--intervals is for a reader"),
-        (["--cite", "--html"], "--cite stands alone, or with --latex"),
-        (["--intervals", "--labels"], "--intervals is for tables of measures"),
+        (["--format", "latex", "--html"], "--html and --format latex exclude each other"),
+        (["--format", "yaml"], "expected one of terminal, markdown, latex, html, csv, json, bibtex, found 'yaml'"),
+        (["--intervals", "--csv"], "--intervals: expected --format terminal or markdown or latex or html, found csv"),
+        (["--cite", "--html"], "--cite: expected --format latex or bibtex, found html"),
+        (["--cite", "--labels"], "--labels: expected --format terminal or markdown or latex or html, found bibtex"),
+        (["--intervals", "--labels"], "--intervals: expected --pivot or --columns or --wide, found --labels"),
+        (["--measure", "R@1"], "--measure: expected --pivot, found none of them"),
     ],
 )
 def test_what_does_not_go_together_is_refused(page, options, message):
@@ -194,13 +198,27 @@ def test_every_format_is_printed(page):
     """
     folder = page.parent / "../runs/first"
 
-    texts = [call(folder, *options).output for options in (["--latex"], ["--html"], ["--cite"], ["--latex", "--cite"])]
+    asked = (["--format", "latex"], ["--format", "html"], ["--cite"], ["--format", "latex", "--cite"])
+    texts = [call(folder, *options).output for options in asked]
 
     assert texts[0].endswith("\\end{table}\n")
     assert texts[1].startswith("<!doctype html>")
     assert texts[1].endswith("</html>\n")
     assert texts[2].startswith("@")
     assert texts[2].replace("\n\n", "\n") in texts[3].replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize("name", ["markdown", "latex", "html", "csv", "json"])
+def test_an_old_flag_is_its_format(page, name):
+    """
+    `--markdown` and the others are `--format` with that name, and beside it no clash.
+    """
+    folder = page.parent / "../runs/first"
+
+    written = call(folder, "--format", name).output
+
+    assert written == call(folder, f"--{name}").output == call(folder, f"--{name}", "--format", name).output
+    assert written.strip()
 
 
 def marked() -> list[Path]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from bench.commands.table import Across
 from bench.errors import InputError
 from bench.records.schema import Footprint, Measurement
-from bench.report.render import table
-from bench.report.tables.pivot import AXES, Pivot, pivoted
+from bench.report.render import markdown, terminal
+from bench.report.tables.pivot import pivoted
+from bench.report.view import Pivot, View
 from tests.helpers.records import failed, latency, measurement, run_of
 
 
@@ -184,8 +184,8 @@ def test_it_is_drawn_as_the_other_tables_are(capsys):
     run = run_of(*(cell("de", f"Encoder{n}()", "CSR()", n / 10) for n in range(9)))
     pivot = Pivot("encoder")
 
-    table.terminal([run], Console(width=60), pivot=pivot)
-    drawn = table.markdown([run], pivot=pivot)
+    terminal.table([run], Console(width=60), View(pivot=pivot))
+    drawn = markdown.table([run], View(pivot=pivot))
 
     shown = capsys.readouterr().out
     assert all(f"Encoder{n}()" in text for n in range(9) for text in (shown, drawn))
@@ -291,10 +291,3 @@ def test_measures_across_are_all_measures():
     """
     with pytest.raises(InputError, match="--pivot measure shows every measure: leave out --measure R@1"):
         pivoted([run_of(measurement())], Pivot("measure", "R@1"))
-
-
-def test_the_command_knows_every_axis():
-    """
-    What the command puts across is what a pivot can.
-    """
-    assert list(AXES) == [across.value for across in Across]

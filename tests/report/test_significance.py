@@ -10,13 +10,15 @@ import pytest
 
 from bench.errors import InputError
 from bench.report import model, numbers, significance
-from bench.report.render import table
+from bench.report.render import markdown
 from bench.report.tables.cells import grids
-from bench.report.tables.pivot import Pivot, pivoted
+from bench.report.tables.pivot import pivoted
+from bench.report.view import Pivot, View
 from bench.statistics import paired
 from tests.helpers.judged import judged_run
 from tests.helpers.records import latency, measurement, run_of
 
+INTERVALS = View(wide=True, intervals=True)
 BASELINE = [0.0, 1.0] * 50
 ABOVE = [1.0, 0.0] * 49 + [1.0, 1.0]  # one more is won than lost
 WORSE = [0.0] * 60 + [0.0, 1.0] * 20  # 30 queries lost
@@ -26,7 +28,7 @@ BEST = [1.0] * 60 + [0.0, 1.0] * 20  # 30 queries won
 
 def cells(run):
     """The figures of the only table, by retriever."""
-    (drawn,) = grids([run], intervals=True)
+    (drawn,) = grids([run], INTERVALS)
     return {line[0].text: line[1] for line in drawn.lines}
 
 
@@ -73,7 +75,7 @@ def test_a_dagger_differs_from_the_baseline(tmp_path):
     found = cells(run)
 
     assert {"A()": "", "B()": "", "C()": "†", "D()": "†"} == {name: cell.mark for name, cell in found.items()}
-    assert "†: differs from nDCG@10 of A(), p < .05" in table.markdown([run]).replace("\\", "")
+    assert "†: differs from nDCG@10 of A(), p < .05" in markdown.table([run], View(wide=True)).replace("\\", "")
 
 
 def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
@@ -112,8 +114,8 @@ def test_the_interval_is_that_of_the_statistics(tmp_path):
     shown = cells(run)["A()"].interval
 
     assert f"[{numbers.share(low)}, {numbers.share(high)}]" == shown
-    assert shown.replace("[", "\\[").replace("\\", "") in table.markdown([run], intervals=True)
-    assert "[." not in table.markdown([run])
+    assert shown.replace("[", "\\[").replace("\\", "") in markdown.table([run], INTERVALS)
+    assert "[." not in markdown.table([run], View(wide=True))
 
 
 def test_the_interval_of_a_time_is_the_records():
@@ -123,7 +125,7 @@ def test_the_interval_of_a_time_is_the_records():
     known = msgspec.structs.replace(latency(1.0, 2.0), p50_interval=(0.5, 1.5))
     run = run_of(measurement(single=known, encode=latency(0.25)))
 
-    (drawn,) = grids([run], intervals=True)
+    (drawn,) = grids([run], INTERVALS)
 
     intervals = {
         c.head: f.interval for c, f in zip(drawn.columns, drawn.lines[0], strict=True) if c.head.endswith("ms")
@@ -132,24 +134,24 @@ def test_the_interval_of_a_time_is_the_records():
 
 
 @pytest.mark.parametrize("lost", ["quality/1.npz", "sets/primer.json"])
-def test_values_that_are_not_at_hand_are_missed(tmp_path, lost):
+def test_values_that_are_not_on_disk_are_missed(tmp_path, lost):
     """
     Where a file of a query's values, or of the clusters, was not kept, only the best is marked, and a note says why.
     """
     run = judged_run(tmp_path, {"A()": BASELINE, "B()": BEST})
     (tmp_path / lost).unlink()
 
-    (drawn,) = grids([run], intervals=True)
+    (drawn,) = grids([run], INTERVALS)
 
     assert [("", ""), (model.BEST, "")] == [(line[1].style, line[1].mark) for line in drawn.lines]
-    assert significance.NOT_AT_HAND in drawn.notes
+    assert significance.NOT_ON_DISK in drawn.notes
 
 
 def test_a_record_without_values_needs_no_note():
     """
     A record that names no file of values, as an old or an imported one, is drawn as it is.
     """
-    (drawn,) = grids([run_of(measurement(), measurement(retriever="B()", quality={"nDCG@10": 0.75}))])
+    (drawn,) = grids([run_of(measurement(), measurement(retriever="B()", quality={"nDCG@10": 0.75}))], INTERVALS)
 
     assert () == drawn.notes
 
@@ -177,7 +179,7 @@ def test_a_pivot_is_marked_as_a_table_is(tmp_path):
     down = [cell._replace(text="") for cell in cells(run).values()]
     assert down == [cell._replace(text="") for cell in across.lines[0][3:]]
     assert down == [line[-1]._replace(text="") for line in measures.lines]
-    assert across.legend == measures.legend == grids([run], intervals=True)[0].legend
+    assert across.legend == measures.legend == grids([run], INTERVALS)[0].legend
 
 
 def test_runs_side_by_side_tie(tmp_path):

@@ -20,17 +20,17 @@ from bench.cli import app
 from bench.commands.table import draw
 from bench.errors import InputError
 from bench.records.schema import Footprint, Measurement
-from bench.report import rows, theory
+from bench.report import formula_bytes, rows
 from bench.report.charts import storages
 from bench.report.model import BEST, Grid
 from bench.report.numbers import sized
-from bench.report.render import table
-from bench.report.tables.pivot import Pivot
+from bench.report.render import markdown, terminal
 from bench.report.tables.storages import storage_grids
+from bench.report.view import Pivot, View
 from tests.helpers.records import failed, latency, measurement, memory, run_of
 from tests.helpers.tables import drawn
 
-STORAGES = Pivot("storage")
+STORAGES = View(pivot=Pivot("storage"))
 
 
 def cell(storage: str, r10: float | None = 0.5, *, ledger: dict[str, int] | None = None, **changes) -> Measurement:
@@ -75,7 +75,7 @@ def test_an_index_takes_the_least_that_holds_it(most, bytes_):
     """
     An index takes 1, 2, 4 or 8 bytes, the least that holds the highest number.
     """
-    assert bytes_ == theory.width(most)
+    assert bytes_ == formula_bytes.width(most)
 
 
 @pytest.mark.parametrize("shape", [(3, 20), (20, 300), (300, 3)])
@@ -87,8 +87,8 @@ def test_csr_weighs_what_its_arrays_do(shape):
     indices = matrix.indices.astype(np.min_scalar_type(shape[1] - 1))
     offsets = matrix.indptr.astype(np.min_scalar_type(matrix.nnz))
 
-    assert matrix.data.nbytes + indices.nbytes + offsets.nbytes == theory.csr_bytes(*shape, matrix.nnz)
-    assert matrix.toarray().nbytes == theory.dense_bytes(*shape)
+    assert matrix.data.nbytes + indices.nbytes + offsets.nbytes == formula_bytes.csr_bytes(*shape, matrix.nnz)
+    assert matrix.toarray().nbytes == formula_bytes.dense_bytes(*shape)
 
 
 @pytest.mark.slow
@@ -98,10 +98,10 @@ def test_break_even_is_where_one_more_is_too_many(n, dims):
     """
     Up to the break-even density CSR takes no more than the dense array, and with one non-zero more it does.
     """
-    dense = theory.dense_bytes(n, dims)
-    most = max((z for z in range(n * dims + 1) if theory.csr_bytes(n, dims, z) <= dense), default=0)
+    dense = formula_bytes.dense_bytes(n, dims)
+    most = max((z for z in range(n * dims + 1) if formula_bytes.csr_bytes(n, dims, z) <= dense), default=0)
 
-    meeting = theory.break_even_density(n, dims)
+    meeting = formula_bytes.break_even_density(n, dims)
 
     assert most == math.floor(meeting * n * dims + 1e-6)
 
@@ -110,7 +110,7 @@ def test_no_numbers_have_no_break_even():
     """
     Without passages, or without dimensions, there is no density to speak of.
     """
-    assert (None, None) == (theory.break_even_density(0, 10), theory.break_even_density(10, 0))
+    assert (None, None) == (formula_bytes.break_even_density(0, 10), formula_bytes.break_even_density(10, 0))
 
 
 def test_a_row_tells_bits_by_what_is_stored():
@@ -188,8 +188,8 @@ def test_best_and_what_reads_like_it_are_marked():
     same = {"values": 5_000}
     grid = only(exact("A()", ledger={"values": 5_001}), exact("B()", ledger=same), cell("C()", 0.7, ledger=same))
 
-    assert ["0.0050", "0.0050", "0.0050"] == column(grid, "ledger MB")
-    assert [False] * 3 == best(grid, "ledger MB")
+    assert ["0.0050", "0.0050", "0.0050"] == column(grid, "index MB")
+    assert [False] * 3 == best(grid, "index MB")
     assert [True, True, False] == best(grid, "R@10 lost")
 
 
@@ -205,7 +205,7 @@ def test_costs_are_compared_at_matched_quality():
     lossy = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick), near)
     alone = only(whole, cell("Lossy()", 0.7989, ledger=few, search=quick))
 
-    for head in ("ledger MB", "search p50 ms", "times smaller"):
+    for head in ("index MB", "search p50 ms", "times smaller"):
         assert ([False, False, True], [False, False]) == (best(lossy, head), best(alone, head))
     assert [True, False, False] == best(lossy, "R@10 lost")
 
@@ -223,7 +223,7 @@ def test_without_quality_costs_are_compared_among_exact_storages():
         cell("C()", ledger=sizes[2], **synthetic),
     )
 
-    assert [False, True, False] == best(grid, "ledger MB")
+    assert [False, True, False] == best(grid, "index MB")
 
 
 def test_times_are_those_of_the_search():
@@ -240,13 +240,13 @@ def test_bytes_stand_beside_float32_by_formula():
     """
     Times smaller is the formula over the ledger: of CSR where the vectors are sparse, of the array where they are not.
     """
-    csr, array = theory.csr_bytes(150, 1_000, 3_000), theory.dense_bytes(150, 1_000)
+    csr, array = formula_bytes.csr_bytes(150, 1_000, 3_000), formula_bytes.dense_bytes(150, 1_000)
 
     sparse = only(exact("A()", ledger={"values": csr // 2}), cell("B()", ledger={"values": csr * 2}))
     dense = only(cell("A()", ledger={"codes": array // 4}, nonzeros=None))
 
     assert ["2.00", "0.500"] == column(sparse, "times smaller")
-    assert (["4.00"], ["8.00"]) == (column(dense, "times smaller"), column(dense, "bits a dimension"))
+    assert (["4.00"], ["8.00"]) == (column(dense, "times smaller"), column(dense, "bits per dimension"))
 
 
 def test_what_a_file_backs_is_told_of_mapped_storages():
@@ -281,7 +281,7 @@ def test_a_cell_that_did_not_run_says_why_in_its_line(changes, said):
     """
     A cell that did not run keeps its line: status, predicted size and limit, reason; no number, and never the best.
     """
-    text = table.markdown([run_of(exact("A()"), cell("B()", quality=None, **changes))], pivot=STORAGES)
+    text = markdown.table([run_of(exact("A()"), cell("B()", quality=None, **changes))], STORAGES)
 
     line = next(line for line in text.splitlines() if line.startswith("| `B()`"))
     assert f"| `B()` ({said}) | - " in line
@@ -296,7 +296,7 @@ def test_a_reason_takes_no_room_from_the_numbers():
     console = Console(width=60)
 
     with console.capture() as shown:
-        table.terminal([run], console, pivot=STORAGES)
+        terminal.table([run], console, STORAGES)
 
     lines = shown.get().splitlines()
     assert 60 >= max(cell_len(line) for line in lines)
@@ -326,7 +326,7 @@ def test_density_and_theory_stand_beside_what_was_measured():
     )
     assert (
         "float32 by formula: dense n * dims * 4 = 600 kB, CSR 18.3 kB; "
-        "dense to CSR 32.78 in theory, 32.78 by the ledgers of Whole() and Rows()" in grid.notes
+        "dense to CSR 32.78 in theory, 32.78 by the index sizes of Whole() and Rows()" in grid.notes
     )
 
 
@@ -347,7 +347,7 @@ def test_bounds_stand_beside_the_bits_reached():
 
     grid = only(cell("A()", ledger={"values": 3_000}, facts=bounds), cell("B()", ledger={"values": 6_000}))
 
-    assert (["8.00", "16.0"], ["6.50", "-"]) == (column(grid, "bits a posting"), column(grid, "least bits"))
+    assert (["8.00", "16.0"], ["6.50", "-"]) == (column(grid, "bits per posting"), column(grid, "least bits"))
     assert any(note.startswith("least bits: 4.00 for where a posting stands") for note in grid.notes)
 
 
@@ -362,7 +362,7 @@ def test_synthetic_passages_have_no_quality():
 
     heads = [column.head for column in large.columns]
     assert ("R@10" in [c.head for c in plain.columns], "R@10" in heads, "R@10 lost" in heads) == (True, False, False)
-    assert "1,000,150 passages (1,000,000 of them made up)" in large.title
+    assert "1,000,150 passages (1,000,000 of them synthetic)" in large.title
     assert not any("exact search" in note for note in large.notes)
 
 
@@ -418,7 +418,7 @@ def test_a_measure_asks_for_the_other_table():
     """
     run = run_of(exact("A()", ledger={"values": 1}), cell("B()", 0.7), primary="R@10")
 
-    tables, one = (table.markdown([run], pivot=pivot) for pivot in (STORAGES, Pivot("storage", "R@10")))
+    tables, one = (markdown.table([run], view) for view in (STORAGES, View(pivot=Pivot("storage", "R@10"))))
 
     assert "R@10 by storage" in one
     assert (1, 0) == (tables.count("lost: what exact search"), one.count("lost: what exact search"))
@@ -559,14 +559,20 @@ def test_a_picture_is_written_where_it_was_asked_for(monkeypatch, tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    "options",
-    [[], ["--pivot", "encoder"], ["--pivot", "storage", "--measure", "R@10"], ["--pivot", "storage", "--markdown"]],
+    ("options", "message"),
+    [
+        ([], "--svg: expected --pivot, found none of them"),
+        (["--labels"], "--svg: expected --pivot, found --labels"),
+        (["--pivot", "encoder"], "--svg draws --pivot storage: expected that without --measure, found --pivot encoder"),
+        (["--pivot", "storage", "--measure", "R@10"], "found --pivot storage --measure R@10"),
+        (["--pivot", "storage", "--markdown"], "--svg: expected --format terminal, found markdown"),
+    ],
 )
-def test_a_picture_is_of_storages(options, tmp_path):
+def test_a_picture_is_of_storages(options, message, tmp_path):
     """
     `--svg` is refused without `--pivot storage`, with a measure, and beside a table in Markdown.
     """
     result = CliRunner().invoke(app, ["table", str(tmp_path), *options, "--svg", str(tmp_path / "picture.svg")])
 
     assert 2 == result.exit_code
-    assert "--svg draws --pivot storage" in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())

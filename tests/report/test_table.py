@@ -16,11 +16,17 @@ from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import columns, model, numbers, rows
-from bench.report.render import table
+from bench.report.published import figures
+from bench.report.render import csv as csv_format
+from bench.report.render import json as json_format
+from bench.report.render import markdown, terminal
 from bench.report.tables import cells as grid
+from bench.report.view import View
 from tests.helpers.places import ROOT
 from tests.helpers.records import MEASURES, failed, latency, measurement, memory, run_of, weight
-from tests.helpers.tables import drawn
+from tests.helpers.tables import WIDE, drawn
+
+LABELS = View(labels=True)
 
 # The object of a cell
 
@@ -28,7 +34,7 @@ RELIED_ON = """
 passage_set retriever encoder storage status n_passages n_queries n_unanswered R@1 R@10 R@100 nDCG@10 RR@10
 single_p50_ms single_p95_ms encode_p50_ms search_p50_ms batch_qps search_batch_qps encode_seconds build_seconds
 ledger_bytes disk_bytes resident_bytes encoder_ledger_bytes encoder_resident_bytes text_bytes peak_build_bytes
-peak_search_bytes
+peak_search_bytes index_seconds
 """
 
 
@@ -79,7 +85,7 @@ def test_json_says_null_where_nothing_was_measured():
     """
     run = run_of(failed(), name="a-run")
 
-    (cell,) = json.loads(table.as_json([run]))
+    (cell,) = json.loads(json_format.table([run]))
 
     measured = {key: cell[key] for key in RELIED_ON.split() if cell[key] is not None}
     assert {
@@ -101,7 +107,7 @@ def test_json_keeps_a_measured_zero():
     """
     run = run_of(measurement(quality={"R@1": 0.0}, storage_weight=weight(0, 0, disk=0)))
 
-    (cell,) = json.loads(table.as_json([run]))
+    (cell,) = json.loads(json_format.table([run]))
 
     assert [0.0, 0, 0, 0] == [cell[key] for key in ("R@1", "ledger_bytes", "resident_bytes", "disk_bytes")]
 
@@ -112,7 +118,7 @@ def test_json_of_several_runs_is_one_array():
     """
     one, other = run_of(measurement(), name="one"), run_of(measurement(quality={"P@5": 0.2}), name="other")
 
-    cells = json.loads(table.as_json([one, other]))
+    cells = json.loads(json_format.table([one, other]))
 
     assert [("one", None), ("other", 0.2)] == [(cell["run"], cell["P@5"]) for cell in cells]
 
@@ -124,7 +130,7 @@ def test_csv_parses_back():
     flags = ("one, with a comma", 'two "quoted"')
     cells = [measurement(flags=flags), failed(reason="first line\nsecond line")]
 
-    text = table.csv([run_of(*cells)])
+    text = csv_format.table([run_of(*cells)])
 
     first, second = csv.DictReader(io.StringIO(text))
     assert list(rows.rows([run_of(*cells)])[0]) == list(first)
@@ -210,25 +216,25 @@ def test_markdown_to_the_letter():
         measures=["R@1", "nDCG@10"],
     )
 
-    text = table.markdown([run])
+    text = markdown.table([run], WIDE)
 
     assert (
         r"""**primer: 150 passages, 495 queries, en**
 
-| retriever | R@1 | nDCG@10 | p50 ms | p95 ms | ledger MB | resident MB |  |
+| retriever | R@1 | nDCG@10 | p50 ms | p95 ms | index MB | resident MB |  |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | `BM25() @ CSR()` | **.250** | .500 | **0.250** | 1.50 | 2.50 | \<1 | a |
 | `TfIdf() @ CSR()` | .125 | **1.000** | 12.0 | - | - | - |  |
 | `RankBM25()` (timeout) | - | - | - | - | - | - |  |
 
-- a: judged queries unanswered, which score 0: 2 of 495
+- a: judged queries with no hits (scored 0): 2 of 495
 - RankBM25(): timeout: longer than 600 s
 
 """
-        "p50, p95: service time of one query, text to ids. MB = 10^6 bytes; ledger, resident are the storage's (an "
-        "engine's are whole). Bold: best of its column. -: not measured. \\<1: growth below 1 MiB, which the system's "
-        "page accounts cannot tell from noise.\n\n"
-        "A CPU, 2 cores, 16.0 GB; threads: 1 to ask and serve; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
+        "p50 ms, p95 ms: service time of one query, text to ids. index MB: index size (exact). resident MB: growth of "
+        "a clean process that loads the index. MB: 10^6 bytes; an engine is weighed whole. Bold: best of its column. "
+        "-: not measured. \\<1: growth below 1 MiB, which page accounts cannot resolve.\n\n"
+        "A CPU, 2 cores, 16.0 GB; threads: 1 for queries; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
         "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"
     ) == text
 
@@ -239,7 +245,7 @@ def test_markdown_escapes_pipes():
     """
     cell = measurement(retriever='BiEncoder("a|b") @ CSR()', flags=("x | y",))
 
-    lines = table.markdown([run_of(cell)]).splitlines()
+    lines = markdown.table([run_of(cell)]).splitlines()
 
     assert any(line.startswith(r'| `BiEncoder("a\|b") @ CSR()` |') for line in lines)
     assert r"- a: x \| y" in lines
@@ -284,7 +290,7 @@ def test_one_name_with_two_contents_is_two_tables():
     assert "content bbbbbbbbbbbb" in text
 
 
-def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
+def marked(*runs: Run) -> list[tuple[str, str, str]]:
     """(retriever, column, text) of every number that is marked as the best."""
     return [
         (
@@ -292,7 +298,7 @@ def marked(*runs: Run, **changes) -> list[tuple[str, str, str]]:
             column.head,
             cell.text,
         )
-        for drawn in grid.grids(runs, **changes)
+        for drawn in grid.grids(runs, WIDE)
         for line in drawn.lines
         for column, cell in zip(drawn.columns, line, strict=True)
         if cell.style == model.BEST
@@ -320,10 +326,10 @@ def test_best_is_highest_quality_and_lowest_cost():
     assert [
         ("A()", "R@1", ".500"),
         ("A()", "p50 ms", "1.00"),
-        ("A()", "ledger MB", "<0.0001"),
+        ("A()", "index MB", "<0.0001"),
         ("B()", "R@1", ".500"),
         ("B()", "batch q/s", "10.0"),
-        ("B()", "ledger MB", "<0.0001"),
+        ("B()", "index MB", "<0.0001"),
     ] == found
 
 
@@ -364,7 +370,7 @@ def test_failed_cells_say_why_under_the_table():
 
 def test_growth_under_resolution_is_not_a_number():
     """
-    A resident growth that the page accounts cannot tell from noise reads <1 and says so.
+    A resident growth that the page accounts cannot resolve reads <1 and says so.
     """
     text = drawn(run_of(measurement(storage_weight=weight(400_000, -8_192, small=True))))
 
@@ -409,8 +415,8 @@ def test_only_what_is_shown_is_explained():
 
     text = drawn(sizes)
 
-    assert "MB = 10^6 bytes; ledger is the storage's (an engine's is whole)." in text.replace("\n", " ")
-    assert [] == [word for word in ("p50", "p95", "resident", "encoder is", "Bold", "not measured") if word in text]
+    assert "index MB: index size (exact). MB: 10^6 bytes" in " ".join(text.split())
+    assert [] == [word for word in ("p50", "p95", "resident", "encoder MB", "Bold", "not measured") if word in text]
     assert "MB" not in drawn(run_of(measurement()))
 
 
@@ -421,9 +427,9 @@ def test_bold_is_explained_where_it_shows(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     run = run_of(measurement(), measurement(retriever="TfIdf() @ CSR()", quality={"nDCG@10": 0.75}))
     file = io.StringIO()
-    terminal = Console(width=100, file=file, force_terminal=True, color_system="standard", legacy_windows=False)
+    console = Console(width=100, file=file, force_terminal=True, color_system="standard", legacy_windows=False)
 
-    table.terminal([run], terminal)
+    terminal.table([run], console)
 
     assert "Bold: best of its column." in file.getvalue()
     assert "Bold" not in drawn(run)
@@ -435,7 +441,7 @@ def test_a_narrow_terminal_explains_what_it_shows():
     """
     text = " ".join(drawn(run_of(full()), width=80).split())
 
-    assert "p50: service time of one query, text to ids. MB = 10^6 bytes; ledger is the storage's" in text
+    assert "p50 ms: service time of one query, text to ids. index MB: index size (exact). MB: 10^6 bytes" in text
 
 
 @pytest.mark.parametrize(
@@ -454,7 +460,7 @@ def test_too_few_queries_for_a_percentile(n_queries, most, notes):
     p50 = 1.0 if min(n_queries, most) >= 20 else None
     cells = [measurement(n_queries=n_queries, n_judged=n_queries, single=latency(p50)), failed()]
 
-    (found,) = grid.grids([run_of(*cells, queries=most)])
+    (found,) = grid.grids([run_of(*cells, queries=most)], WIDE)
 
     assert notes == found.notes[: len(found.notes) - 1]  # the last is why the other failed
 
@@ -465,7 +471,9 @@ def test_no_reason_for_a_percentile_that_was_not_asked_for():
     """
     untimed, timed = measurement(n_queries=3), measurement(n_queries=495, single=latency(1.0, 2.0))
 
-    assert [(), ()] == [found.notes for cell in (untimed, timed) for found in grid.grids([run_of(cell, queries=500)])]
+    assert [(), ()] == [
+        found.notes for cell in (untimed, timed) for found in grid.grids([run_of(cell, queries=500)], WIDE)
+    ]
 
 
 LONG = 'BiEncoder("all-MiniLM-L6-v2") @ Faiss("HNSW32", efSearch=64)'
@@ -500,13 +508,13 @@ def test_tables_fit_their_terminal(width):
 
 def test_a_narrow_terminal_keeps_what_matters_most():
     """
-    In 80 columns the measures, the median time, throughput and the ledger stay; what had no room is named.
+    In 80 columns the measures, the median time, throughput and the index size stay; what had no room is named.
     """
     text = drawn(run_of(full()), width=80)
 
     head = [line.split() for line in text.splitlines()[1:3]]
     assert [
-        ["R", "R", "R", "nDCG", "RR", "p50", "batch", "ledger"],
+        ["R", "R", "R", "nDCG", "RR", "p50", "batch", "index"],
         ["retriever", "@1", "@10", "@100", "@10", "@10", "ms", "q/s", "MB"],
     ] == head
     assert "no room for p95 ms, encode ms, search ms, resident MB, disk MB, encoder MB," in text
@@ -566,7 +574,7 @@ def test_control_characters_never_reach_a_reader():
         failed(passage_set=hostile, reason=hostile),
     )
 
-    for text in (drawn(run), table.markdown([run])):
+    for text in (drawn(run), markdown.table([run])):
         assert not {"\x1b", "\x07"} & set(text)
         assert "\ufffd]0;title\ufffd\ufffd[31mred: 150 passages" in text.replace("\\", "")
         assert 'A("\ufffd]0;title\ufffd\ufffd[31mred")' in text
@@ -608,7 +616,7 @@ def test_verdict_on_a_published_figure(figure, verdict):
     """
     cells = (measurement(quality={"nDCG@10": 0.6501}), failed(retriever="BM25() @ Flat()"))
 
-    (found,) = rows.figures([run_of(*cells, published=[published(**figure)])])
+    (found,) = figures([run_of(*cells, published=[published(**figure)])])
 
     assert verdict == found.verdict
 
@@ -649,7 +657,7 @@ def test_without_judgments_agreement_stands_for_nothing_else():
         for name, overlap in (("BM25() @ CSR()", 1.0), ("TfIdf() @ CSR()", 0.75))
     ]
 
-    text = table.markdown([run_of(*cells)])
+    text = markdown.table([run_of(*cells)])
 
     assert "**primer: 150 passages, 495 queries (no judgments), en**" in text
     assert "| retriever | agreement with BM25() @ CSR() (overlap@10), not quality |" in text
@@ -672,7 +680,7 @@ def test_labels_are_columns():
     """
     run = run_of(labelled("A()", negation=0.25, status=0.5), labelled("B()", negation=0.75, status=0.5), failed())
 
-    text = table.markdown([run], by_label=True)
+    text = markdown.table([run], LABELS)
 
     assert (
         "**primer: 150 passages, 495 queries, en: nDCG@10 by label (queries)**\n\n"
@@ -691,7 +699,7 @@ def test_labels_without_room_go_on_below():
     """
     means = {f"a-long-label-{number}": 0.5 for number in range(12)}
 
-    lines = drawn(run_of(labelled("A()", **means)), width=60, by_label=True).splitlines()
+    lines = drawn(run_of(labelled("A()", **means)), width=60, view=LABELS).splitlines()
 
     assert 60 >= max(cell_len(line) for line in lines)
     assert sorted(means) == sorted(word for line in lines for word in line.split() if word.startswith("a-long-label"))
@@ -702,7 +710,7 @@ def test_a_set_without_labels_says_so():
     By label, a passage set whose queries have none is named, without a table.
     """
     assert "primer: 150 passages, 495 queries, en: its queries have no labels" in drawn(
-        run_of(measurement()), by_label=True
+        run_of(measurement()), view=LABELS
     )
 
 
@@ -745,11 +753,11 @@ def test_times_of_different_hardware_are_not_compared():
         cpu="Another",
     )
 
-    text = table.markdown([one, other])
+    text = markdown.table([one, other])
     found = marked(one, other)
 
     assert "hardware differs (cpu: A CPU / Another)" in text
-    assert [("A()", "p50 ms", "1.00"), ("A()", "ledger MB", "1.00"), ("A()", "p50 ms", "3.00")] == found
+    assert [("A()", "p50 ms", "1.00"), ("A()", "index MB", "1.00"), ("A()", "p50 ms", "3.00")] == found
 
 
 def test_a_run_without_cells_says_so():
@@ -766,7 +774,7 @@ def test_columns_can_be_chosen():
     """
     The columns asked for, by the keys of --json, stand in that order; a narrow terminal drops none of them.
     """
-    (found,) = grid.grids([run_of(full())], columns=["single_p95_ms", "nDCG@10"])
+    (found,) = grid.grids([run_of(full())], View(columns=("single_p95_ms", "nDCG@10")))
 
     assert ["retriever", "p95 ms", "nDCG@10"] == [column.head for column in found.columns]
     assert [model.NEVER] * 3 == [column.drop for column in found.columns]
@@ -777,7 +785,7 @@ def test_an_unknown_column_is_refused():
     A column that there is none of is an error that names the nearest.
     """
     with pytest.raises(InputError, match=r"--columns: expected some of .*R@1, .*found 'p50_ms'\. Did you mean"):
-        grid.grids([run_of(full())], columns=["p50_ms"])
+        grid.grids([run_of(full())], View(columns=("p50_ms",)))
 
 
 def test_published_figures_alone():
@@ -786,7 +794,7 @@ def test_published_figures_alone():
     """
     run = run_of(measurement(), published=[published(value=0.5, within=0.01)])
 
-    text = table.markdown([run], published=True)
+    text = markdown.table([run], View(published=True))
 
     assert text.startswith("**Against published figures**")
     assert "150 passages" not in text

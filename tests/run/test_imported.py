@@ -21,7 +21,7 @@ from bench.instruments import quality
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.report import rows
-from bench.report.render import table
+from bench.report.render import markdown
 from bench.run import imported as imports
 from bench.run import outside_run
 from tests.helpers.tiny import tiny_set
@@ -339,7 +339,7 @@ def test_the_table_says_so(tmp_path):
     imported({"q0": {"p0": 1.0}}, tiny_set(5, 1), tmp_path / "run")
     run = run_folder.read(tmp_path / "run")
 
-    shown = table.markdown([run])
+    shown = markdown.table([run])
     (row,) = rows.rows([run])
 
     assert "- a: imported: scored here, not measured here\n" in shown

@@ -261,8 +261,10 @@ class TestPrinted:
         assert "zoo: 1,000 passages, 9 queries" in said
         assert "BM25() @ CSR() 0.244 1.50 20 s" in said
         assert "over-budget: Flat() would take 8,000,000 bytes, the limit is 1,000,000" in said
-        assert "BM25(): 2,000 dims, 30,000 non-zeros (counted); to encode and be asked: 10 s, peak 3.00 MB" in said
-        assert "2 cells, 1 over-budget; ledgers 0.244 MB in all; about 30 s" in said
+        assert (
+            "BM25(): 2,000 dims, 30,000 non-zeros (counted); passages and queries encoded in 10 s, peak 3.00 MB" in said
+        )
+        assert "2 cells, 1 over-budget; indexes 0.244 MB in all; about 30 s" in said
 
     def test_a_warning_stands_in_its_line(self, planned):
         """
@@ -290,7 +292,7 @@ class TestPrinted:
         """
         The last line tells what all passage sets come to.
         """
-        assert "all passage sets: 4 cells, 2 over-budget; ledgers 0.488 MB in all; about 60 s" in printed(
+        assert "all passage sets: 4 cells, 2 over-budget; indexes 0.488 MB in all; about 60 s" in printed(
             planned, planned
         )
 
@@ -298,8 +300,8 @@ class TestPrinted:
 @pytest.mark.slow
 def test_a_run_says_how_near_its_predictions_came(tmp_path):
     """
-    After a run: how many ledgers were predicted within 2 %, and which was furthest off, unless all were; nothing where
-    none was both predicted and weighed.
+    After a run: how many index sizes were predicted within 2 %, and which was furthest off, unless all were; nothing
+    where none was both predicted and weighed.
     """
     (right,) = run(suite("BM25() @ CSR()"), tmp_path / "run").values()
     more = {name: 2 * nbytes for name, nbytes in right.predicted_ledger.items()}
@@ -308,10 +310,10 @@ def test_a_run_says_how_near_its_predictions_came(tmp_path):
     weighed = right.storage_weight.ledger_bytes
 
     near = msgspec.structs.replace(right, predicted_ledger={"values": round(weighed * 1.01)})
-    assert "all ledgers (1) were predicted to the byte" == bytes_predicted([right, nothing])
-    assert "all ledgers (2) were predicted within 2%" == bytes_predicted([right, near])
+    assert "all index sizes (1) were predicted to the byte" == bytes_predicted([right, nothing])
+    assert "all index sizes (2) were predicted within 2%" == bytes_predicted([right, near])
     assert (
-        "1 of 2 ledgers were predicted within 2%; furthest off: tiny: Other() @ CSR(), "
+        "1 of 2 index sizes were predicted within 2%; furthest off: tiny: Other() @ CSR(), "
         f"predicted {2 * weighed:,} bytes, "
         f"weighed {weighed:,} (+100.0%)" == bytes_predicted([right, wrong])
     )

@@ -20,7 +20,7 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report.numbers import four, sized
-from bench.report.tables.cells import Found
+from bench.report.tables.lines import RunCell
 from bench.report.tables.storages import content, exact_quality, grouped
 from bench.report.text import printable
 
@@ -97,7 +97,7 @@ def by_size(drawn: Sequence[Patch]) -> list[str]:
     return sorted(sizes, key=lambda storage: statistics.median(sizes[storage] or [float("inf")]))
 
 
-def _patches(head: Sequence[str], found: Sequence[Found], *, several: bool) -> list[Patch]:
+def _patches(head: Sequence[str], found: Sequence[RunCell], *, several: bool) -> list[Patch]:
     """The cells of one encoder on one passage set, which the head names."""
     exact = exact_quality(found)
     kinds = {SPARSE if m.nonzeros is not None else DENSE for _, _, m in found if m.shape is not None}

@@ -12,13 +12,13 @@ from rich.text import Text
 from bench.records.schema import Measurement
 from bench.report.model import STATUS_STYLE
 from bench.report.numbers import MISSING, duration, megabytes
-from bench.report.tables.cells import shortened
+from bench.report.tables.lines import shortened
 from bench.report.text import printable
 from bench.run.plan import PlannedCell, PlannedSet
 
 TOLERANCE = 0.02  # of what was weighed: so near a ledger that is counted is predicted
 LEGEND = (
-    "MB = 10^6 bytes. ledger: of the storage, before it is built; peak: while it is built, beside the vectors. "
+    "index MB: index size (exact), before it is built; peak MB: while it is built, beside the vectors; MB: 10^6 bytes. "
     "~: an estimate, either from a share of the passages or of a storage whose bytes depend on more than their number."
 )
 KNOWN = {"cached": "in the cache", "counted": "counted", "predicted": "predicted from a share"}
@@ -42,7 +42,7 @@ def print_plan(planned: Sequence[PlannedSet], console: Console) -> None:
 def _table(cells: Sequence[PlannedCell]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="")
     table.add_column("retriever", overflow="fold")
-    for head in ("ledger MB", "peak MB", "time"):
+    for head in ("index MB", "peak MB", "time"):
         table.add_column(head, justify="right", no_wrap=True)
     several = len({cell.threads for cell in cells}) > 1
     for cell in cells:
@@ -76,7 +76,7 @@ def _encoders(one: PlannedSet) -> list[str]:
         size = "" if cell.dims is None else f"{cell.dims:,} dims"
         size += "" if cell.nonzeros is None else f", {cell.nonzeros:,} non-zeros"
         known = "" if cell.shape is None else f" ({KNOWN[cell.shape]})"
-        taken = f"; to encode and be asked: {_time(cell.encoder_seconds)}"
+        taken = f"; passages and queries encoded in {_time(cell.encoder_seconds)}"
         peak = "" if cell.peak_encode_bytes is None else f", peak {megabytes(cell.peak_encode_bytes)} MB"
         lines.append(f"{cell.encoder}: {size}{known}{taken}{peak}")
     return lines
@@ -93,14 +93,14 @@ def _total(planned: Sequence[PlannedSet]) -> str:
     not_run += f", {warned} perhaps over the limits" if warned else ""
     weight = megabytes(sum(one.predicted_bytes for one in planned))
     time = duration(sum(one.seconds for one in planned))
-    return f"{len(cells)} cells{not_run}; ledgers {weight} MB in all; about {time}"
+    return f"{len(cells)} cells{not_run}; indexes {weight} MB in all; about {time}"
 
 
 def bytes_predicted(measurements: Sequence[Measurement]) -> str | None:
     """
-    How many ledgers were predicted within 2 %, and which was furthest off, unless all were.
+    How many index sizes were predicted within 2 %, and which was furthest off, unless all were.
 
-    None where no ledger was both predicted and weighed.
+    None where none was both predicted and weighed.
     """
     found = [
         (m, m.predicted_bytes, weighed)
@@ -114,8 +114,8 @@ def bytes_predicted(measurements: Sequence[Measurement]) -> str | None:
     off = [(told - weighed) / max(weighed, 1) for _, told, weighed in found]
     within = sum(abs(each) <= TOLERANCE for each in off)
     if within == len(found):
-        return f"all ledgers ({within}) were predicted {f'within {TOLERANCE:.0%}' if any(off) else 'to the byte'}"
+        return f"all index sizes ({within}) were predicted {f'within {TOLERANCE:.0%}' if any(off) else 'to the byte'}"
     furthest = max(range(len(off)), key=lambda i: abs(off[i]))
     m, told, weighed = found[furthest]
     of_it = f"{m.passage_set}: {m.retriever}, predicted {told:,} bytes, weighed {weighed:,} ({off[furthest]:+.1%})"
-    return f"{within} of {len(found)} ledgers were predicted within {TOLERANCE:.0%}; furthest off: {of_it}"
+    return f"{within} of {len(found)} index sizes were predicted within {TOLERANCE:.0%}; furthest off: {of_it}"

@@ -1,1 +1,1 @@
-"""How a table is written: terminal, Markdown, LaTeX, HTML, and for CI."""
+"""How a table is written: one module a format (formats.py names them), and for CI."""

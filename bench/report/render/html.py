@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from bench.records.run_folder import Run
 from bench.report.model import BEST, TIED, Column, Grid, TableCell
+from bench.report.render.document import closing, grids_of
 from bench.report.text import printable
+from bench.report.view import DEFAULT, View
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -28,11 +31,13 @@ ul { padding-left: 1.2rem; }
 """.strip()
 
 
-def page(grids: Sequence[Grid], closing: Sequence[str]) -> str:
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """A whole document: the tables, each with its title and notes, then the lines that hold for all of them."""
+    grids = grids_of(runs, view)
     title = _escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
     body = [_figure(grid) for grid in grids]
-    body.append("<footer>\n" + "".join(f"<p>{_escaped(line)}</p>\n" for line in closing) + "</footer>")
+    closed = "".join(f"<p>{_escaped(line)}</p>\n" for line in closing(runs, grids, bold=True))
+    body.append(f"<footer>\n{closed}</footer>")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -8,99 +8,48 @@ one reads as its code point (U+D55C); the other two set it, where the document's
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
+from bench.records.run_folder import Run
+from bench.report import citations
 from bench.report.model import BEST, TIED, Column, Grid, TableCell, broken
+from bench.report.render.document import closing, grids_of
+from bench.report.render.latex_text import escaped, sentence
 from bench.report.text import printable
+from bench.report.view import DEFAULT, View
 
 HEAD_WIDTH = 8  # of a column of numbers, whose head is broken where it can be
 PACKAGES = "% needs \\usepackage{booktabs,graphicx}\n"
 # A letter as it is, where the engine reads Unicode (\Umathchar is XeTeX's and LuaTeX's), else its code point. Not made
 # robust: a list of tables is written with what it expands to.
 OTHER_SCRIPT = r"\providecommand{\otherscript}[2]{\ifdefined\Umathchar#1\else#2\fi}"
-SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | dict(
-    pair.split("\t")
-    for pair in r"""
-\	\textbackslash{}
-~	\textasciitilde{}
-^	\textasciicircum{}
-`	\textasciigrave{}
-<	\textless{}
->	\textgreater{}
-|	\textbar{}
-"	{\char34}
-[	{[}
-]	{]}
-*	{*}
-±	$\pm$
-≥	$\geq$
-≤	$\leq$
-×	$\times$
-·	$\cdot$
-−	$-$
-²	$^2$
-°	$^\circ$
-µ	$\mu$
-μ	$\mu$
-†	\dag{}
-…	\ldots{}
-–	--
-—	---
-‘	`
-’	'
-“	``
-”	''
-ß	\ss{}
-ø	\o{}
-Ø	\O{}
-æ	\ae{}
-Æ	\AE{}
-œ	\oe{}
-Œ	\OE{}
-ł	\l{}
-Ł	\L{}
-ı	\i{}
-å	\aa{}
-Å	\AA{}
-""".strip().splitlines()
-)
-LIGATURE = re.compile("(?<=-)(?=-)|(?<=')(?=')")  # two of them are drawn as one
-# Combining characters, and their commands, which every encoding of Latin type has.
-ACCENTS = dict(
-    zip("\u0300\u0301\u0302\u0303\u0308\u0304\u0307\u030c\u0306\u030b\u0327\u0323", "`'^~\"=.vuHcd", strict=True)
-)
 
 
-def tables(grids: Sequence[tuple[Grid, Sequence[str]]]) -> str:
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """
-    One table environment a grid. With each come the sentences that its caption goes on with, escaped already.
+    The tables of some runs, each with its conditions in the caption, and with its sources where they are cited.
 
     A table that is wider than the line is scaled down to it.
     """
-    drawn = [_table(grid, closing, number) for number, (grid, closing) in enumerate(grids, start=1)]
+    entries = citations.entries(runs) if view.cite else {}
+    sources = [f"Sources: \\cite{{{','.join(entries)}}}."] if entries else []
+    drawn = [
+        _environment(grid, [*map(sentence, closing(runs, [grid], bold=True)), *sources], number)
+        for number, grid in enumerate(grids_of(runs, view), start=1)
+    ]
     text = "\n".join(drawn)
-    return PACKAGES + (f"{OTHER_SCRIPT}\n" if r"\otherscript{" in text else "") + text
+    text = PACKAGES + (f"{OTHER_SCRIPT}\n" if r"\otherscript{" in text else "") + text
+    return text + (_bibliography("\n".join(entries.values())) if entries else "")
 
 
-def escaped(text: str) -> str:
-    """Any text as LaTeX that prints it, on one line."""
-    pieces = re.split(LIGATURE, unicodedata.normalize("NFC", " ".join(printable(text).split())))
-    return "{}".join("".join(map(_character, piece)) for piece in pieces)
-
-
-def sentence(text: str) -> str:
-    """Any text as LaTeX that prints it, with a full stop."""
-    return escaped(text) + ("" if text.endswith(".") else ".")
-
-
-def bibliography(entries: str) -> str:
+def _bibliography(entries: str) -> str:
     """BibTeX entries as a file that LaTeX writes beside the document when it reads the tables."""
     return f"\n\\begin{{filecontents}}[overwrite]{{sparring.bib}}\n{entries}\\end{{filecontents}}\n"
 
 
-def _table(grid: Grid, closing: Sequence[str], number: int) -> str:
+def _environment(grid: Grid, caption: Sequence[str], number: int) -> str:
+    """A table environment. caption: the sentences that follow the title, escaped already."""
     title = escaped(grid.title)
     if not grid.columns:
         return f"% {printable(grid.title)}\n"
@@ -113,7 +62,7 @@ def _table(grid: Grid, closing: Sequence[str], number: int) -> str:
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption[{{{title}}}]{{{' '.join([f'{title}.', *closing])}}}",
+            rf"\caption[{{{title}}}]{{{' '.join([f'{title}.', *caption])}}}",
             rf"\label{{tab:{name}-{number}}}",
             r"\centering\small\setlength{\tabcolsep}{4pt}\medskip",
             rf"\sbox0{{\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
@@ -154,14 +103,3 @@ def _field(column: Column, cell: TableCell) -> str:
         text += mark if cell.interval else rf"\rlap{{{mark}}}"
     text += rf" {{\scriptsize {escaped(cell.interval)}}}" if cell.interval else ""
     return f"{text} ({escaped(cell.below)})" if cell.below else text
-
-
-def _character(character: str) -> str:
-    if character in SPECIAL:
-        return SPECIAL[character]
-    if character.isascii():
-        return character
-    parts = unicodedata.normalize("NFD", character)
-    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in ACCENTS:
-        return rf"\{ACCENTS[parts[1]]}{{{parts[0]}}}"
-    return rf"\otherscript{{{character}}}{{U+{ord(character):04X}}}"

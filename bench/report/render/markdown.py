@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from bench.records.run_folder import Run
 from bench.report.model import BEST, TIED, Column, Grid, TableCell
+from bench.report.render.document import closing, grids_of
 from bench.report.text import printable
+from bench.report.view import DEFAULT, View
+
+
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
+    """The tables of some runs, every column of theirs, and the lines under them."""
+    grids = grids_of(runs, view)
+    found = [block for grid in grids for block in blocks(grid)]
+    found += [escaped(line) for line in closing(runs, grids, bold=True)]
+    return "\n\n".join(found) + "\n"
 
 
 def blocks(grid: Grid) -> Iterator[str]:

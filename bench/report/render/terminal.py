@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
 from typing import TypeVar
@@ -13,11 +14,21 @@ from rich.measure import Measurement as Width
 from rich.table import Table
 from rich.text import Text
 
+from bench.records.run_folder import Run
 from bench.report.model import NAME_WIDTH, NEVER, Column, Grid, TableCell, broken
+from bench.report.render.document import closing, grids_of
 from bench.report.text import printable
+from bench.report.view import DEFAULT, View
 
 _Part = TypeVar("_Part")
 HEAD_WIDTH = 18  # of a head that is a sentence
+
+
+def table(runs: Sequence[Run], console: Console, view: View = DEFAULT) -> None:
+    """Draw the tables of some runs, and the lines under them."""
+    shown = [fitted for grid in grids_of(runs, view) for fitted in draw(grid, console)]
+    for line in closing(runs, shown, bold=console.color_system is not None):
+        console.print(Text(printable(line), "dim"))
 
 
 def draw(grid: Grid, console: Console) -> list[Grid]:
@@ -31,7 +42,7 @@ def draw(grid: Grid, console: Console) -> list[Grid]:
         shown.append(fitted)
         if rest is not None and not grid.goes_on:
             heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
-            console.print(Text(f"no room for {heads}: widen the terminal, or ask for --markdown or --json", "dim"))
+            console.print(Text(f"no room for {heads}: widen the terminal, or take another --format", "dim"))
             rest = None
     for note in grid.notes:
         console.print(Text(printable(note), "dim"))

@@ -24,7 +24,7 @@ BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
 CONDITIONS = ("passage_set_sha256", "n_distractors")  # no figure is compared where one of these differs
 TIMING = ("k",)  # no time
-UNSTABLE, MARK = "~", "*"
+UNSTABLE, MARK = "~", "*"  # after a time that is unstable, and a version that a note says more of
 DAY, MINUTE = 10, 16  # characters of a date
 LONGEST_NAME = 14  # of a version's name, so that a terminal of 80 columns holds the table
 LONGEST_REASON = 96  # characters of why a cell failed
@@ -35,7 +35,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """
     A cell in one version: the JSON object and the CSV line of `sparring history`.
 
-    Each `..._change` is the figure less that of the line before that was measured, None where the two can not be
+    Each `..._change` is the figure less that of the line before that was measured, None where the two cannot be
     compared.
     """
 
@@ -172,7 +172,7 @@ def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
         Column("version", right=False, opens=True),
         Column(last.measure or "measure", opens=True),
         Column("change", drop=1),
-        *([Column("ledger MB", opens=True), Column("change", drop=2)] if last.measure != BYTES else []),
+        *([Column("index MB", opens=True), Column("change", drop=2)] if last.measure != BYTES else []),
         *([Column("p50 ms", opens=True), Column("change", drop=3)] if last.measure != P50 else []),
     )
     days = {line.date[:DAY] for line in found}
@@ -188,7 +188,8 @@ def _when(line: Line, shown: int) -> str:
 
 
 def _cells(line: Line, shown: int, mark: str) -> tuple[TableCell, ...]:
-    commit = MISSING if line.commit is None else line.commit[:SHORT] + ("+" if line.dirty else "")
+    dirty = "+" if line.dirty else ""
+    commit = MISSING if line.commit is None else line.commit[:SHORT] + dirty
     key = line.measure or ""
     cells = [
         TableCell(_when(line, shown)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple, TypeAlias
 
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
@@ -14,18 +14,10 @@ from bench.report import significance
 from bench.report.columns import FIELDS, Field
 from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
+from bench.report.view import Axis, Pivot
 
-Axis: TypeAlias = Literal["retriever", "encoder", "storage", "passages", "measure", "threads", "name", "run"]
-AXES: tuple[Axis, ...] = get_args(Axis)
 DOWN: tuple[Axis, ...] = ("passages", "measure")  # across stands what is not compared: the best is that of a column
 SHORT = 12  # characters of a hash, enough to tell two contents apart
-
-
-class Pivot(NamedTuple):
-    """What stands across, and what is told of each cell."""
-
-    axis: Axis
-    measure: str | None = None  # a measure of the runs or a key of the table's own columns; None: the primary measure
 
 
 class _Line(NamedTuple):
@@ -65,7 +57,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     apart = flat.hardware(runs) if any(field.time for field in fields) else ""
     lines = _lines(runs, axis, fields, apart=bool(apart))
     heads = list(dict.fromkeys(head for cells in lines.values() for head in cells))
-    shown, told = _judged(lines, axis, apart=bool(apart), intervals=intervals)
+    shown, explained = _judged(lines, axis, apart=bool(apart), intervals=intervals)
     columns, body = _named(lines, axis, several=len(runs) > 1)
     columns += [Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)]
     for key, named in zip(lines, body, strict=True):
@@ -79,10 +71,10 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
         f"{'quality' if axis == 'measure' else fields[0].key} by {axis}{only}",
         tuple(columns),
         tuple(map(tuple, body)),
-        (*notes, *told.notes),
+        (*notes, *explained.notes),
         goes_on=True,
         best_of="column" if axis in DOWN else "line",
-        legend=told.legend,
+        legend=explained.legend,
     )
 
 
@@ -196,7 +188,7 @@ _At: TypeAlias = tuple[tuple[str, _Line], str]  # line and head
 
 def _judged(
     lines: _Lines, axis: Axis, *, apart: bool, intervals: bool
-) -> tuple[dict[_At, TableCell], significance.Told]:
+) -> tuple[dict[_At, TableCell], significance.MarkNotes]:
     """Every figure as it is drawn: value or status, what is best of those that are compared, and what ties with it."""
     compared: dict[Hashable, dict[_At, _Place]] = defaultdict(dict)
     by_set: dict[tuple[str, str], dict[_At, _Place]] = defaultdict(dict)
@@ -219,7 +211,7 @@ def _judged(
                 interval="" if around is None else bounds(around, place.field.text),
             )
     runs = {id(place.run): place.run for places in by_set.values() for place in places.values()}
-    return shown, significance.told(evidence, list(runs.values()), shown.values())
+    return shown, significance.notes_on_marks(evidence, list(runs.values()), shown.values())
 
 
 def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
@@ -234,9 +226,14 @@ def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> di
     best = {"high": max, "low": min}[field.better](measured) if field.better and measured else None
     top = field.text(best) if best is not None and len(set(texts.values()) - {MISSING}) > 1 else None
     tied = significance.ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
-    return {
-        at: TableCell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
-        if place.m.status != "ok"
-        else TableCell(text, BEST if text == top else TIED if is_tied and top else "dim" if text == MISSING else "")
-        for (at, place), text, is_tied in zip(places.items(), texts.values(), tied, strict=True)
-    }
+    found = {}
+    for (at, place), text, is_tied in zip(places.items(), texts.values(), tied, strict=True):
+        if place.m.status != "ok":
+            found[at] = TableCell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
+        elif text == top:
+            found[at] = TableCell(text, BEST)
+        elif is_tied and top:
+            found[at] = TableCell(text, TIED)
+        else:
+            found[at] = TableCell(text, "dim" if text == MISSING else "")
+    return found

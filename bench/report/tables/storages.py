@@ -10,38 +10,39 @@ from typing import NamedTuple
 from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
+from bench.report import formula_bytes
 from bench.report import rows as flat
-from bench.report import theory
-from bench.report.columns import Field
-from bench.report.model import Column, Grid, TableCell
+from bench.report.columns import EXACT, Field
+from bench.report.model import Column, Grid
 from bench.report.numbers import four, megabytes, share, significant, sized
 from bench.report.rows import Row
-from bench.report.tables.cells import Found, add_remarks, drawn, hardware_note, heading, name_cell, shortened
+from bench.report.tables.lines import RunCell, hardware_note, heading, lines_of, name_cell, shortened
+from bench.report.tables.marks import add_remarks
 
 RECALL = re.compile(r"R@\d+")
 MATCHED = 0.001  # of the primary measure: who loses no more is compared by time and bytes
-LEGEND = (
-    "search: service time of one query, vector to ids; search q/s: all asked at once.",
-    "lost: what exact search of the same float32 vectors finds more.",
-    "peak: above what the process held when it began to serve, to build.",
-    "times smaller: than float32 by formula, sparse vectors as CSR and dense ones as an array.",
-    f"Times and bytes are compared among storages that are exact or lose at most {share(MATCHED)} of the primary.",
-)
-OVERLAP = Field("overlap_with_exact", Column("overlap@10", drop=1, opens=True), share, "high")
+LEGEND = f"Times and bytes are compared among storages that are exact or lose at most {share(MATCHED)} of the primary."
+SERVICE = "service time of one query, vector to ids"
+PEAK = "above what the process held when the stage began"
+LOST = "what exact search of the same float32 vectors finds more"
+SMALLER = "than float32 by formula, sparse vectors as CSR and dense ones as an array"
+OVERLAP = Field(EXACT, Column("overlap@10", drop=1, opens=True), share, "high")
 COSTS = (
-    Field("search_p50_ms", Column("search p50 ms", drop=1, opens=True), significant, "low", time=True),
-    Field("search_p95_ms", Column("search p95 ms", drop=1), significant, "low", time=True),
-    Field("search_batch_qps", Column("search q/s", drop=1), significant, "high", time=True),
-    Field("ledger_bytes", Column("ledger MB", drop=1, opens=True), megabytes, "low"),
+    Field("search_p50_ms", Column("search p50 ms", drop=1, opens=True, meaning=SERVICE), significant, "low", time=True),
+    Field("search_p95_ms", Column("search p95 ms", drop=1, meaning=SERVICE), significant, "low", time=True),
+    Field(
+        "search_batch_qps", Column("search q/s", drop=1, meaning="all queries at once"), significant, "high", time=True
+    ),
+    Field("ledger_bytes", Column("index MB", drop=1, opens=True, meaning="index size (exact)"), megabytes, "low"),
     Field("disk_bytes", Column("disk MB", drop=1), megabytes, "low"),
     Field("resident_bytes", Column("resident MB", drop=1), megabytes, "low", unresolved="resident_under_resolution"),
     Field("mapped_bytes", Column("mapped MB", drop=1), megabytes, None),
-    Field("peak_search_bytes", Column("peak search MB", drop=1), megabytes, "low"),
-    Field("peak_build_bytes", Column("peak build MB", drop=1), megabytes, "low"),
-    Field("bits_per_posting", Column("bits a posting", drop=1, opens=True), significant, "low"),
-    Field("bits_per_dimension", Column("bits a dimension", drop=1, opens=True), significant, "low"),
+    Field("peak_search_bytes", Column("peak search MB", drop=1, meaning=PEAK), megabytes, "low"),
+    Field("peak_build_bytes", Column("peak build MB", drop=1, meaning=PEAK), megabytes, "low"),
+    Field("bits_per_posting", Column("bits per posting", drop=1, opens=True), significant, "low"),
+    Field("bits_per_dimension", Column("bits per dimension", drop=1, opens=True), significant, "low"),
     Field("bound_bits", Column("least bits", drop=1), significant, None),
-    Field("times_smaller", Column("times smaller", drop=1), significant, "high"),
+    Field("times_smaller", Column("times smaller", drop=1, meaning=SMALLER), significant, "high"),
 )
 
 
@@ -78,9 +79,9 @@ def content(key: Key, keys: Iterable[Key]) -> str:
     return f" (content {key.sha256[:12]})" if len(others) > 1 else ""
 
 
-def grouped(runs: Sequence[Run]) -> tuple[dict[Key, list[Found]], list[str]]:
+def grouped(runs: Sequence[Run]) -> tuple[dict[Key, list[RunCell]], list[str]]:
     """The cells that pair an encoder with a storage, by their tables, in the order of the runs; and the engines."""
-    cells: dict[Key, list[Found]] = {}
+    cells: dict[Key, list[RunCell]] = {}
     engines = []
     for name, run in zip(flat.names(runs), runs, strict=True):
         for m in run.measurements:
@@ -92,13 +93,13 @@ def grouped(runs: Sequence[Run]) -> tuple[dict[Key, list[Found]], list[str]]:
     return cells, engines
 
 
-def exact_quality(found: Sequence[Found]) -> dict[str, dict[str, float | None]]:
+def exact_quality(found: Sequence[RunCell]) -> dict[str, dict[str, float | None]]:
     """Of each run, by name, the measures of exact float32 search: those of the first storage that is exact."""
     exact = [(name, m) for name, _, m in reversed(found) if m.exact and m.quality and m.status == "ok"]
     return {name: m.quality for name, m in exact if m.quality and not m.n_distractors}
 
 
-def why(found: Found) -> str:
+def why(found: RunCell) -> str:
     """Why a cell has no numbers: its status, what it would have weighed where that was predicted, and the reason."""
     _, run, m = found
     predicted, limit = m.predicted_bytes, min(m.limit_memory_bytes, run.environment.memory_bytes)
@@ -108,7 +109,7 @@ def why(found: Found) -> str:
     return f"{m.status}{told}" + (f": {reason}" if (reason := shortened(m.reason)) else "")
 
 
-def _grid(title: str, found: Sequence[Found], *, several: bool) -> Grid:
+def _grid(title: str, found: Sequence[RunCell], *, several: bool) -> Grid:
     runs = list({name: run for name, run, _ in found}.values())
     exact = exact_quality(found)
     rows = [_row(m, exact.get(name), flat.primary(run)) for name, run, m in found]
@@ -118,15 +119,10 @@ def _grid(title: str, found: Sequence[Found], *, several: bool) -> Grid:
     fields = [field for field in fields if any(row.get(field.key) is not None for row in rows)]
     apart = flat.hardware(runs)
     named = [name_cell(each[2], each[2].storage or "", why(each)) for each in found]
-    columns, lines = drawn(found, "storage", named, fields, rows, several=several, apart=bool(apart))
-    if OVERLAP in fields:
-        at = len(columns) - len(fields) + fields.index(OVERLAP)
-        for line, (_, _, m) in zip(lines, found, strict=True):
-            if m.exact and m.status == "ok" and m.overlap_with_exact is None:
-                line[at] = TableCell("exact", "dim")  # what the others are held to
+    columns, lines = lines_of(found, "storage", named, fields, rows, several=several, apart=bool(apart))
     notes = [*_exact_note(exact, quality, several=several), *_theory(found), *_bounds(found)]
-    notes += add_remarks(found, columns, lines) + hardware_note(apart)
-    return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=LEGEND)
+    notes += add_remarks([m for _, _, m in found], columns, lines) + hardware_note(apart)
+    return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=(LEGEND,))
 
 
 def _row(m: Measurement, exact: dict[str, float | None] | None, primary: str | None) -> Row:
@@ -159,7 +155,7 @@ def _lost(quality: Sequence[str], runs: Sequence[Run]) -> list[Field]:
     """The primary measure as it is, and what is lost of each."""
     primaries = [name for name in dict.fromkeys(flat.primary(run) for run in runs) if name in quality]
     lost = [
-        Field(f"lost {name}", Column(f"{name} lost", drop=1, opens=index == 0), four, "low")
+        Field(f"lost {name}", Column(f"{name} lost", drop=1, opens=index == 0, meaning=LOST), four, "low")
         for index, name in enumerate(quality)
     ]
     return [*(Field(name, Column(name, drop=1, opens=True), four, "high") for name in primaries if name), *lost]
@@ -183,20 +179,20 @@ def _exact_note(exact: dict[str, dict[str, float | None]], quality: Sequence[str
     ]
 
 
-def _theory(found: Sequence[Found]) -> list[str]:
-    """Density, and what float32 weighs dense and sparse: by formula, and by the ledgers of cells that hold it so."""
+def _theory(found: Sequence[RunCell]) -> list[str]:
+    """Density, and what float32 weighs dense and sparse: by formula, and by the sizes of cells that hold it so."""
     cells = [m for _, _, m in found if m.shape is not None]
     if not cells or cells[0].shape is None or 0 in cells[0].shape:
         return []
     (n, dims), nonzeros = cells[0].shape, cells[0].nonzeros
     stored = n * dims if nonzeros is None else nonzeros
-    dense, sparse = theory.dense_bytes(n, dims), theory.csr_bytes(n, dims, stored)
-    meeting = theory.break_even_density(n, dims)
+    dense, sparse = formula_bytes.dense_bytes(n, dims), formula_bytes.csr_bytes(n, dims, stored)
+    meeting = formula_bytes.break_even_density(n, dims)
     array, rows = _held(cells, n * dims, None), _held(cells, stored, n + 1)
     measured = "not measured on both"
     if array is not None and rows is not None:
         (one, whole), (other, part) = array, rows
-        measured = f"{_precise(whole / part)} by the ledgers of {one} and {other}"
+        measured = f"{_precise(whole / part)} by the index sizes of {one} and {other}"
     equal = f"at a density of {_precise(meeting or 0.0)} CSR and a dense array weigh the same"
     formula = f"float32 by formula: dense n * dims * 4 = {sized(dense)}, CSR {sized(sparse)}"
     return [
@@ -215,16 +211,17 @@ def _held(cells: Sequence[Measurement], values: int, offsets: int | None) -> tup
         ledger = m.storage_weight.ledger if m.exact and m.storage_weight is not None else None
         parts = list((ledger or {}).values())
         if offsets is None:
-            as_formula = parts == [values * theory.VALUE]
+            as_formula = parts == [values * formula_bytes.VALUE]
         else:
             lengths = {part // offsets for part in parts if part % offsets == 0}
-            as_formula = len(parts) == 3 and values * theory.VALUE in parts and bool(lengths & set(theory.WIDTHS))
+            has_offsets = bool(lengths & set(formula_bytes.WIDTHS))
+            as_formula = len(parts) == 3 and values * formula_bytes.VALUE in parts and has_offsets
         if as_formula:
             return m.storage or m.retriever, sum(parts)
     return None
 
 
-def _bounds(found: Sequence[Found]) -> list[str]:
+def _bounds(found: Sequence[RunCell]) -> list[str]:
     """What the least bits of a posting are made of, where storages tell them."""
     positions = dict.fromkeys(m.facts.get("position_bound_bits") for _, _, m in found)
     told = [significant(bits) for bits in positions if isinstance(bits, int | float)]

@@ -1,0 +1,23 @@
+"""Every figure of some runs as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bench.records.run_folder import Run
+from bench.report.rows import rows
+from bench.report.view import DEFAULT, View
+
+
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # every format's signature
+    """One line a cell under one line of keys; empty where not measured, several values of one field joined by `; `."""
+    found = rows(runs)
+    keys = dict.fromkeys(key for row in found for key in row)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(keys), lineterminator="\n")
+    writer.writeheader()
+    for row in found:
+        writer.writerow({key: "; ".join(value) if isinstance(value, list) else value for key, value in row.items()})
+    return file.getvalue()

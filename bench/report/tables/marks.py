@@ -1,0 +1,81 @@
+"""Letters beside the lines of a table, and the footnotes that they stand for."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+
+from bench.records.schema import Measurement
+from bench.report.conditions import IMPORTED
+from bench.report.model import Column, TableCell
+
+# How many cells a footnote counts, where a flag is called otherwise than by the words before its colon.
+KINDS = {
+    "unstable": "unstable times",
+    "storage": "resident growth of the storage below its ledger, withheld",
+    "engine": "resident growth of the engine below its ledger, withheld",
+    "encoder": "resident growth of the encoder below its ledger, withheld",
+}
+SHARE = re.compile(r"^[\d.]+% of ")  # how a flag begins that has a figure of its own
+
+
+def letter(index: int) -> str:
+    """a, b ... z, aa, ab ..."""
+    before, last = divmod(index, len(string.ascii_lowercase))
+    return (letter(before - 1) if before else "") + string.ascii_lowercase[last]
+
+
+class Marks:
+    """Gives the same letter for the same words, and keeps them as notes."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, str] = {}
+
+    def mark(self, why: str) -> TableCell:
+        if not why:
+            return TableCell("")
+        return TableCell(self._letters.setdefault(why, letter(len(self._letters))), "dim")
+
+    def notes(self) -> list[str]:
+        return [f"{mark}: {why}" for why, mark in self._letters.items()]
+
+
+def remarks(m: Measurement) -> list[str]:
+    """What a reader must know before taking the numbers of a cell as they stand: a sentence each, its flags first."""
+    found = [] if m.origin is None else [IMPORTED]
+    found += m.flags
+    if m.n_unanswered:
+        found.append(f"judged queries with no hits (scored 0): {m.n_unanswered:,} of {m.n_judged or m.n_queries:,}")
+    return found
+
+
+def kind(remark: str) -> str:
+    """What a remark is about: the words before its colon; of one without, all of it but a figure at its beginning."""
+    beginning, colon, _ = remark.partition(": ")
+    return KINDS.get(beginning, beginning) if colon else SHARE.sub("", remark)
+
+
+def add_remarks(cells: Sequence[Measurement], columns: list[Column], lines: Sequence[list[TableCell]]) -> list[str]:
+    """Give each line the letters of the remarks on its cell, in a column of their own; returns one note a kind."""
+    by_kind: dict[str, dict[int, list[str]]] = {}  # kind -> line -> remarks
+    for index, m in enumerate(cells):
+        for remark in remarks(m):
+            by_kind.setdefault(kind(remark), {}).setdefault(index, []).append(remark)
+    if by_kind:
+        columns.append(Column("", opens=True))
+        for index, line in enumerate(lines):
+            marks = [letter(number) for number, found in enumerate(by_kind.values()) if index in found]
+            line.append(TableCell(" ".join(marks), "dim"))
+    return [
+        f"{letter(number)}: {_note(name, found, len(cells))}" for number, (name, found) in enumerate(by_kind.items())
+    ]
+
+
+def _note(name: str, found: dict[int, list[str]], n_cells: int) -> str:
+    """All remarks of one kind: themselves where every cell has the same ones, else how many cells have any."""
+    sentences = {tuple(remarks) for remarks in found.values()}
+    if len(sentences) > 1:
+        return f"{name}: {len(found)} of {n_cells} cells; --json has each"
+    first, *others = next(iter(sentences))
+    return "; ".join([first, *(other.partition(": ")[2] or other for other in others)])
