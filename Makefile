@@ -34,8 +34,8 @@ bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in
 	$(BIN)/pytest tests/benchmarks/kernels.py --benchmark-only --benchmark-json=.benchmarks/kernels.json
 	$(BIN)/python -m tests.benchmarks.kernels .benchmarks/kernels.json
 
-calibrate: .venv/installed  ## hold the instruments to known truth; a benchmark, not a test
-	$(BIN)/python -m tests.benchmarks.calibrate
+calibrate: .venv/installed  ## is this machine quiet, are the instruments true; a benchmark, not a test
+	$(BIN)/sparring calibrate
 	$(BIN)/python -m tests.benchmarks.mapped
 
 trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 2 hours, not a test

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bench.commands import INPUT_ERROR, TERMINATED, UNEXPECTED
+from bench.commands.calibrate import calibrate
 from bench.commands.check import check
 from bench.commands.compare import compare
 from bench.commands.datasets import datasets
@@ -66,6 +67,7 @@ for command in (
     fetch,
     retrievers,
     check,
+    calibrate,
     train,
     new,
     export,

@@ -129,17 +129,6 @@ def open_loop(
     return np.array(stamps, np.int64).reshape(-1, 3)
 
 
-def lindley(intended: NDArray[np.int64], service: NDArray[np.int64]) -> NDArray[np.int64]:
-    """
-    What each arrival waits for those before it: W[0] = 0, W[n+1] = max(0, W[n] + service[n] - (A[n+1] - A[n])).
-
-    Lindley 1952, "The theory of queues with a single server", solved at once: the wait is how far the sum of service
-    less gaps stands above its lowest point so far.
-    """
-    steps = np.concatenate([[0], np.cumsum(service[:-1] - np.diff(intended))])
-    return np.asarray(steps - np.minimum.accumulate(steps), np.int64)
-
-
 def utilisation(served: NDArray[np.int64], offered: float) -> float:
     """
     Share of the time that the server is busy at an offered rate: the rate times the mean time that a query holds it.

@@ -39,6 +39,7 @@ FEW_PASSES = 0.20  # share of them that may lie so far away
 SHORTEST_NS = 5_000
 CONTENTION = 0.05  # share of the timed loops without a core
 WAIT, STEAL = "waited_share", "stolen_share"  # facts of a stage
+UNDER_LOAD = "rate_"  # begins their names where they are of the loops under load
 
 
 class Disturbance:

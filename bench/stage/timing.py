@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.instruments.latency import WARM_UP_QUERIES, timed
 from bench.instruments.memory import Phase
 from bench.instruments.modes import Target, chosen
-from bench.instruments.stability import Disturbance
+from bench.instruments.stability import UNDER_LOAD, Disturbance
 from bench.records.schema import Fact, Stage, StageResult
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ def measured(
     spent = sum(float(times.sum()) for times in samples.values()) / 1e9
     for mode in here:
         if not mode.closed:
+            disturbance = Disturbance()
             seconds, found = timed(partial(mode.loop, target))
             samples |= found
+            facts |= {f"{UNDER_LOAD}{name}": share for name, share in disturbance.shares().items()}
             spent += seconds
     result = StageResult(
         stage=stage,

@@ -1,5 +1,5 @@
 """
-Hold memory-mapped storages to their promise: `make calibrate` runs this, a benchmark and not a test.
+Hold memory-mapped storages to their promise: the second step of `make calibrate`, a benchmark and not a test.
 
 Each is built, and served by children that may take half the bytes of its ledger: with a control group where one can be
 made, and with RLIMIT_DATA. Its hits are held to brute force (of a graph, to those of the graph in memory), and the same

@@ -74,7 +74,7 @@ def test_help_imports_nothing_heavy():
     program = """
 import sys
 from bench.cli import app
-for command in ("run", "table", "datasets", "retrievers", "export", None):
+for command in ("run", "table", "datasets", "retrievers", "export", "calibrate", None):
     try:
         app([*([command] if command else []), "--help"])
     except SystemExit as end:
@@ -85,7 +85,7 @@ sys.stderr.write(" ".join(sorted(heavy & set(sys.modules))))
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert (0, "") == (ended.returncode, ended.stderr)
-    assert 6 == ended.stdout.count("Usage: ")
+    assert 7 == ended.stdout.count("Usage: ")
 
 
 def test_help_is_whole():

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.calibration.waits import lindley
 from bench.errors import InputError
 from bench.instruments import latency
 from bench.instruments import load as rate
@@ -82,7 +83,7 @@ class TestOpenLoop:
 
         known = slow_waits(found[:, 0].tolist(), found[:, 2].tolist())
         assert known == (found[:, 1] - found[:, 0]).tolist()
-        assert known == rate.lindley(found[:, 0], found[:, 2]).tolist()
+        assert known == lindley(found[:, 0], found[:, 2]).tolist()
 
     @pytest.mark.slow
     @pytest.mark.parametrize("load", [0.5, 0.8])
@@ -263,7 +264,7 @@ def simulated(load: float, seed: int, *, spread: bool, n: int = 1_000) -> np.nda
     rng = np.random.default_rng([seed, 99])
     intended, _ = rate.arrivals(load * 1_000, n / (load * 1_000), 1, [seed])
     service = (rng.exponential(MS, len(intended)) if spread else np.full(len(intended), MS)).astype(np.int64)
-    return np.stack([intended, intended + rate.lindley(intended, service), service], axis=1)
+    return np.stack([intended, intended + lindley(intended, service), service], axis=1)
 
 
 class TestSaturation:

@@ -1,7 +1,8 @@
 """
-Adapters whose cost is known, to hold the instruments to: a plug-in file, loaded with --plugin as a user's would be.
+Adapters whose cost, or whose end, is known: a plug-in file, loaded with --plugin as a user's would be.
 
-Each passage is a vector of one dimension, and every search finds the first k passages.
+Each passage is a vector of one dimension, and every search finds the first k passages. Those of known cost are the
+product's own (`bench.calibration.known_cost`), under this file's name too: what a file imports is no adapter of it.
 """
 
 from __future__ import annotations
@@ -19,15 +20,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from bench.calibration import known_cost
+from bench.calibration.known_cost import first
 from retrievers.contract import Fact, Hits, Role, Spelled, Unsupported, Vectors, no_hits, top_k
-
-
-def _first(n_queries: int, n_passages: int, k: int) -> Hits:
-    hits = no_hits(n_queries, k)
-    found = min(k, n_passages)
-    hits.rows[:, :found] = np.arange(found)
-    hits.scores[:, :found] = 1.0
-    return hits
 
 
 def _padded(hits: Hits, k: int) -> Hits:
@@ -37,44 +32,24 @@ def _padded(hits: Hits, k: int) -> Hits:
     return wide
 
 
-def _spin(milliseconds: float) -> None:
-    end = time.perf_counter_ns() + int(milliseconds * 1e6)
-    while time.perf_counter_ns() < end:
-        pass
-
-
-class Constant(Spelled):
+class Constant(known_cost.Constant):
     """An encoder that gives every text the vector [1], and spins for so many milliseconds a text."""
 
-    def __init__(self, ms: float = 0.0) -> None:
-        self.ms = ms
 
-    def fit(self, passages: Sequence[str]) -> None: ...
-
-    def encode(self, texts: Sequence[str], role: Role) -> Vectors:
-        if role == "query":
-            _spin(self.ms * len(texts))
-        return np.ones((len(texts), 1), np.float32)
-
-    def save(self, folder: Path) -> None: ...
-
-    def load(self, folder: Path) -> None: ...
-
-
-class Storage(Spelled):
+class Storage(known_cost.First):
     """What the storages here share: the number of passages, kept in a file."""
 
-    def build(self, vectors: Vectors) -> None:
-        self.n = int(vectors.shape[0])
 
-    def search(self, queries: Vectors, k: int) -> Hits:
-        return _first(queries.shape[0], self.n, k)
+class Spin(known_cost.Spin):
+    """Spins for so many milliseconds a query."""
 
-    def save(self, folder: Path) -> None:
-        (folder / "n").write_text(str(self.n))
 
-    def load(self, folder: Path) -> None:
-        self.n = int((folder / "n").read_text())
+class Holds(known_cost.Holds):
+    """Holds exactly so many bytes, memory-mapped or loaded."""
+
+
+class Peaks(known_cost.Peaks):
+    """Takes so many bytes while it builds, and keeps none of them."""
 
 
 class Exact(Storage):
@@ -140,57 +115,7 @@ class Scan(Spelled):
         self.n = len(passages)
 
     def search(self, queries: Sequence[str], k: int) -> Hits:
-        return _first(len(queries), self.n, k)
-
-
-class Spin(Storage):
-    """Spins for so many milliseconds a query."""
-
-    def __init__(self, ms: float) -> None:
-        self.ms = ms
-
-    def search(self, queries: Vectors, k: int) -> Hits:
-        _spin(self.ms * queries.shape[0])
-        return super().search(queries, k)
-
-
-class Holds(Storage):
-    """Holds exactly so many bytes, memory-mapped or loaded."""
-
-    def __init__(self, nbytes: int, mapped: bool = False) -> None:
-        self.nbytes = nbytes
-        self.mapped = mapped
-
-    def build(self, vectors: Vectors) -> None:
-        super().build(vectors)
-        self.held = np.ones(self.nbytes, np.uint8)
-
-    def search(self, queries: Vectors, k: int) -> Hits:
-        if self.mapped:
-            int(self.held[::4096].sum())  # touch every page
-        return super().search(queries, k)
-
-    def save(self, folder: Path) -> None:
-        super().save(folder)
-        np.save(folder / "held.npy", self.held)
-
-    def load(self, folder: Path) -> None:
-        super().load(folder)
-        self.held = np.load(folder / "held.npy", mmap_mode="r" if self.mapped else None)
-
-    def ledger(self) -> dict[str, int]:
-        return {"held": int(self.held.nbytes)}
-
-
-class Peaks(Storage):
-    """Takes so many bytes while it builds, and keeps none of them."""
-
-    def __init__(self, nbytes: int) -> None:
-        self.nbytes = nbytes
-
-    def build(self, vectors: Vectors) -> None:
-        super().build(vectors)
-        np.ones(self.nbytes, np.uint8)
+        return first(len(queries), self.n, k)
 
 
 class Claims(Storage):
@@ -421,4 +346,4 @@ class Unsaved:
         self.n = int(vectors.shape[0])
 
     def search(self, queries: Vectors, k: int) -> Hits:
-        return _first(queries.shape[0], self.n, k)
+        return first(queries.shape[0], self.n, k)

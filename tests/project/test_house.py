@@ -94,8 +94,8 @@ WINGS = (
     *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
-    *("bench.run", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold", "bench.report"),
-    *("bench.commands", "bench.cli"),
+    *("bench.run", "bench.calibration", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold"),
+    *("bench.report", "bench.commands", "bench.cli"),
 )
 
 

@@ -60,7 +60,7 @@ class TestMeasurements:
 
         cell = found["Constant(ms=2.0) @ Spin(3.0)"]
         assert "ok" == cell.status
-        # A spinning adapter cannot be faster than it says; how much slower it is seen is calibrate.py's business.
+        # A spinning adapter cannot be faster than it says; how much slower it is seen, `sparring calibrate` says.
         assert cell.encode.p50 >= 2.0
         assert cell.search.p50 >= 3.0
         assert cell.single.p50 >= 5.0

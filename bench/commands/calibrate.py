@@ -1,0 +1,34 @@
+"""`sparring calibrate`: whether this machine is quiet, and whether the instruments tell the truth on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.commands import OK, echo_json, standard_output, stoppable
+
+OFF = 1  # an instrument is off
+
+
+def calibrate(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+    """
+    FigureCheck this machine: is it quiet, and are the instruments true?
+
+    Looks at other work and at settings, then measures cells and processes of known cost. Takes under 3 minutes on two
+    cores, 1 GB of memory and 1 GB of disk; what a busy machine spoils is measured a second time. Exit code 1 where an
+    instrument is off its bound; noise alone is no reason.
+    """
+    from rich.console import Console
+
+    from bench.calibration.calibrate import calibrate as calibrated
+    from bench.report.console.calibration import print_calibration
+    from bench.report.console.progress import shown
+
+    with shown(Console(stderr=True)) as progress, stoppable(progress.says, "nothing is kept"):
+        calibration = calibrated(progress)
+    if as_json:
+        echo_json(calibration.as_json())
+    else:
+        print_calibration(calibration, standard_output())
+    raise typer.Exit(OFF if calibration.off else OK)
