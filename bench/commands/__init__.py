@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.models import OptionInfo
 
+from bench.errors import did_you_mean
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,7 +38,9 @@ def one_of(option: str, names: Collection[str], about: str) -> OptionInfo:
 
     def parsed(value: str) -> str:
         if value not in names:
-            raise typer.BadParameter(f"expected one of {', '.join(names)}, found {value!r}")
+            raise typer.BadParameter(
+                f"expected one of {', '.join(names)}, found {value!r}.{did_you_mean(value, names)}"
+            )
         return value
 
     made: OptionInfo = typer.Option(option, parser=parsed, metavar=f"[{'|'.join(names)}]", help=about)

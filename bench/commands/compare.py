@@ -25,7 +25,7 @@ def compare(
     margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
     format_name: Annotated[
-        str | None, one_of("--format", FORMATS, "How it is written; markdown has no text of a collection.")
+        str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,

@@ -26,7 +26,7 @@ def history(
         typer.Option(help="A key of `sparring table --json`: R@10, disk_bytes.", show_default="the primary measure"),
     ] = None,
     format_name: Annotated[
-        str | None, one_of("--format", FORMATS, "How it is written; csv and json: one line per version and cell.")
+        str | None, one_of("--format", FORMATS, "By default terminal; csv and json have one line per version and cell.")
     ] = None,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,

@@ -71,7 +71,9 @@ def _refused_picture(path: Path, pivot: str | None, measure: str | None) -> str 
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; with --check or --write Markdown pages.")],
-    format_name: Annotated[str | None, one_of("--format", FORMATS, "How it is written.")] = None,
+    format_name: Annotated[
+        str | None, one_of("--format", FORMATS, "By default terminal; csv and json have every figure.")
+    ] = None,
     json: Json = False,
     wide: Annotated[bool, typer.Option("--wide", help="Every column that has a value.")] = False,
     columns: Annotated[
@@ -102,7 +104,7 @@ def table(
         list[Path] | None, typer.Option("--plugin", help="A file with adapters: say where it is no longer what ran.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare the tables in pages with their records; exit code 1 if they differ")
+        bool, typer.Option("--check", help="Compare tables in pages with their records; exit code 1 if they differ.")
     ] = False,
     write: Annotated[bool, typer.Option("--write", help="Make the tables in pages anew, in place.")] = False,
     markdown: Markdown = False,

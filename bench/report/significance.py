@@ -24,7 +24,8 @@ from bench.statistics import paired
 
 ALPHA = 0.05
 DAGGER = "†"
-INTERVALS = "[ ]: 95 % interval, of a measure over clusters of queries, of a time over rounds and queries."
+INTERVALS = "[ ]: 95 % interval, over clusters of queries."
+INTERVALS_OF_TIMES = "[ ]: 95 % interval, of a measure over clusters of queries, of a time over rounds and queries."
 NOT_ON_DISK = (
     "the values of each query are not on disk (folders quality and sets of the run): ties with the best, differences "
     "from the baseline and intervals are unknown"
@@ -138,8 +139,7 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
 def explained(runs: Sequence[Run]) -> str:
     """What a dagger means in a table of these runs."""
     held = " / ".join(dict.fromkeys(f"{flat.primary(run)} of {flat.baseline(run)}" for run in runs))
-    tested = "p < .05 (sign-flips of clusters, Holm over the retrievers of the set), and its 95 % interval excludes 0"
-    return f"{DAGGER}: differs from {held}, {tested}."
+    return f"{DAGGER}: differs from {held}, p < .05 (sign flips of clusters, Holm) and a 95 % interval that excludes 0."
 
 
 class MarkNotes(NamedTuple):
@@ -175,14 +175,16 @@ def judge(
                 interval="" if interval is None else bounds(interval, field.text),
             )
     runs = list({id(run): run for run, _ in cells}.values())
-    return notes_on_marks(evidence, runs, [cell for line in lines for cell in line])
+    timed = any(field.time for field in fields if field.key in intervals)
+    return notes_on_marks(evidence, runs, [cell for line in lines for cell in line], timed=timed)
 
 
-def notes_on_marks(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell]) -> MarkNotes:
-    """What to say under a table about the marks in it."""
+def notes_on_marks(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell], *, timed: bool) -> MarkNotes:
+    """What to say under a table about the marks in it. timed: some interval is that of a time."""
     cells = list(shown)
     legend = [explained(runs)] if any(cell.mark for cell in cells) else []
-    legend += [INTERVALS] if any(cell.interval for cell in cells) else []
+    if any(cell.interval for cell in cells):
+        legend.append(INTERVALS_OF_TIMES if timed else INTERVALS)
     return MarkNotes([NOT_ON_DISK] if evidence.is_missing else [], tuple(legend))
 
 

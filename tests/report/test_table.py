@@ -232,7 +232,7 @@ def test_markdown_to_the_letter():
 
 """
         "p50 ms, p95 ms: service time of one query, text to ids. index MB: index size (exact). resident MB: growth of "
-        "a clean process that loads the index. MB: 10^6 bytes; an engine is weighed whole. Bold: best of its column. "
+        "a clean process that loads the index. MB: 10^6 bytes. Bold: best of its column. "
         "-: not measured. \\<1: growth below 1 MiB, which page accounts cannot resolve.\n\n"
         "A CPU, 2 cores, 16.0 GB; threads: 1 for queries; primary nDCG@10, baseline BM25() @ CSR(); 2026-01-02; "
         "Python 3.11.9, numpy 2.3.1; commit 0123456789\n"

@@ -17,7 +17,6 @@ from bench.report.view import Pivot, View
 
 TIES = "Italic: not told apart from the best (95 % interval of the paired difference, queries drawn by cluster)."
 UNRESOLVED = "<1: growth below 1 MiB, which page accounts cannot resolve."
-MEGABYTES = "MB: 10^6 bytes; an engine is weighed whole."
 
 
 def grids_of(runs: Sequence[Run], view: View) -> list[Grid]:
@@ -33,20 +32,21 @@ def grids_of(runs: Sequence[Run], view: View) -> list[Grid]:
 
 def closing(runs: Sequence[Run], shown: Sequence[Grid], *, bold: bool) -> Iterator[str]:
     """The lines under all tables. shown: the tables with the columns that there was room for; bold: bold type shows."""
-    if explained := " ".join(_legend(shown, bold=bold)):
+    has_engines = any(m.encoder is None for run in runs for m in run.measurements)
+    if explained := " ".join(_legend(shown, bold=bold, has_engines=has_engines)):
         yield explained
     for name, run in zip(names(runs), runs, strict=True):
         yield (f"{name}: " if len(runs) > 1 else "") + conditions(run)
 
 
-def _legend(shown: Sequence[Grid], *, bold: bool) -> Iterator[str]:
+def _legend(shown: Sequence[Grid], *, bold: bool, has_engines: bool) -> Iterator[str]:
     """What the columns and marks of these tables mean, a sentence each; nothing where they have none to explain."""
     heads: dict[str, dict[str, None]] = {}  # by what they mean
     for column in (column for grid in shown for column in grid.columns if column.meaning):
         heads.setdefault(column.meaning, {})[column.head] = None
     yield from (f"{', '.join(named)}: {meaning}." for meaning, named in heads.items())
     if any(column.head.endswith(" MB") for grid in shown for column in grid.columns):
-        yield MEGABYTES
+        yield "MB: 10^6 bytes" + ("; an engine is weighed whole." if has_engines else ".")
     yield from dict.fromkeys(line for grid in shown for line in grid.legend)
     cells = [(grid, cell) for grid in shown for line in grid.lines for cell in line]
     best = dict.fromkeys(grid.best_of for grid, cell in cells if cell.style == BEST)

@@ -211,7 +211,8 @@ def _judged(
                 interval="" if around is None else bounds(around, place.field.text),
             )
     runs = {id(place.run): place.run for places in by_set.values() for place in places.values()}
-    return shown, significance.notes_on_marks(evidence, list(runs.values()), shown.values())
+    timed = any(place.field.time for places in by_set.values() for place in places.values())
+    return shown, significance.notes_on_marks(evidence, list(runs.values()), shown.values(), timed=timed)
 
 
 def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
