@@ -123,7 +123,9 @@ def test_the_bar_keeps_its_figures(width):
     used = console(terminal=True, width=width)
 
     with shown(used) as progress:
-        progress.starts('serve BiEncoder("all-MiniLM-L6-v2", dims=128) @ Faiss("HNSW32", efSearch=64)', 17, 120, 3700.0)
+        progress.starts(
+            'search BiEncoder("all-MiniLM-L6-v2", dims=128) @ Faiss("HNSW32", efSearch=64)', 17, 120, 3700.0
+        )
 
     *_, line = (line for line in text_of(used).split("\x1b[2K") if "120" in line)  # each drawing clears its line
     assert len(line.partition("\n")[0]) <= width
