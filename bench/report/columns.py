@@ -168,6 +168,7 @@ def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bo
 
 
 def text_of(field: Field, row: Row) -> str:
+    """How the table writes a row's value of a column."""
     value = row.get(field.key)
     if not isinstance(value, int | float):
         return SATURATED if field.saturated and row[field.saturated] else MISSING

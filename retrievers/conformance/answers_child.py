@@ -30,6 +30,7 @@ WORKING = 0.05  # share of the processor time from which a thread does work, not
 
 
 def main(folder: Path) -> None:
+    """Answer in this process what the files in `folder` ask, and write the answers there."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     registry = Registry()
     for entry in job["entries"]:

@@ -211,16 +211,19 @@ def _others(passages: Given) -> Given:
 
 
 def first(subject: Subject) -> ToyCollection:
+    """The first of the collections that suit the adapter."""
     return subject.collections[0]
 
 
 def same(expected: Answers, found: Answers, collection: ToyCollection, when: str, remedy: str) -> None:
+    """Raise BrokenRule where two sets of answers differ; when, remedy: for its message."""
     differs = difference(expected, found, CLOSE)
     if differs:
         raise BrokenRule(f"the same answers {when} ({collection.name})", differs, remedy)
 
 
 def same_as_anew(subject: Subject, found: Answers, collection: ToyCollection, when: str, remedy: str) -> None:
+    """Raise BrokenRule where answers differ from those of an adapter made anew."""
     expected = subject.said(collection)
     if difference(expected, found, CLOSE):
         with subject.learned(collection) as another:

@@ -243,6 +243,7 @@ def _repeated(queries: Given, times: int) -> Given:
 
 
 def each(subject: Subject, *more: ToyCollection) -> Iterator[tuple[ToyCollection, Adapter]]:
+    """Each collection that suits the adapter, with an adapter that holds it."""
     for collection in (*subject.collections, *more):
         with subject.taught(collection) as adapter:
             yield collection, adapter

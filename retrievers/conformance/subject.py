@@ -248,6 +248,7 @@ def _close(adapter: object) -> None:
 
 
 def tidy(found: Any, n_queries: int, k: int) -> Hits:  # Any: what an adapter gave back
+    """What an adapter gave back as Hits. NotApplicable where it is none."""
     try:
         rows, scores = np.asarray(found[0]), np.asarray(found[1])
     except Exception as error:

@@ -103,6 +103,7 @@ class ToyCollection:
 
 
 def count(given: Given) -> int:
+    """How many texts or vectors there are."""
     return len(given) if isinstance(given, list | tuple) else int(given.shape[0])
 
 

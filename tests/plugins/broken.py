@@ -190,7 +190,7 @@ class First64(Right):
         return hits
 
 
-# Storages: state
+# What storages keep
 
 
 class Stale(Right):

@@ -35,6 +35,7 @@ APART = (
 
 
 def time_grid(name: str, pairs: Sequence[CellPair], *, together: bool) -> Grid:
+    """The times of pairs of cells, old and new, as a table."""
     columns = (Column("old", opens=True), Column("new"), Column("new/old", opens=True))
     grid = _costs(f"{name}: time", pairs, ("latency",), columns, _times)
     return grid if together or not grid.lines else replace(grid, notes=(*grid.notes, APART))
@@ -46,6 +47,7 @@ def _times(d: Difference) -> list[TableCell]:
 
 
 def weight_grid(name: str, pairs: Sequence[CellPair]) -> Grid:
+    """The bytes of pairs of cells, old and new, as a table."""
     columns = (Column("old MB", opens=True), Column("new MB"), Column("change", opens=True))
     return _costs(f"{name}: memory and bytes", pairs, ("bytes", "memory"), columns, _bytes)
 

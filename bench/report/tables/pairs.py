@@ -31,6 +31,7 @@ def pair_name(pair: CellPair) -> TableCell:
 
 
 def verdict_cell(verdict: str) -> TableCell:
+    """A verdict, coloured by what it says."""
     return TableCell(verdict, VERDICT_STYLE.get(verdict, ""))
 
 

@@ -61,6 +61,7 @@ def _number(value: Any) -> Any:  # Any: a type of numba -> how it is done
 
 @compiled
 def worse(score: float, row: int, other_score: float, other_row: int) -> bool:
+    """Whether the first of two hits ranks below the other: by score, then by position."""
     return score < other_score or (score == other_score and row > other_row)
 
 
@@ -270,6 +271,7 @@ def add_rows(
 
 @compiled
 def settle_all(out_scores: Floats, out_rows: Ints, sizes: Ints) -> None:
+    """Put the hits of every query in order, best first."""
     for query in range(len(sizes)):
         settle(out_scores[query], out_rows[query], sizes[query])
 
@@ -281,6 +283,7 @@ def settle_all(out_scores: Floats, out_rows: Ints, sizes: Ints) -> None:
 # In any order of the sums, which lets the processor add several at once. No cache of its own: it goes into its caller.
 @njit(nogil=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]  # numba has no types
 def products(vectors: Floats, query: Floats, out: Floats) -> None:
+    """The inner product of a query with each vector, into `out`."""
     for row in range(len(out)):
         total = np.float32(0)
         for column in range(len(query)):
