@@ -22,6 +22,7 @@ from bench.commands.history import history
 from bench.commands.import_ import import_
 from bench.commands.new import new
 from bench.commands.plan import plan
+from bench.commands.plot import plot
 from bench.commands.retrievers import retrievers
 from bench.commands.run import run
 from bench.commands.show import show
@@ -61,6 +62,7 @@ for command in (
     compare,
     gate,
     history,
+    plot,
     show,
     explain,
     datasets,

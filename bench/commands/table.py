@@ -97,9 +97,7 @@ def table(
     cite: Annotated[
         bool, typer.Option("--cite", help="Sources as BibTeX; with --format latex cited and appended.")
     ] = False,
-    svg: Annotated[
-        Path | None, typer.Option("--svg", help="With --pivot storage: draw it into this file (extra report).")
-    ] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="With --pivot storage: draw it into this file.")] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option("--plugin", help="A file with adapters: say where it is no longer what ran.")
     ] = None,
@@ -201,7 +199,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
     from bench.report.charts import storages
     from bench.report.text import printable
 
-    drawn = storages.svg(runs)
+    drawn = storages.svg(storages.read(runs))
     try:
         path.write_text(drawn, encoding="utf-8")
     except OSError as error:

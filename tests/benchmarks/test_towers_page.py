@@ -32,11 +32,14 @@ def variant(name: str, by_seed: list[list[float]], *, minutes=(1.0, 1.0), negati
             pairs=64,
             negatives=negatives,
             weights_bytes=weights,
-            curve=SimpleNamespace(steps=5),
+            seed=seed,
+            curve=SimpleNamespace(
+                steps=5, evaluations=[SimpleNamespace(step=0, recall=0.5), SimpleNamespace(step=5, recall=None)]
+            ),
             spent=SimpleNamespace(seconds=60 * each, peak_bytes=None),
             leaks={},
         )
-        for each in minutes
+        for seed, each in enumerate(minutes)
     ]
     start = cell(f'BiEncoder("models/{name}/start") @ Flat()', [0.0] * QUESTIONS)
     run = SimpleNamespace(measurements=[cell("TfIdf() @ CSC()", [0.5] * 8), cell("BM25() @ CSC()", [1.0] * 8), start])
@@ -120,3 +123,20 @@ def test_vectors_cut():
 
     assert ["32", ".2500", ".7500"] == found[1:4]
     assert all(each.startswith("+.5000") for each in found[4:])
+
+
+def test_the_picture_is_of_the_same_values():
+    """
+    The picture has what more negatives bring beside the fewest, seed by seed, and each evaluation that has a recall.
+    """
+    large = variant("batch-128", [[1.0, 0.5] * 4, [0.5, 0.0] * 4], negatives=127)
+    small = variant("batch-8", [[0.5, 0.0] * 4] * 2)
+
+    drawn = towers.chart([large, small])
+
+    (gain,) = drawn.gains
+    assert (7, 127, 0.25, (0.5, 0.0)) == (drawn.fewest, gain.negatives, gain.difference, gain.seeds)
+    assert [("batch-128", 0), ("batch-128", 1), ("batch-8", 0), ("batch-8", 1)] == [
+        (curve.variant, curve.seed) for curve in drawn.curves
+    ]
+    assert {((0, 0.5),)} == {curve.points for curve in drawn.curves}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,8 @@ from bench.formats.files import write_whole
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
+from bench.report.charts import training
+from bench.report.charts.training import DevCurve, Gain, Trainings
 from bench.report.numbers import four, megabytes, significant
 from bench.statistics import paired
 from bench.statistics.paired import Paired
@@ -45,7 +48,6 @@ PAIRS = (  # variant, held against, what of it is asked
     ("symmetric", "batch-128", "questions told apart too"),
     ("matryoshka", "batch-128", "trained for its first dimensions too, read whole"),
 )
-BLUE = "#1b6ca8"
 
 
 class Variant(NamedTuple):
@@ -252,60 +254,31 @@ def curve(found: Sequence[Variant]) -> Iterator[str]:
     yield table(head, rows) + "\n"
 
 
-def chart(found: Sequence[Variant]) -> dict[str, object]:
-    """What more negatives bring on the test set, and dev recall by step, as a Vega-Lite specification."""
+def chart(found: Sequence[Variant]) -> Trainings:
+    """What more negatives bring on the test set, and dev recall by step, as plain values."""
     sizes = by_negatives(found)
-    points, bars = [], []
+    gains = []
     for each in sizes[1:]:
-        negatives = each.cards[0].negatives
         said = held_against(sizes[0], each, MAIN)
-        low, high = said.interval or (None, None)  # no bar
-        bars.append({"negatives": negatives, "mean": said.difference, "low": low, "high": high})
         by_seed = zip(sizes[0].seeds(MAIN), each.seeds(MAIN), strict=True)
-        points += [{"negatives": negatives, "recall": new - old} for old, new in by_seed]
-    looks = [
-        {"step": one.step, "recall": one.recall, "variant": each.name, "seed": f"{each.name} {card.seed}"}
+        seeds = tuple(new - old for old, new in by_seed)
+        gains.append(Gain(each.cards[0].negatives, said.difference, said.interval, seeds))
+    curves = [
+        DevCurve(
+            each.name,
+            card.seed,
+            tuple((one.step, one.recall) for one in card.curve.evaluations if one.recall is not None),
+        )
         for each in found
         for card in each.cards
-        for one in card.curve.evaluations
-        if one.recall is not None
     ]
-    x = {"field": "negatives", "type": "quantitative", "scale": {"type": "log", "base": 2},
-         "axis": {"values": [bar["negatives"] for bar in bars], "grid": False}}  # fmt: skip
-    y = {"type": "quantitative", "scale": {"zero": False}, "title": f"more {MAIN}"}
-    left = {
-        "title": f"Test {MAIN}, more than with {sizes[0].cards[0].negatives} negatives" if sizes else "",
-        "width": 320,
-        "height": 260,
-        "layer": [
-            {"data": {"values": bars}, "mark": {"type": "rule", "color": BLUE},
-             "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}}},
-            {"data": {"values": bars}, "mark": {"type": "line", "color": BLUE, "point": True},
-             "encoding": {"x": x, "y": {"field": "mean", **y}}},
-            {"data": {"values": points}, "mark": {"type": "point", "color": "#1a1a1a", "size": 18},
-             "encoding": {"x": x, "y": {"field": "recall", **y}}},
-        ],
-    }  # fmt: skip
-    right = {
-        "title": "Dev recall on the way, every seed",
-        "width": 320,
-        "height": 260,
-        "data": {"values": looks},
-        "mark": {"type": "line", "strokeWidth": 1},
-        "encoding": {
-            "x": {"field": "step", "type": "quantitative"},
-            "y": {"field": "recall", "type": "quantitative", "scale": {"zero": False}, "title": f"dev {MAIN}"},
-            "color": {"field": "variant", "type": "nominal", "sort": None, "scale": {"scheme": "tableau20"}},
-            "detail": {"field": "seed"},
-        },
-    }
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "background": "#ffffff",
-        "padding": 16,
-        "hconcat": [left, right],
-        "resolve": {"scale": {"color": "independent"}},
-    }
+    return Trainings(
+        title="What training brings",
+        measure=MAIN,
+        curves=tuple(curves),
+        fewest=sizes[0].cards[0].negatives if sizes else None,
+        gains=tuple(gains),
+    )
 
 
 def main() -> None:
@@ -325,10 +298,10 @@ def main() -> None:
     text = chosen.page.read_text(encoding="utf-8").partition(MARK)[0] if chosen.page.is_file() else ""
     write_whole(chosen.page, (text + MARK + "\n\n" + "\n".join(parts)).encode())
     if chosen.svg is not None:
-        import vl_convert
-
-        largest = max(by_set.values(), key=len)
-        write_whole(chosen.svg, vl_convert.vegalite_to_svg(chart(largest), vl_version="6.4").encode())
+        drawn = chart(max(by_set.values(), key=len))
+        write_whole(chosen.svg, training.svg(drawn).encode())
+        figures = msgspec.json.encode(drawn) + b"\n"  # the models are not committed: what the picture shows is
+        write_whole(chosen.svg.with_suffix(".json"), figures)
 
 
 MARK = "<!-- from here on written by tests/benchmarks/towers.py -->"

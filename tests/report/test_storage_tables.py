@@ -1,10 +1,8 @@
-"""What storages do to an encoder: tables and a picture."""
+"""What storages do to an encoder: tables of it."""
 
 from __future__ import annotations
 
 import math
-import sys
-from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -14,10 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from scipy.sparse import random_array
-from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.commands.table import draw
 from bench.errors import InputError
 from bench.records.schema import Footprint, Measurement
 from bench.report import formula_bytes, rows
@@ -160,12 +155,13 @@ def test_one_name_of_two_contents_is_told_apart():
     """
     run = run_of(cell("A()"), cell("A()", passage_set_sha256="11"))
 
-    grids, patches = storage_grids([run]), storages.patches([run])
+    grids, patches = storage_grids([run]), storages.read([run]).patches
 
     assert [True, True] == [
         f"(content {sha256})" in grid.title for grid, sha256 in zip(grids, ("00", "11"), strict=True)
     ]
-    assert ["BM25()\nprimer (content\n00)", "BM25()\nprimer (content\n11)"] == [patch.across for patch in patches]
+    heads = [("BM25()", "primer (content 00)"), ("BM25()", "primer (content 11)")]
+    assert heads == [patch.column for patch in patches]
 
 
 def test_what_is_lost_is_held_against_exact_search():
@@ -425,7 +421,7 @@ def test_a_measure_asks_for_the_other_table():
     assert "lost: what" not in drawn(run)
 
 
-# The picture
+# Bytes
 
 
 @pytest.mark.parametrize(
@@ -437,142 +433,3 @@ def test_bytes_have_the_unit_that_suits_them(value, text):
     Bytes are written with three digits, in B, kB, MB or GB.
     """
     assert text == sized(value)
-
-
-def test_a_patch_tells_size_and_loss():
-    """
-    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what was predicted.
-    """
-    refused = {"status": "over-budget", "quality": None, "predicted_ledger": {"vectors": 1_500_000}}
-    run = run_of(
-        exact("A()", ledger={"values": 300_000}),
-        cell("B()", 0.78, ledger={"values": 1_500}),
-        cell("C()", **refused),
-        cell("D()", quality=None, status="unsupported"),
-        primary="R@10",
-    )
-
-    told = [(patch.storage, patch.bytes, patch.first, patch.second) for patch in storages.patches([run])]
-
-    assert [
-        ("A()", 2_000, "2.00 kB", "exact .8000"),
-        ("B()", 10, "10 B", "lost .0200"),
-        ("C()", None, "over-budget", "predicted 10.0 kB"),
-        ("D()", None, "unsupported", ""),
-    ] == told
-    assert ["B()", "A()", "C()", "D()"] == storages.by_size(storages.patches([run]))
-
-
-def test_sparse_and_dense_vectors_have_a_panel_each():
-    """
-    Encoders of sparse vectors stand above those of dense ones, those that failed last, each set beside the next.
-    """
-    dense = {"encoder": "E()", "nonzeros": None}
-    unmade = {"encoder": "F()", "shape": None, "nonzeros": None, "quality": None, "status": "failed"}
-    german = {"passage_set": "de", "passage_set_sha256": "1"}
-    run = run_of(cell("A()"), cell("A()", **unmade), cell("A()", **dense), cell("A()", **german))
-
-    drawn_ = storages.patches([run])
-
-    assert ["BM25()\nprimer", "BM25()\nde", "F()\nprimer", "E()\nprimer"] == [patch.across for patch in drawn_]
-    panels = [panel["title"]["text"] for panel in storages.chart([run])["vconcat"]]
-    assert ["sparse vectors", "dense vectors", "vectors that were not made"] == panels
-
-
-@settings(deadline=None)
-@given(st.text(alphabet="Ab1()=,- \"_'é", max_size=90))
-def test_a_head_is_as_wide_as_its_column(spelling):
-    """
-    A spelling above a column is broken into lines that fit it, and loses nothing but spaces.
-    """
-    lines = storages.broken(spelling)
-
-    assert spelling.replace(" ", "") == "".join(lines).replace(" ", "")
-    assert storages.LONGEST >= max(map(len, lines), default=0)
-
-
-def full_run():
-    """Two encoders with what a picture may have to show, control characters and markup in names among it."""
-    dense = {"encoder": 'E("a-long-name-of-a-model")', "nonzeros": None}
-    return run_of(
-        exact("A()", ledger={"values": 300_000}),
-        cell('B("<&\x1b>")', 0.78, ledger={"values": 1_500}),
-        cell("A()", ledger={"values": 30}, **dense),
-        cell("C()", quality=None, status="over-budget", predicted_ledger={"vectors": 10**9}, **dense),
-        primary="R@10",
-    )
-
-
-@pytest.mark.slow
-def test_the_same_records_are_drawn_alike():
-    """
-    The same records give the same SVG, byte for byte: well formed, on a ground of its own, with every word.
-    """
-    pytest.importorskip("vl_convert")
-
-    one, other = storages.svg([full_run()]), storages.svg([full_run()])
-
-    texts = {node.text for node in ElementTree.fromstring(one).iter() if node.text}
-    assert one == other
-    assert {"A()", 'B("<&\ufffd>")', "2.00 kB", "lost .0200", "over-budget", "predicted 6.67 MB", "primer"} <= texts
-    assert storages.GROUND in one
-    assert storages.png([full_run()]).startswith(b"\x89PNG")
-
-
-def test_one_size_has_a_colour():
-    """
-    A run of one cell, or of none that was weighed, is drawn too.
-    """
-    pytest.importorskip("vl_convert")
-
-    for run in (run_of(exact("A()", ledger={"values": 150})), run_of(cell("A()"))):
-        assert "A()" in storages.svg([run])
-
-
-def test_the_picture_says_what_it_lacks(monkeypatch, tmp_path):
-    """
-    Without its extra, without cells to draw, and where nothing can be written, one message says what to do.
-    """
-    engines = run_of(measurement(retriever="Engine()", encoder=None, storage=None))
-
-    with pytest.raises(InputError, match=r"--svg: expected cells of an encoder with a storage, found Engine\(\)"):
-        storages.patches([engines])
-    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
-    with pytest.raises(InputError, match=r"--svg: expected a file that can be written, found .*nowhere"):
-        draw([engines], tmp_path / "nowhere" / "picture.svg")
-    monkeypatch.undo()
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(InputError, match=r"pip install 'sparring\[report\]'"):
-        storages.svg([full_run()])
-
-
-def test_a_picture_is_written_where_it_was_asked_for(monkeypatch, tmp_path, capsys):
-    """
-    The picture is in the file that was named, and the name is printed.
-    """
-    monkeypatch.setattr(storages, "svg", lambda runs: "<svg/>")
-
-    draw([full_run()], tmp_path / "picture.svg")
-
-    assert "<svg/>" == (tmp_path / "picture.svg").read_text()
-    assert str(tmp_path / "picture.svg") == capsys.readouterr().out.strip()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "--svg: expected --pivot, found none of them"),
-        (["--labels"], "--svg: expected --pivot, found --labels"),
-        (["--pivot", "encoder"], "--svg draws --pivot storage: expected that without --measure, found --pivot encoder"),
-        (["--pivot", "storage", "--measure", "R@10"], "found --pivot storage --measure R@10"),
-        (["--pivot", "storage", "--markdown"], "--svg: expected --format terminal, found markdown"),
-    ],
-)
-def test_a_picture_is_of_storages(options, message, tmp_path):
-    """
-    `--svg` is refused without `--pivot storage`, with a measure, and beside a table in Markdown.
-    """
-    result = CliRunner().invoke(app, ["table", str(tmp_path), *options, "--svg", str(tmp_path / "picture.svg")])
-
-    assert 2 == result.exit_code
-    assert message in " ".join(result.output.split())

@@ -1,0 +1,171 @@
+"""`sparring plot`: a picture of some runs, and the pictures of pages."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from bench.commands import OK, read_run
+from bench.report.charts.kinds import KINDS, Choice
+
+if TYPE_CHECKING:
+    from bench.report.pages import Picture
+
+DIFFERS = 1  # the exit code of a page whose pictures are not those of the records
+FORMATS = (".svg", ".png")
+LISTED = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
+
+
+class Asked(NamedTuple):
+    """What is to be drawn."""
+
+    kind: str
+    runs: list[Path]
+    choice: Choice
+    output: Path
+
+
+def plot(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="KIND RUN...", help=f"A kind of picture and run folders; with --check pages. {LISTED}."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The file: .svg, or .png (extra report).", show_default=False),
+    ] = None,
+    passages: Annotated[
+        str | None, typer.Option(help="The passage set that is drawn.", show_default="the only one")
+    ] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="The quality that is drawn.", show_default="the suite's primary measure")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Draw the pictures of Markdown pages anew: exit code 1 if a file differs."),
+    ] = False,
+) -> None:
+    """
+    Draw some runs as SVG or PNG, or check the pictures of pages.
+
+    \b
+    sparring plot frontier results/first -o frontier.svg
+    sparring plot frontier results/published --passages scifact --measure R@100 -o frontier.png
+    sparring plot storage RUN -o storage.svg
+    sparring plot --check README.md results/published.md
+
+    A picture of a page stands after its command, files relative to the page:
+
+    \b
+    <!-- sparring plot frontier published --passages scifact -o frontier.svg -->
+    ![Quality against time](frontier.svg)
+    """
+    if check:
+        if output is not None or passages is not None or measure is not None:
+            raise typer.BadParameter("--check takes pages and nothing else")
+        raise typer.Exit(pages([Path(page) for page in what]))
+    asked = understood(what, output, Choice(passages, measure))
+    svg = drawn(asked)
+    write(asked.output, svg if asked.output.suffix == ".svg" else as_png(svg))
+
+
+def understood(what: Sequence[str], output: Path | None, choice: Choice) -> Asked:
+    """What the words ask for; a usage error where something is missing."""
+    if output is None or output.suffix not in FORMATS:
+        found = "none" if output is None else output.name
+        raise typer.BadParameter(f"-o: expected a name that ends in {' or '.join(FORMATS)}, found {found}")
+    if len(what) < 2:
+        raise typer.BadParameter(f"expected KIND RUN..., found {' '.join(what)!r}; kinds: {', '.join(KINDS)}")
+    return Asked(what[0], [Path(run) for run in what[1:]], choice, output)
+
+
+def drawn(asked: Asked) -> str:
+    """The picture as SVG."""
+    from bench.report.charts import kinds
+
+    return kinds.svg(asked.kind, [read_run(folder) for folder in asked.runs], asked.choice)
+
+
+def as_png(svg: str) -> bytes:
+    """The picture as PNG; InputError without the extra `report`."""
+    from bench.errors import InputError
+    from bench.report.charts.png import png
+
+    try:
+        return png(svg)
+    except ImportError as error:
+        raise InputError(f"-o: {error}") from error
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a picture whole, and say where it is; InputError where it cannot be written there."""
+    from bench.errors import InputError
+    from bench.formats.files import write_whole
+    from bench.report.text import printable
+
+    try:
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise InputError(f"-o: expected a file that can be written, found {path}: {error.strerror}") from error
+    typer.echo(printable(str(path)))
+
+
+# Pictures in pages
+
+
+def pages(paths: Sequence[Path]) -> int:
+    """Draw the pictures of Markdown pages anew and compare them with their files: the exit code."""
+    from bench.report import pages as check
+    from bench.report.text import printable
+
+    found = [(page, picture) for page in paths for picture in check.pictures(page)]
+    told = [said for page, picture in found if (said := problem(page, picture)) is not None]
+    for line in told:
+        typer.echo(printable(line))
+    return DIFFERS if told else OK
+
+
+def problem(page: Path, picture: Picture) -> str | None:
+    """What is wrong with the file of a picture, in a line; None where it is what its records give."""
+    from bench.errors import InputError
+
+    where = f"{page}:{picture.line + 1}"
+    try:
+        asked = in_page(picture, page.parent)
+        svg = drawn(asked)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    try:
+        old = asked.output.read_bytes()
+    except OSError:
+        old = None
+    if old == svg.encode():
+        return None
+    found = "is not there" if old is None else "is not what its records give"
+    words = [asked.kind, *map(str, asked.runs)]
+    words += [word for name, value in asked.choice._asdict().items() if value for word in (f"--{name}", value)]
+    again = shlex.join(["sparring", "plot", *words, "-o", str(asked.output)])
+    return f"{where}: {asked.output} {found}; draw it anew: {again}"
+
+
+def in_page(picture: Picture, folder: Path) -> Asked:
+    """What the marker of a picture asks for, its files relative to `folder`; InputError for one that is none."""
+    from bench.errors import InputError
+
+    app = typer.Typer(add_completion=False)
+    app.command()(plot)
+    try:
+        given = typer.main.get_command(app).make_context("sparring plot", list(picture.arguments)).params
+        asked = understood(given["what"], given["output"], Choice(given["passages"], given["measure"]))
+    except (Exception, typer.Exit) as error:  # of the parser's several kinds; --help ends it
+        words = " ".join(picture.arguments)
+        raise InputError(f"expected what `sparring plot` takes, found {words!r}: {error}") from error
+    if given["check"] or asked.output.suffix != ".svg":
+        raise InputError("a picture in a page is an SVG that is drawn: leave out --check, and name a file .svg")
+    if str(asked.output) not in picture.below:
+        raise InputError(f"expected the picture {asked.output} below its marker, found {picture.below or 'nothing'}")
+    return asked._replace(runs=[folder / run for run in asked.runs], output=folder / asked.output)

@@ -1,0 +1,72 @@
+"""
+The pictures that `sparring plot` draws: a name and an entry each.
+
+The commands read this module for their help, so what draws is imported when it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from bench.records.run_folder import Run
+
+
+class Choice(NamedTuple):
+    """What of some runs is drawn; None: what there is one of."""
+
+    passages: str | None = None
+    measure: str | None = None
+
+
+class PictureKind(NamedTuple):
+    """One kind of picture."""
+
+    shows: str  # for --help
+    svg: Callable[[Sequence[Run], Choice], str]
+    takes: tuple[str, ...] = Choice._fields
+
+
+def _frontier(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import frontier
+    from bench.report.tables.frontier import read
+
+    return frontier.svg(read(runs, choice.passages, choice.measure))
+
+
+def _storage(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import storages
+
+    return storages.svg(storages.read(_of(runs, choice.passages)))
+
+
+def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
+    """The runs' cells of one passage set; InputError where there are none."""
+    if passage_set is None:
+        return list(runs)
+    known = list(dict.fromkeys(m.passage_set for run in runs for m in run.measurements))
+    if passage_set not in known:
+        hint = did_you_mean(passage_set, known)
+        raise InputError(f"--passages: expected one of {', '.join(known)}, found {passage_set!r}.{hint}")
+    cells = [tuple(m for m in run.measurements if m.passage_set == passage_set) for run in runs]
+    return [replace(run, measurements=found) for run, found in zip(runs, cells, strict=True) if found]
+
+
+KINDS: Mapping[str, PictureKind] = {
+    "frontier": PictureKind("quality against the time of a query, marks as large as the index", _frontier),
+    "storage": PictureKind("bytes of a passage in each storage, and what it loses", _storage, takes=("passages",)),
+}
+
+
+def svg(kind: str, runs: Sequence[Run], choice: Choice) -> str:
+    """A picture of some runs. InputError for a kind that is none, an option that it does not take, and as it draws."""
+    if kind not in KINDS:
+        raise InputError(f"plot: expected one of {', '.join(KINDS)}, found {kind!r}.{did_you_mean(kind, KINDS)}")
+    for name, value in choice._asdict().items():
+        if value is not None and name not in KINDS[kind].takes:
+            raise InputError(f"plot {kind}: takes no --{name}: leave it out")
+    return KINDS[kind].svg(runs, choice)

@@ -1,0 +1,182 @@
+"""What the frontier of a passage set is made of: quality, time and index size of each cell, and what is lacking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bench.errors import InputError, did_you_mean
+from bench.records.run_folder import Run
+from bench.report import rows as flat
+from bench.report.rows import Row
+from bench.report.significance import Evidence, around
+from bench.report.tables.lines import RunCell
+
+Vectors: TypeAlias = Literal["sparse", "dense", "engine"]  # an engine shows none
+INTERVAL = "interval"  # the key of a row that bounds its measure
+NAMED = 4  # cells of a remark that are named; of the others the number
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell."""
+
+    name: str
+    vectors: Vectors
+    quality: float
+    ms: float  # above 0
+    bytes: int | None  # of its index; None where it was not weighed
+    interval: tuple[float, float] | None = None  # of the quality
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What is told of one passage set."""
+
+    passage_set: str
+    measure: str
+    points: tuple[Point, ...]
+    remarks: tuple[str, ...] = ()  # what was left out, and what a reader must know
+    conditions: str = ""  # what the numbers hold for
+
+
+def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | None = None) -> Frontier:
+    """
+    What runs tell of a passage set.
+
+    InputError where set or measure have to be named, where no cell has both a quality and a time, and for runs that do
+    not go together: of other passages under one name, or timed on other hardware.
+    """
+    name = _passage_set(runs, passage_set)
+    cells: list[RunCell] = [
+        (run_name, run, m)
+        for run_name, run in zip(flat.names(runs), runs, strict=True)
+        for m in run.measurements
+        if m.passage_set == name
+    ]
+    used = list({id(run): run for _, run, _ in cells}.values())
+    if len({m.passage_set_sha256 for _, _, m in cells}) > 1:
+        raise InputError(f"frontier of {name}: expected the same passages in every run, found others of that name")
+    if apart := flat.hardware(used):
+        raise InputError(f"frontier of {name}: expected times of one machine, found {apart}: draw each run by itself")
+    key = _measure(used, measure)
+    evidence = Evidence()
+    rows = [
+        {"run": run_name, INTERVAL: around(evidence, run, m, key)} | flat.row(m, [key]) for run_name, run, m in cells
+    ]
+    points, remarks = points_of(rows, key)
+    if not points:
+        raise InputError(f"frontier of {name}: expected cells with {key} and a time, found none: {'; '.join(remarks)}")
+    if evidence.is_missing:
+        remarks += ("no interval where the run does not keep the value of each query",)
+    return Frontier(name, key, points, remarks, "; ".join(dict.fromkeys(map(_conditions, used))))
+
+
+def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+    """
+    The cells that have a quality and a time, and a remark for each kind of those that lack something.
+
+    rows: as `bench.report.rows` makes them, of one passage set; `interval` bounds the measure where it is known.
+    """
+    several = {key: len({row.get(key) for row in rows}) > 1 for key in ("run", "threads")}
+    points: list[Point] = []
+    lacking: dict[str, list[str]] = {}
+    for row in rows:
+        name = _name(row, several)
+        point = _point(name, row, measure)
+        if point is None:
+            lacking.setdefault(f"not drawn, {_why(row, measure)}", []).append(name)
+            continue
+        points.append(point)
+        if point.bytes is None:
+            lacking.setdefault("index not weighed", []).append(name)
+        if row.get("unstable"):
+            lacking.setdefault("times unstable", []).append(name)
+    return tuple(points), tuple(f"{why}: {several_of(names)}" for why, names in lacking.items())
+
+
+def several_of(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _point(name: str, row: Row, measure: str) -> Point | None:
+    """A cell as it stands on the frontier's axes; None where it lacks one of the two figures."""
+    quality, ms = _positive(row.get(measure), zero=True), _positive(row.get("single_p50_ms"))
+    if row["status"] != "ok" or quality is None or ms is None:
+        return None
+    weight, interval = row.get("ledger_bytes"), row.get(INTERVAL)
+    return Point(
+        name,
+        _vectors(row),
+        quality,
+        ms,
+        weight if isinstance(weight, int) else None,
+        (float(interval[0]), float(interval[1])) if isinstance(interval, tuple) else None,
+    )
+
+
+def _positive(value: object, *, zero: bool = False) -> float | None:
+    """A number above 0, or 0 where that is one too; None of anything else."""
+    return float(value) if isinstance(value, int | float) and (value > 0 or (zero and value == 0)) else None
+
+
+def _why(row: Row, measure: str) -> str:
+    """Why a cell is no point."""
+    if row["status"] != "ok":
+        return str(row["status"])
+    return f"no {measure}" if row.get(measure) is None else "no p50"
+
+
+def _vectors(row: Row) -> Vectors:
+    """What the encoder makes, whatever holds it."""
+    if row.get("encoder") is None:
+        return "engine"
+    return "dense" if row.get("nonzeros") is None else "sparse"
+
+
+def _name(row: Row, several: Mapping[str, bool]) -> str:
+    """What a cell is called: with its run and its threads where they tell it from another."""
+    before = f"{row['run']}: " if several["run"] else ""
+    after = f", threads {row['threads']}" if several["threads"] else ""
+    return f"{before}{row['retriever']}{after}"
+
+
+def _passage_set(runs: Sequence[Run], asked: str | None) -> str:
+    """The one passage set of the runs, or the one that is asked for."""
+    known = list(dict.fromkeys(m.passage_set for run in runs for m in run.measurements))
+    if asked is None and len(known) == 1:
+        return known[0]
+    listed = ", ".join(known) or "runs without cells"
+    if asked is None:
+        raise InputError(f"frontier: expected one passage set, found {listed}: name one with --passages")
+    if asked not in known:
+        raise InputError(f"--passages: expected one of {listed}, found {asked!r}.{did_you_mean(asked, known)}")
+    return asked
+
+
+def _measure(runs: Sequence[Run], asked: str | None) -> str:
+    """The measure that is asked for, or the one that the runs named before they ran."""
+    known = flat.measures(runs)
+    primaries = list(dict.fromkeys(flat.primary(run) for run in runs))
+    if asked is None and len(primaries) == 1 and primaries[0] is not None:
+        return primaries[0]
+    if asked is None:
+        found = ", ".join(map(str, primaries))
+        raise InputError(f"frontier: expected one primary measure, found {found}: name one with --measure")
+    if asked not in known:
+        raise InputError(f"--measure: expected one of {', '.join(known)}, found {asked!r}.{did_you_mean(asked, known)}")
+    return asked
+
+
+def _conditions(run: Run) -> str:
+    """What a picture has room for of what its numbers hold for; the run's table says the rest."""
+    machine, rounds = run.environment, run.record.suite.get("rounds")
+    parts = [f"{machine.cpu}, {machine.cores} cores"]
+    parts += [f"{rounds} rounds"] if rounds else []
+    parts.append(run.record.made[:10])
+    if machine.commit is not None:
+        parts.append(f"commit {machine.commit[:10]}" + (" with uncommitted changes" if machine.dirty else ""))
+    return ", ".join(parts)
