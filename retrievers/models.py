@@ -204,8 +204,15 @@ def opened(
     """
     Load a model, all of it, without a network and without running code that came with it.
 
-    max_length: None leaves the model's own. prompts: None takes what the model names for the role, if anything.
     Raises ValueError where max_length is more than the model reads; ImportError without sentence-transformers.
+
+    Args:
+        source: where the model lies.
+        device: as torch spells it.
+        dtype: of weights and computation.
+        max_length: tokens at which texts are cut; None leaves the model's own.
+        prompts: what is put before each text, by role; None takes what the model names for it, if anything.
+        kind: which of the library's models it is.
     """
     library = sentence_transformers()
     import torch

@@ -18,7 +18,6 @@ FOLDERS = ("bench", "retrievers", "datasets", "results")
 READMES = [ROOT / "README.md", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md"))]
 PAGES = [str(path.relative_to(ROOT)) for path in READMES]  # each for one reader: all of them describe the command
 WIDTH, LONGEST, LONGEST_FRONT = 130, 250, 120
-AT_LENGTH = {"retrievers/README.md"}  # the contract and every adapter: searched in, not read through
 
 # CONTRIBUTING.md, "Words", has what to say instead.
 NOT_SAID = r"foretold|foretells?|untold|made-up|[Cc]an not|at hand|a row a text|was expected, found|unanswered, which"
@@ -79,7 +78,7 @@ def test_every_command_is_described(name):
     assert [] == missing, f"of `sparring {name}`, the READMEs do not name {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in AT_LENGTH])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_read_in_one_sitting(page):
     """
     README.md has at most 120 lines, any other README 250; their lines are at most 130 characters, but for tables.
@@ -101,7 +100,7 @@ def generated(lines: list[str]) -> Iterator[tuple[int, int]]:
         yield begin, next(index for index in range(begin, len(lines)) if lines[index].startswith("<!-- end"))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in AT_LENGTH])
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_use_the_fields_words(page):
     """
     No page says in words of ours what the field has a word for; what a command wrote is the command's.

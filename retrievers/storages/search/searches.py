@@ -62,8 +62,14 @@ def top_k_of_lists(
     """
     The top k of queries over inverted lists of n passages: float32 sums in the order of a query's terms.
 
-    lists: columns -> their lists; it is asked for the terms of `block` queries at once, maybe by several threads.
-    sparse: only scores above 0 are hits. scales: of the columns, where the values are codes.
+    Args:
+        lists: columns -> their lists; called with the terms of `block` queries at once, maybe by several threads.
+        queries: (n_queries, dims).
+        k: hits for each.
+        n: passages.
+        sparse: only scores above 0 are hits.
+        scales: of the columns, where the values are codes.
+        block: queries whose lists are held at once.
     """
     columns, weights, splits = terms_of(queries, scales)
     search = kernels.best_of_lists if kernels.available() else _best_of_lists
@@ -106,8 +112,15 @@ def top_k_of_rows(
     """
     The top k of queries over n rows of non-zeros, every one of which is visited: float32 sums in the order of a row.
 
-    offsets: the rows first to before last have the non-zeros from offsets(first, last)[i] to before [i + 1], of which
-    indices are the columns. sparse, scales: as above.
+    Args:
+        offsets: the rows first to before last have the non-zeros from offsets(first, last)[i] to before [i + 1].
+        indices: the column of each non-zero.
+        values: the non-zeros.
+        queries: (n_queries, dims).
+        k: hits for each.
+        n: rows.
+        sparse: only scores above 0 are hits.
+        scales: of the columns, where the values are codes.
     """
     columns, weights, splits = terms_of(queries, scales)
     search = kernels.best_of_rows if kernels.available() else _best_of_rows
