@@ -51,14 +51,13 @@ def checked(spellings: Sequence[str], plugins: Sequence[Path], seconds: float) -
             ended = output.read_until_it_ends(EXIT_SECONDS if done == len(rules) else 0)
     if first.refused:
         raise PluginError(first.refused)
-    fault = _fault(output, seconds, ended=ended)
     if not rules:
-        raise PluginError(f"expected {', '.join(spellings)} to be made, {fault}")
-    for place, (name, rule) in enumerate(rules[done:]):
-        status, found = (
-            ("not run", f"{rules[done][0]} was the last") if place else ("failed", f"expected an answer, {fault}")
-        )
-        yield CheckRow(spellings[0], name, rule, status, found)
+        raise PluginError(f"expected {', '.join(spellings)} to be made, {_fault(output, seconds, ended=ended)}")
+    for name, rule in rules[done : done + 1]:
+        fault = _fault(output, seconds, ended=ended)
+        yield CheckRow(spellings[0], name, rule, "failed", f"expected an answer, {fault}")
+    for name, rule in rules[done + 1 :]:
+        yield CheckRow(spellings[0], name, rule, "not run", f"{rules[done][0]} was the last")
 
 
 def _fault(output: process.ChildOutput, seconds: float, *, ended: bool) -> str:
