@@ -13,7 +13,7 @@ OFF = 1  # an instrument is off
 
 def calibrate(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
     """
-    FigureCheck this machine: is it quiet, and are the instruments true?
+    Check this machine: is it quiet, and are the instruments true?
 
     Looks at other work and at settings, then measures cells and processes of known cost. Takes under 3 minutes on two
     cores, 1 GB of memory and 1 GB of disk; what a busy machine spoils is measured a second time. Exit code 1 where an

@@ -121,7 +121,6 @@ def test_the_bar_keeps_its_figures(width):
     However long the name of what runs, done of all, time elapsed and time left are whole, on one line.
     """
     used = console(terminal=True, width=width)
-    what = 'search BiEncoder("all-MiniLM-L6-v2", dims=128) @ Faiss("HNSW32", efSearch=64)'
 
     with shown(used) as progress:
         progress.starts(
