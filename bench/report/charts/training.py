@@ -1,5 +1,5 @@
 """
-Trainings curves: dev recall on the way, every seed, and what more negatives bring on the test set.
+Training curves: dev recall on the way, every seed, and what more negatives bring on the test set.
 
 What is drawn are plain values: whoever has cards of trainings makes them (`tests/benchmarks/towers.py`).
 """
