@@ -12,7 +12,6 @@ LONGEST_FUNCTION = 60
 # Tables and signatures: they branch nowhere, and a part of one would say less.
 TABLES = {
     "bench/run/measurement.py:measurement": "a table of the record's fields",
-    "bench/commands/table.py:table": "a signature of options",
 }
 LONG_MODULE, LONGEST_MODULE, MOST_LONG_MODULES = 300, 350, 5
 COMPILED = "retrievers/storages/search/compiled.py"  # one file, since numba compiles what calls each other together
