@@ -227,7 +227,7 @@ def _old_suite(path: Path, now: Suite, ref: str) -> Suite:
     if not path.is_file():
         return now
     try:
-        was = suites.load(str(path))
+        was = suites.load(str(path), former=True)
     except InputError as error:
         raise InputError(f"{ref}: {error}") from error
     groups = [

@@ -16,6 +16,8 @@ from bench.run.suite_rules import check
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
+FORMER_KEYS = {"label": "name"}  # of a group of cells, before 0.2.0
+
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one stage may take."""
@@ -139,18 +141,29 @@ def shipped() -> list[str]:
     return toml.names(FOLDER)
 
 
-def load(name: str) -> Suite:
-    """Read a suite: a path, or the name of one that ships. InputError says which key, what was expected and found."""
+def load(name: str, *, former: bool = False) -> Suite:
+    """
+    Read a suite: a path, or the name of one that ships. InputError says which key, what was expected and found.
+
+    former: keys that were renamed are read by their former names too, as a suite of an earlier revision has them.
+    """
     text, path = toml.read(name, "suite", FOLDER)
-    return parse(text, str(path))
+    return parse(text, str(path), former=former)
 
 
-def parse(text: str, where: str) -> Suite:
-    """The suite written in `text`; `where` names it in errors."""
+def parse(text: str, where: str, *, former: bool = False) -> Suite:
+    """The suite written in `text`; `where` names it in errors. former: as in `load`."""
     tables: dict[str, type[msgspec.Struct]] = {
         "limits": Limits,
         "[cells]": CellGroup,
         "[published]": Published,
         "gate": Gate,
     }
-    return check(toml.struct(text, f"suite {where}", Suite, tables), f"suite {where}")
+    found = toml.loads(text, f"suite {where}")
+    groups = found.get("cells")
+    if former and isinstance(groups, list):
+        found["cells"] = [
+            {FORMER_KEYS.get(key, key): value for key, value in group.items()} if isinstance(group, dict) else group
+            for group in groups
+        ]
+    return check(toml.convert(found, f"suite {where}", Suite, tables), f"suite {where}")

@@ -170,12 +170,13 @@ class TestSides:
     @pytest.mark.slow
     def test_other_cells_of_the_suite(self, repository):
         """
-        A cell that is spelled otherwise at the revision is timed beside it, by its name, though no code differs.
+        A cell that is spelled otherwise at the revision is timed beside it, by its name, though no code differs; a
+        suite of before 0.2.0 called that a label.
         """
-        named = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\nname = "ours"'
-        for sublinear in ("False", "True"):
+        named = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\n%s = "ours"'
+        for sublinear, key in (("False", "label"), ("True", "name")):
             text = SUITE % ("", "1s", "")
-            (repository / "suite.toml").write_text(text.replace("retrievers = []", named % sublinear))
+            (repository / "suite.toml").write_text(text.replace("retrievers = []", named % (sublinear, key)))
             git(repository, "add", ".")
             git(repository, "commit", "-qm", "a change")
 
