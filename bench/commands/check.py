@@ -23,7 +23,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """
-    Hold adapters to the contract, one line per check, each adapter in a process of its own.
+    Hold adapters to the contract, one line per check.
+
+    Each adapter runs in a process of its own.
 
     Exit code 3 where one failed, or nothing could be tried.
     """

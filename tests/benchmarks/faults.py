@@ -44,8 +44,8 @@ def encoder(how: str) -> str:
     return f'FaultyEncoder("{how}") @ Brute()'
 
 
-ENDED = "serve was ended by "
-NO_RESULT = "serve ended with exit code {} and no result"
+ENDED = "search was ended by "
+NO_RESULT = "search ended with exit code {} and no result"
 
 PRINTING = (
     Fault("prints", engine("prints"), "ok"),
@@ -86,19 +86,19 @@ ENDING = (
         "hangs when its process ends: a thread",
         engine("hangs in a thread"),
         "ok",
-        flag="did not close: serve did not end of itself once it was measured",
+        flag="did not close: search did not end of itself once it was measured",
     ),
     Fault(
         "hangs when its process ends: an exit hook",
         engine("hangs in a hook"),
         "ok",
-        flag="did not close: serve did not end of itself once it was measured",
+        flag="did not close: search did not end of itself once it was measured",
     ),
     Fault(
         "crashes when its process ends",
         engine("crashes in a hook"),
         "ok",
-        flag="did not close: serve was ended by SIGABRT once it was measured",
+        flag="did not close: search was ended by SIGABRT once it was measured",
     ),
     Fault("starts a thread that goes on", engine("goes on"), "ok"),
     Fault("forks a process that stays", engine("forks"), "ok"),
@@ -200,9 +200,9 @@ HANDING_BACK = (
 )
 STAGES = (
     Fault("worker killed: encode", 'KilledEncoder("encode") @ Brute()', "failed", "encode was ended by SIGKILL"),
-    Fault("worker killed: ask", 'KilledEncoder("query") @ Brute()', "failed", "ask was ended by SIGKILL"),
+    Fault("worker killed: query", 'KilledEncoder("query") @ Brute()', "failed", "query was ended by SIGKILL"),
     Fault("worker killed: build", 'TfIdf() @ KilledStorage("build")', "failed", "build was ended by SIGKILL"),
-    Fault("worker killed: serve", 'TfIdf() @ KilledStorage("search")', "failed", "serve was ended by SIGKILL"),
+    Fault("worker killed: search", 'TfIdf() @ KilledStorage("search")', "failed", "search was ended by SIGKILL"),
     Fault("worker killed: joint", 'TfIdf() @ KilledStorage("joint")', "failed", "joint was ended by SIGKILL"),
     Fault("removes its own saved folder", "TfIdf() @ Removes()", "failed", "FileNotFoundError: ..."),
 )
@@ -212,7 +212,7 @@ LIMITED = (
         "ignores SIGTERM and SIGINT, and never comes back",
         engine("deaf"),
         "timeout",
-        f"serve took more than its limit of {SECONDS} s",
+        f"search took more than its limit of {SECONDS} s",
     ),
 )
 FULL = (
@@ -239,9 +239,9 @@ ADAPTERS = {
 
 GOES_ON = "the same command goes on: no finished stage is done again, the hits are the same"
 BLOWS = {
-    "killed": Blow("killed (SIGKILL) by turns at encode, ask, build, serve and joint", -9, "", GOES_ON),
+    "killed": Blow("killed (SIGKILL) by turns at encode, query, build, search and joint", -9, "", GOES_ON),
     "terminated": Blow(
-        "ended (SIGTERM) by turns at encode, ask, build, serve and joint", 143, "stopped; the same command", GOES_ON
+        "ended (SIGTERM) by turns at encode, query, build, search and joint", 143, "stopped; the same command", GOES_ON
     ),
     "full": Blow(
         "the disk of run folder and cache is filled by something else",

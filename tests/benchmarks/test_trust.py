@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bench.formats.files import write_whole
 from bench.gate import ab
-from bench.gate.ab_worker import Answer, Known, Wanted
+from bench.gate.ab_worker import Answer, KnownCell, Request
 from bench.gate.judge import CellVerdict, Finding
 from bench.git import git
 from bench.instruments import environment
@@ -168,13 +168,13 @@ class TestDrawing:
         """
         rounds = made(0.05, n=2000)
         monkeypatch.setattr(rates, "drawn", lambda rng, rounds, n: rounds.ratios)
-        cells = tuple(Known(cell=cell, passage_set="primer", retriever=cell) for cell in CELLS)
+        cells = tuple(KnownCell(cell=cell, passage_set="primer", retriever=cell) for cell in CELLS)
 
         class Fake:
             def __init__(self, *, new: bool) -> None:
                 self.cells, self.new = cells, new
 
-            def ask(self, wanted: Wanted, seconds: float) -> Answer:
+            def ask(self, wanted: Request, seconds: float) -> Answer:
                 ratio = rounds.ratios[wanted.cell][wanted.round]
                 return Answer(milliseconds=float(np.exp(ratio)) if self.new else 1.0)
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, vstack
 
-from bench.analysis import explain, export, show
+from bench.analysis import export, show
+from bench.analysis.explain import explanation_of
 from bench.errors import InputError
 from bench.passages import loader, synthetic
 from bench.passages.synthetic import Source, grown, texts
@@ -343,17 +344,17 @@ class TestRuns:
 
     def test_explain_tells_the_option(self, grown_run):
         """
-        The command that makes a cell again grows the set as much, and the passages that are made up are counted apart.
+        The command that makes a cell again grows the set as much, and the synthetic passages are counted apart.
         """
         folder, found, _ = grown_run
 
-        told = explain.explain(run_folder.read(folder), found[ENGINE])
+        told = explanation_of(run_folder.read(folder), found[ENGINE])
 
         again = told.suite or told.command
         assert "distractors" in again
         assert "1200" in again
         searched = next(part for part in told.sections["conditions"] if part.name == "searched")
-        assert "1,230 passages (1,200 of them made up), 20 queries" == searched.value
+        assert "1,230 passages (1,200 of them synthetic), 20 queries" == searched.value
 
     def test_no_synthetic_text_is_written(self, grown_run):
         """

@@ -167,7 +167,7 @@ class TestWords:
         """
         A language that is no ISO 639 code is refused, with what was expected and found.
         """
-        with pytest.raises(ValueError, match=f"expected to be an ISO 639 code .* found {language!r}"):
+        with pytest.raises(ValueError, match=f"expected language to be an ISO 639 code .* found {language!r}"):
             Words(language)
 
 

@@ -442,7 +442,7 @@ def test_broken_entry_point(target, words):
     ("name", "target", "words"),
     [
         ("Sack", "Bag", "expected its class to be called Sack, found Bag: rename the class, or register it as Bag"),
-        ("toys", "toys", "expected toys to be a class, found <function toys"),
+        ("toys", "toys", "toys to be a class, found <function toys"),
     ],
 )
 def test_an_adapter_is_registered_under_the_name_of_its_class(name, target, words):

@@ -411,7 +411,7 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
         ("a.json", b'{"q": {"a": 1}, "q": {"b": 1}}', r"a\.json, query 'q': expected each query once"),
         ("a.json", b'{"q": {"a": 1, "a": 2}}', r"a\.json, query 'q': expected each passage once, found 'a' again"),
         ("a.json", b'{"q": {"a": NaN}}', r"a\.json, query 'q', passage 'a': score: expected a finite number"),
-        ("a.json", b'{"q": {"a": 1e999}}', r"query 'q', passage 'a': score: expected a finite number .*, found inf"),
+        ("a.json", b'{"q": {"a": 1e999}}', r"query 'q', passage 'a': score: expected a finite number, found inf"),
         ("a.json", b'{"q": {"a": true}}', "score: expected a finite number, found True"),
         ("a.json", b'{"q": {"a": "1"}}', "score: expected a finite number, found '1'"),
         ("a.json", b'{"q": {"a": 1' + b"0" * 400 + b"}}", r"score: expected a finite number, found 10+$"),

@@ -115,7 +115,7 @@ def test_unknown_variant():
     """
     An unknown variant is refused, and the known ones are named.
     """
-    with pytest.raises(ValueError, match="expected to be one of okapi, l, plus, found 'bm26'"):
+    with pytest.raises(ValueError, match="expected variant to be one of okapi, l, plus, found 'bm26'"):
         RankBM25("bm26")
 
 

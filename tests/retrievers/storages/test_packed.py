@@ -242,7 +242,7 @@ def test_a_folder_of_lists_uncompressed_is_refused(tmp_path):
     plain.build(passages)
     plain.save(tmp_path)
 
-    with pytest.raises(ValueError, match="expected to be saved by Packed, found CSC: load it"):
+    with pytest.raises(ValueError, match="to be saved by Packed, found CSC: load it"):
         Packed().load(tmp_path)
 
 
