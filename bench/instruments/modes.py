@@ -69,12 +69,12 @@ class Mode(NamedTuple):
 
     name: str  # as a suite and `--mode` spell it
     help: str
-    scopes: tuple[Scope, ...]  # of the processes in which its loop is run
     loop: Callable[[Target], Samples]
     summary: Callable[[Rounds], RecordFields]  # None of all that was not measured
-    seconds: Callable[[Pace], float]  # estimated, of one round of the loop
     fields: tuple[str, ...]  # of the record; the first one is its own figure
     keys: Mapping[str, str]  # key of JSON -> where its value is in a record: names of fields, joined by points
+    scopes: tuple[Scope, ...] = ("part", "engine")  # of the processes in which its loop is run
+    seconds: Callable[[Pace], float] = lambda pace: passes(pace.one)  # estimated, of one round of the loop
     whole_sample: bool = False  # asks for all queries at once, so that is warmed up too, in every process of the run
     closed: bool = True  # asks when the last one is answered; an open loop comes last, outside of the peak memory
     unmeasured: str = ""  # the flag of a cell that has no figure though the mode was asked for
@@ -134,10 +134,8 @@ def _single_summary(rounds: Rounds) -> RecordFields:
 SINGLE = Mode(
     name="single",
     help="one query after the other",
-    scopes=("part", "engine"),
     loop=_single,
     summary=_single_summary,
-    seconds=lambda pace: passes(pace.one),
     fields=("single", "encode", "search"),
     keys={
         "single_p50_ms": "single.p50",
@@ -179,7 +177,6 @@ def _batch_summary(rounds: Rounds) -> RecordFields:
 BATCH = Mode(
     name="batch",
     help="all queries at once",
-    scopes=("part", "engine"),
     loop=_batch,
     summary=_batch_summary,
     seconds=lambda pace: passes(pace.every),
@@ -210,7 +207,6 @@ JOINT = Mode(
     scopes=("pair",),
     loop=_joint,
     summary=_joint_summary,
-    seconds=lambda pace: passes(pace.one),
     fields=("joint",),
     keys={"joint_p50_ms": "joint.p50", "joint_gap": "joint_gap"},
 )

@@ -28,6 +28,16 @@ class Field:
     among: str = ""  # the key that tells which rows are compared; empty: all
 
 
+def _loaded(key: str, column: Column) -> Field:
+    """The field of a latency under load, which has no value where queries came too fast."""
+    return Field(key, column, significant, "low", time=True, saturated="rate_saturated")
+
+
+def _growth(name: str, column: Column) -> Field:
+    """The field of what a clean process grew by, which may be too little to be told from noise."""
+    return Field(f"{name}_bytes", column, megabytes, "low", unresolved=f"{name}_under_resolution")
+
+
 EXACT = "overlap_with_exact"
 SERVICE = "service time of one query, text to ids"
 LOADED = "latency, waiting included, of queries that arrive at random at the offered rate"
@@ -46,22 +56,8 @@ FIELDS = (
     ),
     Field("batch_qps", Column("batch q/s", drop=2), significant, "high", time=True),
     Field("rate_offered_qps", Column("offered q/s", drop=9, opens=True), significant, None, time=True),
-    Field(
-        "rate_p50_ms",
-        Column("loaded p50", drop=3, meaning=LOADED),
-        significant,
-        "low",
-        time=True,
-        saturated="rate_saturated",
-    ),
-    Field(
-        "rate_p95_ms",
-        Column("loaded p95", drop=4, meaning=LOADED),
-        significant,
-        "low",
-        time=True,
-        saturated="rate_saturated",
-    ),
+    _loaded("rate_p50_ms", Column("loaded p50", drop=3, meaning=LOADED)),
+    _loaded("rate_p95_ms", Column("loaded p95", drop=4, meaning=LOADED)),
     Field("ledger_bytes", Column("index MB", opens=True, meaning="index size (exact)"), megabytes, "low"),
     Field(
         "index_seconds",
@@ -70,20 +66,11 @@ FIELDS = (
         "low",
         time=True,
     ),
-    Field(
-        "resident_bytes",
-        Column("resident MB", drop=3, meaning="growth of a clean process that loads the index"),
-        megabytes,
-        "low",
-        unresolved="resident_under_resolution",
-    ),
+    _growth("resident", Column("resident MB", drop=3, meaning="growth of a clean process that loads the index")),
     Field("disk_bytes", Column("disk MB", drop=6, meaning="the saved index"), megabytes, "low"),
-    Field(
-        "encoder_resident_bytes",
+    _growth(
+        "encoder_resident",
         Column("encoder MB", drop=5, meaning="growth of a clean process that loads the encoder"),
-        megabytes,
-        "low",
-        unresolved="encoder_resident_under_resolution",
     ),
     Field(
         "deployment_bytes",

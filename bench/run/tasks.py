@@ -167,39 +167,22 @@ class Work:
         return tasks
 
     def _query(self, number: int, encoder: str, cells: Sequence[Cell]) -> Task:
-        key, fields = self.query_key(cells[0], number), self._encoder(cells[0])
-        samples = self._file("samples", key)
-        return self._task(key, encoder, cells, stage="query", scope="part", number=number, samples=samples, **fields)
+        fields = self._encoder(cells[0])
+        return self._timed(self.query_key(cells[0], number), encoder, cells, number, stage="query", **fields)
 
     def _search(self, number: int, cell: Cell) -> Task:
+        fields = self._searcher(cell) | {
+            "scope": "engine" if cell.encoder is None or cell.given else "part",
+            "hits": self._file("hits", cell.key) if number == 0 else None,
+            "storage_folder": str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
+        }
         key = self.search_key(cell, number)
-        return self._task(
-            key,
-            spell(cell.retriever),
-            [cell],
-            stage="search",
-            scope="engine" if cell.encoder is None or cell.given else "part",
-            number=number,
-            samples=self._file("samples", key),
-            hits=self._file("hits", cell.key) if number == 0 else None,
-            storage_folder=str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
-            **self._searcher(cell),
-        )
+        return self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
 
     def _joint(self, number: int, cell: Cell) -> Task:
+        fields = self._encoder(cell) | self._searcher(cell) | {"storage_folder": str(self._built(cell))}
         key = self.joint_key(cell, number)
-        return self._task(
-            key,
-            spell(cell.retriever),
-            [cell],
-            stage="joint",
-            scope="pair",
-            number=number,
-            samples=self._file("samples", key),
-            storage_folder=str(self._built(cell)),
-            **self._encoder(cell),
-            **self._searcher(cell),
-        )
+        return self._timed(key, spell(cell.retriever), [cell], number, stage="joint", scope="pair", **fields)
 
     def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
         """Rehearse the encoder of a cell, leaving a sample of its vectors; or what searches, with that sample."""
@@ -207,6 +190,17 @@ class Work:
         part = self._aligned(cell) if of_encoder else self._searcher(cell) | {"matrix": str(sample)}
         output = TaskFolder(sample, sample) if of_encoder else None
         return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
+
+    def _timed(
+        self,
+        key: str,
+        subject: str,
+        cells: Sequence[Cell],
+        number: int,
+        **fields: Any,  # Any: see _task
+    ) -> Task:
+        """A task of one round, which leaves samples."""
+        return self._task(key, subject, cells, number=number, samples=self._file("samples", key), **fields)
 
     def _task(
         self,

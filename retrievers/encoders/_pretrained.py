@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
@@ -17,24 +18,35 @@ from retrievers.models import ModelFolder, Tower
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
-class PretrainedEncoder(Spelled):
+@dataclass(repr=False)
+class ModelOptions(Spelled):
+    """The options that a pretrained encoder begins with, which models and prompts, and what is known of the models."""
+
+    model: str
+    query_model: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
+    _encoded: int = field(init=False, default=0, compare=False)  # passages so far
+    _cut: int = field(init=False, default=0, compare=False)  # of them, longer than is read
+
+
+class PretrainedEncoder(ModelOptions):
     """
     An encoder but for what comes out: a model for passages and one for queries, or one for both.
 
-    An encoder that is one names the fields, and `KIND`: which of the library's models it is.
+    An encoder that is one names its other fields; `KIND`: which of the library's models it is; `COUNTS`: which of its
+    own options are None or whole numbers from 1.
     """
 
     KIND: ClassVar[models.Kind]
-    model: str
-    query_model: str | None
-    query_prompt: str | None
-    passage_prompt: str | None
+    COUNTS: ClassVar[tuple[str, ...]]
     max_length: int | None
     device: str | None
     dtype: Precision
-    _towers: dict[Role, Tower]
-    _encoded: int  # passages so far
-    _cut: int  # of them, longer than is read
+
+    def __post_init__(self) -> None:
+        check(self)
 
     # Encoder
 
@@ -177,15 +189,16 @@ class PretrainedEncoder(Spelled):
         return self.device
 
 
-def check(encoder: Adapter, **numbers: int | None) -> None:
-    """Raise ValueError for options that cannot be; numbers: those of its own that are None or whole, from 1."""
+def check(encoder: Adapter) -> None:
+    """Raise ValueError for options that cannot be."""
     who = type(encoder).__name__
     for name, text in (("model", encoder.model), ("query_model", encoder.query_model)):
         if (name == "model" or text is not None) and (not isinstance(text, str) or not text):
             raise ValueError(f"{who}: expected {name} to be a folder or a model's name, found {text!r}")
     if encoder.dtype not in get_args(Precision):
         raise ValueError(f"{who}: expected dtype to be one of {get_args(Precision)}, found {encoder.dtype!r}")
-    for name, number in (*numbers.items(), ("max_length", encoder.max_length), ("batch", encoder.batch)):
+    for name in (*encoder.COUNTS, "max_length", "batch"):
+        number = getattr(encoder, name)
         optional = number is None and name != "batch"
         if not optional and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
             raise ValueError(f"{who}: expected {name} to be a whole number from 1, found {number!r}")

@@ -8,15 +8,15 @@ is run by sentence-transformers, which is imported when a model is used and not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrievers.contract import Fact, Role
-from retrievers.encoders._pretrained import Precision, PretrainedEncoder, check
-from retrievers.models import ModelFolder, Tower
+from retrievers.encoders._pretrained import Precision, PretrainedEncoder
+from retrievers.models import ModelFolder
 from retrievers.similarity import Similarity, shaped
 
 
@@ -42,24 +42,18 @@ class BiEncoder(PretrainedEncoder):
     where sentence-transformers is not installed. Code that comes with a model is never run.
     """
 
-    model: str
-    query_model: str | None = None
-    query_prompt: str | None = None
-    passage_prompt: str | None = None
     similarity: Similarity = "cosine"
     dims: int | None = None
     max_length: int | None = None
     device: str | None = None
     dtype: Precision = "float32"
     batch: int = 32
-    _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
-    _encoded: int = field(init=False, default=0, compare=False)  # passages so far
-    _cut: int = field(init=False, default=0, compare=False)  # of them, longer than is read
 
     KIND = "SentenceTransformer"
+    COUNTS = ("dims",)
 
     def __post_init__(self) -> None:
-        check(self, dims=self.dims)
+        super().__post_init__()
         if self.similarity not in get_args(Similarity):
             raise ValueError(
                 f"BiEncoder: expected similarity to be one of {get_args(Similarity)}, found {self.similarity!r}"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from retrievers.contract import Role
-from retrievers.encoders._pretrained import Precision, PretrainedEncoder, check
-from retrievers.models import ModelFolder, Tower
+from retrievers.encoders._pretrained import Precision, PretrainedEncoder
+from retrievers.models import ModelFolder
 
 
 @dataclass(repr=False)
@@ -39,23 +39,14 @@ class SparseEncoder(PretrainedEncoder):
     never run.
     """
 
-    model: str
-    query_model: str | None = None
-    query_prompt: str | None = None
-    passage_prompt: str | None = None
     max_active_dims: int | None = None
     max_length: int | None = None
     device: str | None = None
     dtype: Precision = "float32"
     batch: int = 8
-    _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
-    _encoded: int = field(init=False, default=0, compare=False)
-    _cut: int = field(init=False, default=0, compare=False)
 
     KIND = "SparseEncoder"
-
-    def __post_init__(self) -> None:
-        check(self, max_active_dims=self.max_active_dims)
+    COUNTS = ("max_active_dims",)
 
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
         """One row per text: the weight of each term that has one, (n, vocabulary), columns sorted."""

@@ -64,6 +64,15 @@ def one_thread(wanted: bool) -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
+@contextmanager
+def refused_as(error: type[ValueError], said: str) -> Iterator[None]:
+    """What FAISS refuses inside is raised as this error: said, and then what FAISS says."""
+    try:
+        yield
+    except RuntimeError as refused:
+        raise error(f"{said}; FAISS says: {reason(refused)}") from refused
+
+
 def reason(error: RuntimeError) -> str:
     """What FAISS says is wrong, without where in its sources it says so."""
     return re.sub(r"^Error in .* at \S+: ", "", str(error), flags=re.DOTALL)

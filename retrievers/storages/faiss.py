@@ -14,23 +14,15 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
 from retrievers.similarity import stands_for_l2
-from retrievers.storages import _faiss_ledger
+from retrievers.storages import _faiss_ledger, _shared
 from retrievers.storages._faiss_index import (
     FaissIndex,
     copy_search_options,
     library,
     one_thread,
     reason,
+    refused_as,
     set_option,
-)
-from retrievers.storages._shared import (
-    block_length,
-    check_dims,
-    check_mmap,
-    dense_rows,
-    read_facts,
-    unbuilt,
-    write_facts,
 )
 
 INDEX_FILE = "index.faiss"
@@ -84,7 +76,7 @@ class Faiss(Spelled):
     mapped: bool = field(init=False, default=False, compare=False)  # whether the index lies in a file
 
     def __post_init__(self) -> None:
-        check_mmap(self, self.mmap)
+        _shared.check_mmap(self, self.mmap)
         for name in (*KNOBS, "oversampling"):
             value, least = getattr(self, name), 0 if name == "qb" else 1
             if value is not None and not value >= least:
@@ -160,38 +152,33 @@ class Faiss(Spelled):
             value = getattr(self, name)
             if value is None:
                 continue
-            try:
+            said = f"{self!r}: expected an option that the index {self.factory!r} has, found {name}: leave it out"
+            with refused_as(ValueError, said):
                 set_option(index, name, value)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"{self!r}: expected an option that the index {self.factory!r} has, found {name}: leave it out; "
-                    f"FAISS says: {reason(error)}"
-                ) from error
 
     def _fill(self, index: FaissIndex, vectors: Vectors) -> None:
         """Train where the index asks for it, and add every vector; a sparse matrix is added a dense block at a time."""
         n, dims = vectors.shape
-        block = block_length(0, dims) if isinstance(vectors, csr_array) else max(n, 1)
-        try:
+        block = _shared.block_length(0, dims) if isinstance(vectors, csr_array) else max(n, 1)
+        said = (
+            f"{self!r} cannot be made of {n} vectors of {dims} dimensions: take another factory (its lists and "
+            f"codes need as many vectors to be trained on), or more passages"
+        )
+        with refused_as(Unsupported, said):
             if n and not index.is_trained:
-                index.train(dense_rows(vectors))
+                index.train(_shared.dense_rows(vectors))
             for start in range(0, n, block):
-                index.add(dense_rows(vectors, slice(start, start + block)))
-        except RuntimeError as error:
-            raise Unsupported(
-                f"{self!r} cannot be made of {n} vectors of {dims} dimensions: take another factory (its lists and "
-                f"codes need as many vectors to be trained on), or more passages; FAISS says: {reason(error)}"
-            ) from error
+                index.add(_shared.dense_rows(vectors, slice(start, start + block)))
 
     def search(self, queries: Vectors, k: int) -> Hits:
         """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
         if self.index is None:
-            raise unbuilt(self)
-        check_dims(self, queries, self.index.d + self.l2)
+            raise _shared.unbuilt(self)
+        _shared.check_dims(self, queries, self.index.d + self.l2)
         if k == 0 or self.index.ntotal == 0:
             return no_hits(queries.shape[0], k)
-        block = block_length(self.index.ntotal, self.index.d)
-        return search_blocks(lambda rows: self._best(dense_rows(queries, rows), k), queries.shape[0], block, k)
+        block = _shared.block_length(self.index.ntotal, self.index.d)
+        return search_blocks(lambda rows: self._best(_shared.dense_rows(queries, rows), k), queries.shape[0], block, k)
 
     def _best(self, queries: NDArray[np.float32], k: int) -> Hits:
         """The top k of a block of queries, (n_queries, dims)."""
@@ -231,13 +218,13 @@ class Faiss(Spelled):
 
     def save(self, folder: Path) -> None:
         if self.index is None:
-            raise unbuilt(self)
-        write_facts(folder, factory=self.whole_factory, sparse=self.sparse, l2=self.l2)
+            raise _shared.unbuilt(self)
+        _shared.write_facts(folder, factory=self.whole_factory, sparse=self.sparse, l2=self.l2)
         library().write_index(self.index, str(folder / INDEX_FILE))
 
     def load(self, folder: Path) -> None:
         """The search options are this adapter's own. ValueError where the folder holds the index of another factory."""
-        facts = read_facts(folder)
+        facts = _shared.read_facts(folder)
         if facts["factory"] != self.whole_factory:
             raise ValueError(
                 f"expected {folder} to hold the index of {self!r}, found that of the factory {facts['factory']!r}: "

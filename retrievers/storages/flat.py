@@ -11,15 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Vectors, no_hits, search_blocks, top_k
-from retrievers.storages._shared import (
-    block_length,
-    check_dims,
-    check_mmap,
-    dense_rows,
-    read_facts,
-    unbuilt,
-    write_facts,
-)
+from retrievers.storages import _shared
 
 VECTORS_FILE = "vectors.npy"
 
@@ -44,7 +36,7 @@ class Flat(Spelled):
     mapped: bool = field(init=False, default=False, compare=False)  # whether the vectors lie in a file
 
     def __post_init__(self) -> None:
-        check_mmap(self, self.mmap)
+        _shared.check_mmap(self, self.mmap)
 
     def prepare(self) -> None:
         """Search toys, one query and many, so that libraries, their threads and what is compiled are there."""
@@ -54,28 +46,28 @@ class Flat(Spelled):
 
     def build(self, vectors: Vectors) -> None:
         self.sparse, self.mapped = isinstance(vectors, csr_array), False
-        self.vectors = dense_rows(vectors)
+        self.vectors = _shared.dense_rows(vectors)
 
     def search(self, queries: Vectors, k: int) -> Hits:
         """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
         if self.vectors is None:
-            raise unbuilt(self)
+            raise _shared.unbuilt(self)
         vectors, sparse = self.vectors, self.sparse
-        check_dims(self, queries, vectors.shape[1])
+        _shared.check_dims(self, queries, vectors.shape[1])
 
         def best(rows: slice) -> Hits:
-            return best_products(dense_rows(queries, rows), vectors, k, sparse=sparse)
+            return best_products(_shared.dense_rows(queries, rows), vectors, k, sparse=sparse)
 
-        return search_blocks(best, queries.shape[0], block_length(0, vectors.shape[1]), k)
+        return search_blocks(best, queries.shape[0], _shared.block_length(0, vectors.shape[1]), k)
 
     def save(self, folder: Path) -> None:
         if self.vectors is None:
-            raise unbuilt(self)
-        write_facts(folder, sparse=self.sparse)
+            raise _shared.unbuilt(self)
+        _shared.write_facts(folder, sparse=self.sparse)
         np.save(folder / VECTORS_FILE, self.vectors)
 
     def load(self, folder: Path) -> None:
-        self.sparse, self.mapped = read_facts(folder)["sparse"], self.mmap
+        self.sparse, self.mapped = _shared.read_facts(folder)["sparse"], self.mmap
         mode: Literal["r"] | None = "r" if self.mmap else None
         # As a plain array, also where it is mapped: numpy's class for files takes longer to cut.
         self.vectors = np.asarray(np.load(folder / VECTORS_FILE, mmap_mode=mode, allow_pickle=False))
@@ -108,4 +100,4 @@ def best_products(queries: NDArray[np.float32], vectors: NDArray[np.float32], k:
     def best(rows: slice) -> Hits:
         return top_k(queries[rows] @ vectors.T, k, positive=sparse)
 
-    return search_blocks(best, len(queries), block_length(*vectors.shape), k)
+    return search_blocks(best, len(queries), _shared.block_length(*vectors.shape), k)

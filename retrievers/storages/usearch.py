@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from retrievers.contract import Fact, Hits, Spelled, Unsupported, Vectors, no_hits, ordered, search_blocks
-from retrievers.storages._shared import (
-    block_length,
-    check_dims,
-    check_mmap,
-    dense_rows,
-    read_facts,
-    unbuilt,
-    write_facts,
-)
+from retrievers.storages import _shared
 from retrievers.storages.codecs.mapping import Mapping, mapped_array, mapped_file
 
 INDEX_FILE, RESCORING_FILE = "index.usearch", "rescoring.npy"
@@ -70,7 +62,7 @@ class Usearch(Spelled):
     file: Mapping | None = field(init=False, default=None, compare=False)  # what the index shows, where it is mapped
 
     def __post_init__(self) -> None:
-        check_mmap(self, self.mmap)
+        _shared.check_mmap(self, self.mmap)
         if self.dtype not in BITS:
             raise ValueError(f"Usearch: expected dtype to be one of {', '.join(BITS)}, found {self.dtype!r}")
         least = {"connectivity": 2, "expansion_add": 1, "expansion_search": 1, "oversampling": 1}
@@ -98,11 +90,11 @@ class Usearch(Spelled):
             raise Unsupported(f"{self!r} cannot hold vectors of no dimension: nothing could be found by them")
         if sparse and self.dtype == "b1":
             raise Unsupported(f'{self!r} cannot hold a sparse matrix, whose signs say nothing: take dtype="i8"')
-        index, scale, block = self._new(dims), self._scale(vectors), block_length(0, dims)
+        index, scale, block = self._new(dims), self._scale(vectors), _shared.block_length(0, dims)
         for start in range(0, n, block):
-            rows = dense_rows(vectors, slice(start, start + block))
+            rows = _shared.dense_rows(vectors, slice(start, start + block))
             index.add(np.arange(start, start + len(rows)), self._coded(rows, scale), threads=1)
-        self.rescoring = None if self.oversampling is None else dense_rows(vectors)
+        self.rescoring = None if self.oversampling is None else _shared.dense_rows(vectors)
         self.index, self.scale, self.sparse, self.file = index, scale, sparse, None
 
     def _new(self, dims: int) -> Any:  # Any: see index
@@ -144,13 +136,13 @@ class Usearch(Spelled):
     def search(self, queries: Vectors, k: int) -> Hits:
         """RuntimeError before `build` or `load`; ValueError for queries of other dimensions."""
         if self.index is None:
-            raise unbuilt(self)
+            raise _shared.unbuilt(self)
         n, dims = len(self.index), self.index.ndim
-        check_dims(self, queries, dims)
+        _shared.check_dims(self, queries, dims)
         if k == 0 or n == 0:
             return no_hits(queries.shape[0], k)
-        block = block_length(min(n, k * (self.oversampling or 1)), dims)
-        return search_blocks(lambda rows: self._best(dense_rows(queries, rows), k), queries.shape[0], block, k)
+        block = _shared.block_length(min(n, k * (self.oversampling or 1)), dims)
+        return search_blocks(lambda rows: self._best(_shared.dense_rows(queries, rows), k), queries.shape[0], block, k)
 
     def _best(self, queries: NDArray[np.float32], k: int) -> Hits:
         """The top k of a block of queries, (n_queries, dims)."""
@@ -186,15 +178,17 @@ class Usearch(Spelled):
 
     def save(self, folder: Path) -> None:
         if self.index is None:
-            raise unbuilt(self)
-        write_facts(folder, dims=self.index.ndim, scale=self.scale, sparse=self.sparse, built_as=self._built_as())
+            raise _shared.unbuilt(self)
+        _shared.write_facts(
+            folder, dims=self.index.ndim, scale=self.scale, sparse=self.sparse, built_as=self._built_as()
+        )
         self.index.save(folder / INDEX_FILE)
         if self.rescoring is not None:
             np.save(folder / RESCORING_FILE, self.rescoring)
 
     def load(self, folder: Path) -> None:
         """The search options are this adapter's own. ValueError where the folder holds what others have built."""
-        facts = read_facts(folder)
+        facts = _shared.read_facts(folder)
         if facts["built_as"] != self._built_as():
             raise ValueError(
                 f"expected {folder} to hold what {self!r} has built, found an index of {facts['built_as']}: "
