@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import shlex
 
 import msgspec
 import numpy as np
 import pytest
-from rich.console import Console
 
 from bench.analysis.explain import explanation_of
 from bench.analysis.reproduce import command_of
@@ -20,6 +18,7 @@ from bench.records.lookup import find_cell
 from bench.report.console.explanation import print_explanation
 from bench.run import runner
 from bench.run import suite as suites
+from tests.helpers.console import printed
 from tests.helpers.places import KNOWN
 from tests.helpers.tiny import registry, settled, suite, tiny_set
 
@@ -27,12 +26,6 @@ from tests.helpers.tiny import registry, settled, suite, tiny_set
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
-
-
-def printed(call, *arguments) -> str:
-    out = io.StringIO()
-    call(*arguments, Console(file=out, width=120))
-    return out.getvalue()
 
 
 class TestFind:

@@ -14,6 +14,7 @@ from bench.errors import InputError
 from bench.records import run_folder
 from bench.report.console.query import print_query
 from bench.run import runner
+from tests.helpers.console import printed
 from tests.helpers.places import KNOWN
 from tests.helpers.tiny import registry, suite, tiny_set
 
@@ -21,12 +22,6 @@ from tests.helpers.tiny import registry, suite, tiny_set
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
-
-
-def printed(call, *arguments) -> str:
-    out = io.StringIO()
-    call(*arguments, Console(file=out, width=120))
-    return out.getvalue()
 
 
 class TestShow:

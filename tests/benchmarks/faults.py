@@ -44,56 +44,40 @@ def encoder(how: str) -> str:
     return f'FaultyEncoder("{how}") @ Brute()'
 
 
+def failed(done: str, retriever: str, reason: str) -> Fault:
+    return Fault(done, retriever, "failed", reason)
+
+
 ENDED = "search was ended by "
+STAYED = "did not close: search did not end of itself once it was measured"
 NO_RESULT = "search ended with exit code {} and no result"
 
 PRINTING = (
     Fault("prints", engine("prints"), "ok"),
     Fault("prints 100 MB, to stdout and stderr", engine("floods"), "ok"),
     Fault("closes stdout and stderr", engine("shuts"), "ok"),
-    Fault(
-        "closes stdout and stderr, then raises", engine("shuts and fails"), "failed", "RuntimeError: broken on purpose"
-    ),
+    failed("closes stdout and stderr, then raises", engine("shuts and fails"), "RuntimeError: broken on purpose"),
 )
 RAISING = (
-    Fault("calls `sys.exit(0)`", engine("exits"), "failed", NO_RESULT.format(0)),
-    Fault("calls `os._exit(0)`", engine("leaves"), "failed", NO_RESULT.format(0)),
-    Fault("raises KeyboardInterrupt", engine("interrupts"), "failed", ENDED + "SIGINT"),
-    Fault(
+    failed("calls `sys.exit(0)`", engine("exits"), NO_RESULT.format(0)),
+    failed("calls `os._exit(0)`", engine("leaves"), NO_RESULT.format(0)),
+    failed("raises KeyboardInterrupt", engine("interrupts"), ENDED + "SIGINT"),
+    failed(
         "raises a BaseException of its own",
         engine("beyond"),
-        "failed",
         NO_RESULT.format(1) + ": sparring_plugin_faulty.Beyond: no Exception",
     ),
-    Fault(
-        "raises with a text of 10 MB",
-        engine("long"),
-        "failed",
-        "ValueError: xxx...xxx ... (9,998,000 characters) ... xxx...xxx",
+    failed(
+        "raises with a text of 10 MB", engine("long"), "ValueError: xxx...xxx ... (9,998,000 characters) ... xxx...xxx"
     ),
-    Fault(
-        "raises what cannot tell its text",
-        engine("wordless"),
-        "failed",
-        "Wordless: (its text cannot be told: RuntimeError)",
-    ),
-    Fault("calls itself without end", engine("deep"), "failed", "RecursionError: maximum recursion depth exceeded"),
-    Fault("leaves Python 5 calls of depth", engine("shallow"), "failed", "...RecursionError: ..."),
-    Fault("reads memory that is not there", engine("crashes"), "failed", ENDED + "SIGSEGV"),
+    failed("raises what cannot tell its text", engine("wordless"), "Wordless: (its text cannot be told: RuntimeError)"),
+    failed("calls itself without end", engine("deep"), "RecursionError: maximum recursion depth exceeded"),
+    failed("leaves Python 5 calls of depth", engine("shallow"), "...RecursionError: ..."),
+    failed("reads memory that is not there", engine("crashes"), ENDED + "SIGSEGV"),
 )
 ENDING = (
-    Fault(
-        "hangs when its process ends: a thread",
-        engine("hangs in a thread"),
-        "ok",
-        flag="did not close: search did not end of itself once it was measured",
-    ),
-    Fault(
-        "hangs when its process ends: an exit hook",
-        engine("hangs in a hook"),
-        "ok",
-        flag="did not close: search did not end of itself once it was measured",
-    ),
+    Fault("hangs when its process ends: a thread", engine("hangs in a thread"), "ok", flag=STAYED),
+    Fault("hangs when its process ends: an exit hook", engine("hangs in a hook"), "ok", flag=STAYED),
     Fault(
         "crashes when its process ends",
         engine("crashes in a hook"),
@@ -105,106 +89,88 @@ ENDING = (
     Fault("forks a process that stays, in a session of its own", engine("forks apart"), "ok"),
     Fault("forks in the middle of a search, and both go on", engine("forks and answers"), "ok"),
     Fault("starts a program in a session of its own", engine("starts"), "ok"),
-    Fault("is killed with temporary files", engine("litters"), "failed", ENDED + "SIGKILL"),
+    failed("is killed with temporary files", engine("litters"), ENDED + "SIGKILL"),
     Fault("changes the working directory", engine("moves"), "ok"),
 )
 HANDING_BACK = (
-    Fault(
+    failed(
         "returns NaN scores",
         engine("NaN"),
-        "failed",
         "ValueError: hits: expected finite scores, and -inf on padding; query 0 breaks it at rank 1",
     ),
-    Fault("answers fewer queries", engine("fewer queries"), "failed", "ValueError: hits: expected shape (3, 100), ..."),
-    Fault("gives more columns", engine("more columns"), "failed", "ValueError: hits: expected shape (3, 100), ..."),
-    Fault("gives fewer scores", engine("fewer scores"), "failed", "ValueError: hits: expected shape (3, 100), ..."),
-    Fault(
+    failed("answers fewer queries", engine("fewer queries"), "ValueError: hits: expected shape (3, 100), ..."),
+    failed("gives more columns", engine("more columns"), "ValueError: hits: expected shape (3, 100), ..."),
+    failed("gives fewer scores", engine("fewer scores"), "ValueError: hits: expected shape (3, 100), ..."),
+    failed(
         "gives a passage twice",
         engine("repeats"),
-        "failed",
         "ValueError: hits: expected each passage once; query 0 breaks it at rank 2",
     ),
-    Fault(
+    failed(
         "gives unsorted scores",
         engine("unsorted"),
-        "failed",
         "ValueError: hits: expected scores descending; query 0 breaks it at rank 1",
     ),
-    Fault(
+    failed(
         "gives a row beyond the passages",
         engine("beyond the passages"),
-        "failed",
         "ValueError: hits: expected rows within the passages; query 0 breaks it at rank 1",
     ),
-    Fault(
+    failed(
         "gives float64 scores",
         engine("wide scores"),
-        "failed",
         "ValueError: hits: expected rows int64 and scores float32, found int64 and float64",
     ),
-    Fault(
+    failed(
         "gives int32 rows",
         engine("narrow rows"),
-        "failed",
         "ValueError: hits: expected rows int64 and scores float32, found int32 and float32",
     ),
-    Fault(
+    failed(
         "gives rows of objects",
         engine("objects"),
-        "failed",
         "ValueError: hits: expected rows int64 and scores float32, found object and float32",
     ),
-    Fault(
-        "gives lists",
-        engine("lists"),
-        "failed",
-        "TypeError: hits: expected Hits(rows, scores) of two ndarrays, found tuple",
-    ),
-    Fault(
+    failed("gives lists", engine("lists"), "TypeError: hits: expected Hits(rows, scores) of two ndarrays, found tuple"),
+    failed(
         "gives nothing",
         engine("nothing"),
-        "failed",
         "TypeError: hits: expected Hits(rows, scores) of two ndarrays, found NoneType",
     ),
     Fault("changes the queries it is given", engine("spoils"), "ok"),
-    Fault(
+    failed(
         "encodes to NaN",
         encoder("NaN"),
-        "failed",
         "ValueError: encoding passages: expected finite numbers, found NaN or infinity",
     ),
-    Fault(
+    failed(
         "encodes fewer texts",
         encoder("fewer"),
-        "failed",
         "ValueError: encoding passages: expected float32 of shape (4, dims), found float32 of shape (3, 1)",
     ),
-    Fault(
+    failed(
         "encodes to float64",
         encoder("wide"),
-        "failed",
         "ValueError: encoding passages: expected float32 of shape (4, dims), found float64 of shape (4, 1)",
     ),
-    Fault(
+    failed(
         "encodes to lists",
         encoder("lists"),
-        "failed",
         "TypeError: encoding passages: expected a csr_array or an ndarray, found list",
     ),
-    Fault(
+    failed(
         "encodes to a sparse matrix that names dimensions it has not",
         encoder("unsound"),
-        "failed",
         "ValueError: encoding passages: expected a csr_array that is sound, found: ...",
     ),
 )
 STAGES = (
-    Fault("worker killed: encode", 'KilledEncoder("encode") @ Brute()', "failed", "encode was ended by SIGKILL"),
-    Fault("worker killed: query", 'KilledEncoder("query") @ Brute()', "failed", "query was ended by SIGKILL"),
-    Fault("worker killed: build", 'TfIdf() @ KilledStorage("build")', "failed", "build was ended by SIGKILL"),
-    Fault("worker killed: search", 'TfIdf() @ KilledStorage("search")', "failed", "search was ended by SIGKILL"),
-    Fault("worker killed: joint", 'TfIdf() @ KilledStorage("joint")', "failed", "joint was ended by SIGKILL"),
-    Fault("removes its own saved folder", "TfIdf() @ Removes()", "failed", "FileNotFoundError: ..."),
+    failed("worker killed: encode", 'KilledEncoder("encode") @ Brute()', "encode was ended by SIGKILL"),
+    failed("worker killed: query", 'KilledEncoder("query") @ Brute()', "query was ended by SIGKILL"),
+    failed("worker killed: build", 'TfIdf() @ KilledStorage("build")', "build was ended by SIGKILL"),
+    failed("worker killed: search", 'TfIdf() @ KilledStorage("search")', "search was ended by SIGKILL"),
+    failed("worker killed: joint", 'TfIdf() @ KilledStorage("joint")', "joint was ended by SIGKILL"),
+    failed("removes its own saved folder", "TfIdf() @ Removes()", "FileNotFoundError: ..."),
 )
 LIMITED = (
     Fault("takes all memory there is", engine("hungry"), "out-of-memory", LEFT_OUT),
@@ -216,16 +182,11 @@ LIMITED = (
     ),
 )
 FULL = (
-    Fault(
-        "saves more than the disk takes",
-        "TfIdf() @ Fills()",
-        "failed",
-        "...OSError: [Errno 28] No space left on device",
-    ),
+    failed("saves more than the disk takes", "TfIdf() @ Fills()", "...OSError: [Errno 28] No space left on device"),
 )
 HARMFUL = (
     Fault("removes the saved folders of other cells", "TfIdf() @ Removes(others=True)", "ok"),
-    Fault("(the sound cell beside it)", SOUND, "failed", "FileNotFoundError: ..."),
+    failed("(the sound cell beside it)", SOUND, "FileNotFoundError: ..."),
 )
 ADAPTERS = {
     "Printing": PRINTING,

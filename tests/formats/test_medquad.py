@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, medquad
 from bench.formats.files import Content
 from bench.passages import loader
+from tests.helpers.archives import tar
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -28,14 +27,7 @@ def page(*pairs: tuple[str, str], root: str = "Document") -> str:
 
 
 def read(pages: dict[str, str | bytes]) -> Collection:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as file:
-        for name, text in pages.items():
-            data = text if isinstance(text, bytes) else text.encode()
-            header = tarfile.TarInfo(name)
-            header.size = len(data)
-            file.addfile(header, io.BytesIO(data))
-    return medquad.read(Content(Path("mq.tar"), packed.getvalue()))
+    return medquad.read(Content(Path("mq.tar"), tar(pages)))
 
 
 PAGES = {

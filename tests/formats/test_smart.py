@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,17 +10,13 @@ from hypothesis import strategies as st
 
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, smart
-from bench.formats.files import Content
 from bench.passages import loader
 from retrievers.encoders.lexical import BM25
 from retrievers.storages.csr import CSR
+from tests.helpers.collections import content
 
 DOCUMENTS = ".I 7\n.T\nwings of\nbirds .\n.A\nkite,r.\n.B\nnest 1\n.W\nfeathers\nbend .\n.I 8\n.T\n.A\n.B\n.W\n"
 QUERIES = ".I 001\n.W\nwhat bends\nin flight .\n.I 004\n.W\nwho flies .\n"
-
-
-def content(name: str, text: str | bytes) -> Content:
-    return Content(Path(name), text if isinstance(text, bytes) else text.encode())
 
 
 def read(documents: str | bytes = DOCUMENTS, queries: str | bytes = QUERIES, judged: str | None = None) -> Collection:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
-import tarfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +12,9 @@ from hypothesis import strategies as st
 
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query, cacm, trec
-from bench.formats.files import Content
 from bench.passages import loader
+from tests.helpers.archives import tar
+from tests.helpers.collections import content
 
 DOCUMENTS = (
     "<DOC>\n<DOCNO> d1 </DOCNO>\ncats\n  purr\n</DOC>\n"
@@ -30,30 +28,15 @@ PAGES = {"CACM-0046.html": PAGE, "CACM-1200.html": "<html><pre>On Dogs</pre></ht
 QUESTIONS = "<DOC>\n<DOCNO> 1 </DOCNO>\n\nWho\npurrs?\n</DOC>\n<DOC>\n<DOCNO> 2 </DOCNO>\nWho barks?\n</DOC>\n"
 
 
-def content(name: str, text: str | bytes) -> Content:
-    return Content(Path(name), text if isinstance(text, bytes) else text.encode())
-
-
 def read(documents: str | bytes = DOCUMENTS, topics: str | bytes = TOPICS, judged: str | None = None) -> Collection:
     return trec.read(
         content("docs", documents), content("topics", topics), None if judged is None else content("qrels", judged)
     )
 
 
-def archived(pages: dict[str, str | bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as file:
-        for name, page in pages.items():
-            data = page if isinstance(page, bytes) else page.encode()
-            header = tarfile.TarInfo(name)
-            header.size = len(data)
-            file.addfile(header, io.BytesIO(data))
-    return packed.getvalue()
-
-
 def read_pages(pages: dict[str, str | bytes] | bytes, judged: str | None = None) -> Collection:
     return cacm.read(
-        content("cacm.tar", pages if isinstance(pages, bytes) else archived(pages)),
+        content("cacm.tar", pages if isinstance(pages, bytes) else tar(pages)),
         content("topics", QUESTIONS),
         None if judged is None else content("qrels", judged),
     )
@@ -198,7 +181,7 @@ def test_a_compressed_archive_is_the_same():
     """
     An archive of pages may be compressed.
     """
-    assert read_pages(PAGES) == read_pages(gzip.compress(archived(PAGES), mtime=0))
+    assert read_pages(PAGES) == read_pages(gzip.compress(tar(PAGES), mtime=0))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +192,7 @@ def test_a_compressed_archive_is_the_same():
         ({"CACM-0001.html": f"&#{'9' * 5000};</html>"}, "cacm.tar/CACM-0001.html: expected references such as"),
         ({"a/C-1.html": PAGE, "b/C-1.html": PAGES["CACM-1200.html"]}, "cacm.tar/b/C-1.html: expected one text"),
         ({"../out.html": PAGE}, "cacm.tar: member '../out.html': expected a relative name"),
-        (archived(PAGES)[:700], "cacm.tar: expected a whole .tar"),
+        (tar(PAGES)[:700], "cacm.tar: expected a whole .tar"),
         (b"no archive", "cacm.tar: expected a whole .tar"),
     ],
 )
@@ -218,7 +201,7 @@ def test_damaged_pages(pages, message):
     An archive or a page that is broken is refused with both names.
     """
     if isinstance(pages, bytes) and len(pages) > 100:
-        pages = archived({"CACM-0046.html": PAGE * 10})[:700]
+        pages = tar({"CACM-0046.html": PAGE * 10})[:700]
 
     with pytest.raises(InputError) as refused:
         read_pages(pages)
@@ -245,7 +228,7 @@ def test_a_missing_page(tmp_path):
     """
     A card refuses an archive that lost a page, before it is read.
     """
-    files = {"passages": archived(PAGES), "queries": QUESTIONS.encode(), "qrels": b"1 Q0 CACM-46 1\n"}
+    files = {"passages": tar(PAGES), "queries": QUESTIONS.encode(), "qrels": b"1 Q0 CACM-46 1\n"}
     counts = "counts = { passages = 2, queries = 1, judgments = 1 }\n"
     card = f'title = "Tiny"\nlanguage = "en"\nlicence = ""\ncitation = ""\nformat = "cacm"\n{counts}'
     for role, data in files.items():
@@ -254,7 +237,7 @@ def test_a_missing_page(tmp_path):
         card += f'[[files]]\npath = "{role}"\nrole = "{role}"\nsha256 = "{digest}"\nbytes = {len(data)}\n'
     (tmp_path / "tiny.toml").write_text(card)
     whole = loader.load(str(tmp_path / "tiny.toml"))
-    (tmp_path / "passages").write_bytes(archived({"CACM-0046.html": PAGE}))
+    (tmp_path / "passages").write_bytes(tar({"CACM-0046.html": PAGE}))
 
     with pytest.raises(InputError, match=r"passages: expected (bytes|sha256) \w+ of its \(uncompressed\) content"):
         loader.load(str(tmp_path / "tiny.toml"))

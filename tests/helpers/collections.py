@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
+from bench.formats.files import Content
 from bench.passages import loader
 from bench.passages.loader import Columns
 
@@ -36,6 +37,11 @@ def beir_folder(
     if judgments is not None:
         (folder / "qrels" / "test.tsv").write_text(judgments)
     return str(folder)
+
+
+def content(name: str, text: str | bytes) -> Content:
+    """What a reader is handed of a file."""
+    return Content(Path(name), text if isinstance(text, bytes) else text.encode())
 
 
 def written(path: Path, content: str | bytes) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from bench.passages.passage_set import PassageSet
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from tests.helpers.records import measurement, run_of
+from tests.helpers.tiny import tiny_set
 
 
 def judged_run(
@@ -26,21 +27,9 @@ def judged_run(
 ) -> Run:
     """One cell a retriever, of the measure of each query; as a run folder keeps them, without its records."""
     n_queries = len(next(iter(values.values())))
-    ids = tuple(f"q{number}" for number in range(n_queries))
-    kept = PassageSet(
-        name="primer",
-        title="Primer",
-        language="en",
-        licence="",
-        citation=citation,
-        sha256="00",
-        passage_ids=("p",),
-        passages=(),
-        query_ids=ids,
-        queries=(),
-        qrels={query: {"p": 1} for query in ids},
-        clusters=None if clusters is None else tuple(clusters),
-    )
+    grouped = None if clusters is None else tuple(clusters)
+    known = tiny_set(n_queries, n_queries, name="primer")
+    kept = msgspec.structs.replace(known, title="Primer", citation=citation, sha256="00", clusters=grouped)
     for name in ("sets", "quality"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     run_folder.write_set(folder, kept)

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -23,6 +23,38 @@ from retrievers.contract import Hits, Role, Spelled, Unsupported, Vectors, no_hi
 
 WIDTH = 64
 MANY = 400  # passages that some cannot count to
+Search = Callable[..., Hits]  # of an adapter, queries and k
+
+
+def first_64_queries(search: Search) -> Search:
+    """A search that answers the first 64 queries of a batch."""
+
+    def cut(self: object, queries: Sequence[str] | Vectors, k: int) -> Hits:
+        hits = no_hits(len(queries), k)
+        hits.rows[:64], hits.scores[:64] = search(self, queries[:64], k)
+        return hits
+
+    return cut
+
+
+def at_most_20_hits(search: Search) -> Search:
+    """A search that never finds more than 20 passages."""
+
+    def cut(self: object, queries: Sequence[str] | Vectors, k: int) -> Hits:
+        hits = search(self, queries, k)
+        hits.rows[:, 20:], hits.scores[:, 20:] = -1, -np.inf
+        return hits
+
+    return cut
+
+
+def predicts(name: str, nbytes: int) -> Callable[..., dict[str, int]]:
+    """A predict_ledger of one component, of so many bytes a number."""
+
+    def predict_ledger(self: object, n: int, dims: int, nonzeros: int | None) -> dict[str, int]:
+        return {name: n * dims * nbytes}
+
+    return predict_ledger
 
 
 class Right(Spelled):
@@ -184,10 +216,7 @@ class BadRefusal(Right):
 class First64(Right):
     """Answers the first 64 queries of a batch."""
 
-    def search(self, queries, k):
-        hits = no_hits(len(queries), k)
-        hits.rows[:64], hits.scores[:64] = super().search(queries[:64], k)
-        return hits
+    search = first_64_queries(Right.search)
 
 
 # What storages keep
@@ -292,15 +321,13 @@ class Swells(Right):
 class Foresees(Right):
     """Foretells half of its ledger."""
 
-    def predict_ledger(self, n, dims, nonzeros):
-        return {"vectors": n * dims * 2}
+    predict_ledger = predicts("vectors", 2)
 
 
 class ForeseesOthers(Right):
     """Foretells its ledger under another name."""
 
-    def predict_ledger(self, n, dims, nonzeros):
-        return {"numbers": n * dims * 4}
+    predict_ledger = predicts("numbers", 4)
 
 
 class SwellsInside(Right):
@@ -313,8 +340,7 @@ class SwellsInside(Right):
     def ledger(self):
         return {"vectors": self.vectors.nbytes * 2}
 
-    def predict_ledger(self, n, dims, nonzeros):
-        return {"vectors": n * dims * 8}
+    predict_ledger = predicts("vectors", 8)
 
 
 class Hides(Right):
@@ -340,15 +366,13 @@ class RightGuess(Right):
 
     deterministic = False
 
-    def predict_ledger(self, n, dims, nonzeros):
-        return {"numbers": n * dims * 2}
+    predict_ledger = predicts("numbers", 2)
 
 
 class RightForesees(RightBoth):
     """Foretells its ledger."""
 
-    def predict_ledger(self, n, dims, nonzeros):
-        return {"vectors": n * dims * 4}
+    predict_ledger = predicts("vectors", 4)
 
 
 class Loud(Right):
@@ -415,10 +439,7 @@ class Displaces(Right):
 class Shallow(RightBoth):
     """Never more than 20 hits."""
 
-    def search(self, queries, k):
-        hits = super().search(queries, k)
-        hits.rows[:, 20:], hits.scores[:, 20:] = -1, -np.inf
-        return hits
+    search = at_most_20_hits(RightBoth.search)
 
 
 class Misnames(Right):
@@ -605,19 +626,13 @@ class Reverses(RightEngine):
 class Twenty(RightEngine):
     """Never more than 20 hits."""
 
-    def search(self, queries, k):
-        hits = super().search(queries, k)
-        hits.rows[:, 20:], hits.scores[:, 20:] = -1, -np.inf
-        return hits
+    search = at_most_20_hits(RightEngine.search)
 
 
 class FirstQueries(RightEngine):
     """Answers the first 64 queries of a batch."""
 
-    def search(self, queries, k):
-        hits = no_hits(len(queries), k)
-        hits.rows[:64], hits.scores[:64] = super().search(queries[:64], k)
-        return hits
+    search = first_64_queries(RightEngine.search)
 
 
 class Recalls(RightEngine):

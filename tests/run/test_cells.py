@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from bench.errors import InputError
 from bench.records import run_folder
 from bench.run import identity, runner
-from bench.run.cells import make_cells
+from bench.run.cells import Cell, make_cells
+from bench.run.suite import Suite
 from retrievers.contract import spell
 from tests.helpers.places import PLUGINS
 from tests.helpers.tiny import registry, run, suite, tiny_set
@@ -26,6 +29,14 @@ def model(tmp_path):
     path = tmp_path / "model"
     path.write_text("1")
     return path
+
+
+def before_and_after(cells: Suite, plugin: Path, changed: Path, text: str) -> tuple[Cell, Cell]:
+    """The only cell, and the same once another text is in a file."""
+    (before,) = make_cells(cells, [tiny_set()], registry(plugin))
+    changed.write_text(text)
+    (after,) = make_cells(cells, [tiny_set()], registry(plugin))
+    return before, after
 
 
 class TestBroken:
@@ -59,32 +70,19 @@ class TestBroken:
 
 
 class TestIdentity:
-    def test_a_model_that_changed_is_another_cell(self, model):
+    @pytest.mark.parametrize("encoder", ['Modelled("{}")', 'Wrapped(Modelled("{}"))'])
+    def test_a_model_that_changed_is_another_cell(self, model, encoder):
         """
-        The same spelling with other model bytes keeps its key, by which it is found, and changes its identity.
+        The same spelling with other model bytes, of an encoder or of one nested in it, keeps its key, by which it is
+        found, and changes its identity.
         """
-        cells = suite(f'Modelled("{model}") @ First()')
-        (before,) = make_cells(cells, [tiny_set()], registry(MODELS))
+        cells = suite(f"{encoder.format(model)} @ First()")
 
-        model.write_text("2")
-        (after,) = make_cells(cells, [tiny_set()], registry(MODELS))
+        before, after = before_and_after(cells, MODELS, model, "2")
 
         assert before.key == after.key
         assert before.identity != after.identity
         assert before.matrix_key != after.matrix_key
-
-    def test_a_model_inside_another_adapter_counts(self, model):
-        """
-        A nested encoder's model is part of the identity of what it is nested in.
-        """
-        cells = suite(f'Wrapped(Modelled("{model}")) @ First()')
-        (before,) = make_cells(cells, [tiny_set()], registry(MODELS))
-
-        model.write_text("2")
-        (after,) = make_cells(cells, [tiny_set()], registry(MODELS))
-
-        assert before.matrix_key != after.matrix_key
-        assert before.identity != after.identity
 
     @pytest.mark.parametrize("place", ["beside.py", "package/__init__.py", "package/deeper/part.py"])
     def test_a_helper_of_a_plugin_file_that_changed_is_another_cell(self, tmp_path, place):
@@ -98,10 +96,8 @@ class TestIdentity:
             path.write_text("scale = 1\n")
         plugin.write_text("class Shout:\n    def fit(self, passages): ...\n    def encode(self, texts, role): ...\n")
         cells = suite("Shout() @ Flat()")
-        (before,) = make_cells(cells, [tiny_set()], registry(plugin))
 
-        helper.write_text("scale = 2\n")
-        (after,) = make_cells(cells, [tiny_set()], registry(plugin))
+        before, after = before_and_after(cells, plugin, helper, "scale = 2\n")
 
         assert before.key == after.key
         assert before.identity != after.identity

@@ -200,33 +200,33 @@ class TestSharing:
         assert sample(seed=7) == {chosen} != sample(seed=8)
 
 
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    """One run whose cells end in every way there is, and the folder it left behind."""
+    home = tmp_path_factory.mktemp("ends")
+    known = registry()
+    broken = home / "broken.py"
+    broken.write_text("import no_such_module\n")
+    known.add(Entry("storages", "Broken", f"{broken}:Broken", "a-package"))
+    cells = suite(
+        "Constant() @ Exact()",
+        "Constant() @ Broken()",
+        "Constant() @ Raises()",
+        "Constant() @ Backwards()",
+        "Constant() @ Sleeps()",
+        "Constant() @ Hungry()",
+        "Constant() @ Huge()",
+        "Constant() @ Refuses()",
+        f'Constant() @ Spawns("{home}/spawned")',
+        limits=Limits(seconds=8, memory="300MB"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARRING_CACHE", str(home / "cache"))
+        return home, run(cells, home / "run", known=known)
+
+
 @pytest.mark.slow
 class TestStatuses:
-    @pytest.fixture(scope="class")
-    @staticmethod
-    def ends(tmp_path_factory):
-        """One run whose cells end in every way there is, and the folder it left behind."""
-        home = tmp_path_factory.mktemp("ends")
-        known = registry()
-        broken = home / "broken.py"
-        broken.write_text("import no_such_module\n")
-        known.add(Entry("storages", "Broken", f"{broken}:Broken", "a-package"))
-        cells = suite(
-            "Constant() @ Exact()",
-            "Constant() @ Broken()",
-            "Constant() @ Raises()",
-            "Constant() @ Backwards()",
-            "Constant() @ Sleeps()",
-            "Constant() @ Hungry()",
-            "Constant() @ Huge()",
-            "Constant() @ Refuses()",
-            f'Constant() @ Spawns("{home}/spawned")',
-            limits=Limits(seconds=8, memory="300MB"),
-        )
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SPARRING_CACHE", str(home / "cache"))
-            return home, run(cells, home / "run", known=known)
-
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("storage", "status", "reason"),
