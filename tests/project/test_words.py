@@ -20,21 +20,24 @@ from bench.report import rows
 from tests.helpers.places import ROOT
 from tests.helpers.records import measurement, run_of
 
-# expression -> (what to write instead, a sentence that has it)
+# expression => what to write instead => a sentence that has it
+LIST = r"""
+foretold|foretells?  =>  predicted, estimated  =>  the bytes were foretold
+untold  =>  unknown  =>  what is untold
+made[- ]up  =>  synthetic  =>  grown by made-up passages
+\bcan not\b  =>  cannot  =>  it can not be read
+\bat hand\b  =>  available, installed, on disk  =>  the collections at hand
+came about  =>  provenance  =>  how the numbers came about
+\ba row a \w  =>  one row per  =>  a row a text
+\bwas expected\b  =>  expected X, found Y  =>  a path was expected, found a number
+held up  =>  CPU contention (wait, steal)  =>  the rounds were held up
+waited for a core  =>  CPU contention (wait, steal)  =>  it waited for a core
+what is made small  =>  the objective  =>  what is made small in training
+judged queries unanswered  =>  judged queries with no hits (scored 0)  =>  judged queries unanswered: 3
+ledger MB  =>  index size (exact)  =>  | ledger MB |
+"""
 WORDS = {
-    r"foretold|foretells?": ("predicted, estimated", "the bytes were foretold"),
-    r"untold": ("unknown", "what is untold"),
-    r"made[- ]up": ("synthetic", "grown by made-up passages"),
-    r"\bcan not\b": ("cannot", "it can not be read"),
-    r"\bat hand\b": ("available, installed, on disk", "the collections at hand"),
-    r"came about": ("provenance", "how the numbers came about"),
-    r"\ba row a \w": ("one row per", "a row a text"),
-    r"\bwas expected\b": ("expected X, found Y", "a path was expected, found a number"),
-    r"held up": ("CPU contention (wait, steal)", "the rounds were held up"),
-    r"waited for a core": ("CPU contention (wait, steal)", "it waited for a core"),
-    r"what is made small": ("the objective", "what is made small in training"),
-    r"judged queries unanswered": ("judged queries with no hits (scored 0)", "judged queries unanswered: 3"),
-    r"ledger MB": ("index size (exact)", "| ledger MB |"),
+    word: (instead, planted) for word, instead, planted in (line.split("  =>  ") for line in LIST.split("\n")[1:-1])
 }
 NAMES = re.compile(r"(^|[^a-z])(ask|serve)($|[^a-z])")
 OLD = {"bench/records/upgrades.py"}  # what old records say, to be read

@@ -23,27 +23,10 @@ from bench.report.render import markdown, terminal
 from bench.report.tables.storages import storage_grids
 from bench.report.view import Pivot, View
 from tests.helpers.records import failed, latency, measurement, memory, run_of
+from tests.helpers.stored import cell, exact
 from tests.helpers.tables import drawn
 
 STORAGES = View(pivot=Pivot("storage"))
-
-
-def cell(storage: str, r10: float | None = 0.5, *, ledger: dict[str, int] | None = None, **changes) -> Measurement:
-    """A cell of an encoder of 150 passages, 1,000 dims and 3,000 non-zeros."""
-    known = {
-        "encoder": "BM25()",
-        "storage": storage,
-        "retriever": f"BM25() @ {storage}",
-        "shape": (150, 1_000),
-        "nonzeros": 3_000,
-        "quality": {"R@10": r10, "RR@10": 0.25},
-        "storage_weight": Footprint(ledger=ledger, disk_bytes=None, resident=None) if ledger else None,
-    }
-    return measurement(**known | changes)
-
-
-def exact(storage: str, r10: float = 0.8, **changes) -> Measurement:
-    return cell(storage, r10, exact=True, **changes)
 
 
 def only(*cells: Measurement, **suite) -> Grid:

@@ -8,29 +8,13 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.commands.table import draw
 from bench.errors import InputError
-from bench.records.schema import Footprint, Measurement
+from bench.records.schema import Measurement
 from bench.report.charts import storages
 from bench.report.charts.axes import rounded
 from bench.report.charts.storages import COLOURS, Patch, Storages, by_size, colour, evenly, read
 from tests.helpers.pictures import SPACE, of_class, parsed, title, words
 from tests.helpers.records import measurement, run_of
-
-
-def cell(storage: str, r10: float | None = 0.5, *, ledger: dict[str, int] | None = None, **changes) -> Measurement:
-    """A cell of an encoder of 150 passages, 1,000 dims and 3,000 non-zeros."""
-    known = {
-        "storage": storage,
-        "retriever": f"BM25() @ {storage}",
-        "shape": (150, 1_000),
-        "nonzeros": 3_000,
-        "quality": {"R@10": r10, "RR@10": 0.25},
-        "storage_weight": Footprint(ledger=ledger, disk_bytes=None, resident=None) if ledger else None,
-    }
-    return measurement(**known | changes)
-
-
-def exact(storage: str, r10: float = 0.8, **changes) -> Measurement:
-    return cell(storage, r10, exact=True, **changes)
+from tests.helpers.stored import cell, exact
 
 
 def drawn(*cells: Measurement):
