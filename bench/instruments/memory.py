@@ -82,17 +82,17 @@ def reset_peak() -> bool:
     return False
 
 
-def settle() -> None:
+def release_and_freeze() -> None:
     """
     Give freed memory back, so that the next phase cannot hide in what an earlier one left.
 
     What is alive now is garbage to no later phase: left out of collections, they cost a phase only what it made itself.
     """
-    let_go()
+    collect_and_trim()
     gc.freeze()
 
 
-def let_go() -> None:
+def collect_and_trim() -> None:
     """Give the system back what is held and not used: garbage, and the pages of the heap that freed memory left."""
     gc.collect()
     if sys.platform == "linux":
@@ -111,7 +111,7 @@ class Phase:
     """
 
     def __init__(self) -> None:
-        settle()
+        release_and_freeze()
         self._reset = reset_peak()
         self._peak_at_start = peak()
         self._start = snapshot()
@@ -119,7 +119,7 @@ class Phase:
     def end(self) -> Memory:
         """The growth since the start; call it while what was loaded is still held."""
         high = peak()
-        let_go()  # what the phase took and freed is no weight of what it made
+        collect_and_trim()  # what the phase took and freed is no weight of what it made
         now = snapshot()
         above: int | None = None
         if high is not None and self._peak_at_start is not None:

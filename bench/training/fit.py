@@ -157,7 +157,7 @@ class _Meter:
     def __init__(self, before: TrainingCost, *, on_gpu: bool) -> None:
         import torch
 
-        memory.let_go()  # of the training before this one in the same process
+        memory.collect_and_trim()  # of the training before this one in the same process
         memory.reset_peak()
         self._before = before
         self._begin = time.perf_counter()

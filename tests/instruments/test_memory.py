@@ -41,7 +41,7 @@ class TestInstrument:
         assert pytest.approx(100 * MB, rel=0.02) == found["peak"]
         assert abs(found["file"]) < memory.RESOLUTION
 
-    def test_what_was_let_go_is_in_the_peak_alone(self):
+    def test_what_was_released_is_in_the_peak_alone(self):
         """
         Memory that was taken and given back during a phase is in its peak, and not in its growth.
         """
