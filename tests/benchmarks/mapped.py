@@ -173,7 +173,7 @@ def main() -> int:
     heads = (
         "storage",
         "limited by",
-        "ledger MB",
+        "index MB",
         "limit MB",
         "status",
         "anonymous",
