@@ -573,7 +573,7 @@ class TestRun:
         found = run(suite(*spelled, passages="twice"), tmp_path / "run", passage_set, registry(), plugins=())
 
         other = "queries with the text of an earlier one, whose vector was taken for their own: 1"
-        length = "33.3% of passages are not of unit length: scores are inner products, no cosines"
+        length = "33.3% of passages are not of unit length: scores are not cosine similarities"
         flags = [{other, length} & {*found[spelling].flags} for spelling in spelled]
         assert [{other, length}, {other}, {other}] == flags
 
