@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
-from bench.commands import Json, echo_json, standard_output
-from bench.commands.run_options import RunOptions, RunRequest, with_run_options
+from bench.commands import Json, Plugin, echo_json, run_options, standard_output
 
 
-@with_run_options
-def plan(options: RunOptions, as_json: Json = False) -> None:
+def plan(
+    what: run_options.What = None,
+    passages: run_options.Passages = None,
+    text: run_options.Text = None,
+    title: run_options.Title = None,
+    identifier: run_options.Identifier = None,
+    queries: run_options.Queries = None,
+    query_text: run_options.QueryText = None,
+    query_id: run_options.QueryId = None,
+    qrels: run_options.Qrels = None,
+    language: run_options.Language = None,
+    rounds: run_options.Rounds = None,
+    threads: run_options.Threads = None,
+    seed: run_options.Seed = None,
+    distractors: run_options.Distractors = None,
+    mode: run_options.ModeNames = None,
+    rate: run_options.Rate = None,
+    seconds: run_options.Seconds = None,
+    memory: run_options.Memory = None,
+    plugin: Plugin = None,
+    as_json: Json = False,
+) -> None:
     """
     Predict what a run would take: bytes, peak and time.
 
     It takes what `run` takes, tries every part on some passages, names cells over the limits, and records nothing.
     """
+    options = run_options.RunOptions(
+        what=what,
+        passages=passages,
+        text=text,
+        title=title,
+        identifier=identifier,
+        queries=queries,
+        query_text=query_text,
+        query_id=query_id,
+        qrels=qrels,
+        language=language,
+        rounds=rounds,
+        threads=threads,
+        seed=seed,
+        distractors=distractors,
+        mode=mode,
+        rate=rate,
+        seconds=seconds,
+        memory=memory,
+        plugin=plugin,
+    )
     _plan(options.request(), as_json=as_json)
 
 
-def _plan(request: RunRequest, *, as_json: bool) -> None:
+def _plan(request: run_options.RunRequest, *, as_json: bool) -> None:
     """Print what is predicted on standard output, and how it goes on standard error."""
     from rich.console import Console
 

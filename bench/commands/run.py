@@ -11,16 +11,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import CELL_FAILED, OK, standard_output, stoppable
-from bench.commands.run_options import RunOptions, RunRequest, with_run_options
+from bench.commands import CELL_FAILED, OK, Plugin, run_options, standard_output, stoppable
 
 if TYPE_CHECKING:
     from bench.run.runner import RunOutcome
 
 
-@with_run_options
 def run(
-    options: RunOptions,
+    what: run_options.What = None,
+    passages: run_options.Passages = None,
+    text: run_options.Text = None,
+    title: run_options.Title = None,
+    identifier: run_options.Identifier = None,
+    queries: run_options.Queries = None,
+    query_text: run_options.QueryText = None,
+    query_id: run_options.QueryId = None,
+    qrels: run_options.Qrels = None,
+    language: run_options.Language = None,
+    rounds: run_options.Rounds = None,
+    threads: run_options.Threads = None,
+    seed: run_options.Seed = None,
+    distractors: run_options.Distractors = None,
+    mode: run_options.ModeNames = None,
+    rate: run_options.Rate = None,
+    seconds: run_options.Seconds = None,
+    memory: run_options.Memory = None,
+    plugin: Plugin = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -32,11 +48,32 @@ def run(
     ] = None,
 ) -> None:
     """Run a suite, or retrievers on passage sets; print the table."""
+    options = run_options.RunOptions(
+        what=what,
+        passages=passages,
+        text=text,
+        title=title,
+        identifier=identifier,
+        queries=queries,
+        query_text=query_text,
+        query_id=query_id,
+        qrels=qrels,
+        language=language,
+        rounds=rounds,
+        threads=threads,
+        seed=seed,
+        distractors=distractors,
+        mode=mode,
+        rate=rate,
+        seconds=seconds,
+        memory=memory,
+        plugin=plugin,
+    )
     outcome = _run(options.request(), output)
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
 
 
-def _run(request: RunRequest, output: Path | None) -> RunOutcome:
+def _run(request: run_options.RunRequest, output: Path | None) -> RunOutcome:
     """Run it, print its table on standard output, and how it went on standard error."""
     from rich.console import Console
 

@@ -1,22 +1,20 @@
 """
 The options of `sparring run` that `sparring plan` has too, each once, and what they come to.
 
-Each alias is one option, and each field of RunOptions; `with_run_options` gives a command all of them.
+Each alias is one option: both commands spell it in their signature, and hand all to RunOptions.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import Plugin, registry_with
+from bench.commands import registry_with
 from bench.instruments.modes import DEFAULT, MODES
 
 if TYPE_CHECKING:
@@ -111,25 +109,25 @@ class RunRequest(NamedTuple):
 class RunOptions:
     """The options as they were given, by the names of the commands' parameters; None: not given."""
 
-    what: What = None
-    passages: Passages = None
-    text: Text = None
-    title: Title = None
-    identifier: Identifier = None
-    queries: Queries = None
-    query_text: QueryText = None
-    query_id: QueryId = None
-    qrels: Qrels = None
-    language: Language = None
-    rounds: Rounds = None
-    threads: Threads = None
-    seed: Seed = None
-    distractors: Distractors = None
-    mode: ModeNames = None
-    rate: Rate = None
-    seconds: Seconds = None
-    memory: Memory = None
-    plugin: Plugin = None
+    what: list[str] | None
+    passages: list[str] | None
+    text: str | None
+    title: str | None
+    identifier: str | None
+    queries: list[str] | None
+    query_text: str | None
+    query_id: str | None
+    qrels: Path | None
+    language: str | None
+    rounds: int | None
+    threads: list[int] | None
+    seed: int | None
+    distractors: int | None
+    mode: list[str] | None
+    rate: str | None
+    seconds: float | None
+    memory: str | None
+    plugin: list[Path] | None
 
     def request(self) -> RunRequest:
         """Read the suite, its passage sets and plug-ins. Raises InputError, PluginError or a usage error of typer's."""
@@ -167,20 +165,6 @@ class RunOptions:
             "query_text": self.query_text,
             "query_id": self.query_id,
         }
-
-
-def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that is handed RunOptions first, as typer reads it: each of them is an option before its own."""
-    shared = inspect.signature(RunOptions, eval_str=True).parameters
-    _, *own = inspect.signature(command, eval_str=True).parameters.values()
-    named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-
-    @functools.wraps(command)
-    def called(**given: Any) -> None:  # Any: the values of options, of their several types
-        command(RunOptions(**{name: given.pop(name) for name in shared}), **given)
-
-    called.__signature__ = inspect.Signature([*shared.values(), *named])  # type: ignore[attr-defined]  # inspect's hook
-    return called
 
 
 def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
