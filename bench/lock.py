@@ -35,7 +35,7 @@ def held(folder: Path, kind: str, on_wait: Callable[[], None] | None = None) -> 
         except OSError as error:
             if on_wait is None:
                 raise InputError(
-                    f"{kind} folder {folder}: another {kind} is writing into it; wait for it, or choose another with -o"
+                    f"{kind} folder {folder}: another {kind} is writing into it; wait for it, or choose another folder"
                 ) from error
             on_wait()
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -35,7 +35,7 @@ HELD_BYTES, PEAK_BYTES = 200 * MB, 500 * MB
 
 
 def figures(progress: Progress, scratch: Path) -> list[KnownFigure]:
-    """Every figure that the instruments are held to. scratch: a folder with room for two gigabytes."""
+    """Every figure that the instruments are held to. scratch: a folder with room for one gigabyte."""
     found = []
     for check in checks(progress):
         progress.says(f"instruments: {check.name}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from bench.formats.files import Content
 
 MOST_BYTES = 2 * 2**30  # of all members: a set is held in memory; 50 times the largest archive of a card
 MOST_RATIO = 200  # text packs 3 to 10 times smaller, many small files in a tar some 20; deflate ends at 1,032
+MOST_MEMBERS = 100_000  # headers are held while an archive is read, and an empty member takes no bytes
 FREE_BYTES = 16 * 2**20  # no bomb below: an honest archive of one line repeated packs as well as a bomb
 CHUNK = 2**18  # bytes read at a time, so that a bomb is found before it is unpacked
 ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"  # the second zip holds nothing
@@ -78,7 +80,8 @@ def _files(source: Content) -> Iterator[tuple[str, bytes]]:
 
 def _tar_files(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as archive:
-        for header in archive:
+        for number, header in enumerate(archive):
+            _bound(path, number)
             if header.isdir():
                 continue
             data = archive.extractfile(header) if header.isreg() and not header.issparse() else None
@@ -89,10 +92,13 @@ def _tar_files(path: Path, file: IO[bytes]) -> Iterator[tuple[str, bytes]]:
 
 def _zip_files(path: Path, file: IO[bytes], most: int) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(file) as archive:
-        for header in archive.infolist():
+        for number, header in enumerate(archive.infolist()):
+            _bound(path, number)
             name = header.orig_filename  # not cut at a NUL
             if header.is_dir():
                 continue
+            if stat.S_IFMT(header.external_attr >> 16) not in (0, stat.S_IFREG):  # other systems than Unix leave it 0
+                raise _refusal(path, name, "a regular file or a folder", "a link or a device")
             if header.flag_bits & 1:
                 raise _refusal(path, name, "a file that is not encrypted", "an encrypted one")
             if header.compress_type not in ZIP_METHODS:
@@ -101,6 +107,11 @@ def _zip_files(path: Path, file: IO[bytes], most: int) -> Iterator[tuple[str, by
                 data = _read(path, name, opened, most)
             most -= len(data)
             yield name, data
+
+
+def _bound(path: Path, number: int) -> None:
+    if number >= MOST_MEMBERS:
+        raise _refusal(path, "", f"at most {MOST_MEMBERS} members", "more")
 
 
 def _read(path: Path, name: str, file: IO[bytes] | gzip.GzipFile, most: int) -> bytes:

@@ -200,9 +200,13 @@ class _Fetcher:
         if isinstance(place, str):
             return download(place, most, self._progress)
         try:
-            return place.read_bytes()
+            with place.open("rb") as file:
+                data = file.read(most + 1)
         except OSError as error:
             raise DownloadError(f"expected a file that can be read, found: {error.strerror or error}") from error
+        if len(data) > most:
+            raise DownloadError(f"expected at most {most:,} bytes, found more")
+        return data
 
     def _put(self, data: bytes, file: CardFile) -> Path:
         path = self._target / _verified(data, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -12,22 +13,35 @@ from bench.records.schema import Record
 Content: TypeAlias = dict[str, Any]  # Any: a record of an older version, as JSON has it
 
 STAGES = {"ask": "query", "serve": "search"}
+REASON = re.compile(r"^(ask|serve)\b")  # begins why a stage failed
 FLAGS = {  # words of flags before measurement/5
     "made-up": "synthetic",
     "built and served in": "built and searched in",
     "it waited for a core for": "CPU wait in",
     "the host took the machine's cores for": "CPU steal in",
+    "scores are inner products, no cosines": "scores are not cosine similarities",
+    "what can not be saved": "what cannot be saved",
 }
 
 
 def decode(content: bytes, kind: type[Record]) -> Record:
     """A record of whatever version as the present one; msgspec.DecodeError or UnicodeDecodeError where it is none."""
     found = msgspec.json.decode(content)
-    while isinstance(found, dict) and found.get("schema") in UPGRADES:
-        found = UPGRADES[found["schema"]](found)
-    if isinstance(found, dict) and isinstance(stage := found.get("result"), dict):  # a line of the journal
-        found["result"] = UPGRADES.get(stage.get("schema", ""), dict)(stage)
+    try:
+        if isinstance(found, dict):
+            found = _upgraded(found)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape than its version has
+        raise msgspec.ValidationError(f"expected a record of {found.get('schema')}, found another: {error}") from error
     return msgspec.convert(found, kind)
+
+
+def _upgraded(found: Content) -> Content:
+    while found.get("schema") in UPGRADES:
+        found = UPGRADES[found["schema"]](found)
+    stage = found.get("result")
+    if isinstance(stage, dict):  # a line of the journal
+        found["result"] = UPGRADES.get(stage.get("schema", ""), dict)(stage)
+    return found
 
 
 def _retagged(tag: str) -> Callable[[Content], Content]:
@@ -56,6 +70,7 @@ def _fourth_measurement(content: Content) -> Content:
     changes: Mapping[str, Callable[[Any], Any]] = {  # Any: the value of that field
         "facts": lambda facts: _renamed(facts, {"made_up": "synthetic"}),
         "flags": lambda flags: [_reworded(flag) for flag in flags],
+        "reason": _reason,
         "files": lambda files: {_file(name): path for name, path in files.items()},
         "rate": lambda rate: rate and _renamed(rate, {"asked": "offered"}),
         "predicted_ledger": lambda ledger: ledger and _renamed(ledger, {"foretold": "predicted"}),
@@ -70,6 +85,11 @@ def _file(name: str) -> str:
     return STAGES.get(stage, stage) + dash + number
 
 
+def _reason(text: str) -> str:
+    """Why a stage failed, by its present name."""
+    return REASON.sub(lambda found: STAGES[found[1]], text)
+
+
 def _reworded(flag: str) -> str:
     for old, new in FLAGS.items():
         flag = flag.replace(old, new)
@@ -79,6 +99,8 @@ def _reworded(flag: str) -> str:
 def _first_stage(content: Content) -> Content:
     stage, facts = content.get("stage"), content.get("facts", {})
     changed: Content = {"schema": "stage/2", "facts": _renamed(facts, {"made_up": "synthetic"})}
+    if "reason" in content:
+        changed["reason"] = _reason(content["reason"])
     if stage is not None:
         changed["stage"] = STAGES.get(stage, stage)
     return _renamed(content, {"serve_memory": "timed_memory", "split": "built_apart"}) | changed

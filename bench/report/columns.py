@@ -73,12 +73,6 @@ FIELDS = (
         Column("encoder MB", drop=5, meaning="growth of a clean process that loads the encoder"),
     ),
     Field(
-        "deployment_bytes",
-        Column("deployment MB", drop=5, meaning="the whole process that turns text into ids"),
-        megabytes,
-        "low",
-    ),
-    Field(
         EXACT,
         Column("overlap exact", drop=7, opens=True, meaning="share of the top 10 that exact search finds too"),
         share,
@@ -86,7 +80,7 @@ FIELDS = (
     ),
 )
 # Beside the primary measure and RECALL what the default table has of them; --wide has all.
-SHOWN = ("single_p50_ms", "ledger_bytes", "index_seconds", "deployment_bytes", EXACT)
+SHOWN = ("single_p50_ms", "ledger_bytes", "index_seconds", EXACT)
 RECALL = "R@10"
 UNITS = {  # how a key ends that is no column by itself -> the unit of its heading, and how it is written
     "_bytes": (" MB", megabytes),

@@ -76,7 +76,7 @@ def pictures(page: Path) -> list[Picture]:
     """
     The pictures of a page in their order.
 
-    InputError for a page that can not be read or has none, and for a marker whose words are none; it names the line.
+    InputError for a page that cannot be read or has none, and for a marker whose words are none; it names the line.
     """
     lines = _read(page).splitlines()
     found = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import struct
 import tarfile
 import zipfile
@@ -149,6 +150,33 @@ def test_only_regular_files_of_a_tar(kind):
     found = refusal(tar_of([("odd", b"")], kind, link="fine"), "zoo.tar")
 
     assert found.startswith("zoo.tar: member 'odd': expected a regular file or a folder, found a link, a device or a ")
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_only_regular_files_of_a_zip(mode):
+    """
+    So are links and devices in a zip that was made on a Unix.
+    """
+    buffer, header = io.BytesIO(), zipfile.ZipInfo("odd")
+    header.external_attr = (mode | 0o644) << 16
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(header, b"x")
+
+    found = refusal(buffer.getvalue())
+
+    assert "member 'odd': expected a regular file or a folder, found a link or a device" in found
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_many_members(monkeypatch, kind):
+    """
+    An archive of more members than any collection has is refused, though they hold no bytes.
+    """
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
+    entries = [(str(number), b"") for number in range(4)]
+
+    assert 3 == len(list(members(Content(Path("a"), packed(kind, entries[:3])))))
+    assert "expected at most 3 members, found more" in refusal(packed(kind, entries))
 
 
 def test_encrypted_zip():

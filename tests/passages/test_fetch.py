@@ -562,6 +562,20 @@ def test_wrong_in_the_folder(tmp_path, data):
     assert [] == left(data)
 
 
+def test_too_large_in_the_folder(tmp_path, data):
+    """
+    A file in the folder of --from is read no further than the card's can reach.
+    """
+    (tmp_path / "usb/set").mkdir(parents=True)
+    with (tmp_path / "usb/set/a.txt").open("wb") as file:
+        file.truncate(2**32)
+
+    message = refused(write_card(tmp_path, {}), origin=str(tmp_path / "usb"))
+
+    assert f"{tmp_path / 'usb/set/a.txt'}: expected at most " in message
+    assert [] == left(data)
+
+
 def test_from_a_mirror(tmp_path, server):
     """
     With --from a URL, files are asked for below it, by the card's paths, and the card's own URLs are not.

@@ -113,6 +113,7 @@ def test_old_words_of_flags_and_facts():
     old = json.loads(whole("measurement-4.jsonl")[0])
     old["flags"] = ["grown by 9 made-up passages: bytes and time only", "built and served in one process: so"]
     old["facts"] = {"made_up": "texts", "vocabulary": 3}
+    old["reason"] = "serve took more than its limit of 600 s"
 
     record = decode(json.dumps(old).encode(), Measurement)
 
@@ -122,6 +123,31 @@ def test_old_words_of_flags_and_facts():
         together,
     )
     assert {"synthetic": "texts", "vocabulary": 3} == record.facts
+    assert "search took more than its limit of 600 s" == record.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("measurement-4.jsonl", {"flags": None}),
+        ("measurement-4.jsonl", {"files": [1]}),
+        ("measurement-4.jsonl", {"facts": None}),
+        ("measurement-4.jsonl", {"rate": 5}),
+        ("run-2.json", {"suite": None}),
+        ("run-2.json", {"suite": {"cells": [1]}}),
+        ("stage-1.jsonl", {"facts": 3}),
+        ("stage-1.jsonl", {"reason": 3}),
+    ],
+)
+def test_a_damaged_old_record(name, changes):
+    """
+    An old record of another shape than its version has is refused as a damaged one is.
+    """
+    kind = KINDS[name.partition("-")[0]]
+    old = json.loads(whole(name)[0]) | changes
+
+    with pytest.raises(msgspec.ValidationError):
+        decode(json.dumps(old).encode(), kind)
 
 
 def test_a_line_of_an_old_journal():
