@@ -416,7 +416,7 @@ def test_stopped(repository, stop):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
     )
     scratch = repository.parent / "scratch"
-    while process.poll() is None and not list(scratch.glob("*/runs/new/samples/serve-*")):
+    while process.poll() is None and not list(scratch.glob("*/runs/new/samples/search-*")):
         time.sleep(0.02)
 
     process.send_signal(stop)

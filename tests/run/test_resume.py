@@ -28,8 +28,8 @@ STAGES = {
     "encode": 'DyingEncoder("encode", "{flag}") @ Exact()',
     "query": 'DyingEncoder("load", "{flag}") @ Exact()',
     "build": 'Constant() @ Dies("build", "{flag}")',
-    "serve: load": 'Constant() @ Dies("load", "{flag}")',
-    "serve: search": 'Constant() @ Dies("search", "{flag}")',
+    "search: load": 'Constant() @ Dies("load", "{flag}")',
+    "search: search": 'Constant() @ Dies("search", "{flag}")',
 }
 MOMENTS = 10
 SEED = 13

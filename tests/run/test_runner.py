@@ -129,7 +129,7 @@ class TestMeasurements:
             cell = found[spelling]
             assert ("ok", False, None) == (cell.status, cell.built_apart, cell.load_seconds)
             assert cell.build_seconds is not None
-            assert any("built and served in one process" in flag for flag in cell.flags)
+            assert any("built and searched in one process" in flag for flag in cell.flags)
         assert (None, None) == (found["Scan()"].encoder, found["Scan()"].encode)
         assert found["Constant() @ Exact()"].built_apart
         assert 1 == sum(line.result.stage == "build" for line in journal(tmp_path / "run"))

@@ -272,7 +272,7 @@ class TestReuse:
         assert (first.matrix_key, first.encode_seconds) == (second.matrix_key, second.encode_seconds)
         assert first.quality == second.quality
         assert 1.0 == first.quality["R@1"]
-        assert ["query", "build", "search"] == sorted({line.result.stage for line in journal(tmp_path / "two")})
+        assert ["build", "query", "search"] == sorted({line.result.stage for line in journal(tmp_path / "two")})
 
     @pytest.mark.slow
     def test_a_corrupted_matrix_is_made_again(self, tmp_path, cache):

@@ -70,7 +70,7 @@ class Ring:
         if stage == "search":
             fields |= {"samples": str(self.samples), "hits": str(self.hits)}
         if stage == "joint":
-            fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out")}
+            fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out"), "scope": "pair"}
         job = msgspec.structs.replace(self.common, stage=stage, storage=storage, **fields)
         return process.run(job, self.folder / "work", threads=1, seconds=seconds, memory_bytes=4 * 10**9)
 
