@@ -18,6 +18,10 @@ def calibrate(progress: Progress) -> Calibration:
     start = time.perf_counter()
     progress.says("machine: other work, and the same work again and again")
     findings = quiet.findings(quiet.observe())
+    if noisy := quiet.noisy(findings):
+        progress.says(
+            f"machine: not quiet ({', '.join(noisy)}): this takes longer, and some figures may stay undecided"
+        )
     with tempfile.TemporaryDirectory(prefix="sparring-calibrate-") as scratch, own_cache(Path(scratch) / "cache"):
         figures = instruments.figures(progress, Path(scratch))
     return Calibration(

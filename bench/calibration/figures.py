@@ -64,11 +64,17 @@ class FigureCheck(msgspec.Struct, frozen=True):
     measure: Callable[[Path], Sequence[KnownFigure]]
 
 
-def decided(check: FigureCheck, folder: Path, says: Callable[[str], None]) -> list[KnownFigure]:
-    """The figures of a check; those that the machine was too busy for are measured once more."""
+def decided(
+    check: FigureCheck, folder: Path, says: Callable[[str], None], is_time: Callable[[], bool] = lambda: True
+) -> list[KnownFigure]:
+    """
+    The figures of a check; those that the machine was too busy for are measured once more.
+
+    is_time: whether there is time left for that, asked when it is needed.
+    """
     found = _measured(check, folder / "first")
     open_ = [figure.name for figure in found if figure.verdict == "not decided"]
-    if not open_:
+    if not open_ or not is_time():
         return found
     says(f"{check.name}: the machine was busy ({', '.join(open_)}): once more")
     again = {figure.name: figure for figure in _measured(check, folder / "second")}

@@ -16,8 +16,8 @@ def calibrate(as_json: Annotated[bool, typer.Option("--json", help="One JSON obj
     Check this machine: is it quiet, and are the instruments true?
 
     Looks at other work and at settings, then measures cells and processes of known cost. Takes under 3 minutes on two
-    cores, 1 GB of memory and 1 GB of disk; what a busy machine spoils is measured a second time. Exit code 1 where an
-    instrument is off its bound; noise alone is no reason.
+    cores that are idle, longer on busy ones, where what other work disturbed is measured a second time; 1 GB of memory
+    and 1 GB of disk. Exit code 1 where an instrument is off its bound; noise alone is no reason.
     """
     from rich.console import Console
 

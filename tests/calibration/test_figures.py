@@ -76,8 +76,8 @@ class Told:
         self.folders.append(folder)
         return self.figures[len(self.folders) - 1]
 
-    def decided(self, folder: Path) -> list[tuple[str, str, bool]]:
-        found = decided(FigureCheck("times", self.measure), folder, self.lines.append)
+    def decided(self, folder: Path, *, is_time: bool = True) -> list[tuple[str, str, bool]]:
+        found = decided(FigureCheck("times", self.measure), folder, self.lines.append, lambda: is_time)
         return [(each.name, each.verdict, each.repeated) for each in found]
 
 
@@ -104,6 +104,16 @@ class TestRepeating:
         assert [("a", "holds", False), ("b", "holds", True)] == found
         assert ["times: the machine was busy (b): once more"] == told.lines
         assert 2 == len(set(told.folders))
+
+    def test_no_time_for_a_second_time(self, tmp_path):
+        """
+        Once the time is over nothing is measured again: what was disturbed stays undecided.
+        """
+        told = Told([figure("a"), figure("b", 6.0, contention=0.5)])
+
+        found = told.decided(tmp_path / "check", is_time=False)
+
+        assert [("a", "holds", False), ("b", "not decided", False)] == found
 
     def test_it_stays_undecided(self, tmp_path):
         """
