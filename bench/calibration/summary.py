@@ -35,7 +35,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         noisy = quiet.noisy(self.findings)
         not_quiet = f"Not quiet ({', '.join(noisy)})" if noisy else "Quiet"
         if self.off:
-            return f"{not_quiet}, and an instrument is off: {', '.join(self.off)}: do not trust its figures here."
+            said = "an instrument is off" if len(self.off) == 1 else "instruments are off"
+            return f"{not_quiet}, and {said}: {', '.join(self.off)}: do not trust such figures here."
         if self.undecided:
             return (
                 f"{not_quiet}, and the machine was too busy to decide on {', '.join(self.undecided)}: "

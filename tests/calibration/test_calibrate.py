@@ -78,7 +78,7 @@ class TestSentence:
         """
         found = calibrated(QUIET, HOLDS, OFF, BUSY).sentence
 
-        assert "Quiet, and an instrument is off: joint p50: do not trust its figures here." == found
+        assert "Quiet, and an instrument is off: joint p50: do not trust such figures here." == found
 
     def test_undecided(self):
         """
