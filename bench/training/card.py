@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -71,12 +72,18 @@ def read(folder: Path) -> TrainingCard | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    content = msgspec.json.decode(path.read_bytes())
-    if content["schema"] == "training/1":  # which called evaluations looks
-        for table in (content["recipe"]["stop"], content["curve"]):
-            table["evaluations"] = table.pop("looks")
-        content["schema"] = "training/2"
-    return msgspec.convert(content, TrainingCard)
+    return msgspec.convert(upgraded(msgspec.json.decode(path.read_bytes())), TrainingCard)
+
+
+def upgraded(content: dict[str, Any]) -> dict[str, Any]:  # Any: values of JSON
+    """A training/1 or recipe/1 as the /2 of today: it called evaluations looks."""
+    kind, _, version = content["schema"].partition("/")
+    if version == "1":
+        for table in (content["recipe"]["stop"], content.get("curve", {})):
+            if "looks" in table:
+                table["evaluations"] = table.pop("looks")
+        content["schema"] = f"{kind}/2"
+    return content
 
 
 def of(folder: Path) -> list[TrainingCard]:

@@ -35,7 +35,7 @@ class Dev:
 
     @property
     def measure(self) -> str:
-        return f"R@{self.recipe.stop.k}"
+        return self.recipe.stop.measure
 
     def recall(self, model: Any) -> float:  # Any: of the library's models
         """Mean recall of the dev questions, by exact search. InputError for vectors that are not finite."""

@@ -223,9 +223,11 @@ def _begin(training: Training) -> None:
         write_whole(path, run_folder.pretty(begun))
         return
     try:
-        old = msgspec.json.decode(path.read_bytes(), type=FolderRecord)
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path}: expected what the folder was begun with, found: {error}") from error
+        old = msgspec.convert(cards.upgraded(msgspec.json.decode(path.read_bytes())), FolderRecord)
+    except (msgspec.DecodeError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: expected what the folder was begun with, found: {error}: choose another folder with -o"
+        ) from error
     for name in FolderRecord.__struct_fields__:
         if getattr(old, name) != getattr(begun, name):
             raise InputError(f"{folder} was begun with another {name}: choose another folder with -o")

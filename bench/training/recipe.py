@@ -10,7 +10,7 @@ import msgspec
 
 from bench import toml
 from bench.errors import InputError
-from bench.run.suite import NAME
+from bench.run.suite_rules import NAME
 
 Similarity: TypeAlias = Literal["cosine", "dot", "l2"]
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -29,8 +29,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Passage sets with judgments, as `--passages` takes them. A pair is a question and a passage relevant to it."""
 
     train: str
-    dev: str  # what early stopping looks at
-    test: str  # what nothing looks at before the end
+    dev: str  # evaluated for early stopping
+    test: str  # held against leaks and lengths; never evaluated while training
     pairs: AtLeast2 | None = None  # train on so many at most, a seeded sample; None: on all
 
 
@@ -90,6 +90,11 @@ class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluations: AtLeast1 = 4  # of an epoch
     patience: Natural = 3  # evaluations without a better one; 0: train to the end
     passages: AtLeast1 = 1_000  # of the dev corpus: the relevant ones, then a seeded sample of the others
+
+    @property
+    def measure(self) -> str:
+        """What stops it, as measures are spelled."""
+        return f"R@{self.k}"
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -24,7 +24,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
     models of a recipe that is the same but for them.
     """
     recipes = [found[0].recipe for _, found in models_of]
-    measures = ["R@1", *(f"R@{recipe.stop.k}" for recipe in recipes), "RR@10"]
+    measures = ["R@1", *(recipe.stop.measure for recipe in recipes), "RR@10"]
     tests = list(dict.fromkeys(recipe.data.test for recipe in recipes))
     cells: list[dict[str, list[str]]] = []
     for test in tests:
@@ -45,7 +45,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
         "name": name,
         "passages": tests,
         "measures": list(dict.fromkeys(measures)),
-        "primary": f"R@{recipes[0].stop.k}",
+        "primary": recipes[0].stop.measure,
     }
     if len(tests) == 1:
         head["baseline"] = spelled_of(recipes[0], models_of[0][0] / START)

@@ -185,7 +185,7 @@ def _arguments(
         save_steps=schedule.every,
         save_total_limit=2,  # the best and the last
         load_best_model_at_end=True,
-        metric_for_best_model=f"eval_R@{recipe.stop.k}",
+        metric_for_best_model=f"eval_{recipe.stop.measure}",
         greater_is_better=True,
         logging_steps=max(1, schedule.every // LOGS),
         logging_nan_inf_filter=False,

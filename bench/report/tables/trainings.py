@@ -19,7 +19,7 @@ def costs(name: str, cards: Sequence[TrainingCard]) -> Grid:
     """A line a model. cards: of one recipe or of its variants, at least one."""
     first = cards[0]
     varied = {card.recipe.name for card in cards} != {name}
-    measure = f"R@{first.recipe.stop.k}"
+    measure = first.recipe.stop.measure
     columns = (
         *([Column("variant", right=False), Column("pairs")] if varied else []),
         Column("seed"),
