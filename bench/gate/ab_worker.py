@@ -159,7 +159,7 @@ def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float
         return None
     stages, work = runner.writer.stages, prepared.work
     times = run_folder.samples(runner.writer.folder, [stages[work.search_key(cell, number)]], "single")
-    if cell.encoder is not None and not cell.given:
+    if cell.timed_apart:
         times = [
             end_to_end(encode, search)
             for encode, search in zip(

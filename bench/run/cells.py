@@ -12,7 +12,7 @@ from bench.passages.loader import PassageSet
 from bench.run.identity import build_spelling, cell_key, identity_of, matrix_key, takes_synthetic_text
 from bench.run.resolve import parse_retriever, resolve_language
 from bench.run.suite import Suite
-from retrievers.contract import Adapter, Aligned, VectorRetriever, is_exact, spell
+from retrievers.contract import Adapter, Aligned, Persistent, VectorRetriever, is_exact, spell
 from retrievers.registry import Registry, SpellingError
 
 
@@ -48,6 +48,21 @@ class Cell:
     def given(self) -> bool:
         """Whether its vectors were made elsewhere, so that there is no encoding to measure."""
         return isinstance(self.retriever, VectorRetriever) and isinstance(self.retriever.encoder, Aligned)
+
+    @property
+    def timed_apart(self) -> bool:
+        """Whether it has an encoder of its own, so that query encoding and search are timed apart."""
+        return self.encoder is not None and not self.given
+
+    @property
+    def savable(self) -> bool:
+        """Whether its storage or engine is built once, and loaded in every round."""
+        return isinstance(self.searcher, Persistent)
+
+    @property
+    def joinable(self) -> bool:
+        """Whether both parts can be loaded into one process."""
+        return self.timed_apart and self.savable and isinstance(self.retriever.encoder, Persistent)
 
     @property
     def takes_synthetic_text(self) -> bool:

@@ -11,7 +11,6 @@ from bench.records.schema import StageResult
 from bench.run.cells import Cell
 from bench.run.tasks import Work, in_one_process
 from bench.stage.rehearsal import extrapolated, smallest
-from retrievers.contract import Persistent
 
 Stages: TypeAlias = list[tuple[float, int]]  # seconds of a child, and how many such there are
 
@@ -41,13 +40,11 @@ def searcher_stages(
     """
     n, rounds = work.n_passages, work.suite.rounds
     start, make = _startup(result), extrapolated(result.facts, "make", n)
-    savable = isinstance(cell.searcher, Persistent)
-    whole = encoder is None or cell.given
-    search = start + (0.0 if savable else make) + _round([result], "engine" if whole else "part", work)
+    search = start + (0.0 if cell.savable else make) + _round([result], "part" if cell.timed_apart else "engine", work)
     every = len(work.passage_set.queries) * extrapolated(result.facts, "every", n)  # in the first round
-    stages = [(start + make, int(builds))] if savable else []
+    stages = [(start + make, int(builds))] if cell.savable else []
     stages += [(search + every, 1), (search, rounds - 1)]
-    if encoder is not None and not cell.given and savable and in_one_process(work.suite):
+    if encoder is not None and cell.joinable and in_one_process(work.suite):
         loading = _startup(encoder) + smallest(encoder.facts, "make")
         stages.append((loading + _round([encoder, result], "pair", work), rounds))
     return stages

@@ -23,7 +23,7 @@ from bench.run.identity import alignment
 from bench.run.suite import Suite
 from bench.stage import matrices
 from bench.stage.job import Job, JobFields
-from retrievers.contract import Persistent, spell
+from retrievers.contract import spell
 from retrievers.registry import Registry
 
 
@@ -48,9 +48,9 @@ def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     """How many children each stage of the cells of one passage set comes to, if none fails."""
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
-    timed_encoders = len({(cell.encoder, cell.threads) for cell in sound if cell.encoder and not cell.given})
-    savable = [cell for cell in sound if isinstance(cell.searcher, Persistent)]
-    joint = [cell for cell in savable if cell.encoder and not cell.given] if in_one_process(suite) else []
+    timed_encoders = len({(cell.encoder, cell.threads) for cell in sound if cell.timed_apart})
+    savable = [cell for cell in sound if cell.savable]
+    joint = [cell for cell in sound if cell.joinable] if in_one_process(suite) else []
     counts: dict[Stage, int] = {
         "encode": encoders,
         "query": timed_encoders * suite.rounds,
@@ -143,7 +143,7 @@ class Work:
         """One build for all cells that differ in search-time options alone; none for what cannot be saved."""
         groups: dict[str, list[Cell]] = {}
         for cell in cells:
-            if isinstance(cell.searcher, Persistent):
+            if cell.savable:
                 groups.setdefault(self.build_key(cell), []).append(cell)
         for key, group in groups.items():
             final = self._built(group[0])
@@ -154,14 +154,13 @@ class Work:
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
         tasks = []
-        encoders = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and not cell.given)
+        encoders = ((cell.encoder, cell.threads) for cell in cells if cell.encoder and cell.timed_apart)
         for encoder, threads in dict.fromkeys(encoders):
             group = [cell for cell in cells if (cell.encoder, cell.threads) == (encoder, threads)]
             tasks.append(self._query(number, encoder, group))
         for cell in cells:
             tasks.append(self._search(number, cell))
-            saved = cell.encoder is not None and not cell.given and self._encoder(cell)["encoder_folder"] is not None
-            if in_one_process(self.suite) and saved and isinstance(cell.searcher, Persistent):
+            if cell.joinable and in_one_process(self.suite):
                 tasks.append(self._joint(number, cell))
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
         return tasks
@@ -172,9 +171,9 @@ class Work:
 
     def _search(self, number: int, cell: Cell) -> Task:
         fields = self._searcher(cell) | {
-            "scope": "engine" if cell.encoder is None or cell.given else "part",
+            "scope": "part" if cell.timed_apart else "engine",
             "hits": self._file("hits", cell.key) if number == 0 else None,
-            "storage_folder": str(self._built(cell)) if isinstance(cell.searcher, Persistent) else None,
+            "storage_folder": str(self._built(cell)) if cell.savable else None,
         }
         key = self.search_key(cell, number)
         return self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
