@@ -10,7 +10,6 @@ import msgspec
 from bench import toml
 from bench.errors import InputError
 from bench.instruments.modes import DEFAULT, Settings
-from bench.run.suite_rules import NAME as NAME
 from bench.run.suite_rules import check
 
 FOLDER = Path(__file__).parent / "suites"
