@@ -40,7 +40,7 @@ def _upgraded(found: Content) -> Content:
         found = UPGRADES[found["schema"]](found)
     stage = found.get("result")
     if isinstance(stage, dict):  # a line of the journal
-        found["result"] = UPGRADES.get(stage.get("schema", ""), dict)(stage)
+        found["result"] = _upgraded(stage)
     return found
 
 
