@@ -63,8 +63,8 @@ def build(job: Job, made: Made) -> StageResult:
     from bench.instruments.latency import timed
     from bench.instruments.memory import Phase
 
-    adapter, read_source = inputs.searcher(job, made)
-    source = read_source()
+    adapter = inputs.make(job, job.storage, made)
+    source = inputs.source(job)
     facts = lifecycle.prepare(adapter, None if job.engine else source)
     out = Path(given(job.out))
     make = adapter.index if job.engine else adapter.build

@@ -6,7 +6,6 @@ As in `bench.stage.stages`, every import that takes memory stands inside a funct
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,13 +40,8 @@ def _align(job: Job, encoder: Adapter) -> None:
         encoder.align(role, read_texts(path), *known[role], own)
 
 
-def searcher(job: Job, made: Made) -> tuple[Adapter, Callable[[], Source]]:
-    """The storage or the engine of a job, and what reads that which it is built from."""
-    adapter = make(job, job.storage, made)
+def source(job: Job) -> Source:
+    """What an index is built from: the texts of an engine, the vectors of a storage."""
+    from bench.stage import matrices
 
-    def read() -> Source:
-        from bench.stage import matrices
-
-        return grown_texts(job) if job.engine else matrices.load(Path(given(job.matrix)), "passages")
-
-    return adapter, read
+    return grown_texts(job) if job.engine else matrices.load(Path(given(job.matrix)), "passages")

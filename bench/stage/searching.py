@@ -47,9 +47,9 @@ def query(job: Job, made: Made) -> StageResult:
 
 def search(job: Job, made: Made) -> StageResult:
     """Load a storage or an engine, weigh it, time it, and (where the job says so) find every query's hits."""
-    adapter, read_source = inputs.searcher(job, made)
+    adapter = inputs.make(job, job.storage, made)
     queries, singles, sample = _queries(job)
-    source = None if job.storage_folder else read_source()
+    source = None if job.storage_folder else inputs.source(job)
     facts = lifecycle.prepare(adapter, None if job.engine else queries)
     built: list[float] = []
 
