@@ -91,8 +91,7 @@ def _hashes(run: Run, m: Measurement) -> Iterator[Detail]:
     if m.matrix_key is not None:
         reused = "found in the cache: its cost was measured when it was made" if m.reused_matrix else "made in this run"
         yield Detail("matrix", m.matrix_key, reused)
-    for plugin in run.record.plugins:
-        path, _, sha256 = plugin.rpartition(" sha256:")
+    for path, sha256 in run.record.plugin_hashes:
         yield Detail("plug-in", sha256, path)
     for what, path in m.files.items():
         file = run.folder / path

@@ -28,7 +28,7 @@ def command_of(run: Run, m: Measurement) -> tuple[str, str | None]:
     plain = Suite(name="again", passages=(source,), cells=(CellGroup(retrievers=(m.retriever,)),))
     one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=None)
     one = msgspec.structs.replace(one, published=(), gate=None, threads=m.threads)
-    plugins = [word for plugin in run.record.plugins for word in ("--plugin", plugin.rpartition(" sha256:")[0])]
+    plugins = [word for path, _ in run.record.plugin_hashes for word in ("--plugin", path)]
     columns = [] if loader.has_card(source) else _columns(run)
     options = {name: getattr(one, name) for name in (*OPTIONS.values(), "limits")}
     into = ["-o", f"results/again-{m.cell[:8]}"]  # a cell each: a folder holds one suite

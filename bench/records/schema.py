@@ -248,6 +248,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     command: tuple[str, ...] = ()  # the command line, as it was given
     columns: dict[str, str | None] | None = None  # how one's own files were read
 
+    @property
+    def plugin_hashes(self) -> list[tuple[str, str]]:
+        """Path and sha256 of each plug-in file."""
+        parts = (plugin.rpartition(" sha256:") for plugin in self.plugins)
+        return [(path, sha256) for path, _, sha256 in parts]
+
 
 def digest(value: object) -> str:
     """sha256, in hex, of the stable JSON of a value."""
