@@ -31,6 +31,7 @@ PIPE_WIDTH = 120  # columns of a table that is no terminal's
 
 Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
+JsonObject = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def one_of(option: str, names: Collection[str], about: str) -> OptionInfo:
@@ -82,6 +83,19 @@ def echo_json(rows: object) -> None:
     import msgspec
 
     typer.echo(msgspec.json.encode(rows).decode())
+
+
+def write_picture(path: Path, content: str | bytes, option: str) -> None:
+    """Write a picture whole, and say where it is; InputError, naming the option, where it cannot be written there."""
+    from bench.errors import InputError
+    from bench.formats.files import write_whole
+    from bench.report.text import printable
+
+    try:
+        write_whole(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise InputError(f"{option}: expected a file that can be written, found {path}: {error.strerror}") from error
+    typer.echo(printable(str(path)))
 
 
 def read_run(folder: Path) -> Run:

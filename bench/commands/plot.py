@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import OK, read_run
+from bench.commands import OK, read_run, write_picture
 from bench.report.charts.kinds import KINDS, Choice
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ FORMATS = (".svg", ".png")
 LISTED = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
 
 
-class Asked(NamedTuple):
+class PlotRequest(NamedTuple):
     """What is to be drawn."""
 
     kind: str
@@ -68,26 +68,26 @@ def plot(
         if output is not None or passages is not None or measure is not None:
             raise typer.BadParameter("--check takes pages and nothing else")
         raise typer.Exit(pages([Path(page) for page in what]))
-    asked = understood(what, output, Choice(passages, measure))
-    svg = drawn(asked)
-    write(asked.output, svg if asked.output.suffix == ".svg" else as_png(svg))
+    request = understood(what, output, Choice(passages, measure))
+    svg = drawn(request)
+    write_picture(request.output, svg if request.output.suffix == ".svg" else as_png(svg), "-o")
 
 
-def understood(what: Sequence[str], output: Path | None, choice: Choice) -> Asked:
+def understood(what: Sequence[str], output: Path | None, choice: Choice) -> PlotRequest:
     """What the words ask for; a usage error where something is missing."""
     if output is None or output.suffix not in FORMATS:
         found = "none" if output is None else output.name
         raise typer.BadParameter(f"-o: expected a name that ends in {' or '.join(FORMATS)}, found {found}")
     if len(what) < 2:
         raise typer.BadParameter(f"expected KIND RUN..., found {' '.join(what)!r}; kinds: {', '.join(KINDS)}")
-    return Asked(what[0], [Path(run) for run in what[1:]], choice, output)
+    return PlotRequest(what[0], [Path(run) for run in what[1:]], choice, output)
 
 
-def drawn(asked: Asked) -> str:
+def drawn(request: PlotRequest) -> str:
     """The picture as SVG."""
     from bench.report.charts import kinds
 
-    return kinds.svg(asked.kind, [read_run(folder) for folder in asked.runs], asked.choice)
+    return kinds.svg(request.kind, [read_run(folder) for folder in request.runs], request.choice)
 
 
 def as_png(svg: str) -> bytes:
@@ -99,19 +99,6 @@ def as_png(svg: str) -> bytes:
         return png(svg)
     except ImportError as error:
         raise InputError(f"-o: {error}") from error
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Write a picture whole, and say where it is; InputError where it cannot be written there."""
-    from bench.errors import InputError
-    from bench.formats.files import write_whole
-    from bench.report.text import printable
-
-    try:
-        write_whole(path, content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise InputError(f"-o: expected a file that can be written, found {path}: {error.strerror}") from error
-    typer.echo(printable(str(path)))
 
 
 # Pictures in pages
@@ -135,24 +122,24 @@ def problem(page: Path, picture: Picture) -> str | None:
 
     where = f"{page}:{picture.line + 1}"
     try:
-        asked = in_page(picture, page.parent)
-        svg = drawn(asked)
+        request = in_page(picture, page.parent)
+        svg = drawn(request)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     try:
-        old = asked.output.read_bytes()
+        old = request.output.read_bytes()
     except OSError:
         old = None
     if old == svg.encode():
         return None
     found = "is not there" if old is None else "is not what its records give"
-    words = [asked.kind, *map(str, asked.runs)]
-    words += [word for name, value in asked.choice._asdict().items() if value for word in (f"--{name}", value)]
-    again = shlex.join(["sparring", "plot", *words, "-o", str(asked.output)])
-    return f"{where}: {asked.output} {found}; draw it anew: {again}"
+    words = [request.kind, *map(str, request.runs)]
+    words += [word for name, value in request.choice._asdict().items() if value for word in (f"--{name}", value)]
+    again = shlex.join(["sparring", "plot", *words, "-o", str(request.output)])
+    return f"{where}: {request.output} {found}; draw it anew: {again}"
 
 
-def in_page(picture: Picture, folder: Path) -> Asked:
+def in_page(picture: Picture, folder: Path) -> PlotRequest:
     """What the marker of a picture asks for, its files relative to `folder`; InputError for one that is none."""
     from bench.errors import InputError
 
@@ -160,12 +147,12 @@ def in_page(picture: Picture, folder: Path) -> Asked:
     app.command()(plot)
     try:
         given = typer.main.get_command(app).make_context("sparring plot", list(picture.arguments)).params
-        asked = understood(given["what"], given["output"], Choice(given["passages"], given["measure"]))
-    except (Exception, typer.Exit) as error:  # of the parser's several kinds; --help ends it
+        request = understood(given["what"], given["output"], Choice(given["passages"], given["measure"]))
+    except Exception as error:  # of the parser's several kinds; --help ends it by one too
         words = " ".join(picture.arguments)
         raise InputError(f"expected what `sparring plot` takes, found {words!r}: {error}") from error
-    if given["check"] or asked.output.suffix != ".svg":
+    if given["check"] or request.output.suffix != ".svg":
         raise InputError("a picture in a page is an SVG that is drawn: leave out --check, and name a file .svg")
-    if str(asked.output) not in picture.below:
-        raise InputError(f"expected the picture {asked.output} below its marker, found {picture.below or 'nothing'}")
-    return asked._replace(runs=[folder / run for run in asked.runs], output=folder / asked.output)
+    if str(request.output) not in picture.below:
+        raise InputError(f"expected the picture {request.output} below its marker, found {picture.below or 'nothing'}")
+    return request._replace(runs=[folder / run for run in request.runs], output=folder / request.output)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import OK, Json, chosen_format, one_of, read_run, registry_with, standard_output
+from bench.commands import OK, Json, chosen_format, one_of, read_run, registry_with, standard_output, write_picture
 from bench.report.render.formats import FORMATS, TERMINAL, refusal
 from bench.report.view import AXES, DEFAULT, Pivot, View
 
@@ -124,7 +124,9 @@ def table(
     for line in changed_plugins(read, plugin or []):
         typer.echo(line, err=True)
     if svg is not None:
-        draw(read, svg)
+        from bench.report.charts import kinds
+
+        write_picture(svg, kinds.svg("storage", read, kinds.Choice()), "--svg")
     elif name == TERMINAL:
         terminal_table(read, view)
     else:
@@ -186,25 +188,11 @@ def in_page(arguments: Sequence[str], folder: Path) -> str:
         name = _format(given["format_name"], {flag: given[flag] for flag in FLAGS}, options)
         unfit = [f"--{option}" for option in ("cite", "svg", "plugin", "check", "write") if given[option]]
         view = DEFAULT if unfit else options.view("markdown" if name == TERMINAL else name)
-    except (Exception, typer.Exit) as error:  # of the parser's several kinds; --help ends it
+    except Exception as error:  # of the parser's several kinds; --help ends it by one too
         raise InputError(f"expected what `sparring table` takes, found {' '.join(arguments)!r}: {error}") from error
     if unfit or name not in (TERMINAL, "markdown"):
         raise InputError(f"expected a table in Markdown, found {', '.join(unfit) or f'--format {name}'}")
     return markdown.table([read_run(folder / run) for run in given["runs"]], view)
-
-
-def draw(runs: Sequence[Run], path: Path) -> None:
-    """Write the picture of the runs' storages, and say where it is; InputError where it cannot be written there."""
-    from bench.errors import InputError
-    from bench.report.charts import storages
-    from bench.report.text import printable
-
-    drawn = storages.svg(storages.read(runs))
-    try:
-        path.write_text(drawn, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--svg: expected a file that can be written, found {path}: {error.strerror}") from error
-    typer.echo(printable(str(path)))
 
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:
@@ -215,8 +203,7 @@ def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:
     for plugin in plugins:
         now = hashlib.sha256(plugin.read_bytes()).hexdigest()
         for run in runs:
-            had = [line.rpartition(" sha256:") for line in run.record.plugins]
-            if any(Path(path).name == plugin.name and sha256 != now for path, _, sha256 in had):
+            if any(Path(path).name == plugin.name and sha256 != now for path, sha256 in run.record.plugin_hashes):
                 folder = printable(str(run.folder))
                 said.append(f"{folder}: {plugin.name} has changed since: its rows are of what it was; run it again")
     return said

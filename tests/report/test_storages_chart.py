@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.commands.table import draw
+from bench.commands import write_picture
 from bench.errors import InputError
 from bench.records.schema import Measurement
 from bench.report.charts import storages
@@ -216,16 +216,18 @@ def test_the_picture_says_what_it_lacks(tmp_path):
     with pytest.raises(InputError, match=r"expected cells of an encoder with a storage, found Engine\(\)"):
         read([run_of(engine)])
     with pytest.raises(InputError, match=r"--svg: expected a file that can be written, found .*nowhere"):
-        draw([run_of(cell("A()"))], tmp_path / "nowhere" / "picture.svg")
+        write_picture(tmp_path / "nowhere" / "picture.svg", "<svg/>", "--svg")
 
 
 def test_a_picture_is_written_where_it_was_asked_for(tmp_path, capsys):
     """
-    `sparring table --svg` draws the same picture into the file that was named, and prints the name.
+    A picture is written as it is into the file that was named, and the name is printed.
     """
-    draw([full_run()], tmp_path / "picture.svg")
+    svg = storages.svg(read([full_run()]))
 
-    assert storages.svg(read([full_run()])) == (tmp_path / "picture.svg").read_text("utf-8")
+    write_picture(tmp_path / "picture.svg", svg, "--svg")
+
+    assert svg == (tmp_path / "picture.svg").read_text("utf-8")
     assert str(tmp_path / "picture.svg") == capsys.readouterr().out.strip()
 
 
