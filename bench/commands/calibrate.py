@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from bench.commands import OK, echo_json, standard_output, stoppable
+from bench.commands import OK, JsonObject, echo_json, standard_output, stoppable
 
 OFF = 1  # an instrument is off
 
 
-def calibrate(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+def calibrate(as_json: JsonObject = False) -> None:
     """
     Check this machine: is it quiet, and are the instruments true?
 

@@ -32,9 +32,10 @@ def check(
     from bench.stage.check_process import checked
 
     wanted, rows = list(dict.fromkeys(spellings)), []
-    for place in range(len(wanted)):
+    for place, spelling in enumerate(wanted):
         ended: Counter[str] = Counter()
-        for row in checked(wanted[place:], plugin or [], seconds):
+        # The first process makes all of them: what cannot be made is said before any check.
+        for row in checked([spelling] if place else wanted, plugin or [], seconds):
             if not as_json:
                 _print(row, first=not ended)
             rows.append(row)

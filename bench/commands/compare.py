@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import chosen_format, echo_json, one_of, read_run, standard_output
+from bench.commands import JsonObject, chosen_format, echo_json, one_of, read_run, standard_output
 
 FORMATS = ("terminal", "markdown", "json")
 
@@ -27,7 +27,7 @@ def compare(
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    json: JsonObject = False,
     markdown: Annotated[bool, typer.Option("--markdown", hidden=True)] = False,
 ) -> None:
     """

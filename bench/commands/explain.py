@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import echo_json, read_run, standard_output
+from bench.commands import JsonObject, echo_json, read_run, standard_output
 
 
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     cell: Annotated[str, typer.Argument(help="A retriever as the table spells it, or 'SET: RETRIEVER'.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: JsonObject = False,
 ) -> None:
     """
     Tell the provenance of a cell.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import INTERRUPTED, OK, Plugin, echo_json, read_run, standard_output
+from bench.commands import INTERRUPTED, OK, JsonObject, Plugin, echo_json, read_run, standard_output
 
 if TYPE_CHECKING:
     from bench.gate.judge import GateVerdict
@@ -39,7 +39,7 @@ def gate(
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a summary in markdown into this file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML into this file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: JsonObject = False,
 ) -> None:
     """
     Pass or fail: a run beside a reference, or a git revision.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import Plugin, echo_json, read_run, registry_with, standard_output
+from bench.commands import JsonObject, Plugin, echo_json, read_run, registry_with, standard_output
 
 
 def show(
@@ -15,7 +15,7 @@ def show(
     query: Annotated[str, typer.Argument(help="The id of a query.")],
     passages: Annotated[str | None, typer.Option(help="The passage set, where several have the query.")] = None,
     top: Annotated[int, typer.Option("-k", "--top", min=1, help="Passages of each retriever.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: JsonObject = False,
     plugin: Plugin = None,
 ) -> None:
     """
