@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from bench.errors import InputError, did_you_mean
 from bench.report.model import NEVER, Column
@@ -111,7 +111,7 @@ def chosen(keys: Sequence[str], fields: Sequence[Field], rows: Sequence[Row]) ->
     return found
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value of a row is a figure."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

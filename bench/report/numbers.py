@@ -38,9 +38,14 @@ def sized(value: float) -> str:
     return f"{value:.0f} B"
 
 
+def without_zero(written: str) -> str:
+    """A number without the zero before its point: .645, -.02, +.3; 10.2 as it is."""
+    return re.sub(r"^([+-]?)0\.", r"\1.", written)
+
+
 def share(value: float) -> str:
     """A measure between 0 and 1, three decimals without the leading zero: .645, 1.000."""
-    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.3f}")
+    return without_zero(f"{value:.3f}")
 
 
 def bounds(interval: tuple[float, float], text: Callable[[float], str]) -> str:
@@ -50,7 +55,7 @@ def bounds(interval: tuple[float, float], text: Callable[[float], str]) -> str:
 
 def four(value: float | None, sign: str = "") -> str:
     """Four decimals without the leading zero, as figures are published: .6451, +.0012."""
-    return MISSING if value is None else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.4f}")
+    return MISSING if value is None else without_zero(f"{value:{sign}.4f}")
 
 
 def whole(value: float) -> str:

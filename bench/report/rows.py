@@ -40,12 +40,12 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     `..._process_bytes` the whole process's. `dense_bytes` and `csr_bytes` are what the vectors would weigh by formula.
     `..._low_ms` and `..._high_ms` bound the 95 % interval of a percentile. `rate_...`: of queries that come at random.
     """
-    return {**_relied_on(m, measures), **_of_the_cell(m), **_of_times(m), **_of_bytes(m), **_of_conditions(m)}
-
-
-def _relied_on(m: Measurement, measures: Sequence[str]) -> Row:
-    """The keys that come first, in an order that stays."""
     times = _of_times(m)
+    return {**_relied_on(m, measures, times), **_of_the_cell(m), **times, **_of_bytes(m), **_of_conditions(m)}
+
+
+def _relied_on(m: Measurement, measures: Sequence[str], times: Row) -> Row:
+    """The keys that come first, in an order that stays."""
     quality = m.quality or {}
     storage, encoder = (weight or _NO_WEIGHT for weight in (m.storage_weight, m.encoder_weight))
     return {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.report.charts.svg import WORDS, Markup, element, text
-from bench.report.numbers import sized
+from bench.report.numbers import sized, without_zero
 
 MOST_TICKS = 6
 STEPS = (1, 2, 2.5, 5, 10)  # what ticks go by, times a power of ten
@@ -137,7 +137,7 @@ def below_or_at(value: float) -> float:
 def decimals(axis: Axis, sign: str = "") -> Callable[[float], str]:
     """How an axis of shares is written: as many decimals as its ticks need, without the leading zero: .65, 1.00."""
     places = next(n for n in range(13) if n == 12 or all(round(tick, n) == tick for tick in axis.ticks))
-    return lambda value: re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign if value else ''}.{places}f}")
+    return lambda value: without_zero(f"{value:{sign if value else ''}.{places}f}")
 
 
 def rounded(size: float) -> str:

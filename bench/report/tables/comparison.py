@@ -10,7 +10,7 @@ from bench.analysis.difference import Difference
 from bench.instruments.latency import ROUNDS
 from bench.records.schema import Measurement
 from bench.report.model import Column, Grid, TableCell
-from bench.report.numbers import MISSING, bounds, four, share
+from bench.report.numbers import MISSING, bounds, four, share, without_zero
 from bench.report.tables.comparison_costs import time_grid, weight_grid
 from bench.report.tables.environments import environments
 from bench.report.tables.lines import shortened
@@ -120,7 +120,7 @@ def _quality(d: Difference) -> list[TableCell]:
         TableCell(_p(d.p)),
         TableCell(_p(d.p_holm)),
         TableCell(f"{said.wins}/{said.ties}/{said.losses}"),
-        TableCell(MISSING if said.effect is None else f"{said.effect:+.2f}".replace("0.", ".", 1)),
+        TableCell(MISSING if said.effect is None else without_zero(f"{said.effect:+.2f}")),
         TableCell(four(said.detectable)),
     ]
 

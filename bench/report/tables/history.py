@@ -16,7 +16,7 @@ from bench.errors import InputError
 from bench.records.comparability import HARDWARE
 from bench.records.schema import Measurement
 from bench.report import rows
-from bench.report.columns import FIELDS
+from bench.report.columns import FIELDS, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four, megabytes, significant, sized
 
@@ -73,7 +73,9 @@ def lines(versions: Sequence[Version], measure: str | None = None) -> list[Line]
             series.setdefault((m.passage_set, m.cell_name or m.retriever, m.threads), []).append((version, m))
     found = [line for one in series.values() for line in _series(one, measure)]
     if measure is not None and all(line.value is None for line in found):
-        known = {key for v in versions for m in v.run.measurements for key, value in rows.row(m).items() if _is(value)}
+        known = {
+            key for v in versions for m in v.run.measurements for key, value in rows.row(m).items() if is_number(value)
+        }
         raise InputError(f"--measure: expected one of {', '.join(sorted(known))}, found {measure!r}")
     return found
 
@@ -82,10 +84,10 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
     """The lines of one cell."""
     key = measure or rows.primary(versions[-1][0].run) or ""
     before: tuple[Version, Measurement] | None = None  # the last one that was measured
+    old: rows.Row = {}  # and its row
     for version, m in versions:
         row = rows.row(m)
         differs = () if before is None else _differs(before, (version, m))
-        old = {} if before is None else rows.row(before[1])
         yield Line(
             date=version.date,
             commit=version.commit,
@@ -108,7 +110,7 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
             differs=differs,
         )
         if m.status == "ok":
-            before = version, m
+            before, old = (version, m), row
 
 
 def _differs(before: tuple[Version, Measurement], now: tuple[Version, Measurement]) -> tuple[str, ...]:
@@ -127,11 +129,7 @@ def _change(key: str, old: rows.Row, new: rows.Row, differs: Sequence[str]) -> f
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _is(value: object) -> bool:
-    return _number(value) is not None
+    return value if is_number(value) else None
 
 
 def as_csv(found: Sequence[Line]) -> str:

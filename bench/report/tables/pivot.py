@@ -11,7 +11,7 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report import significance
-from bench.report.columns import FIELDS, Field
+from bench.report.columns import FIELDS, Field, best_of, text_of
 from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
 from bench.report.view import Axis, Pivot
@@ -37,6 +37,7 @@ class _Place(NamedTuple):
     name: str  # of the run
     run: Run
     m: Measurement
+    row: flat.Row
     field: Field
 
 
@@ -96,9 +97,10 @@ def _lines(runs: Sequence[Run], axis: Axis, fields: Sequence[Field], *, apart: b
                 line = line._replace(passage_set="", sha256="", language="", n_queries=0)
             elif axis == "threads":
                 line = line._replace(threads=0)
+            row = flat.row(m)
             cells = groups.setdefault(line, {}).setdefault("" if axis == "run" else name, {})
             for field in fields:
-                cells[field.key if axis == "measure" else heads.get(axis, part)] = _Place(name, run, m, field)
+                cells[field.key if axis == "measure" else heads.get(axis, part)] = _Place(name, run, m, row, field)
     lines: _Lines = {}
     for line, by_run in groups.items():
         together = {head: place for cells in by_run.values() for head, place in cells.items()}
@@ -203,7 +205,9 @@ def _judged(
     for places in compared.values():
         shown |= _marked(evidence, places)
     for (_, measure), places in by_set.items():
-        others = significance.daggers(evidence, [(place.run, place.m) for place in places.values()])
+        is_primary = any(measure == flat.primary(place.run) for place in places.values())
+        told = significance.daggers(evidence, [(place.run, place.m) for place in places.values()]) if is_primary else []
+        others = told or [False] * len(places)
         for (at, place), is_other in zip(places.items(), others, strict=True):
             around = significance.around(evidence, place.run, place.m, place.field.key) if intervals else None
             shown[at] = shown[at]._replace(
@@ -218,22 +222,16 @@ def _judged(
 def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
     """The figures that are compared with each other; all are of one field."""
     field = next(iter(places.values())).field
-    values: dict[_At, float | None] = {}
-    for at, place in places.items():
-        value = flat.row(place.m).get(field.key) if place.m.status == "ok" else None
-        values[at] = value if isinstance(value, int | float) else None
-    texts = {at: MISSING if value is None else field.text(value) for at, value in values.items()}
-    measured = [value for value in values.values() if value is not None]
-    best = {"high": max, "low": min}[field.better](measured) if field.better and measured else None
-    top = field.text(best) if best is not None and len(set(texts.values()) - {MISSING}) > 1 else None
+    best = best_of(field, [place.row for place in places.values()], [""] * len(places))
     tied = significance.ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
     found = {}
-    for (at, place), text, is_tied in zip(places.items(), texts.values(), tied, strict=True):
+    for (at, place), is_best, is_tied in zip(places.items(), best, tied, strict=True):
+        text = text_of(field, place.row)
         if place.m.status != "ok":
             found[at] = TableCell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
-        elif text == top:
+        elif is_best:
             found[at] = TableCell(text, BEST)
-        elif is_tied and top:
+        elif is_tied and any(best):
             found[at] = TableCell(text, TIED)
         else:
             found[at] = TableCell(text, "dim" if text == MISSING else "")
