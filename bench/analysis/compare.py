@@ -6,12 +6,12 @@ It decides nothing: that is the gate's. What cannot be compared says why, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from bench.analysis import costs
-from bench.analysis.difference import ComparedRun, Difference, Kind, judged_clusters, values
+from bench.analysis.difference import ComparedRun, Difference, Kind, clusters, values
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.instruments import quality
@@ -202,9 +202,9 @@ def _quality(
     first = new.run.record.suite.get("primary")
     try:
         before, after = values(old.run, was), values(new.run, now)
-        clusters, problem = _clusters(old, new, now.passage_set), ""
+        known, problem = _clusters((new.run, now), (old.run, was)), ""
     except InputError as error:
-        before, after, clusters, problem = {}, {}, None, f"no values of each query: {error}"
+        before, after, known, problem = {}, {}, None, f"no values of each query: {error}"
     for name in sorted(named, key=lambda name: name != first):
         told = Difference(
             name=name,
@@ -221,7 +221,7 @@ def _quality(
         if told.why or one is None or other is None:
             yield told
             continue
-        said = paired.paired(one, other, clusters, margin=margin)
+        said = paired.paired(one, other, known, margin=margin)
         yield msgspec.structs.replace(
             told, interval=said.interval, p=said.p, paired=said, verdict=said.verdict, why=_caution(said)
         )
@@ -252,17 +252,17 @@ def _caution(said: Paired) -> str:
     )
 
 
-def _clusters(old: ComparedRun, new: ComparedRun, name: str) -> list[str] | None:
+def _clusters(*sides: tuple[Run, Measurement]) -> Sequence[Hashable] | None:
     """
     The cluster of each judged query. Both runs had the same queries in the same order: the set's hash says so.
 
-    Raises InputError where no run has kept the set.
+    Raises InputError where no run has kept them.
     """
+    first, second = sides
     try:
-        kept = new.passage_set(name)
+        return clusters(*first)
     except InputError:
-        kept = old.passage_set(name)
-    return judged_clusters(kept)
+        return clusters(*second)
 
 
 def _agreement(

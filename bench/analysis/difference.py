@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import zipfile
 import zlib
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
-from bench.records.run_folder import STAGES, FinishedStage, Run, lines, read_set, samples
+from bench.records.run_folder import CLUSTERS, STAGES, FinishedStage, Run, lines, read_set, samples
 from bench.records.schema import Measurement, StageResult
 from bench.statistics.paired import Paired, Verdict
 
@@ -78,20 +79,32 @@ class ComparedRun:
 
 def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:
     """Each measure's value of every judged query, in the set's order: (n_judged,). InputError where they are gone."""
+    return {name: found for name, found in _arrays(run, m).items() if name != CLUSTERS}
+
+
+def clusters(run: Run, m: Measurement) -> Sequence[Hashable] | None:
+    """
+    The cluster of every judged query, in the set's order; None where each query is its own.
+
+    Beside the values they are numbers; runs of before that have them in the set. InputError where neither was kept.
+    """
+    numbers = _arrays(run, m).get(CLUSTERS)
+    if numbers is not None:
+        return None if len(np.unique(numbers)) == len(numbers) else numbers.tolist()
+    kept = read_set(run.folder, m.passage_set)
+    if kept.clusters is None:
+        return None
+    judged = quality.judged(kept.query_ids, kept.qrels or {})
+    return [cluster for cluster, is_judged in zip(kept.clusters, judged, strict=True) if is_judged]
+
+
+def _arrays(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float64 values, int32 numbers
     path = run.folder / m.files.get("quality", f"quality/{m.cell}.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
-
-
-def judged_clusters(kept: PassageSet) -> list[str] | None:
-    """The cluster of every judged query of a set, in its order; None where each query is its own."""
-    if kept.clusters is None:
-        return None
-    judged = quality.judged(kept.query_ids, kept.qrels or {})
-    return [cluster for cluster, is_judged in zip(kept.clusters, judged, strict=True) if is_judged]
 
 
 def together(old: Run, new: Run) -> bool:

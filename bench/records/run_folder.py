@@ -32,6 +32,7 @@ from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
+CLUSTERS = "clusters"  # beside the measures in a file of `quality`: the number of every judged query's cluster
 
 
 class FinishedStage(msgspec.Struct, frozen=True):

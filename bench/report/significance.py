@@ -6,15 +6,16 @@ Both are of paired differences over whole clusters (`bench.statistics.paired`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.difference import judged_clusters, values
-from bench.records.run_folder import Run, read_set, set_file
+from bench.analysis.difference import clusters, values
+from bench.errors import InputError
+from bench.records.run_folder import Run, set_file
 from bench.records.schema import Measurement
 from bench.report import rows as flat
 from bench.report.columns import Field
@@ -40,7 +41,7 @@ class Evidence:
     def __init__(self) -> None:
         self.is_missing = False  # a file that a record names was not there
         self._values: dict[Path, dict[str, Values]] = {}
-        self._clusters: dict[Path, Sequence[str] | None] = {}
+        self._clusters: dict[Path, Sequence[Hashable] | None] = {}
 
     def values(self, run: Run, m: Measurement, measure: str) -> Values | None:
         """
@@ -54,17 +55,23 @@ class Evidence:
         if path not in self._values and path.is_file():
             self._values[path] = values(run, m)
         found = self._values.get(path, {}).get(measure)
-        if found is None or not set_file(run.folder, m.passage_set).is_file():
+        if found is None:
             self.is_missing = True
             return None
-        clusters = self.clusters(run, m)
-        return found if clusters is None or len(clusters) == len(found) else None
+        try:
+            of = self.clusters(run, m)
+        except InputError:
+            if set_file(run.folder, m.passage_set).is_file():  # damaged
+                raise
+            self.is_missing = True
+            return None
+        return found if of is None or len(of) == len(found) else None
 
-    def clusters(self, run: Run, m: Measurement) -> Sequence[str] | None:
-        """The cluster of every judged query; None where each is its own."""
-        path = set_file(run.folder, m.passage_set)
+    def clusters(self, run: Run, m: Measurement) -> Sequence[Hashable] | None:
+        """The cluster of every judged query; None where each is its own. InputError where they were not kept."""
+        path = run.folder / m.files["quality"]
         if path not in self._clusters:
-            self._clusters[path] = judged_clusters(read_set(run.folder, m.passage_set))
+            self._clusters[path] = clusters(run, m)
         return self._clusters[path]
 
 
@@ -93,7 +100,7 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
     return tied
 
 
-def _apart(differences: Values, clusters: Sequence[str] | None) -> bool:
+def _apart(differences: Values, clusters: Sequence[Hashable] | None) -> bool:
     """Whether the 95 % interval of a mean difference excludes 0, and enough clusters differ for it to cover."""
     cleared = np.where(np.abs(differences) <= paired.NOISE, 0.0, differences)
     sums, _ = paired.totals(cleared, clusters)

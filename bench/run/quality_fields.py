@@ -1,15 +1,18 @@
-"""The quality fields of a record: means over judged queries, and the value of every query in a file of the run."""
+"""The quality fields of a record: means over judged queries, and each query's value and cluster in a file."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.formats.files import write_whole
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
+from bench.records.run_folder import CLUSTERS
 from bench.records.schema import RecordFields
 from bench.run.suite import Suite
 from retrievers.contract import Hits
@@ -31,9 +34,10 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
     asked = passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures, texts
     values = quality.measure(hits, *asked)
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, **values)  # type: ignore[arg-type]  # measures by name
-    write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
     judged = quality.judged(passage_set.query_ids, qrels)
+    clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]
+    np.savez_compressed(arrays, **values, **{CLUSTERS: clusters})  # type: ignore[arg-type]  # measures by name
+    write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
     fields["n_judged"] = int(judged.sum())
     fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)
     fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
@@ -47,3 +51,9 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
             label: {name: means[label][1] for name, means in by_label.items()} for label in groups
         }
     return fields
+
+
+def _numbered(clusters: Sequence[str]) -> NDArray[np.int32]:
+    """The number of each query's cluster, in the order in which they come first; the names are the collection's."""
+    numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
+    return np.array([numbers[cluster] for cluster in clusters], np.int32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis.difference import judged_clusters, values
+from bench.analysis.difference import clusters, values
 from bench.errors import InputError
 from bench.formats.files import write_whole
 from bench.records import run_folder
@@ -59,7 +59,7 @@ class Variant(NamedTuple):
     cells: Sequence[Measurement]  # a seed each
     start: Measurement
     cut: dict[int, Sequence[Measurement]]  # by dimensions: vectors cut to so many, a seed each
-    clusters: list[str] | None  # of every judged query
+    clusters: Sequence[Hashable] | None  # of every judged query
 
     def values(self, measure: str, dims: int | None = None) -> NDArray[np.float64]:
         """Of every judged query, the mean over seeds: (n,)."""
@@ -98,8 +98,6 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
     ]
     spelled = [spelled_of(recipe, place / START) for place, recipe in zip(places, recipes, strict=True)]
     starts = {which: by_name[name] for which, name in zip(alike, spelled, strict=True) if name in by_name}
-    sets = {start.passage_set for start in starts.values()}
-    clusters = {name: judged_clusters(run_folder.read_set(run.folder, name)) for name in sets}
     for place, which in zip(places, alike, strict=True):
         found = cards.of(place)
         spellings = {
@@ -109,7 +107,7 @@ def variants(folder: Path, run: Run) -> Iterator[Variant]:
         cells = {dims: [by_name[name] for name in names] for dims, names in spellings.items()}
         whole = cells.pop(None)
         start = starts[which]
-        yield Variant(found[0].recipe.name, found, run, whole, start, cells, clusters[start.passage_set])
+        yield Variant(found[0].recipe.name, found, run, whole, start, cells, clusters(run, start))
 
 
 def gained(said: Paired) -> str:

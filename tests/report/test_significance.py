@@ -66,6 +66,21 @@ def test_clusters_are_what_was_drawn(tmp_path):
     assert ("", model.TIED) == (alone["A()"].style, together["A()"].style)
 
 
+def test_numbers_of_clusters_need_no_set(tmp_path):
+    """
+    Clusters kept as numbers beside the values say what the set's clusters say, and the set need not be there.
+    """
+    values = {"A()": [0.0] * 400, "B()": [1.0] * 40 + [0.0] * 360}
+    numbered = [number // 20 for number in range(400)]
+    named = judged_run(tmp_path / "named", values, [f"c{number}" for number in numbered])
+    alone = judged_run(tmp_path / "alone", values)
+    for number, of in enumerate(values.values()):
+        np.savez(tmp_path / "alone" / "quality" / f"{number}.npz", **{"nDCG@10": of, "clusters": numbered})
+    (tmp_path / "alone" / "sets" / "primer.json").unlink()
+
+    assert grids([named], INTERVALS)[0].lines == grids([alone], INTERVALS)[0].lines
+
+
 def test_a_dagger_differs_from_the_baseline(tmp_path):
     """
     A dagger marks the primary measure of what differs from the baseline after Holm, better or worse, and is explained.
