@@ -50,8 +50,9 @@ def members(source: Content) -> Iterator[Member]:
     The files of an archive in its order; its first bytes tell of which kind it is, not its name.
 
     Raises InputError naming the archive and, where there is one, the member: a name that leads out of a folder or is
-    not plain text (ODD); a link, a device or a sparse file; an encrypted zip; more than MOST_BYTES, or MOST_RATIO times
-    the archive; damage that shows. Files before the one that is refused were given already: keep none of them.
+    not plain text (ODD); a link, a device or a sparse file; a zip that is encrypted or packed by another method than
+    deflate; more than MOST_MEMBERS; once unpacked more than MOST_BYTES, or MOST_RATIO times the archive (a plain tar
+    unpacks to itself); damage that shows. Files before the one that is refused were given already: keep none of them.
     """
     try:
         for name, data in _files(source):

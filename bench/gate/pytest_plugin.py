@@ -21,7 +21,7 @@ import pytest
 
 from bench.gate import pytest_child
 
-GateVerdict: TypeAlias = dict[str, Any]  # Any: the JSON object of `sparring gate --json`
+VerdictJson: TypeAlias = dict[str, Any]  # Any: the JSON object of `sparring gate --json`
 Finding: TypeAlias = dict[str, Any]  # Any: one of its findings
 
 CELL_FAILED = 3  # exit code of a run in which a cell failed: the gate judges it
@@ -87,7 +87,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(line)
 
 
-JUDGED = pytest.StashKey[GateVerdict | GateError]()
+JUDGED = pytest.StashKey[VerdictJson | GateError]()
 
 
 class SuiteFile(pytest.File):
@@ -150,7 +150,7 @@ class GoneItem(_GateItem):
         self.tell(outcome, findings)
 
 
-def _names(cell: GateVerdict) -> tuple[str, str]:
+def _names(cell: VerdictJson) -> tuple[str, str]:
     """How a cell's item is called: with its threads where the suite measures it under several numbers of them."""
     name = f"{cell['passage_set']}: {cell['retriever']}"
     return name, f"{name} (threads={cell['threads']})"
@@ -180,7 +180,7 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
 # The gate
 
 
-def judged(config: pytest.Config) -> GateVerdict:
+def judged(config: pytest.Config) -> VerdictJson:
     """What the gate says, found once for all items. Raises GateError where it cannot be run."""
     found = config.stash.get(JUDGED, None)
     if found is None:
@@ -194,7 +194,7 @@ def judged(config: pytest.Config) -> GateVerdict:
     return found
 
 
-def _judged(config: pytest.Config) -> GateVerdict:
+def _judged(config: pytest.Config) -> VerdictJson:
     suite, reference, ab, keep = (
         config.getoption(f"--sparring{name}") for name in ("", "-reference", "-ab", "-output")
     )
@@ -210,8 +210,8 @@ def _judged(config: pytest.Config) -> GateVerdict:
         return _said(folder, "gate", "--json", "--reference", reference, *strict, "--", run)
 
 
-def _said(folder: Path, *arguments: str) -> GateVerdict:
-    found: GateVerdict = json.loads(_called(folder, *arguments, allowed=(0, GATE_FAILED)))
+def _said(folder: Path, *arguments: str) -> VerdictJson:
+    found: VerdictJson = json.loads(_called(folder, *arguments, allowed=(0, GATE_FAILED)))
     return found
 
 

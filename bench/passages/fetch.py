@@ -28,10 +28,7 @@ from bench.progress import Progress, Silent
 
 GZIP = b"\x1f\x8b"
 SPARE = 2**16  # bytes that a file may have more than its card says: what gzip cannot pack grows by 5 in 65,535
-ARCHIVE_TIMES, ARCHIVE_SPARE = (
-    16,
-    2**26,
-)  # what an archive may have of what a card takes of it: BEIR's have other splits
+ARCHIVE_TIMES, ARCHIVE_SPARE = 16, 2**26  # an archive may have more than a card takes of it: BEIR's have other splits
 
 Place: TypeAlias = str | Path  # a URL, or a file
 
