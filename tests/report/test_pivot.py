@@ -10,7 +10,7 @@ from bench.records.schema import Footprint, Measurement
 from bench.report.render import markdown, terminal
 from bench.report.tables.pivot import pivoted
 from bench.report.view import Pivot, View
-from tests.helpers.records import failed, latency, measurement, run_of
+from tests.helpers.records import failed, latency, measurement, run_of, weight
 
 
 def cell(passage_set: str, encoder: str, storage: str, value: float, **changes) -> Measurement:
@@ -82,6 +82,18 @@ def test_bytes_are_best_where_they_are_least():
 
     assert [["3.00", "1.00"]] == [line[3:] for line in texts(grid)]
     assert ["", "bold green"] == [field.style for field in grid.lines[0][3:]]
+
+
+def test_what_cannot_be_told_from_noise_reads_as_in_the_plain_table():
+    """
+    A growth below what page accounts resolve is <1 across as it is down, however small its number.
+    """
+    small = cell("a", "A()", "CSR()", 0.5, storage_weight=weight(400_000, -8_192, small=True))
+    large = cell("a", "A()", "Flat()", 0.5, storage_weight=weight(400_000, 5_000_000))
+
+    grid = pivoted([run_of(small, large)], Pivot("storage", "resident_bytes"))
+
+    assert ["<1", "5.00"] == texts(grid)[0][-2:]
 
 
 def test_a_ceiling_stands_beside_its_measure():

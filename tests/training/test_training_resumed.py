@@ -176,6 +176,27 @@ class TestResume:
         with pytest.raises(InputError, match="was begun with another train"):
             trained(recipe(), book / "out")
 
+    @pytest.mark.slow
+    def test_a_folder_of_an_older_version(self, book):
+        """
+        A folder whose recipe and card call evaluations looks, as version 1 did, is read and needs no training anew.
+        """
+        (card,) = trained(recipe(), book / "out")
+        for path in (book / "out" / experiment.BEGUN, book / "out" / "seed-1" / cards.FILE):
+            path.write_text(path.read_text().replace('"evaluations"', '"looks"').replace('/2"', '/1"'))
+
+        assert [card] == trained(recipe(), book / "out")
+
+    def test_a_folder_that_cannot_be_read(self, book):
+        """
+        A folder whose recipe is none is refused with what to do.
+        """
+        (book / "out").mkdir()
+        (book / "out" / experiment.BEGUN).write_text("[]")
+
+        with pytest.raises(InputError, match=r"expected what the folder was begun with, found.*another folder with -o"):
+            trained(recipe(), book / "out")
+
     @pytest.mark.parametrize("recipes", [(recipe(),), (recipe(name="one"), recipe(name="other"))])
     def test_a_folder_of_other_things(self, book, recipes):
         """
