@@ -191,7 +191,9 @@ def _train(training: Training, device: str, ran: Environment) -> None:
             with disk_errors_explained(f"training of seed {seed}", folder), processes.main_process_first():
                 _save_start(model, folder)
         _trained(recipe, seed, model, material, into, say, ran)
-        processes.wait_for_everyone()
+        processes.wait_for_everyone()  # every one reads the best checkpoint at its end
+        if processes.is_main_process:
+            shutil.rmtree(into / CHECKPOINTS)
 
 
 def _device(asked: str | None) -> str:
@@ -288,7 +290,6 @@ def _trained(
     with models.quiet(), disk_errors_explained(f"training of seed {seed}", into):
         _save(model, into)
         cards.write(found, into)
-    shutil.rmtree(into / CHECKPOINTS)
 
 
 def _save(model: SentenceTransformer, folder: Path) -> None:
