@@ -124,9 +124,7 @@ def table(
     for line in changed_plugins(read, plugin or []):
         typer.echo(line, err=True)
     if svg is not None:
-        from bench.report.charts import kinds
-
-        write_picture(svg, kinds.svg("storage", read, kinds.Choice()), "--svg")
+        draw_storages(read, svg)
     elif name == TERMINAL:
         terminal_table(read, view)
     else:
@@ -193,6 +191,13 @@ def in_page(arguments: Sequence[str], folder: Path) -> str:
     if unfit or name not in (TERMINAL, "markdown"):
         raise InputError(f"expected a table in Markdown, found {', '.join(unfit) or f'--format {name}'}")
     return markdown.table([read_run(folder / run) for run in given["runs"]], view)
+
+
+def draw_storages(runs: Sequence[Run], path: Path) -> None:
+    """The picture of the runs' storages; InputError where it cannot be written there."""
+    from bench.report.charts import kinds
+
+    write_picture(path, kinds.svg("storage", runs, kinds.Choice()), "--svg")
 
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:

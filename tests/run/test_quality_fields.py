@@ -23,7 +23,8 @@ def test_each_judged_query_has_the_number_of_its_cluster(tmp_path, clusters, exp
     judgments = {query: given for query, given in known.qrels.items() if query != "q2"}
     passage_set = msgspec.structs.replace(known, clusters=clusters, qrels=judgments)
 
-    quality_fields("key", no_hits(5, 10), suite("TfIdf() @ CSR()"), passage_set, tmp_path)
+    (tmp_path / "quality").mkdir()
+    quality_fields("key", no_hits(5, 100), suite("TfIdf() @ CSR()"), passage_set, tmp_path)
 
     with np.load(tmp_path / "quality" / "key.npz") as kept:
         assert expected == kept["clusters"].tolist()
