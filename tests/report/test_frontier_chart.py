@@ -87,6 +87,16 @@ def test_areas_are_as_the_bytes():
     assert per_byte[0] == pytest.approx(area(circle) / 5_000_000, rel=0.01)
 
 
+def test_a_picture_says_what_its_bars_are():
+    """
+    Where a cell has an interval a line below says what the bars are; where none has, nothing is said.
+    """
+    alone = Point("A()", "sparse", 0.5, 1.0, 1)
+
+    assert any("bars: 95 % interval of nDCG@10" in line for line in words(drawn(*POINTS)))
+    assert not any("bars" in line for line in words(drawn(alone)))
+
+
 def test_intervals_are_bars():
     """
     The ends of a bar are those of the quality's interval; a cell without one has no bar.

@@ -90,7 +90,9 @@ def svg(frontier: Frontier) -> str:
         lines=stairs,
     )
     named, unnamed = _named(places, around)
-    remarks = [*frontier.remarks, *([f"no room for the name: {several_of(unnamed)}"] if unnamed else [])]
+    bars = f"bars: 95 % interval of {frontier.measure}, over clusters of queries"
+    told = [bars] if any(point.interval for point in frontier.points) else []
+    remarks = [*told, *frontier.remarks, *([f"no room for the name: {several_of(unnamed)}"] if unnamed else [])]
     below, height = _below(remarks, frontier.conditions, bottom)
     return document(
         "frontier",
