@@ -74,7 +74,12 @@ FIELDS = (
     ),
     Field(
         EXACT,
-        Column("overlap exact", drop=7, opens=True, meaning="share of the top 10 that exact search finds too"),
+        Column(
+            "overlap exact",
+            drop=7,
+            opens=True,
+            meaning="share of the top 10 that exact search finds too; exact: it is exact search",
+        ),
         share,
         None,
     ),

@@ -145,7 +145,7 @@ def _head(frontier: Frontier, largest: int, per_byte: float) -> tuple[list[Marku
             entries += [element("g", glyph, transform=_at(x + 5, y)), text(x + 15, y + 4, SHOWN[vectors])]
             x += 15 + width(SHOWN[vectors]) + GAP
     entries += [element("line", x1=x, x2=x + 18, y1=y, y2=y, class_="ink-line", stroke_width=1.5)]
-    entries += [text(x + 23, y + 4, "frontier")]
+    entries += [text(x + 23, y + 4, "frontier (full marks)")]
     y += HIGH
     entries.append(text(MARGIN, y, f"{frontier.measure} (up is better)"))
     if largest > 0:

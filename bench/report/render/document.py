@@ -46,7 +46,7 @@ def _legend(shown: Sequence[Grid], *, bold: bool, has_engines: bool) -> Iterator
         heads.setdefault(column.meaning, {})[column.head] = None
     yield from (f"{', '.join(named)}: {meaning}." for meaning, named in heads.items())
     if any(column.head.endswith(" MB") for grid in shown for column in grid.columns):
-        yield "MB: 10^6 bytes" + ("; an engine is weighed whole." if has_engines else ".")
+        yield "MB: 10^6 bytes" + ("; of an engine all that it holds." if has_engines else ".")
     yield from dict.fromkeys(line for grid in shown for line in grid.legend)
     cells = [(grid, cell) for grid in shown for line in grid.lines for cell in line]
     best = dict.fromkeys(grid.best_of for grid, cell in cells if cell.style == BEST)
