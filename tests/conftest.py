@@ -31,13 +31,26 @@ PROCESSES = {
     "wheel",
     "primer_run",
 }  # fixtures that start the command, make a run, or build the wheel
+LONGEST = (
+    "tests/run/test_resume.py",
+    "tests/training/",
+    "tests/retrievers/test_conformance.py",
+    "tests/scaffold/",
+    "tests/gate/",
+    "tests/stage/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts the command as a process is slow, whichever test comes first and pays for what they share."""
+    """
+    What starts the command as a process is slow, whichever test comes first and pays for what they share.
+
+    The longest come first: at the end one worker would be left with them, and the other with nothing.
+    """
     for item in items:
         if PROCESSES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture
