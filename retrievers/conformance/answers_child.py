@@ -1,5 +1,5 @@
 """
-`python -m retrievers.conformance.answers_child FOLDER`: make an adapter, let it learn, load it, write what it answers.
+`python -m retrievers.conformance.answers_child FOLDER`: make an adapter, load it, let it learn, write what it answers.
 
 The folder holds job.json and what the adapter saved. answers.npz is written there, where nothing is raised.
 """
@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from retrievers.conformance.subject import Answers, Subject
-from retrievers.conformance.toy_collections import COLLECTIONS
+from retrievers.conformance.toy_collections import COLLECTIONS, ToyCollection
+from retrievers.contract import Adapter
 from retrievers.registry import Entry, Registry, parse
 
 TASKS, SCHEDSTAT = Path("/proc/self/task"), "schedstat"  # of Linux: a folder for each thread, its time in a file
@@ -36,22 +37,27 @@ def main(folder: Path) -> None:
     for entry in job["entries"]:
         registry.add(Entry(*entry))
     subject = Subject(lambda: parse(job["spelling"], registry))
+    collections = [COLLECTIONS[name] for name in job["collections"]]
     answers: dict[str, Answers] = {}
     threads: list[int] = []
-    for place, name in enumerate(job["collections"]):
-        collection = COLLECTIONS[name]
-        with (
-            subject.learned(collection) as taught,
-            subject.fresh() as fresh,
-            tempfile.TemporaryDirectory(dir=folder) as elsewhere,
-        ):
+
+    def ask(adapter: Adapter, collection: ToyCollection) -> None:
+        answer = partial(subject.answers, adapter, collection)
+        answers[collection.name] = answer()  # the first time, when libraries get ready
+        can_tell = (TASKS / str(os.getpid()) / SCHEDSTAT).is_file()
+        threads.append(_threads_at_work(answer) if can_tell else 0)
+
+    # Loaded before anything is taught here, or what a class remembers of that would pass for what was saved.
+    for place, collection in enumerate(collections if job["saved"] else ()):
+        with subject.fresh() as loaded:
+            loaded.load(folder / f"saved-{place}")
+            ask(loaded, collection)
+    for collection in collections:
+        with subject.learned(collection) as taught, tempfile.TemporaryDirectory(dir=folder) as elsewhere:
             if job["saved"]:
-                taught.save(Path(elsewhere))
-                fresh.load(folder / f"saved-{place}")
-            answer = partial(subject.answers, fresh if job["saved"] else taught, collection)
-            answers[name] = answer()  # the first time, when libraries get ready
-            can_tell = (TASKS / str(os.getpid()) / SCHEDSTAT).is_file()
-            threads.append(_threads_at_work(answer) if can_tell else 0)
+                taught.save(Path(elsewhere))  # it may print
+            else:
+                ask(taught, collection)
     arrays = {f"{name}/{part}": array for name, parts in answers.items() for part, array in parts.items()}
     np.savez(folder / "answers.npz", threads=threads, **arrays)  # type: ignore[arg-type]  # its named arrays are not typed apart
 

@@ -45,6 +45,20 @@ def exact_as_claimed(subject: Subject) -> str | None:
     return None
 
 
+def first_k(subject: Subject) -> str | None:
+    """Where `exact` is True a search for few finds the first of what one for many finds; near ties may swap."""
+    if not subject.exact:
+        raise NotApplicable("it does not claim to be exact")
+    for collection, adapter in each(subject):
+        deep = subject.hits(adapter, collection, DEPTH)
+        for k in (1, K):
+            differs = same_hits(Hits(deep.rows[:, :k], deep.scores[:, :k]), subject.hits(adapter, collection, k))
+            if differs:
+                expected = f"at k = {k} the first of what k = {DEPTH} finds ({collection.name})"
+                raise BrokenRule(expected, differs[0], "search alike whatever k is, or set exact = False")
+    return None
+
+
 def overlap(subject: Subject) -> str | None:
     """Where it does not claim to be exact, its top 10 shares much with that of brute force; how much is reported."""
     if subject.exact:
@@ -166,6 +180,6 @@ def depth(subject: Subject) -> str | None:
     return f"{least} hits"
 
 
-FOUND: tuple[Rule, ...] = (exact_as_claimed, overlap)
+FOUND: tuple[Rule, ...] = (exact_as_claimed, first_k, overlap)
 TEXT: tuple[Rule, ...] = (unknown_text, empty_passage, normal_forms)
 ALONE: tuple[Rule, ...] = (own_words, depth)

@@ -22,23 +22,26 @@ USE_TOP_K = "retrievers.contract has top_k, ordered and no_hits, which do it"
 
 
 def hits_types(subject: Subject) -> str | None:
-    """Hits are a pair of ndarrays: rows int64, scores float32."""
-    for collection, adapter in each(subject):
-        hits = adapter.search(collection.queries(), K)
+    """Hits are Hits itself, of two plain ndarrays, rows int64 and scores float32, also for one query alone."""
+    for _, adapter, queries in all_and_one(subject):
+        hits = adapter.search(queries, K)
         if not isinstance(hits, tuple) or len(hits) != 2 or not all(isinstance(part, np.ndarray) for part in hits):
             raise BrokenRule("Hits(rows, scores) of two ndarrays", type(hits).__name__, USE_TOP_K)
         rows, scores = hits
         if rows.dtype != np.int64 or scores.dtype != np.float32:
             raise BrokenRule("rows int64 and scores float32", f"{rows.dtype} and {scores.dtype}", USE_TOP_K)
-        if not isinstance(hits, Hits):
+        if type(hits) is not Hits:
             raise BrokenRule("a Hits", type(hits).__name__, "wrap the two arrays: Hits(rows, scores)")
+        for part in hits:
+            if type(part) is not np.ndarray:  # one of a class of its own may put off its work until it is read
+                raise BrokenRule("plain ndarrays", type(part).__name__, "hand out np.array(rows), np.array(scores)")
     return None
 
 
 def hits_shape(subject: Subject) -> str | None:
-    """Rows and scores have the shape (n_queries, k), also for no query."""
+    """Rows and scores have the shape (n_queries, k), also for one query, and for none."""
     for collection, adapter in each(subject):
-        for queries in (collection.queries(), collection.queries()[:0]):
+        for queries in (collection.queries(), collection.queries()[:1], collection.queries()[:0]):
             hits = adapter.search(queries, K)
             for name, part in zip(("rows", "scores"), hits, strict=False):
                 if np.shape(part) != (count(queries), K):
@@ -48,9 +51,9 @@ def hits_shape(subject: Subject) -> str | None:
 
 def rows_in_range(subject: Subject) -> str | None:
     """Rows are positions of passages, none twice for a query, and -1."""
-    for collection, adapter in each(subject):
-        hits, n = adapter.search(collection.queries(), K), count(collection.passages())
-        tidy(hits, count(collection.queries()), K)
+    for collection, adapter, queries in all_and_one(subject):
+        hits, n = adapter.search(queries, K), count(collection.passages())
+        tidy(hits, count(queries), K)
         for query, rows in enumerate(np.where(np.isneginf(hits.scores), -1, hits.rows).tolist()):
             found = [row for row in rows if row != -1]
             if len(set(found)) < len(found) or not all(0 <= row < n for row in found):
@@ -84,9 +87,9 @@ def padding(subject: Subject) -> str | None:
 
 def best_first(subject: Subject) -> str | None:
     """Scores fall from rank to rank."""
-    for collection, adapter in each(subject):
-        hits = adapter.search(collection.queries(), K)
-        tidy(hits, count(collection.queries()), K)
+    for collection, adapter, queries in all_and_one(subject):
+        hits = adapter.search(queries, K)
+        tidy(hits, count(queries), K)
         scores = np.where(np.isfinite(hits.scores), hits.scores, -np.inf)
         rising = scores[:, :-1] < scores[:, 1:]
         if rising.any():
@@ -247,6 +250,13 @@ def each(subject: Subject, *more: ToyCollection) -> Iterator[tuple[ToyCollection
     for collection in (*subject.collections, *more):
         with subject.taught(collection) as adapter:
             yield collection, adapter
+
+
+def all_and_one(subject: Subject) -> Iterator[tuple[ToyCollection, Adapter, Given]]:
+    """The same, with all of its queries, and with the first of them alone: a single query may take another path."""
+    for collection, adapter in each(subject):
+        yield collection, adapter, collection.queries()
+        yield collection, adapter, collection.queries()[:1]
 
 
 HITS: tuple[Rule, ...] = (

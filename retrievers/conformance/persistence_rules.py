@@ -12,7 +12,7 @@ from retrievers.conformance.common_rules import first, same, same_as_anew
 from retrievers.conformance.held_bytes import HeldBytes, held_bytes
 from retrievers.conformance.subject import Answers, BrokenRule, NotApplicable, Rule, Subject, spelled
 from retrievers.conformance.toy_collections import SMALLEST, Given, ToyCollection
-from retrievers.contract import Accountable, Closeable, Persistent, Predictable, is_deterministic
+from retrievers.contract import Accountable, Closeable, Linked, Persistent, Predictable, is_deterministic
 
 TOLERANCE = 0.02  # of a ledger's sum: small objects round the arrays
 SLACK_BYTES = 4096  # the same, of very small ones
@@ -41,6 +41,18 @@ def saves_and_loads(subject: Subject) -> str | None:
                 raise BrokenRule(f"{made_as} after load", spelled(loaded), "options are the constructor's, not load's")
             total = max(total, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
     return f"{total:,} bytes on disk"
+
+
+def linked_files_found(subject: Subject) -> str | None:
+    """The files that it needs beside what it saves are there when it has learned."""
+    with subject.taught(first(subject)) as adapter:
+        if not isinstance(adapter, Linked):
+            raise NotApplicable("it names no files beside what it saves")
+        files = [Path(path) for path in adapter.linked_files()]
+        lacking = [path for path in files if not path.is_file()]
+        if lacking:
+            raise BrokenRule("files that are there", f"none at {lacking[0]}", "name files in full, and no folders")
+        return f"{len(files)} files, {sum(path.stat().st_size for path in files):,} bytes"
 
 
 def failed_load_harmless(subject: Subject) -> str | None:
@@ -84,6 +96,8 @@ def _said_here(subject: Subject, collection: ToyCollection) -> Answers:
                 adapter.save(Path(folder))
                 loaded.load(Path(folder))
                 return subject.answers(loaded, collection)
+            except BrokenRule:
+                raise
             except Exception as error:
                 raise NotApplicable(f"it cannot be loaded here either, see saves-and-loads: {error}") from error
 
@@ -111,6 +125,8 @@ def threads_respected(subject: Subject) -> str | None:
     """Told to use one thread by the environment (OMP_NUM_THREADS and its like), it works with one while it is asked."""
     found = answers_elsewhere(subject)
     if found.broken:
+        for collection in subject.collections:
+            subject.said(collection)  # hits that are broken here too cannot be held to this rule either
         raise NotApplicable("it did not work in another process, see same-in-another-process")
     if not found.threads:
         raise NotApplicable("threads can be told apart on Linux only")
@@ -225,6 +241,7 @@ def closes_twice(subject: Subject) -> str | None:
 
 KEPT: tuple[Rule, ...] = (
     saves_and_loads,
+    linked_files_found,
     failed_load_harmless,
     same_in_another_process,
     ledger_adds_up,

@@ -212,7 +212,7 @@ class Subject:
         """
         Its hits in order, each once, with their padding as it should be: so one fault is found by one rule.
 
-        queries: None is the collection's own. NotApplicable where they have another shape than was asked for.
+        queries: None is the collection's own. BrokenRule where they are no hits that a rule can be held to.
         """
         queries = collection.queries() if queries is None else queries
         return tidy(adapter.search(queries, k), count(queries), k)
@@ -248,13 +248,18 @@ def _close(adapter: object) -> None:
 
 
 def tidy(found: Any, n_queries: int, k: int) -> Hits:  # Any: what an adapter gave back
-    """What an adapter gave back as Hits. NotApplicable where it is none."""
+    """
+    What an adapter gave back as Hits.
+
+    BrokenRule where it is none: hits that cannot be held to a rule do not keep it.
+    """
     try:
         rows, scores = np.asarray(found[0]), np.asarray(found[1])
     except Exception as error:
-        raise NotApplicable(f"its hits are no pair of arrays ({error}), see hits-types") from error
+        raise BrokenRule("hits to look at", f"no pair of arrays ({error})", "see hits-types") from error
     if rows.shape != (n_queries, k) or scores.shape != (n_queries, k):
-        raise NotApplicable(f"its hits have shape {rows.shape} instead of {(n_queries, k)}, see hits-shape")
+        shapes = f"rows of shape {rows.shape}, scores of {scores.shape}"
+        raise BrokenRule(f"hits of shape {(n_queries, k)} to look at", shapes, "see hits-shape")
     if not k:
         return no_hits(n_queries, k)
     rows = np.where(np.isneginf(scores) | _again(rows), -1, rows)

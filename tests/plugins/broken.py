@@ -133,6 +133,36 @@ class NoColumns(Right):
         return super().search(queries, k) if len(queries) else no_hits(0, 0)
 
 
+class NothingAlone(Right):
+    """Nothing for a query that comes alone."""
+
+    def search(self, queries, k):
+        return super().search(queries, k) if len(queries) != 1 else None
+
+
+class LateHits(Hits):
+    """Hits whose rows may be found when they are read."""
+
+
+class OtherHits(Right):
+    """Hits of a class of its own."""
+
+    def search(self, queries, k):
+        return LateHits(*super().search(queries, k))
+
+
+class LateArray(np.ndarray):
+    """An array whose numbers may be found when they are read."""
+
+
+class OtherArrays(Right):
+    """Hits of arrays of a class of its own."""
+
+    def search(self, queries, k):
+        rows, scores = super().search(queries, k)
+        return Hits(rows.view(LateArray), scores.view(LateArray))
+
+
 class WorstFirst(Right):
     """Scores that rise."""
 
@@ -292,6 +322,13 @@ class Forgets(RightBoth):
         self.sparse = True
 
 
+class LosesFiles(Right):
+    """Needs a file that is nowhere."""
+
+    def linked_files(self):
+        return [Path("/nowhere/model.safetensors")]
+
+
 class HereOnly(Right):
     """Loads what this process has in memory."""
 
@@ -426,6 +463,15 @@ class Guesses(Right):
         return hits
 
 
+class Shortcut(Right):
+    """Exact where many hits are asked for; where few are, the second best is left out."""
+
+    def search(self, queries, k):
+        if not 1 < k <= 10:
+            return super().search(queries, k)
+        return Hits(*(np.delete(part, 1, axis=1) for part in super().search(queries, k + 1)))
+
+
 class Displaces(Right):
     """Rows that are one too high where there are many."""
 
@@ -509,6 +555,13 @@ class Double(RightEncoder):
         return self._counts(texts).astype(np.float64)
 
 
+class OtherVectors(RightEncoder):
+    """An array of a class of its own."""
+
+    def encode(self, texts, role):
+        return self._counts(texts).view(LateArray)
+
+
 class RolesApart(RightEncoder):
     """Queries of one more dimension."""
 
@@ -555,6 +608,22 @@ class Hashes(RightEncoder):
 
     def _counts(self, texts):
         return np.array([[hash(text) % 1000] for text in texts], np.float32).reshape(len(texts), 1)
+
+
+class InItsClass(RightEncoder):
+    """Scales by what it learned, which lies in its class and in no file."""
+
+    learned: ClassVar[float] = 1.0
+
+    def fit(self, passages):
+        InItsClass.learned = 1.0 + len(passages)
+
+    def encode(self, texts, role):
+        return self._counts(texts) * np.float32(self.learned)
+
+    def save(self, folder): ...
+
+    def load(self, folder): ...
 
 
 class Sorts(RightEncoder):
