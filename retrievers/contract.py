@@ -10,7 +10,7 @@ All similarity is inner product. Order is score descending, then position ascend
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -78,6 +78,13 @@ class Analyser(Protocol):
     def __call__(self, text: str) -> list[str]: ...
 
 
+@runtime_checkable
+class ManyTexts(Protocol):
+    """An analyser that is quicker with many texts at once; their tokens are those of each alone."""
+
+    def many(self, texts: Iterable[str]) -> Iterator[list[str]]: ...
+
+
 # Optional abilities. Not having one is a state the harness handles, not an error.
 
 
@@ -92,6 +99,13 @@ class Persistent(Protocol):
     def save(self, folder: Path) -> None: ...
 
     def load(self, folder: Path) -> None: ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """Needs files that `save` leaves where they are, such as a model's: on disk they are part of what it takes."""
+
+    def linked_files(self) -> Sequence[Path]: ...
 
 
 @runtime_checkable

@@ -76,6 +76,16 @@ def source_sha256(target: str) -> str:
     return total.hexdigest()
 
 
+def folder_of(target: str) -> Path | None:
+    """The folder of a plug-in file, or of a target's top-level package; None of a module that has none of its own."""
+    module = target.rpartition(":")[0]
+    if module.endswith(".py"):
+        return Path(module).parent
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(folders[0]) if folders else None
+
+
 def _sources(module: str) -> list[tuple[str, Path]]:
     """
     The Python files that a module may be made of, each with its name.

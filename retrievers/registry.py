@@ -128,6 +128,10 @@ class Registry:
             self.add(Entry(group, name, f"{path}:{name}", str(path)))
         self.misses |= misses
 
+    def targets(self) -> list[tuple[str, str]]:
+        """Name and target of every adapter."""
+        return [(entry.name, entry.target) for entry in self.entries.values()]
+
     def names(self, group: Group) -> list[str]:
         return sorted(name for known, name in self.entries if known == group)
 

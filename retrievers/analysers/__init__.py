@@ -8,6 +8,7 @@ Snowball knows only the composed one. Lucene leaves that step out; on text that 
 """
 
 from retrievers.analysers._fingerprint import fingerprint as fingerprint
+from retrievers.analysers._text import tokens as tokens
 from retrievers.analysers.defaults import default_analyser as default_analyser
 from retrievers.analysers.defaults import unstemmed as unstemmed
 from retrievers.analysers.ngrams import CharNGrams as CharNGrams

@@ -1,12 +1,12 @@
 """
 Words as Lucene finds them, and texts that were analysed elsewhere.
 
-Stemmers and their caches live in the module, outside the values.
+Stemmers live in the module, outside the values. Nothing remembers a query: the next one costs what the last one did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -57,7 +57,7 @@ ENGLISH_STOP_WORDS = frozenset(
     "that the their then there these they this to was will with".split()
 )
 LONGEST = 255  # characters of one token: StandardTokenizer's maxTokenLength
-CACHED_TERMS = 2**16  # words whose term is kept, by language and options
+CACHED_TERMS = 2**16  # words whose term is kept while many texts are analysed
 
 
 def _word_pattern() -> str:
@@ -137,7 +137,7 @@ def _porter() -> Callable[[str], str]:
 
 @cache
 def _term(language: str, stem: bool, stop: bool) -> Callable[[str], str]:
-    """Word -> its term, empty for a stop word. Its cache is what makes a stemmed query cheap."""
+    """Word -> its term, empty for a stop word."""
     english = language == "en"
     stop_words = ENGLISH_STOP_WORDS if stop and english else frozenset()
     stemmed: Callable[[str], str] = _porter() if stem and english else str
@@ -149,7 +149,6 @@ def _term(language: str, stem: bool, stop: bool) -> Callable[[str], str]:
             found: str = snowball(word.replace("’", "'"))
             return found
 
-    @lru_cache(maxsize=CACHED_TERMS)
     def term(word: str) -> str:
         if english and len(word) >= 2 and word[-1] == "s" and word[-2] in "'’＇":
             word = word[:-2]
@@ -183,6 +182,13 @@ class Words(Spelled):
         language = self.language or "en"
         term = _term(language, self.stem, self.stop)
         return [found for word in _words()(folded(text, language)) if (found := term(word))]
+
+    def many(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """The tokens of each text. A word is stemmed once, and forgotten when the last text is done."""
+        language = self.language or "en"
+        term = lru_cache(CACHED_TERMS)(_term(language, self.stem, self.stop))
+        for text in texts:
+            yield [found for word in _words()(folded(text, language)) if (found := term(word))]
 
 
 @dataclass(frozen=True, repr=False)

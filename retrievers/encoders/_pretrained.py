@@ -97,6 +97,13 @@ class PretrainedEncoder(ModelOptions):
             sources[role] = found
         self._open(sources)
 
+    # Linked
+
+    def linked_files(self) -> list[Path]:
+        """The files of the models, those of one that serves both sides once."""
+        sources = (tower.source for tower in self._ready().values())
+        return list(dict.fromkeys(source.folder / path for source in sources for path in source.files))
+
     # Preparable, Accountable, Descriptive
 
     def prepare(self) -> None:

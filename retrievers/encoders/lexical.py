@@ -14,7 +14,7 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from retrievers.analysers import Analyser, Words, fingerprint
+from retrievers.analysers import Analyser, Words, fingerprint, tokens
 from retrievers.contract import Fact, Role, Spelled, spell
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -90,8 +90,9 @@ class LexicalEncoder(ABC, Spelled):
     def _weigh(self, counts: csr_array, lengths: Ints, role: Role) -> csr_array:
         """The vectors of texts with these counts of terms and these lengths; `counts` may be changed in place."""
 
-    def _terms(self, text: str) -> list[str]:
-        return self._analyser(text)
+    def _terms(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """The terms of each text."""
+        return tokens(self._analyser, texts)
 
     @property
     def _analyser(self) -> Analyser:
@@ -100,8 +101,7 @@ class LexicalEncoder(ABC, Spelled):
     def fit(self, passages: Sequence[str]) -> None:
         df: Counter[str] = Counter()
         total = 0
-        for passage in passages:
-            terms = self._terms(passage)
+        for terms in self._terms(passages):
             total += len(terms)
             df.update(set(terms))
         self.vocabulary = {term: column for column, term in enumerate(sorted(df))}
@@ -114,7 +114,7 @@ class LexicalEncoder(ABC, Spelled):
             raise RuntimeError(
                 f"{spell(self)} was asked to encode and knows no passages: call fit(passages) or load first"
             )
-        counts, lengths = count_terms(map(self._terms, texts), self.vocabulary)
+        counts, lengths = count_terms(self._terms(texts), self.vocabulary)
         return self._weigh(counts, lengths, role)
 
     def save(self, folder: Path) -> None:
@@ -177,13 +177,11 @@ class TfIdf(LexicalEncoder):
         if self.ngrams < 1:
             raise ValueError(f"TfIdf: expected ngrams to be at least 1, found {self.ngrams}")
 
-    def _terms(self, text: str) -> list[str]:
-        tokens = self._analyser(text)
-        return tokens + [
-            " ".join(tokens[start : start + n])
-            for n in range(2, self.ngrams + 1)
-            for start in range(len(tokens) - n + 1)
-        ]
+    def _terms(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        for own in super()._terms(texts):
+            yield own + [
+                " ".join(own[start : start + n]) for n in range(2, self.ngrams + 1) for start in range(len(own) - n + 1)
+            ]
 
     def _idf(self, df: Ints, n: int) -> Floats:
         return idf_smooth(df, n)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from retrievers.analysers import Analyser, Words, fingerprint
+from retrievers.analysers import Analyser, Words, fingerprint, tokens
 from retrievers.contract import Fact, Hits, Spelled, no_hits, spell, top_k
 
 VARIANTS = {"okapi": "BM25Okapi", "l": "BM25L", "plus": "BM25Plus"}
@@ -46,11 +46,10 @@ class RankBM25(Spelled):
     def index(self, passages: Sequence[str]) -> None:
         import rank_bm25
 
-        analyse = self._analyser
-        tokens = [analyse(passage) for passage in passages]
-        self.n = len(tokens)
+        terms = list(tokens(self._analyser, passages))
+        self.n = len(terms)
         # It divides by the mean length and by the number of terms.
-        self.engine = getattr(rank_bm25, VARIANTS[self.variant])(tokens) if any(tokens) else None
+        self.engine = getattr(rank_bm25, VARIANTS[self.variant])(terms) if any(terms) else None
 
     def search(self, queries: Sequence[str], k: int) -> Hits:
         """RuntimeError before `index`."""

@@ -6,8 +6,9 @@ The exact top k, compiled where numba is installed (extra `fast`): over inverted
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -205,6 +206,30 @@ def prepare(dtype: Dtype, *, lists: bool) -> None:
         else:
             offsets = functools.partial(offsets_of, positions)
             best_of_rows(offsets, positions, values, np.ones((1, 1), np.float32), 1, 1, True)
+
+
+def compiled_so_far() -> list[str]:
+    """Each kernel that this process has compiled, or loaded compiled: its name, and the types that it takes."""
+    if not available():
+        return []
+    from retrievers.storages.search import compiled
+
+    dispatchers = {name: value for name, value in vars(compiled).items() if hasattr(value, "signatures")}
+    return [f"{name} {types!r}" for name, value in dispatchers.items() for types in value.signatures]
+
+
+def compile_again(found: Iterable[str]) -> None:
+    """Compile, or load compiled, what another process had `compiled_so_far`; what cannot be is left to who calls it."""
+    if not available():
+        return
+    from numba.core.sigutils import normalize_signature
+
+    from retrievers.storages.search import compiled
+
+    for name, _, types in (each.partition(" ") for each in found):
+        with contextlib.suppress(Exception):
+            taken, _ = normalize_signature(types)  # numba reads what it spells
+            getattr(compiled, name).compile(taken)
 
 
 def _bits(values: NDArray[Any]) -> NDArray[Any]:  # Any: float32, float16 or uint8
