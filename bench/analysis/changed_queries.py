@@ -15,7 +15,7 @@ from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_hits, read_set
+from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
 from bench.records.schema import Measurement
 from bench.statistics.paired import NOISE
 from retrievers.contract import Hits
@@ -59,8 +59,11 @@ def changes(old: Run, new: Run, pair: CellPair, most: int) -> Changes:
         return Changes([], 0, "")
     try:
         kept = _kept(old, new, pair.passage_set)
-        hits = read_hits(old.folder, pair.old.cell), read_hits(new.folder, pair.new.cell)
-        overlap = quality.overlap(*hits, OVERLAP_K)
+        hits = [
+            read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
+            for run, m in ((old, pair.old), (new, pair.new))
+        ]
+        overlap = quality.overlap(hits[0], hits[1], OVERLAP_K)
     except InputError as error:
         return Changes([], 0, f"no queries: {error}")
     scores = _scores(old, new, pair, kept)

@@ -18,7 +18,7 @@ from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.records import comparability
 from bench.records.lookup import cells_of
-from bench.records.run_folder import Run, read_hits
+from bench.records.run_folder import Run, read_ranking, searched_apart
 from bench.records.schema import Measurement
 from bench.run.suite import Suite
 from bench.statistics import paired
@@ -270,7 +270,9 @@ def _agreement(
 ) -> tuple[float | None, float | None]:
     """The share of queries with the same top k, and overlap@10; None where hits are not available."""
     try:
-        one, other = read_hits(old.run.folder, was.cell), read_hits(new.run.folder, now.cell)
+        one, other = (
+            read_ranking(side.run.folder, m.cell, m.k, apart=searched_apart(m)) for side, m in ((old, was), (new, now))
+        )
     except InputError:
         return None, None
     if len(one.rows) != len(other.rows) or not len(one.rows):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
 
 from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, together
 from bench.errors import InputError
@@ -24,8 +23,9 @@ SAME_MEMORY = 0.02  # the same of resident bytes
 # machine of two cores). No run knows of it from its own rounds.
 DRIFT = 0.15
 UNDER_RESOLUTION = f"the difference is under resolution: {RESOLUTION // 2**20} MiB"
-PERCENTILES = {"single_p50_ms": 0.50, "single_p95_ms": 0.95}
-SPEEDS = (*PERCENTILES, "batch_qps")
+PERCENTILES = {"single_p50_ms": 0.50, "single_p95_ms": 0.95, "new_p50_ms": 0.50, "new_p95_ms": 0.95}
+SPEEDS = ("single_p50_ms", "single_p95_ms", "batch_qps")
+NEW = ("new_p50_ms", "new_p95_ms")  # compared too where a cell remembers: no time of repeated queries decides then
 GROWTH = {  # figures of memory, and the stage whose every round has them
     "resident_bytes": "search",
     "encoder_resident_bytes": "query",
@@ -33,6 +33,7 @@ GROWTH = {  # figures of memory, and the stage whose every round has them
     "peak_query_bytes": "query",
     "peak_encode_bytes": None,  # once
     "peak_build_bytes": None,
+    "deployment_bytes": None,
 }
 
 
@@ -40,8 +41,11 @@ def cost(m: Measurement, name: str) -> float | None:
     """A figure by its key in `sparring table --json`; None where it was not measured."""
     if name == "batch_qps":
         return m.batch_qps
+    if name == "deployment_bytes":
+        return m.deployment_bytes
     if name in PERCENTILES:
-        found: float | None = getattr(m.single, name.split("_")[1]) if m.single is not None else None
+        mode, percent, _ = name.split("_")
+        found: float | None = getattr(getattr(m, mode), percent, None)
         return found
     if name.startswith("peak_"):
         memory = getattr(m, f"{name.split('_')[1]}_memory")
@@ -122,16 +126,8 @@ def _growth(rounds: list[StageResult], name: str) -> list[int]:
 
 def _interval(rounds: list[list[int]], *, alike: bool) -> Interval | None:
     """The interval of new / old of one number a round. alike: both were measured in the same rounds."""
-    old, new = (
-        bootstrap.draws(
-            [np.array([[value]], np.int64) for value in one],
-            [0.5],
-            rounds_seed=SEED + (0 if alike else side),
-        )[0]
-        for side, one in enumerate(rounds)
-    )
-    by_round = [np.array(one, np.float64) for one in rounds]
-    return bootstrap.wider(bootstrap.ratio_interval(old, new), bootstrap.student(*by_round, alike=alike))
+    old, new = (bootstrap.fixed(one) for one in rounds)
+    return bootstrap.ratio_interval(old, new, alike=alike)
 
 
 def verdict_of(within: Interval | None, margin: float, *, high: bool = False) -> Verdict:
@@ -158,12 +154,12 @@ def speeds(
     p50 and p95 of one query, and queries a second in batch, as ratios with their intervals.
 
     An interval tells what the rounds of both runs show; between two runs the verdict allows for DRIFT beside it. It is
-    undecided where a cell was unstable, or had too few rounds, whatever its interval.
+    undecided where something speaks against the figure of a cell, or it had too few rounds, whatever its interval.
     unmatched: what is to be said where the two do not find the same well; a speed is read at matched quality.
     """
     problem, alike = _unlike(old, new, was, now), together(old.run, new.run)
     drift = 1.0 if alike else 1 + DRIFT
-    for name in SPEEDS:
+    for name in (*SPEEDS, *(NEW if any(stability.remembers(m.flags) for m in (was, now)) else ())):
         told = _told(name, "latency", was, now)
         if told is None:
             continue
@@ -178,15 +174,15 @@ def speeds(
             yield msgspec.structs.replace(told, why=why)
             continue
         doubts = [*filter(None, [_too_few(min(was.rounds, now.rounds), "a latency")])]
-        doubts += [f"{side.name}: {flag}" for side, m in ((old, was), (new, now)) for flag in _unstable(m)]
+        doubts += [f"{side.name}: {flag}" for side, m in ((old, was), (new, now)) for flag in _doubts(m, name)]
         allowed = None if doubts or within is None else (within[0] / drift, within[1] * drift)
         verdict = verdict_of(allowed, SAME_TIME, high=name == "batch_qps")
         told = msgspec.structs.replace(told, interval=within, verdict=verdict)
         yield msgspec.structs.replace(told, why="; ".join([*filter(None, [unmatched]), *doubts]))
 
 
-def _unstable(m: Measurement) -> list[str]:
-    return [flag for flag in m.flags if flag.startswith(stability.UNSTABLE)]
+def _doubts(m: Measurement, name: str) -> list[str]:
+    return stability.doubts(m.flags, m.figure_flags, name)
 
 
 def _unlike(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> str:
@@ -210,32 +206,23 @@ def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now:
     """
     The interval of new / old of one speed. Raises InputError where raw times are not available.
 
-    Queries are drawn alike for both sides where they are the same sample, rounds where both were measured in them; what
-    the two do not share is drawn from another seed for the new side.
+    Queries are drawn alike for both sides where they are the same sample; batches, and other queries, from another seed
+    for the new side.
     """
-    alike = together(old.run, new.run)
-    rounds_seeds = (SEED, SEED) if alike else (SEED, SEED + 1)
-    same = was.seed == now.seed and _timed(old, was) == _timed(new, now)
-    columns_seeds = (SEED, SEED) if same else (SEED, SEED + 1)
-    drawn, by_round = [], []
-    for side, m, first, second in zip((old, new), (was, now), rounds_seeds, columns_seeds, strict=True):
-        if name in PERCENTILES:
-            parts = [_singles(side, m)]
+    single = name in PERCENTILES
+    same = single and was.seed == now.seed and _timed(old, was) == _timed(new, now)
+    sides = []
+    for side, m, seed in ((old, was, SEED), (new, now, SEED if same else SEED + 1)):
+        if single:
+            parts = [_singles(side, m, name.split("_")[0])]
         else:  # one batch after the other: what is drawn are the repeats of each round
             parts = [[times.reshape(1, -1) for times in side.times(m, stage, "batch")] for stage in _stages(m)]
         if not all(parts):
             raise InputError(f"{side.run.folder}: expected samples of {m.retriever}, found none in its record")
         p = PERCENTILES.get(name, 0.5)
-        of_parts = [
-            bootstrap.draws(part, [p], rounds_seed=first, columns_seed=second, crossed=name in PERCENTILES)[0]
-            for part in parts
-        ]
-        drawn.append(np.sum(of_parts, axis=0))
-        n_rounds = min(map(len, parts))
-        by_round.append(np.sum([bootstrap.by_round(part[:n_rounds], p) for part in parts], axis=0))
-    within = bootstrap.ratio_interval(*drawn)
-    if alike:  # between two runs DRIFT is allowed for, which is more than what a bootstrap of few rounds lacks
-        within = bootstrap.wider(within, bootstrap.student(*by_round, alike=True))
+        figures = [bootstrap.figures(part, [p], seed=seed, crossed=single)[0] for part in parts]
+        sides.append(bootstrap.total(figures))
+    within = bootstrap.ratio_interval(*sides, alike=together(old.run, new.run))
     return (1 / within[1], 1 / within[0]) if within is not None and name == "batch_qps" else within
 
 
@@ -243,7 +230,7 @@ def _stages(m: Measurement) -> tuple[str, ...]:
     return ("query", "search") if m.encoder is not None else ("search",)
 
 
-def _singles(side: ComparedRun, m: Measurement) -> Rounds:
-    """Each round's times of one query, text to ids, as `bench.run.measurement` adds them up."""
-    parts = [side.times(m, stage, "single") for stage in _stages(m)]
+def _singles(side: ComparedRun, m: Measurement, mode: str) -> Rounds:
+    """Each round's times of one query, text to ids, as `bench.run.measurement` adds them up: of that name."""
+    parts = [side.times(m, stage, mode) for stage in _stages(m)]
     return parts[0] if len(parts) == 1 else [latency.end_to_end(*pair) for pair in zip(*parts, strict=False)]

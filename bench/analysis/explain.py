@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.analysis import reproduce
 from bench.records.run_folder import STAGES, FinishedStage, Run, lines, samples
-from bench.records.schema import Footprint, Latency, Measurement, Memory, Rate, StageResult
+from bench.records.schema import Environment, Footprint, Latency, Measurement, Memory, Rate, StageResult
+from bench.run.tasks import encode_key
 
 STAGE_OF = {"encode": "query", "search": "search", "joint": "joint"}  # latency -> the stage whose samples make it
 
@@ -46,7 +47,7 @@ def explanation_of(run: Run, m: Measurement) -> Explanation:
         "quality": list(_quality(m)),
         "time": list(_time(run, m)),
         "bytes": list(_bytes(m)),
-        "flags": [Detail("", flag) for flag in m.flags],
+        "flags": [Detail("", flag) for flag in m.flags] + [Detail(*each) for each in m.figure_flags.items()],
     }
     return Explanation(m.cell, m.passage_set, m.retriever, command, suite, {n: p for n, p in sections.items() if p})
 
@@ -78,7 +79,21 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Detail]:
         machine = run.environment
         known = f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB"
         yield Detail("machine", known, machine.platform)
+        yield from _processor(machine)
     yield Detail("made", run.record.made, shlex.join(run.record.command))
+
+
+def _processor(machine: Environment) -> Iterator[Detail]:
+    """What of the processor decides times beside its name, as far as it was told."""
+    if machine.cpu_stepping is not None:
+        caches = ", ".join(f"{name} {size / 1024:,.0f} KiB" for name, size in machine.caches.items())
+        yield Detail("processor", machine.cpu_stepping, caches)
+    if machine.affinity:
+        yield Detail("CPUs", ", ".join(map(str, machine.affinity)), "that the run might use")
+    if machine.mhz is not None:
+        later = "" if machine.mhz_end is None else f", {machine.mhz_end:,.0f} MHz when it ended"
+        governor = "" if machine.governor is None else f"; governor {machine.governor}"
+        yield Detail("clock", f"{machine.mhz:,.0f} MHz", f"of the first CPU when the run began{later}{governor}")
 
 
 def _hashes(run: Run, m: Measurement) -> Iterator[Detail]:
@@ -91,12 +106,21 @@ def _hashes(run: Run, m: Measurement) -> Iterator[Detail]:
     if m.matrix_key is not None:
         reused = "found in the cache: its cost was measured when it was made" if m.reused_matrix else "made in this run"
         yield Detail("matrix", m.matrix_key, reused)
+        yield from _opened(run, m.matrix_key)
     for path, sha256 in run.record.plugin_hashes:
         yield Detail("plug-in", sha256, path)
     for what, path in m.files.items():
         file = run.folder / path
         known = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "gone"
         yield Detail(what, known, path)
+
+
+def _opened(run: Run, matrix_key: str) -> Iterator[Detail]:
+    """The files beside a plug-in that its encoder read."""
+    journal = {line.task: line.result for line in lines(run.folder / STAGES, FinishedStage)}
+    encoded = journal.get(encode_key(matrix_key))
+    for name, sha256 in encoded.opened.items() if encoded is not None else ():
+        yield Detail("read", sha256, f"{name}: by the encoder of that plug-in")
 
 
 def _commit(run: Run) -> str:
@@ -116,6 +140,9 @@ def _quality(m: Measurement) -> Iterator[Detail]:
         yield Detail(f"tie_rate@{m.k}", f"{m.tie_rate:.4f}", "queries whose top k is decided by position somewhere")
     if m.overlap_with_exact is not None:
         yield Detail("overlap@10", f"{m.overlap_with_exact:.4f}", "with the exact search of the same vectors")
+    if m.batch_overlap is not None:
+        said = "of queries encoded all at once with the same encoded one at a time"
+        yield Detail(f"batch_overlap@{m.k}", f"{m.batch_overlap:.4f}", said)
 
 
 def _time(run: Run, m: Measurement) -> Iterator[Detail]:
@@ -128,14 +155,29 @@ def _time(run: Run, m: Measurement) -> Iterator[Detail]:
         yield from _latency(run, what, found, rounds)
     if m.single is not None and m.encode is not None:
         yield from _percentiles("single", m.single, "encode + search, query by query and round by round")
+    yield from _new_queries(m)
     if m.rate is not None:
         yield from _under_load(m.rate)
+        if m.rate.held_qps is not None:
+            said = f"highest rate tried whose p99 is within {run.record.suite.get('p99')}"
+            yield Detail("capacity queries/s", f"{m.rate.held_qps:,.1f}", said)
     for name, seconds in (("encode", m.encode_seconds), ("build", m.build_seconds), ("load", m.load_seconds)):
         if seconds is not None:
             yield Detail(f"{name} seconds", f"{seconds:.4g}", "median over rounds" if name == "load" else "once")
     for name, rate in (("batch", m.batch_qps), ("search batch", m.search_batch_qps)):
         if rate is not None:
             yield Detail(f"{name} queries/s", f"{rate:,.0f}", "all timed queries at once, median over rounds")
+
+
+def _new_queries(m: Measurement) -> Iterator[Detail]:
+    """What queries took that the process had not seen before, and what CPU time a repeated one takes."""
+    if m.new is not None:
+        yield from _percentiles("new", m.new, "queries that the process had not seen before; median over rounds")
+    if m.new_ratio is not None:
+        low, high = m.new_ratio
+        yield Detail("new / repeated", f"{low:.3f} to {high:.3f}", "95 % interval of the median query's")
+    if m.cpu_p50 is not None:
+        yield Detail("CPU ms", f"{m.cpu_p50:.4g}", "of a query, all processes of the retriever; median over rounds")
 
 
 def _latency(run: Run, what: str, found: Latency | None, rounds: Sequence[StageResult]) -> Iterator[Detail]:
@@ -172,6 +214,13 @@ def _bytes(m: Measurement) -> Iterator[Detail]:
     for part, weight in (("storage" if m.encoder else "engine", m.storage_weight), ("encoder", m.encoder_weight)):
         if weight is not None:
             yield from _weight(part, weight)
+    runtimes = (("runtime", m.runtime_bytes), ("encoder runtime", m.encoder_runtime_bytes))
+    for what, size in runtimes:
+        if size is not None:
+            yield Detail(what, f"{size:,}", "of a clean process that imports the libraries; no part of the weight")
+    if m.deployment_bytes is not None:
+        said = "high-water mark of one process that turns text into ids, and what it started"
+        yield Detail("deployment", f"{m.deployment_bytes:,}", said)
     memories = {"build": m.build_memory, "search": m.search_memory, "encode": m.encode_memory, "query": m.query_memory}
     for name, memory in memories.items():
         if memory is not None and memory.peak is not None:

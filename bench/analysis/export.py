@@ -14,7 +14,8 @@ from bench.errors import InputError
 from bench.formats import trec_run
 from bench.formats.files import write_whole
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_hits, read_set
+from bench.records.run_folder import Run, read_hits, read_set, read_timed, searched_apart
+from bench.records.schema import Measurement
 from retrievers.contract import Hits
 
 Format: TypeAlias = Literal["trec", "json"]
@@ -30,6 +31,9 @@ NO_DERIVATIVES = re.compile(r"\bND\b|(?i:no.?deriv)")
 def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
     """
     Write SET/RETRIEVER.run for every cell that ran, and SET/qrels.txt where there are judgments; the paths written.
+
+    Of a retriever whose first k hits depend on how many are asked for RETRIEVER.k10.run beside it has those of the
+    search for k, from which its measures up to that cut-off are read; deeper ones are read from the other.
 
     form: "json" writes the dictionaries of ranx and pytrec_eval instead, RETRIEVER.json and qrels.json. Scores strictly
     decrease as 32-bit floats, so every tool sees the order that Sparring measured. A retriever is written as its
@@ -52,12 +56,9 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
         home.mkdir(parents=True, exist_ok=True)
         if passage_set.qrels is not None:
             written.append(_write_qrels(home, passage_set.qrels, form))
-        cells = {
-            cell.retriever: cell.cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")
-        }
-        for retriever, file_name in _file_names(cells).items():
-            hits = read_hits(run.folder, cells[retriever])
-            written.append(_write_hits(home / file_name, hits, passage_set, form))
+        cells = {cell.retriever: cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")}
+        for retriever, file_name in _file_names({name: cell.cell for name, cell in cells.items()}).items():
+            written += _write_cell(run, cells[retriever], home / file_name, passage_set, form)
     return written
 
 
@@ -69,11 +70,23 @@ def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Forma
     return path
 
 
-def _write_hits(stem: Path, hits: Hits, passage_set: PassageSet, form: Format) -> Path:
-    """The hits of one cell in a file; a query without hits is not in it."""
+def _write_cell(run: Run, m: Measurement, stem: Path, passage_set: PassageSet, form: Format) -> list[Path]:
+    """The hits of a cell to the depth, and where they are others those of the search for k; the tag says which."""
+    timed = searched_apart(m)
+    deep = read_hits(run.folder, m.cell)
+    written = [_write_hits(stem, deep, passage_set, form, f"sparring-depth{m.depth}" if timed else "sparring")]
+    if timed:
+        top = stem.with_name(f"{stem.name}.k{m.k}")
+        found = read_timed(run.folder, m.cell, m.k, apart=True)
+        written.append(_write_hits(top, found, passage_set, form, f"sparring-k{m.k}"))
+    return written
+
+
+def _write_hits(stem: Path, hits: Hits, passage_set: PassageSet, form: Format, tag: str) -> Path:
+    """Hits in a file; a query without hits is not in it."""
     path = stem.with_name(f"{stem.name}.{'json' if form == 'json' else 'run'}")
     if form == "trec":
-        trec_run.write(path, hits, passage_set.passage_ids, passage_set.query_ids, "sparring")
+        trec_run.write(path, hits, passage_set.passage_ids, passage_set.query_ids, tag)
         return path
     scores = trec_run.strictly_falling(path, hits, passage_set.passage_ids, passage_set.query_ids)
     found = (

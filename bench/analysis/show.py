@@ -14,9 +14,9 @@ from bench.analysis.texts import texts_of
 from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_hits, read_set
+from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
 from bench.records.schema import Measurement, Status
-from bench.stage import matrices
+from bench.stage import matrices, plugin_files
 from retrievers.contract import Lexical, Persistent, VectorRetriever
 from retrievers.registry import PluginError, Registry, SpellingError, parse
 
@@ -122,7 +122,7 @@ def _found(
 ) -> RetrieverView:
     if m.status != "ok":
         return RetrieverView(m.retriever, m.status, [], {}, m.reason)
-    hits = read_hits(run.folder, m.cell)
+    hits = read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})
     words, said = _words(m, registry)
@@ -171,7 +171,7 @@ def _words(m: Measurement, registry: Registry) -> tuple[_Words | None, str]:
     if m.matrix_key is None or m.nonzeros is None:
         return None, ""
     folder = matrices.place(m.matrix_key)
-    if matrices.find(folder) is None:
+    if matrices.find(folder, plugin_files.folders(m.resolved, registry.targets())) is None:
         return None, "no matched words: its vectors are no longer in the cache; run it again"
     queries, passages = matrices.load(folder, "queries"), matrices.load(folder, "passages")
     if isinstance(queries, np.ndarray) or isinstance(passages, np.ndarray):

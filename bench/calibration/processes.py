@@ -101,7 +101,7 @@ def _job(registry: Registry, folder: Path, storage: str) -> Job:
     """A search of a few vectors of ones. Folders: of the matrix, and of the saved storage."""
     for name in ("matrix", "storage"):
         (folder / name).mkdir()
-    for role, n in (("queries", N_QUERIES), ("passages", N_PASSAGES)):
+    for role, n in (("queries", N_QUERIES), ("warm", N_QUERIES), ("passages", N_PASSAGES)):
         np.save(folder / "matrix" / f"{role}.npy", np.ones((n, 1), np.float32))
     return Job(
         stage="search",

@@ -15,6 +15,7 @@ import psutil
 import bench
 from bench.errors import InputError
 from bench.git import git, text
+from bench.instruments import processor
 from bench.records.schema import Environment
 
 LIBRARIES = (
@@ -89,9 +90,10 @@ def installed_sha256() -> str:
 
 
 @functools.cache
-def machine() -> tuple[str, str, str | None, str | None]:
-    """Python's version (it carries Unicode's), the processor, the accelerator, and which of them may be used."""
-    return platform.python_version(), _cpu(), _accelerator(), os.environ.get("CUDA_VISIBLE_DEVICES")
+def machine() -> tuple[str, str, str | None, str | None, str | None]:
+    """Python's version (it carries Unicode's), the processor, the accelerator, which may be used, and the stepping."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return platform.python_version(), _cpu(), _accelerator(), visible, processor.stepping()
 
 
 def collect() -> Environment:
@@ -111,6 +113,11 @@ def collect() -> Environment:
         code_sha256=code_sha256("bench", "retrievers"),
         installed_sha256=installed_sha256(),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        cpu_stepping=machine()[4],
+        caches=processor.caches(),
+        affinity=processor.affinity(),
+        governor=processor.governor(),
+        mhz=processor.mhz(),
     )
 
 

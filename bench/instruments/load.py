@@ -8,6 +8,7 @@ would have waited. Here a latency runs from the intended arrival, so that every 
 from __future__ import annotations
 
 import re
+import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.instruments.latency import device_barrier, percentile, single, summary
+from bench.instruments.latency import Keep, device_barrier, percentile, single, summary
 from bench.records.schema import Rate
 
 ENOUGH_ARRIVALS = 1_000
@@ -26,6 +27,9 @@ LONGEST_ROUND = 30.0  # seconds that a low rate is given to come to that many
 MOST_ARRIVALS = 200_000  # of a round, whatever the rate: 24 bytes each are kept
 GIVE_UP = 2.0  # times the arrivals' own span: the rest is left unserved, as the backlog outgrows all bounds
 SPIN_NS = 1_000_000  # slept to this near an arrival, the rest is spun away: a sleep wakes late by 0.1 ms and more
+IDLE_NS = 50_000  # an answer is kept where no query is due for so long: what waits would wait for the keeping too
+TRIES = 6  # rates of a round in search of the highest one held: halving, they tell it to 1/64 of the capacity
+P99 = 0.99
 BLOCKS = 20  # of a round's arrivals: neighbours wait for one another, so a bootstrap draws blocks, not arrivals
 
 
@@ -35,6 +39,7 @@ class Offer(NamedTuple):
     rate: str  # as `offered_qps` takes it
     seconds: float
     seed: tuple[int, ...]  # of arrivals and queries: another one in every round
+    p99: str | None = None  # as `longest_ns` takes it: the highest rate that keeps it is searched for
 
 
 def offered_qps(rate: str, capacity_qps: float) -> float:
@@ -47,25 +52,76 @@ def offered_qps(rate: str, capacity_qps: float) -> float:
     return float(match[1]) * (capacity_qps / 100 if match[2] == "%" else 1.0)
 
 
+def longest_ns(p99: str) -> float:
+    """Nanoseconds of "10ms" or "0.5s". InputError for any other text."""
+    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s)\s*", p99)
+    if match is None or float(match[1]) == 0:
+        raise InputError(f'p99: expected a time such as "10ms" or "0.5s", found {p99!r}')
+    return float(match[1]) * (1e6 if match[2] == "ms" else 1e9)
+
+
 def capacity_qps(closed: NDArray[np.int64]) -> float:
     """Queries a second of one after the other: one over the mean service time of (n_passes, n_queries) nanoseconds."""
     return 1e9 / max(float(closed.mean()), 1.0)
 
 
 def sampled(
-    ask: Callable[[int], object], n_queries: int, offer: Offer, closed_seconds: float
+    ask: Callable[[int], object], n_queries: int, offer: Offer, closed_seconds: float, keep: Keep | None = None
 ) -> dict[str, NDArray[np.int64]]:
     """
     A round under load: a closed loop (`closed`) of so many seconds tells the capacity, then the open loop (`rate`).
 
-    ask: answers the query of that position. Samples as `latency.single` and `open_loop` give them; `rate_queries`: the
-    position of the query of each arrival that was answered.
+    ask: answers the query of that position. keep: is handed it and the answer. Samples as `latency.single` and
+    `open_loop` give them; `rate_queries`: the position of the query of each arrival that was answered; `held`: as
+    `bisect_rate` gives it, where the offer has a p99.
     """
-    closed = single(ask, n_queries, closed_seconds)
+    closed = single(ask, n_queries, closed_seconds, keep)
     offered = offered_qps(offer.rate, capacity_qps(closed))
     intended, queries = arrivals(offered, offer.seconds, n_queries, offer.seed)
-    served = open_loop(ask, intended, queries)
-    return {"closed": closed, "rate": served, "rate_queries": queries[: len(served)]}
+    served = open_loop(ask, intended, queries, keep=keep)
+    found = {"closed": closed, "rate": served, "rate_queries": queries[: len(served)]}
+    if offer.p99 is not None:
+        found["held"] = bisect_rate(ask, n_queries, offer, offer.p99, closed, keep)
+    return found
+
+
+def bisect_rate(
+    ask: Callable[[int], object],
+    n_queries: int,
+    offer: Offer,
+    p99: str,
+    closed: NDArray[np.int64],
+    keep: Keep | None = None,
+) -> NDArray[np.int64]:
+    """
+    Search for the highest rate at which p99 is no longer than this, by halving what lies below the capacity.
+
+    A rate is held where the p99 of its latencies is within that and the server is busy for less than all of the time:
+    where a backlog grows, a short look would miss it. closed: of the same process just before; where its p99 is longer
+    already nothing is tried, since no wait makes it less.
+    Returns (n_tries, 3) int64: nanoseconds between two arrivals on average, those of p99, and 1 where it was held.
+    """
+    longest, rates = longest_ns(p99), []
+    low, high = 0.0, capacity_qps(closed)
+    for attempt in range(TRIES if np.quantile(closed, P99) <= longest else 0):
+        offered = (low + high) / 2
+        served = open_loop(ask, *arrivals(offered, offer.seconds, n_queries, (*offer.seed, attempt + 1)), keep=keep)
+        found = float(np.quantile(served[:, 1] - served[:, 0] + served[:, 2], P99))
+        held = found <= longest and utilisation(served, offered) < 1
+        low, high = (offered, high) if held else (low, offered)
+        rates.append((round(1e9 / offered), round(found), int(held)))
+    return np.array(rates, np.int64).reshape(-1, 3)
+
+
+def tries_seconds(capacity: float, seconds: float) -> float:
+    """How long `bisect_rate` takes, on average: the rates lie around half of the capacity."""
+    return TRIES * span(capacity / 2, seconds)
+
+
+def highest_held(rates: NDArray[np.int64]) -> float:
+    """Queries a second of the highest rate held of some, as `bisect_rate` gives them; 0 where none was."""
+    held = rates[rates[:, 2] == 1, 0]
+    return 1e9 / float(held.min()) if held.size else 0.0
 
 
 def arrivals(
@@ -97,6 +153,7 @@ def open_loop(
     intended: NDArray[np.int64],
     queries: NDArray[np.int64],
     *,
+    keep: Keep | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
     sleep: Callable[[float], None] = time.sleep,
     spin_ns: int = SPIN_NS,
@@ -113,17 +170,20 @@ def open_loop(
     stamps = array("q")
     longest = GIVE_UP * float(intended[-1])
     begin, ended = clock(), 0
-    for due, query in zip(intended.tolist(), queries.tolist(), strict=True):
+    following = [*intended[1:].tolist(), sys.maxsize]
+    for due, query, then in zip(intended.tolist(), queries.tolist(), following, strict=True):
         now = ended
         while now < due:
             if due - now > spin_ns:
                 sleep((due - now - spin_ns) / 1e9)
             now = clock() - begin
-        ask(query)
+        answer = ask(query)
         if barrier is not None:
             barrier()
         ended = clock() - begin
         stamps.extend((due, now, ended - now))
+        if keep is not None and then - ended > IDLE_NS:
+            keep(query, answer)
         if ended > longest:
             break
     return np.array(stamps, np.int64).reshape(-1, 3)
@@ -146,13 +206,18 @@ def utilisation(served: NDArray[np.int64], offered: float) -> float:
 
 
 def under_load(
-    rounds: Sequence[NDArray[np.int64]], closed: Sequence[NDArray[np.int64]], rate: str, n_queries: int
+    rounds: Sequence[NDArray[np.int64]],
+    closed: Sequence[NDArray[np.int64]],
+    rate: str,
+    n_queries: int,
+    held: Sequence[NDArray[np.int64]] = (),
 ) -> Rate | None:
     """
     What some rounds of an open loop came to.
 
     rounds: each as `open_loop` gives it. closed: the closed loop before each, (n_passes, n_queries) nanoseconds. Rounds
-    count alike in the utilisation; where it is 1 or more the percentiles are withheld.
+    count alike in the utilisation; where it is 1 or more the percentiles are withheld. held: of each round, as
+    `bisect_rate` gives it.
     """
     if not rounds or any(len(served) == 0 for served in rounds):
         return None
@@ -169,6 +234,7 @@ def under_load(
         latency=summary(latencies, n_queries=n_queries, crossed=False) if busy < 1 else None,
         service_p50=percentile([served[:, 2:] for served in rounds], 0.5, n_queries),
         saturated=busy >= 1,
+        held_qps=float(np.median([highest_held(rates) for rates in held])) if held else None,
     )
 
 

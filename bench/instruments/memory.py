@@ -11,9 +11,11 @@ import contextlib
 import ctypes
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.instruments import cpu
 from bench.records.schema import Memory
 
 _PROC = Path("/proc/self")
@@ -28,14 +30,16 @@ class Snapshot(NamedTuple):
     private_file: int
     shared: int
     source: str
+    children: int = 0
 
     @property
     def resident(self) -> int:
+        """Of this process: without its children."""
         return self.private + self.shared
 
 
 def snapshot() -> Snapshot:
-    """Resident bytes of this process now: private (USS), of it file-backed, and shared."""
+    """Resident bytes of this process now: private (USS), of it file-backed, and shared; and those of its children."""
     try:
         accounts = _kilobytes(_PROC / "smaps_rollup")
     except OSError:
@@ -46,7 +50,23 @@ def snapshot() -> Snapshot:
         private_file=max(private - accounts["Anonymous"], 0),
         shared=accounts["Rss"] - private,
         source="smaps_rollup",
+        children=_of_children(accounts),
     )
+
+
+def _of_children(accounts: dict[str, int]) -> int:
+    """
+    Bytes of the processes that this one started: theirs alone, and their share of what is shared (PSS).
+
+    accounts: of this process. What a forked child has not written to is this process's memory too, and counted there:
+    no other process can share that.
+    """
+    found = 0
+    for process in cpu.descendants():
+        with contextlib.suppress(OSError):  # it has ended
+            found += _kilobytes(Path(f"/proc/{process}/smaps_rollup")).get("Pss", 0)
+    anonymous = accounts["Anonymous"]
+    return max(found - (anonymous - accounts.get("Pss_Anon", anonymous)), 0)
 
 
 def _kilobytes(path: Path) -> dict[str, int]:
@@ -63,8 +83,12 @@ def _kilobytes(path: Path) -> dict[str, int]:
 def _psutil_snapshot() -> Snapshot:
     import psutil
 
-    accounts = psutil.Process().memory_full_info()
-    return Snapshot(accounts.uss, 0, max(accounts.rss - accounts.uss, 0), "psutil")
+    own = psutil.Process()
+    accounts, children = own.memory_full_info(), 0
+    for child in own.children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended
+            children += child.memory_full_info().uss
+    return Snapshot(accounts.uss, 0, max(accounts.rss - accounts.uss, 0), "psutil", children)
 
 
 def peak() -> int | None:
@@ -72,6 +96,45 @@ def peak() -> int | None:
     with contextlib.suppress(OSError):
         return _kilobytes(_PROC / "status").get("VmHWM")
     return None
+
+
+def deployment() -> int | None:
+    """What this process has taken at most, libraries and all, and its children now; None where that is not told."""
+    high = peak()
+    return None if high is None else high + snapshot().children
+
+
+def mapped(folder: Path) -> MappedFiles | None:
+    """What this process has mapped of the files in a folder; None where the system does not tell."""
+    inside = f"{folder.resolve()}/"
+    found = MappedFiles(0, 0)
+    try:
+        for path, size, resident in _mappings(_PROC / "smaps"):
+            if path.startswith(inside):
+                found = MappedFiles(found.mapped + size, found.resident + resident)
+    except OSError:
+        return None
+    return found
+
+
+class MappedFiles(NamedTuple):
+    """Bytes of files that are mapped."""
+
+    mapped: int
+    resident: int  # of them in memory now
+
+
+def _mappings(path: Path) -> Iterator[tuple[str, int, int]]:
+    """The mappings of files: path, bytes, and how many of them are resident."""
+    file, size = "", 0
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            first, _, rest = line.rstrip("\n").partition(" ")
+            if not first.endswith(":"):  # begins a mapping: addresses, rights, offset, device, inode, path
+                start, _, end = first.partition("-")
+                file, size = "".join(rest.split(maxsplit=4)[4:]), int(end, 16) - int(start, 16)
+            elif first == "Rss:" and file:
+                yield file, size, int(rest.split()[0]) * 1024
 
 
 def reset_peak() -> bool:
@@ -116,8 +179,12 @@ class Phase:
         self._peak_at_start = peak()
         self._start = snapshot()
 
-    def end(self) -> Memory:
-        """The growth since the start; call it while what was loaded is still held."""
+    def end(self, own: int = 0) -> Memory:
+        """
+        The growth since the start; call it while what was loaded is still held.
+
+        own: bytes that the harness took meanwhile and holds, such as samples: no part of growth and peak.
+        """
         high = peak()
         collect_and_trim()  # what the phase took and freed is no weight of what it made
         now = snapshot()
@@ -125,12 +192,14 @@ class Phase:
         if high is not None and self._peak_at_start is not None:
             # Without a reset the mark may stem from before the phase; it tells something only if it moved.
             moved = high > self._peak_at_start
-            above = max(high - self._start.resident, 0) if self._reset or moved else None
+            above = max(high - self._start.resident - own, 0) if self._reset or moved else None
+        children = now.children - self._start.children
         return Memory(
-            private=now.private - self._start.private,
+            private=now.private - self._start.private - own,
             private_file=now.private_file - self._start.private_file,
             shared=now.shared - self._start.shared,
+            children=children,
             peak=high,
-            peak_above_start=above,
+            peak_above_start=None if above is None else above + max(children, 0),
             source=now.source if self._reset else f"{now.source}, peak not reset",
         )

@@ -29,6 +29,7 @@ class Settings(NamedTuple):
 
     rate: str = "70%"  # offered in mode `rate`: a share of the cell's own capacity, or queries a second ("200/s")
     rate_seconds: float = 5.0  # a round of it takes at least so long
+    p99: str | None = None  # of mode `rate` ("10ms"): the highest rate that keeps it is searched for
 
 
 class Target(NamedTuple):
@@ -38,10 +39,16 @@ class Target(NamedTuple):
     one: Callable[[int], object]  # answers the query of a position in the sample
     every: Callable[[], object]  # answers the whole sample
     n_queries: int  # of the sample
+    warm_one: Callable[[int], object]  # the same for synthetic queries, which the sample has not
+    warm_every: Callable[[], object]  # of as many as the sample has
+    n_warm: int
     seconds: float  # how long each loop goes on
     settings: Settings = Settings()
     seed: tuple[int, ...] = ()  # of this round
     parts: Sequence[Callable[[Any], object]] = ()  # of a pair what `one` is made of. Any: what one part gives the next
+    fresh_one: Callable[[int], object] | None = None  # the same for synthetic queries that no process has seen
+    n_fresh: int = 0
+    keep: Callable[[int, object], None] | None = None  # of the mode whose loop is run: is handed each answer
 
 
 class Rounds(NamedTuple):
@@ -91,14 +98,14 @@ def chosen(names: Iterable[str]) -> list[Mode]:
     return [mode for mode in MODES.values() if mode.name in wanted]
 
 
-def text_to_ids(rounds: Rounds) -> list[NDArray[np.int64]]:
+def text_to_ids(rounds: Rounds, name: str = "single") -> list[NDArray[np.int64]]:
     """Each round's times of single queries from text to ids: (n_passes, n_queries); a pair's parts are added up."""
     from bench.instruments import latency
 
-    searches = rounds.samples("search", "single")
+    searches = rounds.samples("search", name)
     if not rounds.paired:
         return searches
-    pairs = zip(rounds.samples("query", "single"), searches, strict=False)
+    pairs = zip(rounds.samples("query", name), searches, strict=False)
     return [latency.end_to_end(encode, search) for encode, search in pairs]
 
 
@@ -115,7 +122,7 @@ def passes(seconds: float) -> float:
 def _single(target: Target) -> Samples:
     from bench.instruments import latency
 
-    return {"single": latency.single(target.one, target.n_queries, target.seconds)}
+    return {"single": latency.single(target.one, target.n_queries, target.seconds, target.keep)}
 
 
 def _single_summary(rounds: Rounds) -> RecordFields:
@@ -161,7 +168,7 @@ SINGLE = Mode(
 def _batch(target: Target) -> Samples:
     from bench.instruments import latency
 
-    return {"batch": latency.batch(target.every, target.seconds)}
+    return {"batch": latency.batch(target.every, target.seconds, target.keep)}
 
 
 def _batch_summary(rounds: Rounds) -> RecordFields:
@@ -192,7 +199,7 @@ BATCH = Mode(
 def _joint(target: Target) -> Samples:
     from bench.instruments import latency
 
-    return {"joint": latency.staged(target.parts, target.n_queries, target.seconds)}
+    return {"joint": latency.staged(target.parts, target.n_queries, target.seconds, target.keep)}
 
 
 def _joint_summary(rounds: Rounds) -> RecordFields:
@@ -218,15 +225,15 @@ JOINT = Mode(
 def _rate(target: Target) -> Samples:
     from bench.instruments.load import Offer, sampled
 
-    offer = Offer(target.settings.rate, target.settings.rate_seconds, target.seed)
-    return sampled(target.one, target.n_queries, offer, target.seconds)
+    offer = Offer(target.settings.rate, target.settings.rate_seconds, target.seed, target.settings.p99)
+    return sampled(target.one, target.n_queries, offer, target.seconds, target.keep)
 
 
 def _rate_summary(rounds: Rounds) -> RecordFields:
     from bench.instruments import load
 
-    served, closed = (rounds.samples(rounds.whole, name) for name in ("rate", "closed"))
-    return {"rate": load.under_load(served, closed, rounds.settings.rate, rounds.n_queries)}
+    served, closed, held = (rounds.samples(rounds.whole, name) for name in ("rate", "closed", "held"))
+    return {"rate": load.under_load(served, closed, rounds.settings.rate, rounds.n_queries, held)}
 
 
 def _rate_seconds(pace: Pace) -> float:
@@ -234,8 +241,9 @@ def _rate_seconds(pace: Pace) -> float:
 
     if not pace.one:
         return 0.0
-    offered = load.offered_qps(pace.settings.rate, pace.n_queries / pace.one)
-    return passes(pace.one) + load.span(offered, pace.settings.rate_seconds)
+    capacity, seconds = pace.n_queries / pace.one, pace.settings.rate_seconds
+    tries = load.tries_seconds(capacity, seconds) if pace.settings.p99 is not None else 0.0
+    return passes(pace.one) + load.span(load.offered_qps(pace.settings.rate, capacity), seconds) + tries
 
 
 RATE = Mode(
@@ -260,6 +268,7 @@ RATE = Mode(
         "rate_p50_high_ms": "rate.latency.p50_interval.1",
         "rate_p95_low_ms": "rate.latency.p95_interval.0",
         "rate_p95_high_ms": "rate.latency.p95_interval.1",
+        "capacity_qps": "rate.held_qps",
     },
     closed=False,
     unmeasured="under load: not measured, since what cannot be saved is not loaded into one process",

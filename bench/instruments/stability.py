@@ -17,23 +17,44 @@ pyperf cannot see what disturbed it. The kernel can: CPU contention, which is ho
 for a core, and what the host took from a virtual machine (steal). Of 534 rounds of four stages of 16 to 31 µs on a
 shared machine, those that waited for less than 2 % of their time were alike; 5 to 15 % went with a p50 up to 3 % and a
 p95 2 to 6 % higher, more than 40 % with 3 to 9 % and 10 to 17 %. In threes, 51 of 200 had waited and were flagged; none
-was for its rounds or passes.
+was for its rounds or passes. So contention speaks against tails and throughput, not against the whole cell.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records.schema import Fact
+from bench.records.schema import Fact, RecordFields
 
-UNSTABLE = "unstable: "  # begins each flag that makes a cell's speed unfit to decide anything
+# What a flag begins with.
+UNSTABLE = "unstable: "
+REMEMBERS = "remembers: "  # queries that were asked before are answered faster
+THREADS = "threads: "  # more of them at work than declared
+CONTENDED = "contention: "  # of a figure, never of a cell
+OF_TIMES = (UNSTABLE, REMEMBERS, THREADS)  # with any of them a cell's speed is unfit to decide anything
+# The keys of JSON that are times of queries asked again and again.
+REPEATED = re.compile(r"(single|encode|search|joint|rate|cpu)_p\d+_ms|joint_gap|(search_)?batch_qps|capacity_qps")
+OF_NEW = re.compile(r"new_p\d+_ms")
+# The figures that contention moves, tails and throughput: key of JSON -> its place in a record.
+TOUCHED: Mapping[str, str] = {
+    "single_p95_ms": "single.p95",
+    "single_p99_ms": "single.p99",
+    "search_p95_ms": "search.p95",
+    "new_p95_ms": "new.p95",
+    "batch_qps": "batch_qps",
+    "search_batch_qps": "search_batch_qps",
+    "rate_p95_ms": "rate.latency.p95",
+    "rate_p99_ms": "rate.latency.p99",
+    "capacity_qps": "rate.held_qps",
+}
 SPREAD = 0.10  # standard deviation of the rounds' medians over their mean; how far a pass lies from its round's
 FEW_PASSES = 0.20  # share of them that may lie so far away
 SHORTEST_NS = 5_000
@@ -69,22 +90,68 @@ def _without_core() -> dict[str, float]:
     return found
 
 
-def contention(stages: Sequence[dict[str, Fact]]) -> dict[str, Fact]:
-    """The median over some stages of each share of `Disturbance.shares`, by its name; none that no stage tells of."""
+def contention(stages: Sequence[dict[str, Fact]], prefix: str = "") -> dict[str, Fact]:
+    """
+    The median over some stages of each share of `Disturbance.shares`, by its name; none that no stage tells of.
+
+    prefix: UNDER_LOAD for those of the loops under load.
+    """
     found: dict[str, Fact] = {}
-    for name in (WAIT, STEAL):
+    for name in (f"{prefix}{WAIT}", f"{prefix}{STEAL}"):
         known = [value for facts in stages if isinstance(value := facts.get(name), float)]
         if known:
             found[name] = statistics.median(known)
     return found
 
 
-def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> list[str]:
+def figure_flags(times: RecordFields, shares: Mapping[str, Fact]) -> dict[str, str]:
+    """
+    Key of JSON -> what speaks against that figure alone: CPU contention against tails and throughput.
+
+    times: fields of the record; what was not measured has no flag. shares: as `contention` tells them.
+    """
+    found: dict[str, str] = {}
+    for key, place in TOUCHED.items():
+        field, *names = place.split(".")
+        value = times.get(field)
+        for name in names:
+            value = None if value is None else getattr(value, name)
+        said = _contended(shares, UNDER_LOAD if field == "rate" else "")
+        if said and value is not None:
+            found[key] = said
+    return found
+
+
+def _contended(shares: Mapping[str, Fact], prefix: str) -> str:
+    """What there is to say of contention; empty where there was little."""
+    known = ((kind, shares.get(f"{prefix}{name}")) for name, kind in ((WAIT, "CPU wait"), (STEAL, "CPU steal")))
+    much = [f"{kind} in {share:.0%}" for kind, share in known if isinstance(share, float) and share >= CONTENTION]
+    loops = "loops under load" if prefix else "timed loops"
+    return f"{CONTENDED}{' and '.join(much)} of the {loops}: other work ran on the machine" if much else ""
+
+
+def remembers(flags: Iterable[str]) -> bool:
+    """Whether a cell's flags say that queries which were asked before are answered faster."""
+    return any(flag.startswith(REMEMBERS) for flag in flags)
+
+
+def doubts(flags: Iterable[str], figure_flags: Mapping[str, str], key: str) -> list[str]:
+    """What speaks against one figure of a cell, by its key of JSON: flags of all its times, and the figure's own."""
+    touching: tuple[str, ...] = ()
+    if REPEATED.fullmatch(key):
+        touching = OF_TIMES
+    elif OF_NEW.fullmatch(key):
+        touching = (UNSTABLE, THREADS)
+    return [flag for flag in flags if flag.startswith(touching)] + [
+        said for name, said in figure_flags.items() if name == key
+    ]
+
+
+def warnings(rounds: Sequence[NDArray[np.int64]]) -> list[str]:
     """
     The flags of a cell whose times may be unstable, each beginning with UNSTABLE.
 
-    rounds: (n_passes, n_queries) nanoseconds each, text to ids. shares: of the stages that they were timed in, as
-    `contention` tells them: their median counts, as the rounds' median is what is told of a percentile.
+    rounds: (n_passes, n_queries) nanoseconds each, text to ids.
     """
     flags = []
     timed = [samples for samples in rounds if samples.size]
@@ -98,8 +165,4 @@ def warnings(rounds: Sequence[NDArray[np.int64]], shares: dict[str, Fact]) -> li
         flags.append(f"{UNSTABLE}p50 of {away:.0%} of the passes lies {SPREAD:.0%} or more from that of their round")
     if medians and (shortest := statistics.median(medians)) < SHORTEST_NS:
         flags.append(f"{UNSTABLE}p50 of {shortest / 1e3:.1f} µs: the clock's own stamp is more than 2 % of it")
-    for name, kind in ((WAIT, "CPU wait"), (STEAL, "CPU steal")):
-        share = shares.get(name)
-        if isinstance(share, float) and share >= CONTENTION:
-            flags.append(f"{UNSTABLE}{kind} in {share:.0%} of the timed loops: other work ran on the machine")
     return flags

@@ -42,6 +42,7 @@ from retrievers.similarity import stands_for_l2
 Dense: TypeAlias = NDArray[np.float32]  # (n, dims)
 
 BLOCK = 1_000  # passages made from one seed
+QUERIES = 64
 UNSPACED = {"ja", "km", "lo", "my", "th", "zh"}  # languages that set no space between words
 WORDS = re.compile(r"[^\s/-]+[\s/-]*")  # a token: a word, and what parts it from the next
 RUNS = re.compile(r"\w{1,8}\W*")  # a token where there are no spaces
@@ -63,6 +64,30 @@ def texts(passages: Sequence[str], count: int, *, language: str, passage_set: st
         raise ValueError("synthetic passages are drawn from real ones: expected at least one, found none")
     source = Source(passages, language)
     return [text for size, random in _blocks(count, passage_set, seed) for text in source.draw(random)[:size]]
+
+
+def queries(real: Sequence[str], *, language: str, passage_set: str) -> list[str]:
+    """
+    Synthetic queries of words of the real ones, at most QUERIES, for what is asked before the clock starts.
+
+    None of them is a real one, unless these have so few words that no other is drawn. Empty where there is no query.
+    """
+    if not real:
+        return []
+    drawn = texts(real, 4 * QUERIES, language=language, passage_set=passage_set, seed=0)
+    known = set(real)
+    return ([text for text in dict.fromkeys(drawn) if text not in known] or drawn)[:QUERIES]
+
+
+def dealt_anew(texts: Sequence[str], n: int, seed: Sequence[int]) -> list[str]:
+    """At most n texts of the words of some, dealt out anew: as long as they are, other ones with each seed."""
+    rng = np.random.default_rng(seed)
+    glue = " " if any(" " in text for text in texts) else ""
+    split = [text.split() if glue else list(text) for text in texts]
+    words = rng.permutation(np.array([word for own in split for word in own], object)).tolist()
+    ends = np.cumsum([len(own) for own in split]).tolist()
+    dealt = [glue.join(words[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+    return [text for text in dict.fromkeys(dealt) if text not in set(texts)][:n]
 
 
 class Source:

@@ -6,7 +6,10 @@ from bench.records.schema import Environment
 
 LIBRARY = "libraries."  # how a library is named among the differences
 SAME_MEMORY = 0.02  # share by which the same machine's memory may differ: what firmware and kernel keep for themselves
-HARDWARE = ("cpu", "cores", "memory_bytes", "accelerator")  # latency is not compared where one of these differs
+# Latency is not compared where one of these differs.
+HARDWARE = ("cpu", "cpu_stepping", "caches", "governor", "cores", "memory_bytes", "accelerator")
+UNKNOWN_BEFORE = ("cpu_stepping", "caches", "affinity", "governor")  # environment/1 has none of them
+MOVING = ("mhz", "mhz_end")  # another value each time that it is read
 
 
 def differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
@@ -14,15 +17,17 @@ def differences(a: Environment, b: Environment) -> dict[str, tuple[object, objec
     Field -> its two values, of every field that differs; a library is `libraries.NAME`.
 
     Of memory, SAME_MEMORY is no difference: machines of one kind, and one machine after a new kernel, tell a little
-    more or less of it.
+    more or less of it. Nor is what one of them does not know, as records of before.
     """
     found: dict[str, tuple[object, object]] = {}
-    for name in Environment.__struct_fields__:
+    for name in (field for field in Environment.__struct_fields__ if field not in MOVING):
         one, other = getattr(a, name), getattr(b, name)
         if name == "libraries":
             for library in sorted(one.keys() | other.keys()):
                 if one.get(library) != other.get(library):
                     found[f"{LIBRARY}{library}"] = (one.get(library), other.get(library))
+        elif name in UNKNOWN_BEFORE and not (one and other):
+            continue
         elif one != other and not (name == "memory_bytes" and abs(one - other) <= SAME_MEMORY * max(one, other)):
             found[name] = (one, other)
     return found

@@ -48,6 +48,12 @@ class Writer:
         self.measurements[measurement.cell] = measurement
         self._append(MEASUREMENTS, measurement)
 
+    def ended(self, mhz: float | None) -> None:
+        """Record at which frequency the clock ran when the last child had ended, beside that of the beginning."""
+        path = self.folder / ENVIRONMENT
+        began = read_record(path, Environment)
+        write_whole(path, pretty(msgspec.structs.replace(began, mhz_end=mhz)))
+
     def _append(self, name: str, record: msgspec.Struct) -> None:
         path = self.folder / name
         with path.open("ab+") as file:
@@ -142,6 +148,7 @@ def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> 
     changed = differences(read_record(folder / ENVIRONMENT, Environment), environment)
     changed.pop("dirty", None)  # the code's own hash says whether what runs has changed
     changed.pop("commit", None)
+    changed.pop("affinity", None)  # how many CPUs there are counts; which of them may be another choice each time
     if changed:
         raise InputError(
             f"run folder {folder} was begun in another environment ({_named(changed)}): numbers of both in one "

@@ -5,7 +5,7 @@ run.json            what it was made from (RunRecord)
 environment.json    where it was made
 stages.jsonl        one line a finished stage, appended: what a killed run resumes from
 measurements.jsonl  one line a cell, appended; the last line of a cell counts
-sets/               ids, qrels and labels of each passage set; no text
+sets/               ids, qrels and labels of each passage set; no text, and no judgments while children run
 hits/               rows and scores of every query, to the suite's depth
 quality/            each measure's value of every judged query
 samples/            raw times
@@ -14,9 +14,10 @@ lock                held while a run writes here
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +33,7 @@ from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
+WITHHELD: dict[str, dict[str, int]] = {}  # in place of qrels: a set that is judged has some
 CLUSTERS = "clusters"  # beside the measures in a file of `quality`: the number of every judged query's cluster
 
 
@@ -95,9 +97,48 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
     return found
 
 
+def hits_file(folder: Path, cell: str, k: int | None = None) -> Path:
+    """Where the hits of a cell lie: of the search for the depth, or of that for k."""
+    return folder / "hits" / (f"{cell}.npz" if k is None else f"{cell}.k{k}.npz")
+
+
 def read_hits(folder: Path, cell: str) -> Hits:
-    """The hits of every query that the first round of a cell found."""
-    path = folder / "hits" / f"{cell}.npz"
+    """The hits of every query that the first round of a cell found, to the depth."""
+    return _read_hits(hits_file(folder, cell), cell)
+
+
+def searched_apart(m: Measurement) -> bool:
+    """Whether the hits of the search for k are kept beside those for the depth, since they may be others."""
+    return "hits_k" in m.files
+
+
+def read_timed(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
+    """
+    The first k hits of every query as they are timed: those of a search for k, which is kept apart where it may find
+    others than a search for more. InputError where they are to be there and are not.
+    """
+    if apart:
+        return _read_hits(hits_file(folder, cell, k), cell)
+    deep = read_hits(folder, cell)
+    return Hits(deep.rows[:, :k], deep.scores[:, :k])
+
+
+def read_ranking(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
+    """The hits of every query: the first k as they are timed, then what else the search for the depth found."""
+    deep = read_hits(folder, cell)
+    if not apart:
+        return deep
+    top = _read_hits(hits_file(folder, cell, k), cell)
+    again = (deep.rows[:, :, None] == top.rows[:, None, :]).any(axis=2) & (deep.rows >= 0)
+    order = np.argsort(again | (deep.rows < 0), axis=1, kind="stable")  # what is not in the top first, in its order
+    rest = np.take_along_axis(np.where(again, -1, deep.rows), order, axis=1)
+    scores = np.take_along_axis(np.where(again, -np.inf, deep.scores), order, axis=1)
+    rows, scores = np.hstack([top.rows, rest]), np.hstack([top.scores, scores]).astype(np.float32)
+    order = np.argsort(rows < 0, axis=1, kind="stable")[:, : deep.rows.shape[1]]  # padding last
+    return Hits(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+def _read_hits(path: Path, cell: str) -> Hits:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Hits(arrays["rows"].astype(np.int64), arrays["scores"])
@@ -105,17 +146,46 @@ def read_hits(folder: Path, cell: str) -> Hits:
         raise InputError(f"{path}: expected the hits of cell {cell}, found none that can be read: {error}") from error
 
 
-def read_set(folder: Path, name: str) -> PassageSet:
-    """A passage set of a run as the run kept it: ids, qrels, labels and clusters, without any text."""
-    return read_record(set_file(folder, name), PassageSet)
+def read_set(folder: Path, name: str, *, judged: bool = True) -> PassageSet:
+    """
+    A passage set of a run as the run kept it: ids, qrels, labels and clusters, without any text.
+
+    judged: with its judgments, if it has any. InputError where they are withheld, since the run goes on or was killed.
+    """
+    kept = read_record(set_file(folder, name), PassageSet)
+    if judged and kept.qrels == WITHHELD:
+        raise InputError(
+            f"{set_file(folder, name)}: expected the judgments of {name}, found none yet: a run keeps them from its "
+            f"children until it ends; wait for it or, where it was killed, let it go on: the command that began it, "
+            f"with -o {folder}"
+        )
+    return kept
 
 
-def write_set(folder: Path, passage_set: PassageSet) -> None:
-    """Keep a passage set beside its hits, without its texts: those are the collection's."""
+def write_set(folder: Path, passage_set: PassageSet, *, withheld: bool = False) -> None:
+    """
+    Keep a passage set beside its hits, without its texts: those are the collection's.
+
+    withheld: without its judgments, if it has any, nor what was made from them: clusters name the passage judged best.
+    """
     bare = msgspec.structs.replace(
         passage_set, passages=(), queries=(), answers=None, passage_rows=None, query_rows=None, vectors=None
     )
+    if withheld and passage_set.qrels is not None:
+        bare = msgspec.structs.replace(bare, qrels=WITHHELD, labels=None, clusters=None, articles=None)
     write_whole(set_file(folder, passage_set.name), msgspec.json.encode(bare))
+
+
+@contextlib.contextmanager
+def judgments_withheld(folder: Path, passage_sets: Sequence[PassageSet]) -> Iterator[None]:
+    """A run's sets without their judgments while its children run, and whole again afterwards, however that ends."""
+    for passage_set in passage_sets:
+        write_set(folder, passage_set, withheld=True)
+    try:
+        yield
+    finally:
+        for passage_set in passage_sets:
+            write_set(folder, passage_set)
 
 
 def set_file(folder: Path, name: str) -> Path:

@@ -10,7 +10,12 @@ measurement/3    `n_distractors`; `predicted_ledger`, by component, for `predict
 measurement/4    `rate`, latency under load; `label`; the intervals of a latency's percentiles
 measurement/5    `query` and `search`, the stages' names, for ask and serve, in fields and files; `built_apart`,
                  `cell_name` and `synthetic` for split, label and made_up
-stage/2          the same; `timed_memory` for serve_memory
+measurement/6    `new` (queries that the process has not seen) and `new_ratio`; `cpu_p50`; `runtime_bytes`,
+                 `encoder_runtime_bytes`, `deployment_bytes`; `batch_overlap`; `figure_flags`; a memory's `children`;
+                 a rate's `held_qps`
+stage/2          the same as measurement/5; `timed_memory` for serve_memory
+stage/3          `loops`, `runtime` and `runtime_memory`, `opened`, `deployment_bytes`
+environment/2    what else decides times: processor family, model and stepping, caches, affinity, governor, clock
 run/2            `command` and `columns`: how the passage sets were named and read
 run/3            the name of a suite's cell is `name`, not label
 """
@@ -23,7 +28,9 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import msgspec
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
-Stage: TypeAlias = Literal["encode", "query", "build", "search", "joint", "rehearse"]  # the last is never recorded
+Stage: TypeAlias = Literal[
+    "encode", "query", "build", "search", "joint", "deploy", "rehearse"
+]  # the last is never recorded
 Fact: TypeAlias = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
 RecordFields: TypeAlias = dict[str, Any]  # Any: fields of a Measurement, of their several types
@@ -37,17 +44,27 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     private: int  # unique set size (USS): pages that no other process maps
     private_file: int  # of it backed by a file: memory-mapped weights and storages live here
     shared: int
+    children: int = 0  # of the processes that it started, theirs alone and their share of what is shared (PSS)
     peak: int | None  # high-water mark of the whole process at the end of the phase
     peak_above_start: int | None  # high-water mark above what was resident when the phase began
     source: str  # where the figures come from
 
     @property
     def resident(self) -> int:
-        """Private and shared: a memory-mapped file counts as shared while another process has it mapped too."""
-        return self.private + self.shared
+        """All of it: a memory-mapped file counts as shared while another process has it mapped too."""
+        return self.private + self.shared + self.children
 
 
-class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/2"):
+class Loop(msgspec.Struct, frozen=True, kw_only=True):
+    """What the loop of one mode took, all passes together."""
+
+    wall_seconds: float
+    cpu_seconds: float  # of the process and those that it started
+    ready_seconds: float = 0.0  # that their threads were ready, and other work had the core
+    queries: int  # answered
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="stage/3"):
     """What one child process measured. Bytes are bytes, times are seconds; None means not measured."""
 
     stage: Stage
@@ -68,6 +85,11 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     build_memory: Memory | None = None
     load_memory: Memory | None = None
     timed_memory: Memory | None = None  # over the timed loops
+    runtime: tuple[str, ...] = ()  # encode, build: modules of other distributions that it had imported at its end
+    kernels: tuple[str, ...] = ()  # the same: those of ours that it had compiled; the journal has neither
+    runtime_memory: Memory | None = None  # of importing those, before anything of the adapter's
+    loops: dict[str, Loop] = {}  # mode -> what its loop took
+    deployment_bytes: int | None = None  # deploy: what a process that only answers queries takes at most
     built_apart: bool = True  # False: built and searched in one process, so load_memory holds what building left behind
     samples: str | None = None  # file of raw times, relative to the run folder
     shape: tuple[int, int] | None = None  # encode: (passages, dims)
@@ -75,6 +97,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     facts: dict[str, Fact] = {}
     reused: bool = False  # encode: found in the cache; the costs are those measured when it was made
     digests: dict[str, str] = {}  # encode: sha256 of each file of the cached matrix
+    opened: dict[str, str] = {}  # encode: files beside a plug-in that it read -> sha256
     code: tuple[str, ...] = ()  # where the job asked for it: files of Python that were imported; the journal has none
 
 
@@ -96,7 +119,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     Times of single queries in milliseconds: service times (closed loop), or latencies under load (`Rate`).
 
     Each is the median over rounds of each round's percentile, None where there are too few queries: p95 needs at least
-    200 distinct ones, p99 1,000. Intervals hold 95 %, by a bootstrap over rounds and queries.
+    200 distinct ones, p99 1,000. Intervals hold 95 %: the wider of a bootstrap over rounds and queries and of Student's
+    t over rounds.
     """
 
     p50: float | None
@@ -123,9 +147,10 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     latency: Latency | None  # None where saturated: a wait that grows as long as one looks has no percentiles
     service_p50: float | None  # ms of it that answering took, without the wait
     saturated: bool
+    held_qps: float | None = None  # the highest rate at which p99 stayed within what the suite asks for
 
 
-class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="environment/1"):
+class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="environment/2"):
     """The machine and the software, as far as they decide numbers."""
 
     cpu: str
@@ -141,6 +166,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema",
     code_sha256: str  # of bench and retrievers as they ran
     installed_sha256: str = ""  # of every installed distribution and its version: adapters may depend on any
     visible_devices: str | None = None  # CUDA_VISIBLE_DEVICES
+    cpu_stepping: str | None = None  # family, model and stepping
+    caches: dict[str, int] = {}  # L1d, L1i, L2, L3 -> bytes of one
+    affinity: tuple[int, ...] = ()  # the CPUs that this process may use
+    governor: str | None = None  # of the clock
+    mhz: float | None = None  # of the first CPU that it may use, when the run began
+    mhz_end: float | None = None  # and when its last child had ended
 
 
 class Measurement(
@@ -149,7 +180,7 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/5",
+    tag="measurement/6",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
@@ -204,6 +235,10 @@ class Measurement(
     search: Latency | None
     joint: Latency | None  # both in one process
     rate: Rate | None = None  # under load, both in one process
+    new: Latency | None = None  # text to ids, of queries that the process has not seen before
+    new_ratio: tuple[float, float] | None = None  # 95 % interval of new over repeated, the median query's
+    cpu_p50: float | None = None  # ms of CPU of a query in mode single, all processes of the part: median over rounds
+    batch_overlap: float | None = None  # overlap@k of queries encoded all at once with those encoded one at a time
     batch_qps: float | None
     search_batch_qps: float | None
     encode_seconds: float | None  # fit, and encode all passages
@@ -216,6 +251,9 @@ class Measurement(
     search_memory: Memory | None
     encode_memory: Memory | None = None  # of fitting and encoding all passages
     query_memory: Memory | None = None  # of the encoder while it encodes queries
+    runtime_bytes: int | None = None  # of the libraries that the storage or engine imports, no part of its weight
+    encoder_runtime_bytes: int | None = None
+    deployment_bytes: int | None = None  # one process from text to ids: its high-water mark, libraries included
     predicted_ledger: dict[str, int] | None = None  # the storage's, predicted from the size of its matrix alone
     built_apart: bool  # False: built and searched in one process
     # provenance
@@ -223,6 +261,7 @@ class Measurement(
     matrix_key: str | None
     facts: dict[str, Fact]
     flags: tuple[str, ...]
+    figure_flags: dict[str, str] = {}  # key of JSON -> what speaks against that figure alone
     files: dict[str, str]  # what -> path in the run folder
 
     @property

@@ -29,18 +29,19 @@ def decode(content: bytes, kind: type[Record]) -> Record:
     found = msgspec.json.decode(content)
     try:
         if isinstance(found, dict):
-            found = _upgraded(found)
+            found = upgraded(found)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape than its version has
         raise msgspec.ValidationError(f"expected a record of {found.get('schema')}, found another: {error}") from error
     return msgspec.convert(found, kind)
 
 
-def _upgraded(found: Content) -> Content:
+def upgraded(found: Content) -> Content:
+    """The content of a record of whatever version as the present one has it."""
     while found.get("schema") in UPGRADES:
         found = UPGRADES[found["schema"]](found)
     stage = found.get("result")
     if isinstance(stage, dict):  # a line of the journal
-        found["result"] = _upgraded(stage)
+        found["result"] = upgraded(stage)
     return found
 
 
@@ -118,7 +119,10 @@ UPGRADES: Mapping[str, Callable[[Content], Content]] = {
     "measurement/2": _second_measurement,
     "measurement/3": _retagged("measurement/4"),
     "measurement/4": _fourth_measurement,
+    "measurement/5": _retagged("measurement/6"),
     "stage/1": _first_stage,
+    "stage/2": _retagged("stage/3"),
+    "environment/1": _retagged("environment/2"),
     "run/1": _retagged("run/2"),
     "run/2": _second_run,
 }

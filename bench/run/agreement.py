@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.instruments import quality
-from bench.records.run_folder import read_hits
+from bench.records.run_folder import read_hits, read_timed
 from bench.records.schema import Measurement
 from bench.run.cells import Cell
 from bench.run.suite import Suite
@@ -24,7 +24,10 @@ class Agreement:
         self.hits: dict[str, Hits] = {}
         for cell in cells:
             with contextlib.suppress(InputError):  # of a finished cell, taken away since: it agrees with nothing then
-                self.hits[cell.key] = read_hits(folder, cell.key)
+                if suite.k >= quality.OVERLAP_K:
+                    self.hits[cell.key] = read_timed(folder, cell.key, suite.k, apart=cell.searched_apart(suite))
+                else:
+                    self.hits[cell.key] = read_hits(folder, cell.key)
         found = [cell for cell in cells if cell.key in self.hits]
         # Within equal threads: a library may well find others with more of them.
         self._exact = {(c.encoder, c.threads): self.hits[c.key] for c in found if c.encoder and c.exact}

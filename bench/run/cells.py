@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,7 @@ from bench.passages.loader import PassageSet
 from bench.run.identity import build_spelling, cell_key, identity_of, matrix_key, takes_synthetic_text
 from bench.run.resolve import parse_retriever, resolve_language
 from bench.run.suite import Suite
+from bench.stage import plugin_files
 from retrievers.contract import Adapter, Aligned, Persistent, VectorRetriever, is_exact, spell
 from retrievers.registry import Registry, SpellingError
 
@@ -30,6 +32,7 @@ class Cell:
     retriever: Adapter = None  # the same with its defaults resolved
     encoder: str | None = None  # the resolved encoder's spelling; None of an engine
     matrix_key: str | None = None  # the identity of what the encoder makes
+    plugins: dict[str, Path] = field(default_factory=dict)  # of the encoder: adapter -> the folder of its plug-in
     build_spelling: str = ""  # without search-time options: cells that differ in those alone share one build
     identity: str | None = None  # hash of the models and the code behind its numbers
     problem: str = ""  # why it cannot be made
@@ -73,6 +76,10 @@ class Cell:
     def exact(self) -> bool | None:
         """Whether it finds what brute force finds; None where its storage does not say."""
         return is_exact(self.searcher)
+
+    def searched_apart(self, suite: Suite) -> bool:
+        """Whether the first k hits are those of a search for k, since one for the depth may find others."""
+        return self.exact is not True and suite.k < suite.depth
 
     @property
     def parts(self) -> tuple[str | None, str | None]:
@@ -129,6 +136,7 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
         return replace(
             unmade,
             matrix_key=matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None,
+            plugins=plugin_files.folders(unmade.encoder or "", registry.targets()),
             build_spelling=build_spelling(retriever),
             identity=identity_of(retriever, passage_set, registry),
         )

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import msgspec
 
+from bench.errors import InputError
 from bench.progress import Progress
 from bench.records.journal import Writer
 from bench.records.schema import Stage, StageResult
 from bench.run.cells import Cell
 from bench.run.execute import fill, in_child
 from bench.run.suite import Suite
-from bench.run.tasks import Task, TaskFolder
-from bench.stage import matrices
+from bench.run.tasks import Task, TaskFolder, encode_key
+from bench.stage import matrices, plugin_files
 from retrievers.registry import Registry
 
 
@@ -35,6 +36,7 @@ class Children:
     left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
     total: int = 0  # that the run has, those of the journal among them
     measured_seconds: float = 0.0
+    deployments: dict[str, StageResult] = field(default_factory=dict)  # cell key -> how its deployment ended
     code: set[str] = field(default_factory=set)  # files that the children imported, where they report them
 
     def alive(self, cells: Sequence[Cell]) -> list[Cell]:
@@ -43,22 +45,24 @@ class Children:
 
     def encode(self, task: Task, output: TaskFolder) -> StageResult | None:
         """Find the matrix in the cache, or make it and put it there; never one of other files than its key tells."""
-        known = matrices.find(output.final)
+        known = matrices.find(output.final, task.cells[0].plugins)
         if known is not None:
             self.count(task)
-            return self.writer.stages.get(task.key) or known
-        result = fill(task, output, self.suite, self.registry, self.attempt)
+            if known.opened and task.key not in self.writer.stages:  # when the run goes on, they must be the same
+                self._finished(task, known)
+            journalled = self.writer.stages.get(task.key) or known
+            return msgspec.structs.replace(journalled, runtime=known.runtime, kernels=known.kernels)
+        result = fill(task, output, self.suite, self.registry, self._child)
         if result.status == "ok":
-            self.writer.finished(task.key, result)
+            self._finished(task, result)
             return result
-        if self.alive(task.cells):  # its child ended well, and its files were others than its key tells
-            self._fail(task, result)
+        self._fail(task, result)
         return None
 
     def do(self, task: Task) -> None:
         """Run a task that the journal does not hold, or whose folder is gone."""
-        known = task.key in self.writer.stages and (task.output is None or task.output.final.is_dir())
-        if known or not self.alive(task.cells):
+        made = task.output is None or (task.output.final.is_dir() and Path(task.job.result).is_file())
+        if (task.key in self.writer.stages and made) or not self.alive(task.cells):
             self.count(task)
             return
         if task.output is not None:  # of a run that was killed before it was journalled
@@ -68,10 +72,34 @@ class Children:
         if result.status == "ok":
             if task.output is not None:
                 task.output.part.replace(task.output.final)
-            self.writer.finished(task.key, result)
+            self._finished(task, result)
+
+    def try_out(self, task: Task) -> None:
+        """Run a task only for what it tells of its runtime: how it ends fails no cell, and is not journalled."""
+        if Path(task.job.result).is_file():
+            self.count(task)
+        else:
+            self._child(task)
+
+    def deploy(self, task: Task) -> None:
+        """Run a task that the journal does not hold; a bad end is remembered, and fails no cell: it has its rounds."""
+        result = self.writer.stages.get(task.key)
+        if result is None:
+            result = self._child(task)
+            if result.status == "ok":
+                self._finished(task, result)
+        else:
+            self.count(task)
+        self.deployments[task.cells[0].key] = result
 
     def attempt(self, task: Task) -> StageResult:
         """One child; a bad end is remembered for its cells."""
+        result = self._child(task)
+        if result.status != "ok":
+            self._fail(task, result)
+        return result
+
+    def _child(self, task: Task) -> StageResult:
         done = self.total - sum(counts.total() for counts in self.left.values())
         self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
         result = in_child(task, self.suite)
@@ -84,9 +112,11 @@ class Children:
         self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
         if result.status == "ok":
             self.measured_seconds += result.measured_seconds
-        else:
-            self._fail(task, result)
         return result
+
+    def _finished(self, task: Task, result: StageResult) -> None:
+        """Journal a result, without the long lists that are of use only while the run lasts."""
+        self.writer.finished(task.key, msgspec.structs.replace(result, runtime=(), kernels=()))
 
     def _fail(self, task: Task, result: StageResult) -> None:
         """Say that a task ended badly, and remember it for its cells."""
@@ -107,3 +137,15 @@ class Children:
         return sum(
             number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
         )
+
+
+def refuse_changed_files(cells: Sequence[Cell], writer: Writer) -> None:
+    """InputError where a file beside a plug-in is another than when the run encoded: numbers of both would be mixed."""
+    for key, plugins in {cell.matrix_key: cell.plugins for cell in cells if cell.matrix_key is not None}.items():
+        known = writer.stages.get(encode_key(key))
+        changed = plugin_files.changed(known.opened, plugins) if known is not None else []
+        if changed:
+            raise InputError(
+                f"run folder {writer.folder}: expected {', '.join(changed)} as when the run was begun, found another; "
+                "choose another folder with -o"
+            )

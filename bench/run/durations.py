@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from bench.instruments.latency import WARM_UP_QUERIES
+from bench.instruments.latency import LONGEST_WARM_UP, STEADY_BLOCK, STEADY_BLOCKS
 from bench.instruments.modes import Pace, Scope, chosen
 from bench.records.schema import StageResult
 from bench.run.cells import Cell
-from bench.run.tasks import Work, in_one_process
+from bench.run.tasks import Work, in_one_process, is_deployed
+from bench.stage.deploy import QUERIES
 from bench.stage.rehearsal import extrapolated, smallest
 
 Stages: TypeAlias = list[tuple[float, int]]  # seconds of a child, and how many such there are
@@ -34,7 +35,7 @@ def searcher_stages(
     result: StageResult, encoder: StageResult | None, cell: Cell, work: Work, *, builds: bool
 ) -> Stages:
     """
-    Building, searching in each round, and both parts in one process, by the rehearsals of the searcher and its encoder.
+    Building, searching in each round, and both parts in one process (joint, and deployed), by the rehearsals of both.
 
     builds: whether it is the first of the cells that share its build.
     """
@@ -47,12 +48,22 @@ def searcher_stages(
     if encoder is not None and cell.joinable and in_one_process(work.suite):
         loading = _startup(encoder) + smallest(encoder.facts, "make")
         stages.append((loading + _round([encoder, result], "pair", work), rounds))
+    if is_deployed(cell, work.suite):
+        both = [start, 0.0 if cell.savable else make, _answers(result, work)]
+        if encoder is not None:
+            both += [_startup(encoder), smallest(encoder.facts, "make"), _answers(encoder, work)]
+        stages.append((sum(both), 1))
     return stages
 
 
 def encoded_passages(cell: Cell, work: Work) -> int:
     """Passages that the encoder of a cell encodes: the vectors of synthetic ones need no encoding, their texts do."""
     return work.n_passages if cell.takes_synthetic_text else len(work.passage_set.passages)
+
+
+def _answers(result: StageResult, work: Work) -> float:
+    """Seconds of the few queries that a deployed process answers."""
+    return min(QUERIES, len(work.common["sample"])) * extrapolated(result.facts, "one", work.n_passages)
 
 
 def _startup(result: StageResult) -> float:
@@ -69,6 +80,7 @@ def _round(parts: Sequence[StageResult], scope: Scope, work: Work) -> float:
     )
     pace = Pace(timed, one, every, work.suite.settings)
     modes = chosen(work.suite.modes)
-    warm_up = min(1.0, WARM_UP_QUERIES / max(timed, 1)) * one
+    warm_up = min(STEADY_BLOCKS * STEADY_BLOCK * one / max(timed, 1), LONGEST_WARM_UP)
     warm_up += every if any(mode.whole_sample for mode in modes) else 0.0
-    return warm_up + sum(mode.seconds(pace) for mode in modes if scope in mode.scopes)
+    new = one if any(scope in mode.scopes for mode in modes) else 0.0
+    return warm_up + new + sum(mode.seconds(pace) for mode in modes if scope in mode.scopes)

@@ -121,7 +121,7 @@ def _encoding(
     n, cell = work.n_passages, cells[0]
     matrix = None if cell.matrix_key is None else matrices.place(cell.matrix_key)
     # Once: a matrix in the cache is read whole to see that it is sound.
-    known = None if matrix is None else matrices.find(matrix)
+    known = None if matrix is None else matrices.find(matrix, cell.plugins)
     peak = _bytes(result.facts, "peak", encoded_passages(cell, work))
     source: Source = "cached"
     if known is None and fill is not None and largest(result.facts) < n and _countable(result, cell, n):

@@ -39,11 +39,12 @@ def fill(task: Task, output: TaskFolder, suite: Suite, registry: Registry, attem
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     result = attempt(task)
-    changed = _changed(task.cells[0], suite, registry) if result.status == "ok" else ""
+    # What fails since a file is another now is told so, and not by what came of it.
+    changed = _changed(task.cells[0], suite, registry) if result.status in ("ok", "failed") else ""
     if changed:
         result = msgspec.structs.replace(result, status="failed", reason=changed)
     if result.status == "ok":
-        result = matrices.publish(part, final, result)
+        result = matrices.publish(part, final, result, task.cells[0].plugins)
     shutil.rmtree(part, ignore_errors=True)
     return result
 

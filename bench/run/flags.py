@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import statistics
+from typing import TypeAlias
+
 from bench.instruments import latency
 from bench.instruments.modes import MODES, chosen
 from bench.records.schema import Fact, Latency, RecordFields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
 
+REMEMBERS = 1.10  # times as long as repeated queries new ones may take: caches of the processor make some difference
+# The same where there are few such queries, or one batch, which a cold cache of the processor may slow.
+BY_FAR = 2.0
+IDLE = 0.25  # CPUs that may be at work beside the declared threads: the interpreter's own, on average
+WAITS = 0.5  # of the time without any work: it waits for something
 MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
+
+Ratio: TypeAlias = tuple[float, float] | None  # 95 % interval
 
 
 def of_distractors(facts: dict[str, Fact], suite: Suite) -> list[str]:
@@ -36,11 +46,21 @@ def of_parts(facts: dict[str, Fact], results: CellResults) -> list[str]:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
     if results.failure is not None:
         return flags
+    if results.deployment is not None and results.deployment.status != "ok":
+        status, reason = results.deployment.status, results.deployment.reason.splitlines()
+        flags.append(f"memory: its deployment was not weighed: {status}: {(reason or [''])[0]}")
     if results.cell.given:
         flags += [MADE_ELSEWHERE, *_of_given_vectors(facts, results)]
     if not all(result.built_apart for result in (*results.searches, *results.queries)):
         flags.append("built and searched in one process: resident memory includes what building left")
     return flags
+
+
+def of_files(results: CellResults) -> list[str]:
+    """Files that encoding read, and that are others now: what was measured later may have read the new ones."""
+    if results.failure is not None or not results.changed_files:
+        return []
+    return [f"stale: no longer what the passages were encoded with: {', '.join(results.changed_files)}"]
 
 
 def of_times(times: RecordFields, results: CellResults, suite: Suite) -> list[str]:
@@ -54,6 +74,67 @@ def of_times(times: RecordFields, results: CellResults, suite: Suite) -> list[st
     return flags + [
         mode.unmeasured for mode in chosen(suite.modes) if mode.unmeasured and times[mode.fields[0]] is None
     ]
+
+
+def is_kept_on_disk(fresh_ratio: Ratio) -> bool:
+    """Whether queries that no process has seen take longer by far: what is remembered outlives the process."""
+    return fresh_ratio is not None and fresh_ratio[0] > BY_FAR
+
+
+def of_work(new_ratio: Ratio, fresh_ratio: Ratio, batch_ratio: Ratio, results: CellResults) -> list[str]:
+    """What remembers queries, has more threads at work than it says, or other vectors in a batch than alone."""
+    if results.failure is not None:
+        return []
+    flags = []
+    if fresh_ratio is not None and is_kept_on_disk(fresh_ratio):
+        flags.append(
+            f"remembers: queries that no process has seen take {fresh_ratio[0]:.2f} to {fresh_ratio[1]:.2f} times as "
+            "long as others: answers are kept on disk"
+        )
+    elif batch_ratio is not None and batch_ratio[0] > BY_FAR:
+        flags.append(
+            f"remembers: the first batch takes {batch_ratio[0]:.2f} to {batch_ratio[1]:.2f} times as long as the same "
+            "batch again"
+        )
+    elif new_ratio is not None and new_ratio[0] > REMEMBERS:
+        flags.append(
+            f"remembers: queries that the process has not seen take {new_ratio[0]:.2f} to {new_ratio[1]:.2f} times as "
+            "long as repeated ones"
+        )
+    for stage, share in cpu_shares(results).items():
+        if share > results.cell.threads + IDLE:
+            flags.append(f"threads: {share:.1f} CPUs at work in {stage}, {results.cell.threads} declared")
+    differs = results.facts().get("batch_differs")
+    if isinstance(differs, float):
+        flags.append(
+            f"batch: a query alone has another vector than in a batch, up to {differs:.2g} of its length away: quality "
+            "is of queries alone"
+        )
+    return flags
+
+
+def waits(results: CellResults) -> dict[str, Fact]:
+    """The fact `waits`: for what share of the time a process was at work, of the stage in which that is least."""
+    least = min(cpu_shares(results).values(), default=1.0)
+    return {"waits": least} if least < WAITS else {}
+
+
+def cpu_shares(results: CellResults) -> dict[str, float]:
+    """
+    CPUs that each stage had work for in its timed loops on average: of the mode with the most, the median over rounds.
+
+    Work that was ready and had no core counts, or a busy machine would hide that there is more than one thread of it.
+    """
+    found: dict[str, float] = {}
+    for stage, rounds in results.rounds.items():
+        shares: dict[str, list[float]] = {}
+        for result in rounds:
+            for mode, loop in result.loops.items():
+                if loop.wall_seconds and MODES[mode].closed:
+                    shares.setdefault(mode, []).append((loop.cpu_seconds + loop.ready_seconds) / loop.wall_seconds)
+        if shares:
+            found[stage] = max(statistics.median(of_mode) for of_mode in shares.values())
+    return found
 
 
 def _of_given_vectors(facts: dict[str, Fact], results: CellResults) -> list[str]:

@@ -6,23 +6,33 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
-from bench.instruments import memory, stability
-from bench.instruments.modes import MODES, text_to_ids
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.instruments import latency, stability
+from bench.instruments.modes import BATCH, MODES, SINGLE, Rounds, text_to_ids
 from bench.passages.loader import text_bytes
-from bench.records.schema import Footprint, Measurement, Memory, StageResult
-from bench.run import flags
+from bench.records.schema import Fact, Measurement, StageResult
+from bench.run import flags, weights
 from bench.run.quality_fields import quality_fields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
+from bench.stage.timing import AGAIN, FRESH, NEW
 from retrievers.contract import Adapter, Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
 
-LEDGER_TOLERANCE = 0.02  # a growth may lie this share below the ledger (or 1 MiB), not more
+FIRST_BATCH_NS = 5_000_000  # nanoseconds that a first batch may take besides: pages and code are brought in
+Samples: TypeAlias = list[NDArray[np.int64]]  # of each round, (n_passes, n_queries) nanoseconds
 
 
-def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | None) -> Measurement:
-    """The record of one cell, but for its agreement with others. hits: None where it failed."""
+def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hits, Hits] | None) -> Measurement:
+    """
+    The record of one cell, but for its agreement with others.
+
+    hits: to the depth, and of the search for k; None where it failed.
+    """
     cell, failure = results.cell, results.failure
     if failure is not None:  # half of the rounds are no measurement: what they gave is in the journal
         results = replace(results, queries=(), searches=(), joints=())
@@ -32,12 +42,22 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
     encoding = None if cell.given else encode  # a look-up says nothing of the model that made the vectors
     first = results.searches[0] if results.searches else None
     build = results.build or first
-    storage_weight, storage_flags = _footprint(results.searches, results.build, "storage" if encoder else "engine")
-    encoder_weight, encoder_flags = _footprint(results.queries, encoding, "encoder")
+    storage_weight, storage_flags = weights.footprint(
+        results.searches, results.build, "storage" if encoder else "engine"
+    )
+    encoder_weight, encoder_flags = weights.footprint(results.queries, encoding, "encoder")
     contention = stability.contention([result.facts for result in (*results.queries, *results.searches)])
-    facts = results.facts() | contention
+    whole = [result.facts for result in results.joints or results.searches]
+    contention |= stability.contention(whole, stability.UNDER_LOAD)
+    facts = weights.with_mapping(results.facts()) | contention | flags.waits(results)
     rounds = results.timed(folder, suite)
     times = {field: value for mode in MODES.values() for field, value in mode.summary(rounds).items()}
+    new, again = _new_and_again(rounds)
+    new_ratio = latency.over_repeated(new, again)
+    fresh_ratio = latency.over_repeated(*_fresh(rounds))
+    if flags.is_kept_on_disk(fresh_ratio):  # then the queries of the set were new to no process but the first
+        new, new_ratio = _fresh_to_ids(rounds), fresh_ratio
+    times["new"] = latency.summary(new)
     return Measurement(
         cell=cell.key,
         suite=suite.name,
@@ -71,19 +91,25 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
         shape=encode.shape if encode else None,
         nonzeros=encode.nonzeros if encode else None,
         exact=cell.exact,
-        **quality_fields(cell.key, hits, suite, passage_set, folder),
+        **quality_fields(cell.key, hits and hits[0], suite, passage_set, folder, timed=hits and hits[1]),
         overlap_with_exact=None,
         overlap_with_baseline=None,
         **times,
+        new_ratio=new_ratio,
+        cpu_p50=_cpu_ms(results, rounds),
+        batch_overlap=_number(facts.get("batch_overlap")),
         encode_seconds=encoding.build_seconds if encoding else None,
         build_seconds=build.build_seconds if build else None,
         load_seconds=_median([result.load_seconds for result in results.searches]) if results.build else None,
         storage_weight=storage_weight,
         encoder_weight=encoder_weight,
         build_memory=build.build_memory if build else None,
-        search_memory=_typical([result.timed_memory for result in results.searches]),
+        search_memory=weights.typical([result.timed_memory for result in results.searches]),
         encode_memory=encoding.build_memory if encoding else None,
-        query_memory=_typical([result.timed_memory for result in results.queries]),
+        query_memory=weights.typical([result.timed_memory for result in results.queries]),
+        runtime_bytes=weights.runtime_bytes(results.searches),
+        encoder_runtime_bytes=weights.runtime_bytes(results.queries),
+        deployment_bytes=results.deployment.deployment_bytes if results.deployment else None,
         predicted_ledger=results.predicted_ledger,
         built_apart=all(result.built_apart for result in (*results.searches, *results.queries)),
         reused_matrix=encode.reused if encode else False,
@@ -94,11 +120,71 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: Hits | N
             *storage_flags,
             *encoder_flags,
             *flags.of_parts(facts, results),
+            *flags.of_files(results),
             *flags.of_times(times, results, suite),
-            *stability.warnings(text_to_ids(rounds), contention),
+            *flags.of_work(new_ratio, fresh_ratio, _batch_ratio(rounds), results),
+            *stability.warnings(text_to_ids(rounds)),
         ),
+        figure_flags=stability.figure_flags(times, contention),
         files=results.files(suite),
     )
+
+
+def _new_and_again(rounds: Rounds) -> tuple[Samples, Samples]:
+    """Times of single queries, text to ids, as the process first saw them, and as it saw them again."""
+    new = text_to_ids(rounds, NEW) or rounds.samples(rounds.whole, NEW)
+    return new, text_to_ids(rounds) or text_to_ids(rounds, AGAIN) or rounds.samples(rounds.whole, AGAIN)
+
+
+def _fresh(rounds: Rounds) -> tuple[Samples, Samples]:
+    """Times of synthetic queries that no process has seen, and again: of an encoder, or of an engine."""
+    passes = rounds.samples("query" if rounds.paired else "search", FRESH)
+    return [both[:1] for both in passes], [both[1:] for both in passes]
+
+
+def _fresh_to_ids(rounds: Rounds) -> Samples:
+    """The first of them from text to ids: of a pair with the median search beside."""
+    first, _ = _fresh(rounds)
+    if not rounds.paired:
+        return first
+    searches = rounds.samples("search", NEW)
+    return [encode + int(np.median(search)) for encode, search in zip(first, searches, strict=False)]
+
+
+def _batch_ratio(rounds: Rounds) -> tuple[float, float] | None:
+    """
+    By what factor the first batch takes longer than those after it, which are the same: 95 % interval over rounds.
+
+    Of an encoder or its storage, whichever takes the larger factor. None where a round has one batch
+    alone, or its first takes little more.
+    """
+    found = []
+    for stage in ("query", "search"):
+        batches = [times for times in rounds.samples(stage, BATCH.name) if len(times) > 1]
+        if any(times[0] - np.median(times[1:]) < FIRST_BATCH_NS for times in batches):
+            continue
+        ratio = latency.over_repeated([times[:1, None] for times in batches], [times[1:, None] for times in batches])
+        found += [] if ratio is None else [ratio]
+    return max(found, default=None)
+
+
+def _cpu_ms(results: CellResults, rounds: Rounds) -> float | None:
+    """
+    CPU time of a query in mode single, text to ids: the median over rounds of what the parts took.
+
+    Of a part: its p50, times the CPUs that were at work in its loop on average.
+    """
+    parts: list[list[float]] = []
+    for stage in ("query", "search") if results.queries else ("search",):
+        pairs = zip(rounds.samples(stage, SINGLE.name), results.rounds[stage], strict=False)
+        loops = [(times, result.loops[SINGLE.name]) for times, result in pairs if SINGLE.name in result.loops]
+        parts.append([float(np.median(times)) / 1e6 * loop.cpu_seconds / loop.wall_seconds for times, loop in loops])
+    whole = [sum(round_) for round_ in zip(*parts, strict=False)]
+    return statistics.median(whole) if whole else None
+
+
+def _number(fact: Fact) -> float | None:
+    return fact if isinstance(fact, float) else None
 
 
 _NOTHING = StageResult(stage="search", status="failed")
@@ -110,40 +196,6 @@ def _options(retriever: Adapter | None) -> dict[str, dict[str, str]]:
     if isinstance(retriever, VectorRetriever):
         return {"encoder": spelled_in_full(retriever.encoder), "storage": spelled_in_full(retriever.storage)}
     return {"retriever": spelled_in_full(retriever)}
-
-
-def _footprint(
-    rounds: Sequence[StageResult], made: StageResult | None, part: str
-) -> tuple[Footprint | None, list[str]]:
-    """The weight of one part, and what there is to say against it."""
-    if not rounds and made is None:
-        return None, []
-    first = rounds[0] if rounds else made
-    ledger = first.ledger if first is not None else None
-    resident = _typical([result.load_memory for result in rounds])
-    found = []
-    # Of mapped files only the pages that were touched are resident, and the kernel may take them back.
-    mapped = bool(rounds) and rounds[0].facts.get("memory_mapped") == 1
-    if ledger is not None and resident is not None and not mapped:
-        known = sum(ledger.values())
-        if resident.resident < known - max(memory.RESOLUTION, LEDGER_TOLERANCE * known):
-            found.append(
-                f"{part}: resident growth of {resident.resident:,} bytes lies below its ledger of {known:,}: withheld"
-            )
-            resident = None
-    weight = Footprint(
-        ledger=ledger,
-        disk_bytes=made.disk_bytes if made else None,
-        resident=resident,
-        under_resolution=resident is not None and resident.resident < memory.RESOLUTION,
-    )
-    return weight, found
-
-
-def _typical(figures: Sequence[Memory | None]) -> Memory | None:
-    """The figure whose growth is the median of the rounds'."""
-    known = sorted((figure for figure in figures if figure is not None), key=lambda figure: figure.resident)
-    return known[(len(known) - 1) // 2] if known else None
 
 
 def _median(values: Sequence[float | None]) -> float | None:

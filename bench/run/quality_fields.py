@@ -18,8 +18,15 @@ from bench.run.suite import Suite
 from retrievers.contract import Hits
 
 
-def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path) -> RecordFields:
-    """The quality fields of the record of a cell of that key; the value of every query is kept in the run folder."""
+def quality_fields(
+    key: str, hits: Hits | None, suite: Suite, passage_set: PassageSet, folder: Path, *, timed: Hits | None = None
+) -> RecordFields:
+    """
+    The quality fields of the record of a cell of that key; the value of every query is kept in the run folder.
+
+    hits: to the depth. timed: of the search for k, from which measures that look no deeper are read; None: the first k
+    of the others.
+    """
     fields: RecordFields = dict.fromkeys(
         ("quality", "quality_by_label", "label_counts", "n_judged", "n_unanswered", "tie_rate")
     )
@@ -31,17 +38,21 @@ def quality_fields(key: str, hits: Hits | None, suite: Suite, passage_set: Passa
         return fields
     answers = passage_set.answers
     texts = None if answers is None else quality.Texts(passage_set.passages, answers)
-    asked = passage_set.passage_ids, passage_set.query_ids, qrels, suite.measures, texts
-    values = quality.measure(hits, *asked)
+    of_set = passage_set.passage_ids, passage_set.query_ids, qrels
+    found = quality.measure(hits, *of_set, suite.measures, texts)
+    if timed is not None:
+        shallow = [name for name in suite.measures if 0 < (quality.parse(name)[1] or 0) <= suite.k]
+        found |= quality.measure(timed, *of_set, shallow, texts)
+    values = {name: found[name] for name in suite.measures if name in found}
     arrays = io.BytesIO()
     judged = quality.judged(passage_set.query_ids, qrels)
     clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]
     np.savez_compressed(arrays, **values, **{CLUSTERS: clusters})  # type: ignore[arg-type]  # measures by name
     write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
     fields["n_judged"] = int(judged.sum())
-    fields["n_unanswered"] = quality.n_unanswered(hits, passage_set.query_ids, qrels)
+    fields["n_unanswered"] = quality.n_unanswered(timed or hits, passage_set.query_ids, qrels)
     fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
-    fields["ceilings"] = quality.ceilings(*asked)
+    fields["ceilings"] = quality.ceilings(*of_set, suite.measures, texts)
     if passage_set.labels is not None:
         labels = [label for label, is_judged in zip(passage_set.labels, judged, strict=True) if is_judged]
         by_label = {name: quality.by_label(one, labels) for name, one in values.items()}

@@ -30,6 +30,8 @@ class CellResults:
     searches: tuple[StageResult, ...]
     joints: tuple[StageResult, ...]
     predicted_ledger: dict[str, int] | None
+    changed_files: tuple[str, ...] = ()  # beside a plug-in: no longer what the passages were encoded with
+    deployment: StageResult | None = None
 
     @property
     def rounds(self) -> dict[Stage, tuple[StageResult, ...]]:
@@ -65,6 +67,8 @@ class CellResults:
         files: dict[str, str] = {}
         if self.failure is None:
             files["hits"] = f"hits/{self.cell.key}.npz"
+            if self.cell.searched_apart(suite):
+                files["hits_k"] = f"hits/{self.cell.key}.k{suite.k}.npz"
             if self.cell.passage_set.qrels is not None and not suite.distractors:
                 files["quality"] = f"quality/{self.cell.key}.npz"
         for stage, results in self.rounds.items():

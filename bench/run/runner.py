@@ -20,16 +20,16 @@ from typing import NamedTuple, TypedDict, Unpack
 
 import msgspec
 
-from bench.instruments import environment
+from bench.instruments import environment, processor
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import Columns, PassageSet
 from bench.progress import Progress, Silent
 from bench.records import journal, run_folder
-from bench.records.run_folder import read_hits
+from bench.records.run_folder import read_hits, read_timed
 from bench.records.schema import UNTRIED, Measurement, RunRecord, StageResult, digest
 from bench.run.agreement import Agreement
 from bench.run.cells import Cell, make_cells
-from bench.run.children import Children
+from bench.run.children import Children, refuse_changed_files
 from bench.run.estimate import FEWEST_PASSAGES, estimate
 from bench.run.execute import in_child
 from bench.run.measurement import measurement
@@ -37,8 +37,9 @@ from bench.run.prediction import Shape, predict
 from bench.run.resolve import resolve_spellings
 from bench.run.results import CellResults
 from bench.run.suite import Suite
-from bench.run.tasks import Work, stages
-from bench.stage import matrices
+from bench.run.tasks import Runtime, Work, runtime_of, stages
+from bench.stage import matrices, plugin_files
+from retrievers.contract import Hits
 from retrievers.registry import Registry
 
 
@@ -118,11 +119,14 @@ def begun(
         columns=None if columns is None else msgspec.to_builtins(columns),
     )
     with journal.opened(folder.resolve(), record, environment.collect()) as writer:
-        for passage_set in passage_sets:
-            run_folder.write_set(writer.folder, passage_set)
+        refuse_changed_files(cells, writer)
         matrices.sweep()
         progress = how.get("progress") or Silent()
-        yield Runner(suite, writer, registry, progress, Children(suite, writer, registry, progress)), cells
+        children = Children(suite, writer, registry, progress)
+        with run_folder.judgments_withheld(writer.folder, passage_sets):
+            yield Runner(suite, writer, registry, progress, children), cells
+        if children.durations:
+            writer.ended(processor.mhz())
 
 
 class Prepared(NamedTuple):
@@ -200,6 +204,8 @@ class Runner:
         prepared = self.prepare(cells)
         for number in range(self.suite.rounds):
             self.round(prepared, number, prepared.todo)
+        for task in prepared.work.deployments(self.children.alive(prepared.todo)):
+            self.children.deploy(task)
         self.conclude(prepared)
 
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
@@ -220,9 +226,14 @@ class Runner:
             result = children.encode(task, task.output) if task and task.output else None
             if result is not None:
                 encoded[encoder] = result
+                work.runtimes[encoder] = Runtime(result.runtime, result.kernels)
         predicted = {cell.key: self.predict(cell, encoded) for cell in children.alive(todo)}
         for task in work.builds(children.alive(todo)):
             children.do(task)
+            work.runtimes[task.key] = runtime_of(task)
+        for task in work.trials(children.alive(todo)):
+            children.try_out(task)
+            work.runtimes[task.key] = runtime_of(task)
         return Prepared(cells, todo, work, encoded, predicted)
 
     def round(self, prepared: Prepared, number: int, cells: Sequence[Cell]) -> None:
@@ -245,6 +256,8 @@ class Runner:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
         work, encoded, failed = prepared.work, prepared.encoded, self.children.failed
         agreement = Agreement(self.children.alive(prepared.cells), self.suite, self.writer.folder)
+        plugins = {cell.encoder: cell.plugins for cell in prepared.todo if cell.encoder and cell.encoder in encoded}
+        changed = {name: tuple(plugin_files.changed(encoded[name].opened, of_it)) for name, of_it in plugins.items()}
         for cell in prepared.cells:
             old = self.writer.measurements[cell.key] if self.finished(cell) else None
             result = old or measurement(
@@ -257,15 +270,22 @@ class Runner:
                     searches=self.rounds(work.search_key, cell),
                     joints=self.rounds(work.joint_key, cell),
                     predicted_ledger=prepared.predicted.get(cell.key),
+                    changed_files=changed.get(cell.encoder or "", ()),
+                    deployment=self.children.deployments.get(cell.key),
                 ),
                 self.suite,
                 self.writer.folder,
-                None if cell.key in failed else read_hits(self.writer.folder, cell.key),
+                None if cell.key in failed else self.hits(cell),
             )
             result = agreement.filled_in(result, cell)
             if result != old:
                 self.writer.measured(result)
         work.remove()
+
+    def hits(self, cell: Cell) -> tuple[Hits, Hits]:
+        """What a cell found: to the depth, and in the search for k."""
+        folder, apart = self.writer.folder, cell.searched_apart(self.suite)
+        return read_hits(folder, cell.key), read_timed(folder, cell.key, self.suite.k, apart=apart)
 
     def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
         """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""

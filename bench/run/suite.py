@@ -100,6 +100,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     modes: tuple[str, ...] = DEFAULT
     rate: str = Settings().rate
     rate_seconds: float = Settings().rate_seconds
+    p99: str | None = None  # of mode rate: the highest rate that keeps it is searched for
     limits: Limits = Limits()
     cells: tuple[CellGroup, ...]
     published: tuple[Published, ...] = ()
@@ -122,7 +123,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     @property
     def settings(self) -> Settings:
         """What it sets of its modes beside naming them."""
-        return Settings(self.rate, self.rate_seconds)
+        return Settings(self.rate, self.rate_seconds, self.p99)
 
     def names(self) -> dict[tuple[str, str], str]:
         """(passage set, retriever spelling) -> name, of the cells that have one."""

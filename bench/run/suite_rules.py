@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import InputError, did_you_mean
 from bench.instruments import quality
-from bench.instruments.load import offered_qps
+from bench.instruments.load import longest_ns, offered_qps
 from bench.instruments.modes import MODES
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def _check_modes(suite: Suite) -> None:
     if not 0 < suite.rate_seconds <= LONGEST_SECONDS:
         raise _refusal("rate_seconds", f"more than 0, at most {LONGEST_SECONDS:,}", suite.rate_seconds)
     offered_qps(suite.rate, capacity_qps=1.0)
+    if suite.p99 is not None:
+        longest_ns(suite.p99)
 
 
 def _check_measures(suite: Suite) -> None:

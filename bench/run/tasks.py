@@ -6,7 +6,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,9 @@ from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.instruments.modes import chosen
+from bench.passages import synthetic
 from bench.passages.loader import PassageSet
-from bench.records.schema import Stage, digest
+from bench.records.schema import Stage, StageResult, digest
 from bench.run.cells import Cell
 from bench.run.identity import alignment
 from bench.run.suite import Suite
@@ -44,26 +45,53 @@ class Task(NamedTuple):
     output: TaskFolder | None = None  # of a task that makes a folder
 
 
+class Runtime(NamedTuple):
+    """What a part runs on, as the child told that made it: it is brought in before the part is weighed."""
+
+    modules: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+
+
 def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
     """How many children each stage of the cells of one passage set comes to, if none fails."""
     sound = [cell for cell in cells if not cell.problem]
     encoders = len({cell.encoder for cell in sound if cell.encoder})
     timed_encoders = len({(cell.encoder, cell.threads) for cell in sound if cell.timed_apart})
-    savable = [cell for cell in sound if cell.savable]
+    builds = {(cell.build_spelling, cell.savable) for cell in sound}  # of what cannot be saved a trial
     joint = [cell for cell in sound if cell.joinable] if in_one_process(suite) else []
     counts: dict[Stage, int] = {
         "encode": encoders,
         "query": timed_encoders * suite.rounds,
-        "build": len({cell.build_spelling for cell in savable}),
+        "build": len(builds),
         "search": len(sound) * suite.rounds,
         "joint": len(joint) * suite.rounds,
+        "deploy": len([cell for cell in sound if is_deployed(cell, suite)]),
     }
     return Counter(counts)
+
+
+def runtime_of(task: Task) -> Runtime:
+    """What a task's child told of its runtime; nothing where it ended otherwise."""
+    try:
+        result = msgspec.json.decode(Path(task.job.result).read_bytes(), type=StageResult)
+    except (OSError, msgspec.DecodeError):
+        return Runtime()
+    return Runtime(result.runtime, result.kernels)
+
+
+def is_deployed(cell: Cell, suite: Suite) -> bool:
+    """Whether it goes from text to ids, and is timed as it does: vectors made elsewhere have no encoder to deploy."""
+    return not cell.given and bool(suite.modes)
 
 
 def in_one_process(suite: Suite) -> bool:
     """Whether a mode has encoder and storage in one process."""
     return any(mode.one_process for mode in chosen(suite.modes))
+
+
+def encode_key(matrix_key: str) -> str:
+    """What the journal has an encoding under."""
+    return f"encode-{matrix_key}"
 
 
 @dataclass
@@ -76,15 +104,23 @@ class Work:
     passage_set: PassageSet
     round_seconds: float = SECONDS_A_ROUND
     report_imports: bool = False
+    runtimes: dict[str, Runtime] = field(default_factory=dict)  # encoder, or key of a build -> what it runs on
 
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         texts = cache_folder() / "texts" / self.passage_set.sha256
         texts.mkdir(parents=True, exist_ok=True)
-        self.texts = {"passages": str(texts / "passages.json"), "queries": str(texts / "queries.json")}
-        for name, path in self.texts.items():
-            write_whole(Path(path), msgspec.json.encode(getattr(self.passage_set, name)))
+        contents = {
+            "passages": self.passage_set.passages,
+            "queries": self.passage_set.queries,
+            "warm": synthetic.queries(
+                self.passage_set.queries, language=self.passage_set.language, passage_set=self.passage_set.sha256
+            ),
+        }
+        self.texts = {name: str(texts / f"{name}.json") for name in contents}
+        for name, content in contents.items():
+            write_whole(Path(self.texts[name]), msgspec.json.encode(content))
         n_queries = len(self.passage_set.queries)
         chosen = random.Random(self.suite.seed).sample(range(n_queries), min(self.suite.queries, n_queries))  # noqa: S311  # no secret
         self.common: JobFields = {
@@ -130,6 +166,9 @@ class Work:
     def joint_key(self, cell: Cell, number: int) -> str:
         return f"joint-{digest([cell.key, cell.identity])[:16]}-{number}"
 
+    def deploy_key(self, cell: Cell) -> str:
+        return f"deploy-{digest([cell.key, cell.identity])[:16]}"
+
     # Tasks
 
     def encode(self, cells: Sequence[Cell]) -> Task:
@@ -137,7 +176,7 @@ class Work:
         matrix = _matrix(cells[0])
         encoder = cells[0].encoder or ""
         output = TaskFolder(matrices.part_of(matrix), matrix)
-        return self._task(f"encode-{matrix.name}", encoder, cells, output, stage="encode", **self._aligned(cells[0]))
+        return self._task(encode_key(matrix.name), encoder, cells, output, stage="encode", **self._aligned(cells[0]))
 
     def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
         """One build for all cells that differ in search-time options alone; none for what cannot be saved."""
@@ -151,6 +190,20 @@ class Work:
             searcher = self._searcher(group[0])
             yield self._task(key, group[0].build_spelling, group, output, stage="build", **searcher)
 
+    def trials(self, cells: Sequence[Cell]) -> Iterator[Task]:
+        """What cannot be saved, made once from a few passages: only to see what it runs on."""
+        for key, cell in {self.build_key(cell): cell for cell in cells if not cell.savable}.items():
+            yield self._task(key, cell.build_spelling, [cell], stage="build", **self._searcher(cell))
+
+    def deployments(self, cells: Sequence[Cell]) -> Iterator[Task]:
+        """A process for each cell that only goes from text to ids."""
+        for cell in cells:
+            if is_deployed(cell, self.suite):
+                fields = (self._encoder(cell) if cell.encoder else {}) | self._searcher(cell)
+                built = str(self._built(cell)) if cell.savable else None
+                key, subject = self.deploy_key(cell), spell(cell.retriever)
+                yield self._task(key, subject, [cell], stage="deploy", storage_folder=built, **fields)
+
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
         """One round of every encoder and every cell, in seeded random order."""
         tasks = []
@@ -163,23 +216,31 @@ class Work:
             if cell.joinable and in_one_process(self.suite):
                 tasks.append(self._joint(number, cell))
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
+        if number == 0:  # what holds both parts is held to what the search finds
+            tasks.sort(key=lambda task: task.job.stage == "joint")
         return tasks
 
     def _query(self, number: int, encoder: str, cells: Sequence[Cell]) -> Task:
-        fields = self._encoder(cells[0])
+        fields = self._encoder(cells[0]) | self._runs_on(encoder)
         return self._timed(self.query_key(cells[0], number), encoder, cells, number, stage="query", **fields)
 
     def _search(self, number: int, cell: Cell) -> Task:
-        fields = self._searcher(cell) | {
+        fields = self._searcher(cell) | self._runs_on(self.build_key(cell))
+        fields |= {
             "scope": "part" if cell.timed_apart else "engine",
             "hits": self._file("hits", cell.key) if number == 0 else None,
+            "judged": self._file("hits", cell.key),
+            "exact": cell.exact is True,
             "storage_folder": str(self._built(cell)) if cell.savable else None,
         }
         key = self.search_key(cell, number)
         return self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
 
     def _joint(self, number: int, cell: Cell) -> Task:
-        fields = self._encoder(cell) | self._searcher(cell) | {"storage_folder": str(self._built(cell))}
+        judged = {"judged": self._file("hits", cell.key), "exact": cell.exact is True}
+        built = {"storage_folder": str(self._built(cell))}
+        runtime = self._runs_on(cell.encoder or "", self.build_key(cell))
+        fields = self._encoder(cell) | self._searcher(cell) | judged | built | runtime
         key = self.joint_key(cell, number)
         return self._timed(key, spell(cell.retriever), [cell], number, stage="joint", scope="pair", **fields)
 
@@ -214,6 +275,14 @@ class Work:
         job = Job(result=str(result), out=out, **(self.common | fields))
         return Task(key, subject, tuple(cells), job, output)
 
+    def _runs_on(self, *parts: str) -> JobFields:
+        """What some parts of a process run on: keys of `runtimes`."""
+        known = [self.runtimes.get(part, Runtime()) for part in parts]
+        return {
+            "runtime": tuple(dict.fromkeys(name for each in known for name in each.modules)),
+            "kernels": tuple(dict.fromkeys(name for each in known for name in each.kernels)),
+        }
+
     def _searcher(self, cell: Cell) -> JobFields:
         matrix = str(_matrix(cell)) if cell.encoder else None
         return {"storage": spell(cell.searcher), "engine": cell.encoder is None, "matrix": matrix}
@@ -223,6 +292,7 @@ class Work:
         return self._synthetic(cell) | {
             "encoder": cell.encoder,
             "encoder_folder": str(saved) if saved.is_dir() else None,
+            "matrix": str(_matrix(cell)),
         }
 
     def _aligned(self, cell: Cell) -> JobFields:

@@ -18,7 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-MARK = "SPARRING_STAGE"  # in the environment of all processes of a stage: the name of its folder of temporary files
+from bench.instruments import cpu
+
+MARK = cpu.STAGE  # in the environment of all processes of a stage: the name of its folder of temporary files
 _PROCESSES = Path("/proc")
 _TRIES = 100  # the kernel may take a moment to end a process, and one that is being ended may start another
 

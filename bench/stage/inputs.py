@@ -6,16 +6,18 @@ As in `bench.stage.stages`, every import that takes memory stands inside a funct
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from bench.stage import lifecycle
-from bench.stage.job import Job, given, grown_texts, read_texts
+from bench.stage.job import Job, fitted, given, grown_texts, read_texts
 
 if TYPE_CHECKING:
-    from retrievers.contract import Adapter, Role
+    from bench.records.schema import Fact
+    from retrievers.contract import Adapter, Role, Vectors
 
 Made: TypeAlias = "list[Adapter]"  # every adapter that a stage made; closed when the stage ends
 Source: TypeAlias = Any  # Any: what an index is built from: texts of an engine, vectors of a storage
@@ -38,6 +40,40 @@ def _align(job: Job, encoder: Adapter) -> None:
     for role, path in texts.items():
         own = None if job.vectors is None else hdf5.vectors(Path(job.vectors), role)
         encoder.align(role, read_texts(path), *known[role], own)
+
+
+def loaded(
+    job: Job, spelling: str | None, made: Made, learn: Callable[[Adapter], object], vectors: Vectors | None = None
+) -> tuple[Adapter, dict[str, Fact], float]:
+    """
+    An adapter imported, made, prepared and then taught or loaded by `learn`: itself, facts, the seconds of the last.
+
+    vectors: some for a storage to be prepared with.
+    """
+    from bench.instruments.latency import timed
+
+    adapter = make(job, spelling, made)
+    facts = lifecycle.prepare(adapter, vectors)  # first: what it imports and compiles is no part of those seconds
+    seconds, _ = timed(lambda: learn(adapter))
+    return adapter, facts, seconds
+
+
+def encoder_loader(job: Job) -> Callable[[Adapter], object]:
+    """What makes an encoder ready: loads it, or fits it where it cannot be saved."""
+    if job.encoder_folder is not None:
+        folder = Path(job.encoder_folder)
+        return lambda encoder: encoder.load(folder)
+    passages = fitted(job)
+    return lambda encoder: encoder.fit(passages)
+
+
+def searcher_loader(job: Job) -> Callable[[Adapter], object]:
+    """What makes a storage or an engine ready: loads it, or builds it where it cannot be saved."""
+    if job.storage_folder is not None:
+        folder = Path(job.storage_folder)
+        return lambda searcher: searcher.load(folder)
+    given_to = source(job)
+    return lambda searcher: (searcher.index if job.engine else searcher.build)(given_to)
 
 
 def source(job: Job) -> Source:

@@ -24,6 +24,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[tuple[str, str, str, str], ...]  # group, name, target, package of every adapter that may be named
     passages: str | None = None  # JSON array of texts
     queries: str | None = None
+    warm: str | None = None  # JSON array of synthetic queries, for what comes before the clock
     matrix: str | None = None  # folder of vectors
     encoder_folder: str | None = None  # a saved encoder
     storage_folder: str | None = None  # a saved storage or engine; None: build it here, in the serving process
@@ -32,7 +33,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     out: str | None = None  # folder to write a matrix or a storage into
     result: str
     samples: str | None = None
-    hits: str | None = None
+    hits: str | None = None  # where the hits of all queries are to be kept
+    judged: str | None = None  # where an earlier round kept them
+    exact: bool = False  # the first k of a search do not depend on how many are asked for
     sample: tuple[int, ...] = ()  # positions of the queries to time
     modes: tuple[str, ...] = ()  # names of `bench.instruments.modes.MODES`
     settings: Settings = Settings()
@@ -47,6 +50,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     language: str = ""
     passage_set: str = ""  # its sha256
+    runtime: tuple[str, ...] = ()  # modules of other distributions that the adapters run on, in order of import
+    kernels: tuple[str, ...] = ()  # of ours, compiled for them
     report_imports: bool = False  # the result names the files of Python that were imported
     parent: int = 0  # set, with the two below, by who starts the child
     cgroup: str | None = None  # file to join

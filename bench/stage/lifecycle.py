@@ -16,6 +16,7 @@ from bench.stage import failure
 if TYPE_CHECKING:
     from retrievers.contract import Adapter, Vectors
 
+MAPPED, MAPPED_RESIDENT = "mapped_bytes", "mapped_resident_bytes"  # facts that are measured
 _TOY = ("the quick brown fox", "a lazy dog sleeps", "fox and dog")  # warms code paths before the baseline is taken
 
 
@@ -108,10 +109,27 @@ def facts(adapter: object) -> dict[str, Fact]:
 
 
 def save(adapter: Adapter, folder: Path) -> int:
-    """Save a persistent adapter into a folder; the bytes of all files there."""
+    """Save a persistent adapter into a folder: the bytes of all files there, and of those elsewhere that it needs."""
+    from retrievers.contract import Linked
+
     folder.mkdir(parents=True, exist_ok=True)
     adapter.save(folder)
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    files = {path.resolve() for path in folder.rglob("*") if path.is_file()}
+    if isinstance(adapter, Linked):
+        files |= {Path(path).resolve() for path in adapter.linked_files()}
+    return sum(path.stat().st_size for path in files)
+
+
+def mapped(folder: str | None) -> dict[str, Fact]:
+    """
+    Facts: how many bytes of the files in a saved adapter's folder this process has mapped, and how many are resident.
+
+    None of them where there is no such folder, where nothing is mapped, or where the system does not tell.
+    """
+    from bench.instruments import memory
+
+    found = None if folder is None else memory.mapped(Path(folder))
+    return {} if found is None else {MAPPED: found.mapped, MAPPED_RESIDENT: found.resident}
 
 
 def close(made: Sequence[object]) -> dict[str, Fact]:

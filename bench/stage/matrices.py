@@ -1,8 +1,9 @@
 """
 Encoded vectors on disk, and the cache that finds them again by content.
 
-The key is the hash of everything that decides the numbers: texts, encoder and its options, model bytes, code, library
-versions. A matrix whose bytes are not those that were written is never used.
+The key is the hash of everything that decides the numbers and is known before: texts, encoder and its options, model
+bytes, code, library versions. Files beside a plug-in are known once they were read. A matrix whose bytes are not those
+that were written is never used, nor one that was made from another file than the one that is there now.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from scipy.sparse import csr_array
 
 from bench.cache import cache_folder
 from bench.records.schema import StageResult
+from bench.stage import plugin_files
 from retrievers.contract import Vectors
 
+QUERIES, BATCH, WARM = "queries", "queries-batch", "warm"  # matrices beside that of the passages
+NO_PLUGINS: plugin_files.Folders = {}
 RESULT = "stage.json"  # what the encode stage measured when it made the matrix
 _CLOCKS_DIFFER_SECONDS = 60.0  # a process's age and a file's are told by clocks that may be set apart
 
@@ -81,6 +85,14 @@ def load(folder: Path, name: str) -> Vectors:
     return csr_array((data, indices, indptr), shape=(int(shape[0]), int(shape[1])))
 
 
+def query_vectors(folder: Path) -> tuple[Vectors, Vectors | None]:
+    """
+    The vectors of the queries, each as it is encoded alone; and those of all at once, where they are others.
+    """
+    has_batch = any(folder.glob(f"{BATCH}.*"))
+    return load(folder, QUERIES), load(folder, BATCH) if has_batch else None
+
+
 def digests(folder: Path) -> dict[str, str]:
     """sha256 of every file below a folder, but the result's own."""
     found = {}
@@ -111,12 +123,13 @@ def sweep() -> None:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def publish(part: Path, final: Path, result: StageResult) -> StageResult:
+def publish(part: Path, final: Path, result: StageResult, plugins: plugin_files.Folders = NO_PLUGINS) -> StageResult:
     """
     Put a finished matrix in its place at once, with what was measured, so that no half of it is ever found.
 
     Where another run has put the same there meanwhile, that one stays, since it may be being read, and what was
-    measured when it was made is given back. What lies there and is not whole makes way.
+    measured when it was made is given back. What lies there and is not whole, or out of date, makes way. plugins: where
+    those of the encoder lie.
     """
     result = msgspec.structs.replace(result, digests=digests(part))
     (part / RESULT).write_bytes(msgspec.json.encode(result))
@@ -127,7 +140,7 @@ def publish(part: Path, final: Path, result: StageResult) -> StageResult:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        known = find(final)
+        known = find(final, plugins)
         if known is not None:
             shutil.rmtree(part)
             return known
@@ -137,10 +150,17 @@ def publish(part: Path, final: Path, result: StageResult) -> StageResult:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def find(folder: Path) -> StageResult | None:
-    """What was measured when this matrix was made; None where there is none, or its bytes have changed."""
+def find(folder: Path, plugins: plugin_files.Folders = NO_PLUGINS) -> StageResult | None:
+    """
+    What was measured when this matrix was made; None where there is none, or its bytes have changed.
+
+    None too where a file beside a plug-in that it was made from has changed, or is gone. plugins: where those of its
+    encoder lie.
+    """
     try:
         result = msgspec.json.decode((folder / RESULT).read_bytes(), type=StageResult)
     except (OSError, msgspec.DecodeError):
         return None
-    return msgspec.structs.replace(result, reused=True) if digests(folder) == result.digests else None
+    if plugin_files.changed(result.opened, plugins) or digests(folder) != result.digests:
+        return None
+    return msgspec.structs.replace(result, reused=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import select
 import shutil
 import signal
@@ -30,7 +31,7 @@ THREAD_VARIABLES = (
     "RAYON_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-LAST_LINES = 20
+LAST_LINES = 30
 _LAST_BYTES = 20_000
 _PIPE_BYTES = 1 << 20  # so much may be printed before a child has to wait for this process
 _PAUSE_SECONDS = 0.01  # this process is not woken for every line that a child prints
@@ -60,7 +61,7 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
     result_file = Path(job.result)
     result_file.unlink(missing_ok=True)
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    environment |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    environment |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": hash_seed(job), "PYTHONUNBUFFERED": "1"}
     with cleanup.removed() as variables, memory_cgroup(memory_bytes) as group:
         job = msgspec.structs.replace(
             job, parent=os.getpid(), cgroup=str(group.join) if group else None, memory_bytes=memory_bytes
@@ -81,6 +82,16 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
         limited_by=group.version if group else "rlimit-data",
         output=() if result.status == "ok" else lines,
     )
+
+
+def hash_seed(job: Job) -> str:
+    """
+    What Python seeds the hashes of texts with: another in each stage and round, and the same when a run is repeated.
+
+    So an order that hangs on hashes is drawn anew each round, and is seen as what varies between rounds.
+    """
+    drawn = random.Random(f"{job.seed} {job.stage} {job.number}")  # noqa: S311  # no secret
+    return str(drawn.randrange(1, 2**32))  # 0 would be no seed: hashes as they stand
 
 
 @contextlib.contextmanager

@@ -8,77 +8,106 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from bench.records.schema import StageResult
-from bench.stage import inputs, lifecycle, outputs
+from bench.stage import inputs, judging, lifecycle, outputs, runtime
 from bench.stage.inputs import Made
-from bench.stage.job import Job, fitted, given, read_texts, sampled_queries
+from bench.stage.job import Job, given, read_texts, sampled_queries
+
+if TYPE_CHECKING:
+    from bench.instruments.answers import KeptHits, KeptVectors
+    from bench.records.schema import Fact
+    from bench.stage.timing import Kept, TimedRound
+    from retrievers.contract import Adapter
+
+FRESH_QUERIES = 30  # a p50 needs 20
 
 
 def query(job: Job, made: Made) -> StageResult:
     """Load an encoder, weigh it, and time it on one query at a time and on all of them."""
-    encoder = inputs.make(job, job.encoder, made)
+    runtime_memory = runtime.load(job)
     sample = sampled_queries(job)
-    passages = [] if job.encoder_folder else fitted(job)
-    facts = lifecycle.prepare(encoder)
+    warm = read_texts(job.warm)
+    warm_sample, fresh = _repeated(warm, len(sample)), _fresh(job, warm)
+    learn = inputs.encoder_loader(job)
+    encoder: Adapter = None  # until the phase that weighs it
+    facts: dict[str, Fact] = {}
 
-    def load() -> None:
-        if job.encoder_folder:
-            encoder.load(Path(job.encoder_folder))
-        else:
-            encoder.fit(passages)
+    def load() -> float:
+        nonlocal encoder, facts
+        encoder, facts, seconds = inputs.loaded(job, job.encoder, made, learn)
+        return seconds
+
+    def answers() -> KeptVectors:
+        from bench.instruments.answers import KeptVectors
+
+        return KeptVectors(len(sample), encoder.encode(warm[:1], "query"))
 
     timed_round = _timed_round(
         job,
-        load=load,
+        load,
+        answers,
         one=lambda query: encoder.encode([sample[query]], "query"),
         every=lambda: encoder.encode(sample, "query"),
+        warm_one=lambda query: encoder.encode([warm[query]], "query"),
+        warm_every=lambda: encoder.encode(warm_sample, "query"),
+        n_warm=len(warm),
+        fresh_one=lambda query: encoder.encode([fresh[query]], "query"),
+        n_fresh=len(fresh),
     )
+    judging.hold_vectors(job, timed_round.kept)
     return msgspec.structs.replace(
-        timed_round,
+        timed_round.result,
         built_apart=job.encoder_folder is not None,
+        runtime_memory=runtime_memory,
         ledger=lifecycle.ledger(encoder),
-        facts=lifecycle.facts(encoder) | facts | timed_round.facts,
+        facts=lifecycle.facts(encoder) | facts | timed_round.result.facts | lifecycle.mapped(job.encoder_folder),
     )
 
 
 def search(job: Job, made: Made) -> StageResult:
     """Load a storage or an engine, weigh it, time it, and (where the job says so) find every query's hits."""
-    adapter = inputs.make(job, job.storage, made)
-    queries, singles, sample = _queries(job)
-    source = None if job.storage_folder else inputs.source(job)
-    facts = lifecycle.prepare(adapter, None if job.engine else queries)
-    built: list[float] = []
+    runtime_memory = runtime.load(job)
+    queries, singles, sample, warm, warm_sample = _queries(job)
+    fresh = _fresh(job, [text for (text,) in warm]) if job.engine else []
+    learn = inputs.searcher_loader(job)
+    adapter: Adapter = None  # until the phase that weighs it
+    facts: dict[str, Fact] = {}
 
-    def load() -> None:
-        from bench.instruments.latency import timed
-
-        if job.storage_folder:
-            adapter.load(Path(job.storage_folder))
-        else:
-            seconds, _ = timed(lambda: (adapter.index if job.engine else adapter.build)(source))
-            built.append(seconds)
+    def load() -> float:
+        nonlocal adapter, facts
+        vectors = None if job.engine else warm_sample
+        adapter, facts, seconds = inputs.loaded(job, job.storage, made, learn, vectors)
+        return seconds
 
     timed_round = _timed_round(
         job,
-        load=load,
+        load,
+        _kept_hits(job),
         one=lambda query: adapter.search(singles[query], job.k),
         every=lambda: adapter.search(sample, job.k),
+        warm_one=lambda query: adapter.search(warm[query], job.k),
+        warm_every=lambda: adapter.search(warm_sample, job.k),
+        n_warm=len(warm),
+        fresh_one=lambda query: adapter.search([fresh[query]], job.k),
+        n_fresh=len(fresh),
     )
-    if job.hits:
-        n_queries = len(queries) if job.engine else queries.shape[0]
-        seconds = _keep_hits(job, job.hits, n_queries, lambda: adapter.search(queries, job.depth))
-        timed_round = msgspec.structs.replace(timed_round, measured_seconds=timed_round.measured_seconds + seconds)
+    result = timed_round.result
+    seconds, judged = judging.judged_hits(job, adapter, queries)
+    judging.hold_hits(job, timed_round.kept, judged)
+    overlap = judging.batch_overlap(job, adapter) if job.hits else {}
     return msgspec.structs.replace(
-        timed_round,
+        result,
+        measured_seconds=result.measured_seconds + seconds,
         built_apart=job.storage_folder is not None,
-        build_seconds=built[0] if built else None,
-        build_memory=timed_round.load_memory if built else None,
+        build_seconds=None if job.storage_folder else result.load_seconds,
+        build_memory=None if job.storage_folder else result.load_memory,
+        runtime_memory=runtime_memory,
         ledger=lifecycle.ledger(adapter),
-        facts=lifecycle.facts(adapter) | facts | timed_round.facts,
+        facts=lifecycle.facts(adapter) | facts | result.facts | overlap | lifecycle.mapped(job.storage_folder),
     )
 
 
@@ -86,13 +115,22 @@ def joint(job: Job, made: Made) -> StageResult:
     """Encoder and storage in one process, under the conditions of each alone: text to ids, its parts stamped apart."""
     from bench.stage import matrices
 
-    encoder, storage = inputs.make(job, job.encoder, made), inputs.make(job, job.storage, made)
+    runtime.load(job)
     sample = sampled_queries(job)
-    facts = lifecycle.prepare(encoder) | lifecycle.prepare(storage, matrices.load(Path(given(job.matrix)), "queries"))
+    warm = read_texts(job.warm)
+    warm_sample = _repeated(warm, len(sample))
+    vectors = matrices.load(Path(given(job.matrix)), matrices.WARM)
+    learn, learn_vectors = inputs.encoder_loader(job), inputs.searcher_loader(job)
+    encoder: Adapter = None  # both until the phase that brings them in
+    storage: Adapter = None
+    facts: dict[str, Fact] = {}
 
-    def load() -> None:
-        encoder.load(Path(given(job.encoder_folder)))
-        storage.load(Path(given(job.storage_folder)))
+    def load() -> float:
+        nonlocal encoder, storage, facts
+        encoder, facts, first = inputs.loaded(job, job.encoder, made, learn)
+        storage, more, second = inputs.loaded(job, job.storage, made, learn_vectors, vectors)
+        facts = facts | more
+        return first + second
 
     def encode_one(query: int) -> object:
         return encoder.encode([sample[query]], "query")
@@ -102,48 +140,82 @@ def joint(job: Job, made: Made) -> StageResult:
 
     timed_round = _timed_round(
         job,
-        load=load,
+        load,
+        _kept_hits(job),
         one=lambda query: search_one(encode_one(query)),
         every=lambda: search_one(encoder.encode(sample, "query")),
+        warm_one=lambda query: search_one(encoder.encode([warm[query]], "query")),
+        warm_every=lambda: search_one(encoder.encode(warm_sample, "query")),
+        n_warm=len(warm),
         parts=(encode_one, search_one),
     )
-    return msgspec.structs.replace(timed_round, facts=facts | timed_round.facts)
+    judged = judging.read_judged(job) if job.judged else judging.found_now(job, storage)
+    judging.hold_hits(job, timed_round.kept, judged, anew=True)
+    return msgspec.structs.replace(timed_round.result, facts=facts | timed_round.result.facts)
 
 
-def _queries(job: Job) -> tuple[Any, list[Any], Any]:  # Any: texts for an engine, vectors for a storage
-    """All queries; each of the sample on its own, cut here since that is no part of a search; the sample."""
+class _Queries(NamedTuple):
+    """What is searched for: texts for an engine, vectors for a storage."""
+
+    every: Any  # Any: see above; all queries
+    singles: list[Any]  # each of the sample on its own, cut here since that is no part of a search
+    sample: Any
+    warm: list[Any]  # synthetic ones, each on its own
+    warm_sample: Any  # as many of them as the sample has
+
+
+def _queries(job: Job) -> _Queries:
     if job.engine:
-        texts = read_texts(job.queries)
-        return texts, [[texts[i]] for i in job.sample], [texts[i] for i in job.sample]
+        texts, warm = read_texts(job.queries), read_texts(job.warm)
+        sample = [texts[i] for i in job.sample]
+        return _Queries(
+            texts, [[text] for text in sample], sample, [[text] for text in warm], _repeated(warm, len(sample))
+        )
     import numpy as np
 
     from bench.stage import matrices
 
-    vectors = matrices.load(Path(given(job.matrix)), "queries")
-    return vectors, [vectors[i : i + 1] for i in job.sample], vectors[np.array(job.sample, np.int64)]
+    folder = Path(given(job.matrix))
+    vectors, drawn = matrices.load(folder, matrices.QUERIES), matrices.load(folder, matrices.WARM)
+    sampled = vectors[np.array(job.sample, np.int64)]
+    repeated = drawn[np.arange(len(job.sample)) % max(drawn.shape[0], 1)]
+    return _Queries(vectors, _each(sampled), sampled, _each(drawn), repeated)
 
 
-def _keep_hits(job: Job, path: str, n_queries: int, search: Callable[[], Any]) -> float:  # Any: an adapter's answer
-    """Seconds that the search for all queries took; its hits are checked and kept."""
-    import numpy as np
+def _each(vectors: Any) -> list[Any]:  # Any: an array or a csr_array
+    return [vectors[i : i + 1] for i in range(vectors.shape[0])]
 
-    from bench.instruments.latency import timed
-    from retrievers.ranking import check_hits
 
-    seconds, hits = timed(search)
-    check_hits(hits, n_queries, job.depth, job.n_passages)
-    outputs.keep(job, path, rows=hits.rows.astype(np.int32), scores=hits.scores)
-    return seconds
+def _repeated(texts: Sequence[str], size: int) -> list[str]:
+    """So many texts, each as often as any other."""
+    return [texts[i % len(texts)] for i in range(size)]
+
+
+def _fresh(job: Job, warm: Sequence[str]) -> list[str]:
+    """Synthetic queries of this round alone: what is kept on disk of earlier processes does not have them."""
+    from bench.passages import synthetic
+
+    return synthetic.dealt_anew(warm, FRESH_QUERIES, (job.seed, job.number + 1))
+
+
+def _kept_hits(job: Job) -> Callable[[], KeptHits]:
+    """What makes the keeper of a pass's hits."""
+
+    def answers() -> KeptHits:
+        from bench.instruments.answers import KeptHits
+
+        return KeptHits(len(job.sample), job.k)
+
+    return answers
 
 
 def _timed_round(
     job: Job,
-    *,
-    load: Callable[[], None],
-    one: Callable[[int], object],
-    every: Callable[[], object],
+    load: Callable[[], float],
+    answers: Callable[[], Kept],
     parts: Sequence[Callable[[Any], object]] = (),  # Any: what one part gives is handed to the next
-) -> StageResult:
+    **asked: Any,  # Any: what answers queries, fields of a Target
+) -> TimedRound[Kept]:
     """Measure one round, and keep its samples; the rest is `bench.stage.timing`'s to say."""
     from bench.instruments.latency import SECONDS_A_ROUND
     from bench.instruments.modes import Target
@@ -151,15 +223,14 @@ def _timed_round(
 
     target = Target(
         scope=job.scope,
-        one=one,
-        every=every,
         n_queries=len(job.sample),
         seconds=SECONDS_A_ROUND if job.round_seconds is None else job.round_seconds,
         settings=job.settings,
         seed=(job.seed, job.number),
         parts=parts,
+        **asked,
     )
-    result, samples = timing.measured(job.stage, job.modes, load, target)
+    found = timing.measured(job.stage, job.modes, load, target, answers)
     if job.samples:
-        outputs.keep(job, job.samples, **samples)
-    return msgspec.structs.replace(result, samples=job.samples)
+        outputs.keep(job, job.samples, **found.samples)
+    return found._replace(result=msgspec.structs.replace(found.result, samples=job.samples))

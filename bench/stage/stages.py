@@ -6,13 +6,14 @@ Every import that takes memory stands inside a function: a child joins its contr
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from bench.records.schema import StageResult
-from bench.stage import indexing, inputs, lifecycle, searching
+from bench.stage import deploy, indexing, inputs, lifecycle, plugin_files, runtime, searching
 from bench.stage.inputs import Made
 from bench.stage.job import Job, given, read_texts
 
@@ -22,6 +23,10 @@ def do(job: Job) -> StageResult:
     made: Made = []
     try:
         result = _STAGES[job.stage](job, made)
+        if job.stage in _PROBING:
+            result = msgspec.structs.replace(
+                result, runtime=runtime.modules(job, sys.modules), kernels=runtime.compiled()
+            )
     finally:
         not_closed = lifecycle.close(made)
     return msgspec.structs.replace(result, facts=result.facts | not_closed)
@@ -48,10 +53,12 @@ def rehearse(job: Job, made: Made) -> StageResult:
 
 
 _STAGES: dict[str, Callable[[Job, Made], StageResult]] = {
-    "encode": indexing.encode,
+    "encode": plugin_files.watched(indexing.encode),
     "build": indexing.build,
     "query": searching.query,
     "search": searching.search,
     "joint": searching.joint,
+    "deploy": deploy.deploy,
     "rehearse": rehearse,
 }
+_PROBING = ("encode", "build")  # tell what the adapter runs on, for the stages that weigh it

@@ -20,16 +20,17 @@ import msgspec
 from bench.records.schema import StageResult
 from bench.stage import failure, outputs, stages
 from bench.stage.job import Job
+from bench.stage.runtime import PACKAGES
 
 EXIT_SECONDS = 3.0  # a stage is measured by then: what an adapter still does when its process ends is given so long
-PACKAGES = {"site-packages", "dist-packages"}  # where installed packages lie
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 
 def main(path: str) -> None:
     """Do the job in the file `path`, and write its result beside it, however it ends."""
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
     die_with(job.parent)
+    _adopt()
     _limit(job)
     process = os.getpid()
     os.register_at_fork(after_in_child=lambda: _disown(job))
@@ -67,6 +68,12 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before that was set
         os._exit(1)
+
+
+def _adopt() -> None:
+    """What a process of the adapter's starts and leaves behind is still the adapter's work, and seen as such."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _limit(job: Job) -> None:

@@ -30,7 +30,8 @@ def test_a_ratio_of_times_has_its_interval(folders):
     both = compare(old, new)
 
     assert ((2.0, 2.0), "worse") == (found(both, "single_p50_ms").interval, found(both, "single_p50_ms").verdict)
-    assert ((0.5, 0.5), "worse") == (found(both, "batch_qps").interval, found(both, "batch_qps").verdict)
+    assert (0.5, 0.5) == pytest.approx(found(both, "batch_qps").interval)
+    assert "worse" == found(both, "batch_qps").verdict
 
 
 def test_a_p50_and_its_interval_are_one_percentile(folders):
@@ -74,7 +75,7 @@ def test_what_is_due_to_the_queries_leaves_the_ratio(folders):
         folders.run(name, timed(seed=seed), times=[[longer] * 3]) for name, seed in (("same", 7), ("other", 8))
     )
 
-    assert (1.03, 1.03) == found(compare(old, same), "single_p50_ms").interval
+    assert (1.03, 1.03) == pytest.approx(found(compare(old, same), "single_p50_ms").interval)
     low, high = found(compare(old, other), "single_p50_ms").interval
     assert low < 0.8 < 1.2 < high
 
@@ -150,7 +151,41 @@ def test_speed_says_what_speaks_against_it(folders):
         ("undecided", "new: unstable: it wavered"),
         ("undecided", "2 of the 3 rounds that a latency needs"),
     ] == [(speed.verdict, speed.why) for speed in speeds]
-    assert [(0.5, 0.5)] * 3 == [speed.interval for speed in speeds]
+    assert [pytest.approx((0.5, 0.5))] * 3 == [speed.interval for speed in speeds]
+
+
+def test_a_flag_of_one_figure_leaves_that_one_undecided(folders):
+    """
+    CPU contention speaks against the throughput that it touched, and not against the p50 beside it.
+    """
+    disturbed = timed(figure_flags={"batch_qps": "contention: CPU wait in 9% of the timed loops"})
+    old = folders.run("old", timed(), times=[flat(2e6)])
+    new = folders.run("new", disturbed, times=[flat(1e6)])
+
+    both = compare(old, new)
+
+    assert ["better", "undecided"] == [found(both, name).verdict for name in ("single_p50_ms", "batch_qps")]
+    assert "new: contention: CPU wait in 9% of the timed loops" == found(both, "batch_qps").why
+
+
+def test_what_remembers_is_compared_by_new_queries(folders):
+    """
+    Where a cell remembers, its repeated queries decide nothing, and new ones are compared beside them.
+    """
+    quick = [np.vstack([round_[:1] * 3, round_]) for round_ in flat(1e6)]  # the first pass takes three times as long
+    liar = timed(flags=("remembers: it does",), new=latency(3.0))
+    old = folders.run("old", timed(new=latency(2.0)), times=[flat(2e6)])
+    new = folders.run("new", liar, times=[quick])
+
+    honest, lying = compare(old, old), compare(old, new)
+
+    assert ("undecided", "new: remembers: it does") == tuple(
+        getattr(found(lying, "single_p50_ms"), name) for name in ("verdict", "why")
+    )
+    told = found(lying, "new_p50_ms")
+    assert ("worse", 2.0, 3.0) == (told.verdict, told.old, told.new)
+    assert (1.5, 1.5) == pytest.approx(told.interval)
+    assert "new_p50_ms" not in {d.name for pair in honest.pairs for d in pair.differences}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +303,21 @@ def test_memory_is_compared_by_its_rounds(folders):
     assert ("undecided", "measured once") == (single.verdict, single.why)
     built = found(compare(old, new), "peak_build_bytes")
     assert ("equivalent", costs.UNDER_RESOLUTION) == (built.verdict, built.why)
+
+
+def test_a_deployment_is_measured_once(folders):
+    """
+    What a deployment takes is compared as other memory is that was measured once.
+    """
+    mib = 2**20
+    sizes = (58 * mib, 58 * mib + 9, 70 * mib)
+    old, same, more = (folders.run(str(size), timed(deployment_bytes=size)) for size in sizes)
+
+    told = [found(compare(old, other), "deployment_bytes") for other in (same, more)]
+
+    assert [("equivalent", costs.UNDER_RESOLUTION), ("undecided", "measured once")] == [
+        (d.verdict, d.why) for d in told
+    ]
 
 
 def test_memory_of_few_rounds_is_undecided(folders):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -15,11 +16,14 @@ from bench.errors import InputError
 from bench.passages.loader import load
 from bench.records import run_folder
 from bench.records.lookup import find_cell
+from bench.records.schema import StageResult
 from bench.report.console.explanation import print_explanation
 from bench.run import runner
 from bench.run import suite as suites
+from bench.run.tasks import encode_key
 from tests.helpers.console import printed
 from tests.helpers.places import KNOWN
+from tests.helpers.records import latency
 from tests.helpers.tiny import registry, settled, suite, tiny_set
 
 
@@ -93,7 +97,11 @@ class TestAgain:
         Where the options of `sparring run` say all that differs from the defaults, no file is needed.
         """
         run = run_folder.read(primer_run / "run")
-        changed = run.record.suite | {"encode_threads": None, "limits": {"seconds": 90.0, "memory": "4GB"}}
+        changed = run.record.suite | {
+            "encode_threads": None,
+            "limits": {"seconds": 90.0, "memory": "4GB"},
+            "p99": "9ms",
+        }
         run = run_folder.Run(
             run.folder,
             msgspec.structs.replace(run.record, suite=changed, plugins=()),
@@ -104,8 +112,8 @@ class TestAgain:
         command, text = command_of(run, run.measurements[0])
 
         assert text is None
-        expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --seconds 90 --memory 4GB"
-        assert f"{expected} -o results/again-{run.measurements[0].cell[:8]}" == command
+        expected = "sparring run 'BM25() @ CSR()' --passages primer --rounds 2 --mode single --p99 9ms --seconds 90"
+        assert f"{expected} --memory 4GB -o results/again-{run.measurements[0].cell[:8]}" == command
 
     def test_columns_of_own_files(self, primer_run, tmp_path):
         """
@@ -161,6 +169,33 @@ class TestExplain:
         quality = {part.name: part.value for part in sections["quality"]}
         assert f"{cell.quality['nDCG@10']:.4f}" == quality["nDCG@10"]
         assert ("2 of the 3 rounds that a latency needs",) == settled(part.value for part in sections["flags"])
+
+    def test_what_a_cell_takes_and_what_speaks_against_it(self, primer_run):
+        """
+        New queries, CPU time, libraries and deployment are told, and a flag of one figure by its key.
+        """
+        run = run_folder.read(primer_run / "run")
+        cell = msgspec.structs.replace(
+            find_cell(run, "BM25() @ CSR()"),
+            new=latency(2.0),
+            new_ratio=(1.2, 1.5),
+            cpu_p50=0.5,
+            runtime_bytes=1_000,
+            deployment_bytes=2_000,
+            batch_overlap=0.75,
+            figure_flags={"batch_qps": "contention: CPU wait in 9% of the timed loops"},
+        )
+
+        sections = explanation_of(run, cell).sections
+
+        told = {part.name: part.value for section in ("quality", "time", "bytes") for part in sections[section]}
+        assert ("2", "1.200 to 1.500", "0.5") == tuple(
+            told[name] for name in ("new p50 ms", "new / repeated", "CPU ms")
+        )
+        assert ("1,000", "2,000", "0.7500") == tuple(
+            told[name] for name in ("runtime", "deployment", "batch_overlap@10")
+        )
+        assert ("batch_qps", "contention: CPU wait in 9% of the timed loops") == sections["flags"][-1][:2]
 
     def test_what_was_predicted_stands_beside_what_it_came_to(self, primer_run):
         """
@@ -219,6 +254,45 @@ class TestExplain:
 
         assert [("dims", "3", ""), ("metric", "l2", "")] == sections["facts"]
         assert "facts" not in explanation_of(run, msgspec.structs.replace(cell, facts={})).sections
+
+    def test_what_decides_times_of_the_processor(self, primer_run):
+        """
+        Stepping, caches, CPUs and clock are told as far as the record knows them; one of before knows none of them.
+        """
+        run = run_folder.read(primer_run / "run")
+        known = {"cpu_stepping": "family 6, model 143, stepping 8", "caches": {"L1d": 48 << 10, "L3": 36 << 20}}
+        known |= {"affinity": (0, 2), "governor": "powersave", "mhz": 2100.0, "mhz_end": 1900.0}
+        unknown = {"cpu_stepping": None, "caches": {}, "affinity": (), "governor": None, "mhz": None, "mhz_end": None}
+
+        def told(fields):
+            machine = msgspec.structs.replace(run.environment, **fields)
+            sections = explanation_of(replace(run, environment=machine), run.measurements[0]).sections
+            return [part for part in sections["conditions"] if part.name in ("processor", "CPUs", "clock")]
+
+        assert [
+            ("processor", "family 6, model 143, stepping 8", "L1d 48 KiB, L3 36,864 KiB"),
+            ("CPUs", "0, 2", "that the run might use"),
+            (
+                "clock",
+                "2,100 MHz",
+                "of the first CPU when the run began, 1,900 MHz when it ended; governor powersave",
+            ),
+        ] == told(known)
+        assert [] == told(unknown)
+
+    def test_files_that_an_encoder_read(self, primer_run, tmp_path):
+        """
+        The files beside a plug-in that went into the vectors are told with their hashes.
+        """
+        cell = find_cell(run_folder.read(primer_run / "run"), "BM25() @ CSR()")
+        encoded = StageResult(stage="encode", status="ok", opened={"Mine/model.txt": "0f"})
+        line = run_folder.FinishedStage(encode_key(cell.matrix_key), encoded)
+        (tmp_path / run_folder.STAGES).write_bytes(msgspec.json.encode(line) + b"\n")
+        run = replace(run_folder.read(primer_run / "run"), folder=tmp_path)
+
+        sections = explanation_of(run, msgspec.structs.replace(cell, files={}, encode=None, search=None)).sections
+
+        assert ("read", "0f", "Mine/model.txt: by the encoder of that plug-in") in sections["hashes"]
 
     def test_a_failed_cell(self, primer_run):
         """

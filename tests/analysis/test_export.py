@@ -165,7 +165,9 @@ def test_export_as_json(ring, sparring, tmp_path):
 
     ended = sparring("export", ring.out, "-o", "files", "--format", "json", cwd=tmp_path)
 
-    qrels, *runs = (json.loads((tmp_path / line).read_bytes()) for line in ended.stdout.splitlines())
+    lines = [line for line in ended.stdout.splitlines() if not line.endswith(".k10.json")]
+    timed = {line.replace(".k10.json", ".json"): line for line in ended.stdout.splitlines() if line not in lines}
+    qrels, *runs = (json.loads((tmp_path / timed.get(line, line)).read_bytes()) for line in lines)
     table = json.loads(sparring("table", ring.out, "--json", cwd=tmp_path).stdout)
     for row, run in zip(table, runs, strict=True):
         scores = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut_10"}).evaluate(run)

@@ -104,6 +104,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
     passages, queries = case.vectors()
     matrices.save(folder / "matrix", "passages", passages)
     matrices.save(folder / "matrix", "queries", queries)
+    matrices.save(folder / "matrix", "warm", queries[:1])
     common = Job(
         stage="build",
         storage=case.loaded,
@@ -122,7 +123,12 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
     del passages
     limit = sum(built.ledger.values()) // 2
     serve = msgspec.structs.replace(
-        common, stage="search", storage_folder=common.out, hits=str(folder / "hits" / "hits.npz")
+        common,
+        stage="search",
+        storage_folder=common.out,
+        hits=str(folder / "hits" / "hits.npz"),
+        runtime=built.runtime,  # libraries are no weight of a storage
+        kernels=built.kernels,
     )
     for spelling, grouped in ((case.mapped, True), (case.mapped, False), (case.loaded, True)):
         yield _served(msgspec.structs.replace(serve, storage=spelling), folder, limit, expected, grouped=grouped)

@@ -48,6 +48,7 @@ def measurement(**changes) -> Measurement:
         "reused_matrix": False,
         "facts": {},
         "flags": (),
+        "figure_flags": {},
         "files": {},
     }
     return Measurement(**dict.fromkeys(Measurement.__struct_fields__) | known | changes)

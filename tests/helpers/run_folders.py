@@ -45,7 +45,7 @@ class Folders:
             np.savez(folder / "hits" / f"{cells[0].cell}.npz", rows=np.array(rows, np.int32), scores=scores)
         for one, rounds in zip(cells, times, strict=False):
             for number, samples in enumerate(rounds):
-                arrays = {"single": samples, "batch": samples.sum(axis=1)}
+                arrays = {"single": samples, "new": samples[:1], "batch": samples.sum(axis=1)}
                 np.savez(folder / "samples" / f"{one.cell}-{number}.npz", **arrays)
         run = run_of(*cells, cpu=cpu)
         record = msgspec.structs.replace(run.record, suite=run.record.suite | SUITE | suite)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import bench
-from bench.instruments import environment
+from bench.instruments import environment, processor
 from tests.helpers.places import ROOT
 
 PACKAGES = ("bench", "retrievers")
@@ -73,3 +73,17 @@ def test_the_checkout_is_told():
     found = environment.collect()
 
     assert (40, True) == (len(found.commit or ""), isinstance(found.dirty, bool))
+
+
+def test_the_processor_is_told(monkeypatch):
+    """
+    A record has the processor's generation, caches, governor and clock beside its name, and the CPUs that may be used.
+    """
+    monkeypatch.setattr(processor, "caches", lambda: {"L2": 1024})
+    monkeypatch.setattr(processor, "governor", lambda: "powersave")
+    monkeypatch.setattr(processor, "mhz", lambda: 800.0)
+
+    found = environment.collect()
+
+    assert ({"L2": 1024}, "powersave", 800.0) == (found.caches, found.governor, found.mhz)
+    assert (processor.stepping(), processor.affinity()) == (found.cpu_stepping, found.affinity)

@@ -225,3 +225,74 @@ class TestSummary:
         The bootstrap is seeded: a record made again from its samples is the same record.
         """
         assert latency.summary(noisy(2, 50)) == latency.summary(noisy(2, 50))
+
+
+class TestWarmUp:
+    def test_it_ends_when_times_are_steady(self, clock):
+        """
+        Three blocks of 20 whose medians are within 5 % end it: here the first is slow, and the next three are alike.
+        """
+        asked = []
+
+        def ask(query):
+            asked.append(query)
+            clock.takes(5 * MS if len(asked) <= 20 else MS)
+
+        done = latency.warm_up(ask, 3)
+
+        assert 80 == done == len(asked)
+        assert [0, 1, 2, 0] == asked[:4]
+
+    def test_it_ends_in_time(self, clock):
+        """
+        What never is steady, and what is slow, ends when its time is over.
+        """
+        asked = []
+
+        def ask(query):
+            asked.append(query)
+            clock.takes(len(asked) * 100 * MS)
+
+        assert 10 == latency.warm_up(ask, 2, most_seconds=5.0)
+
+    def test_no_query(self, clock):
+        """
+        Without a query there is nothing to warm up with.
+        """
+        assert 0 == latency.warm_up(lambda _: clock.takes(MS), 0)
+
+
+class TestOverRepeated:
+    def test_what_remembers(self):
+        """
+        New queries of 2 ms that take .5 ms again are at 4 in every draw.
+        """
+        new, again = np.full((1, 30), 2 * MS), np.full((7, 30), MS // 2)
+
+        assert pytest.approx((4.0, 4.0)) == latency.over_repeated([new, new], [again, again])
+
+    def test_what_does_not(self):
+        """
+        Rounds and queries that differ by some percent have an interval around 1.
+        """
+        low, high = latency.over_repeated(noisy(1, 300), noisy(5, 300))
+
+        assert 0.5 < low < 1.0 < high < 2.0
+
+    def test_a_pass_that_is_slow_as_others_are(self):
+        """
+        Where one pass in five takes half as long again, a first pass that does is no sign of memory.
+        """
+        new, again = np.full((1, 30), 3 * MS), np.full((50, 30), 2 * MS)
+        again[::5] = 3 * MS
+
+        low, high = latency.over_repeated([new], [again])
+
+        assert (1.0, 1.5) == pytest.approx((low, high))
+
+    @pytest.mark.parametrize("empty", [[], [np.empty((1, 0), np.int64)]])
+    def test_nothing_to_compare(self, empty):
+        """
+        Without rounds, or without queries, nothing is known.
+        """
+        assert latency.over_repeated(empty, empty) is None

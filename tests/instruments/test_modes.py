@@ -30,11 +30,11 @@ TOML = 'name = "toy"\npassages = ["primer"]\nmodes = ["twice"]\n[[cells]]\nretri
 def twice(target: modes.Target) -> dict[str, np.ndarray]:
     """Each query two times in a row, in one sample."""
 
-    def ask(query: int) -> None:
+    def ask(query: int) -> object:
         target.one(query)
-        target.one(query)
+        return target.one(query)
 
-    return {"twice": latency.single(ask, target.n_queries, target.seconds)}
+    return {"twice": latency.single(ask, target.n_queries, target.seconds, target.keep)}
 
 
 TWICE = Mode(
@@ -102,7 +102,7 @@ class TestOneMore:
         (found,) = runner.writer.measurements.values()
         with np.load(tmp_path / "run" / found.files["search-0"]) as samples:
             names = set(samples)
-        assert ("ok", {"twice"}) == (found.status, names)
+        assert ("ok", {"new", "again", "fresh", "twice"}) == (found.status, names)
         assert found.twice.p50 == rows.row(found)["twice_p50_ms"]
         assert [None, None, None, None] == [found.single, found.batch_qps, found.joint, found.rate]
         assert "1 of the 3 rounds that a latency needs" in found.flags
@@ -124,7 +124,8 @@ class TestOneMore:
     @pytest.mark.usefixtures("toy")
     def test_an_estimate_counts_it(self, monkeypatch, tmp_path):
         """
-        What its loops take is added to each stage in which they are run: two passes of each part's own.
+        What its loops take is added to each stage in which they are run: a pass over new queries, then two passes of
+        each part's own; and a mode at all makes a stage that answers the four as a deployment would.
         """
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
         facts = {
@@ -144,7 +145,7 @@ class TestOneMore:
 
         without, with_it = seconds(), seconds("twice")
 
-        assert {"Constant()": 2.0, "Constant() @ Exact()": 4.0} == {
+        assert {"Constant()": 1.0 + 2.0, "Constant() @ Exact()": 2.0 + 4.0 + (1.0 + 4 * (0.25 + 0.5))} == {
             name: value - without[name] for name, value in with_it.items()
         }
 

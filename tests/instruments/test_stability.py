@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bench.instruments import stability
-from bench.instruments.stability import UNSTABLE
-from bench.records.schema import UNTRIED
+from bench.records.schema import UNTRIED, Rate
 from bench.report import rows
+from tests.helpers.records import latency
 from tests.helpers.tiny import run, suite
 
 MS = 1_000_000  # nanoseconds
@@ -27,23 +27,23 @@ class TestRounds:
         """
         Queries differ by nature: rounds and passes that are alike are no warning, however far apart their queries lie.
         """
-        assert [] == stability.warnings(rounds_of(10, 10.5, 9.5), {})
+        assert [] == stability.warnings(rounds_of(10, 10.5, 9.5))
 
     def test_rounds_that_differ(self):
         """
         A standard deviation of the rounds' p50 of 10 % of their mean or more is flagged.
         """
-        (flag,) = stability.warnings(rounds_of(10, 12, 8), {})
+        (flag,) = stability.warnings(rounds_of(10, 12, 8))
 
         assert "unstable: p50 of the rounds differ: standard deviation 20% of their mean" == flag
-        assert [] == stability.warnings(rounds_of(100, 109, 91), {})
-        assert 1 == len(stability.warnings(rounds_of(100, 111, 89), {}))
+        assert [] == stability.warnings(rounds_of(100, 109, 91))
+        assert 1 == len(stability.warnings(rounds_of(100, 111, 89)))
 
     def test_one_round_far_off(self):
         """
         One round of three that is 50 % off deviates by more than 10 %, so it needs no rule of its own.
         """
-        assert 1 == len(stability.warnings(rounds_of(10, 10, 15), {}))
+        assert 1 == len(stability.warnings(rounds_of(10, 10, 15)))
 
     def test_passes_that_differ(self):
         """
@@ -51,7 +51,7 @@ class TestRounds:
         """
         jumping = np.concatenate([*rounds_of(8, 12, n_passes=2)])
 
-        (flag,) = stability.warnings([jumping, jumping], {})
+        (flag,) = stability.warnings([jumping, jumping])
 
         assert "unstable: p50 of 100% of the passes lies 10% or more from that of their round" == flag
 
@@ -61,7 +61,7 @@ class TestRounds:
         """
         disturbed = np.concatenate([*rounds_of(10, n_passes=6), *rounds_of(90, n_passes=1)])
 
-        assert [] == stability.warnings([disturbed] * 3, {})
+        assert [] == stability.warnings([disturbed] * 3)
 
     def test_one_delayed_query(self):
         """
@@ -70,23 +70,26 @@ class TestRounds:
         (delayed,) = rounds_of(10)
         delayed[1, 0] = 1000 * MS
 
-        assert [] == stability.warnings([delayed] * 3, {})
+        assert [] == stability.warnings([delayed] * 3)
 
     def test_too_short(self):
         """
         Below 5 µs the clock's own stamp is more than 2 % of a query.
         """
-        (flag,) = stability.warnings(rounds_of(0.004, 0.004, 0.004), {})
+        (flag,) = stability.warnings(rounds_of(0.004, 0.004, 0.004))
 
         assert "unstable: p50 of 4.0 µs: the clock's own stamp is more than 2 % of it" == flag
-        assert [] == stability.warnings(rounds_of(0.006, 0.006, 0.006), {})
+        assert [] == stability.warnings(rounds_of(0.006, 0.006, 0.006))
 
     @pytest.mark.parametrize("rounds", [[], [np.empty((1, 0), np.int64)], rounds_of(10), rounds_of(10, n_passes=1)])
     def test_nothing_to_compare(self, rounds):
         """
         What was not timed, or once, is compared with nothing; too few rounds are told of elsewhere.
         """
-        assert [] == stability.warnings(rounds, {})
+        assert [] == stability.warnings(rounds)
+
+
+TIMES = {"single": latency(1.0, 2.0), "search": latency(0.5, 1.0), "batch_qps": 9.0, "search_batch_qps": None}
 
 
 class TestDisturbance:
@@ -98,18 +101,52 @@ class TestDisturbance:
 
         once, twice = (stability.contention(stages) for stages in ([quiet, loaded, quiet], [loaded, quiet, loaded]))
 
-        assert [] == stability.warnings([], once)
-        assert [f"{UNSTABLE}CPU wait in 40% of the timed loops: other work ran on the machine"] == stability.warnings(
-            [], twice
+        said = "contention: CPU wait in 40% of the timed loops: other work ran on the machine"
+        assert {} == stability.figure_flags(TIMES, once)
+        assert {said} == set(stability.figure_flags(TIMES, twice).values())
+
+    def test_tails_and_throughput_are_touched(self):
+        """
+        Contention is said of the tails and the throughput that were measured, and of nothing else.
+        """
+        found = stability.figure_flags(TIMES, {"waited_share": 0.4})
+
+        assert ["single_p95_ms", "search_p95_ms", "batch_qps"] == list(found)
+
+    def test_loops_under_load_have_their_own(self):
+        """
+        What disturbed the loops under load speaks against their figures alone.
+        """
+        loaded = Rate(
+            offered="70%",
+            offered_qps=70.0,
+            capacity_qps=100.0,
+            utilisation=0.7,
+            n_arrivals=1_000,
+            latency=latency(1.0, 2.0),
+            service_p50=1.0,
+            saturated=False,
+            held_qps=50.0,
         )
+
+        shares = stability.contention([{"rate_waited_share": 0.2, "waited_share": 0.0}], stability.UNDER_LOAD)
+
+        found = stability.figure_flags(TIMES | {"rate": loaded}, shares)
+        assert ["rate_p95_ms", "capacity_qps"] == list(found)
+        assert "contention: CPU wait in 20% of the loops under load" in found["rate_p95_ms"]
 
     def test_a_host_that_takes_the_cores(self):
         """
-        What the host takes from a virtual machine is flagged as well.
+        What the host takes from a virtual machine is told as well, beside the wait where there was one.
         """
-        (flag,) = stability.warnings([], stability.contention([{"stolen_share": 0.06}]))
+        stolen, both = ({"stolen_share": 0.06}, {"stolen_share": 0.06, "waited_share": 0.1})
 
-        assert f"{UNSTABLE}CPU steal in 6% of the timed loops: other work ran on the machine" == flag
+        said = [stability.figure_flags({"batch_qps": 9.0}, shares)["batch_qps"] for shares in (stolen, both)]
+
+        assert [
+            "contention: CPU steal in 6% of the timed loops: other work ran on the machine",
+            "contention: CPU wait in 10% and CPU steal in 6% of the timed loops: other work ran on the machine",
+        ] == said
 
     def test_what_the_kernel_does_not_tell(self, monkeypatch):
         """
@@ -130,6 +167,26 @@ class TestDisturbance:
         monkeypatch.setattr(stability.time, "perf_counter", lambda: next(clock))
 
         assert {"waited_share": 0.25, "stolen_share": 0.0} == stability.Disturbance().shares()
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("single_p50_ms", ["unstable: it jumps", "remembers: 3 times"]),
+        ("single_p95_ms", ["unstable: it jumps", "remembers: 3 times", "contention: 9%"]),
+        ("batch_qps", ["unstable: it jumps", "remembers: 3 times"]),
+        ("new_p50_ms", ["unstable: it jumps"]),
+        ("index_seconds", []),
+        ("nDCG@10", []),
+    ],
+)
+def test_what_speaks_against_a_figure(key, expected):
+    """
+    Flags of a cell's times speak against each time of repeated queries, and a figure's own flag against it alone.
+    """
+    flags = ("unstable: it jumps", "ledger: too small", "remembers: 3 times")
+
+    assert expected == stability.doubts(flags, {"single_p95_ms": "contention: 9%"}, key)
 
 
 @pytest.mark.slow

@@ -34,6 +34,27 @@ def made(count: int, passages=CATS, *, language: str = "en", passage_set: str = 
     return texts(passages, count, language=language, passage_set=passage_set, seed=seed)
 
 
+class TestDealtAnew:
+    @pytest.mark.parametrize("texts", [["a red fox", "two dogs sleep here"], ["가나다라", "마바사아자"]])
+    def test_the_same_words_in_other_texts(self, texts):
+        """
+        Texts of the same words and lengths, none of them a known one, others with another seed; no more than asked for.
+        """
+        one, other = (synthetic.dealt_anew(texts * 20, 10, (7, number)) for number in (1, 2))
+
+        assert 10 == len(one) == len(other)
+        assert set() == set(one) & set(texts)
+        assert set(one) != set(other)
+        assert {len(text.split()) for text in texts} >= {len(text.split()) for text in one}
+        assert set("".join(texts)) >= set("".join(one))
+
+    def test_nothing_to_deal(self):
+        """
+        Of no text, and of one word, nothing new is made.
+        """
+        assert [[], []] == [synthetic.dealt_anew(texts, 10, (7, 1)) for texts in ([], ["a"])]
+
+
 class TestTexts:
     def test_a_synthetic_passage_is_the_same_however_many_are_asked_for(self):
         """

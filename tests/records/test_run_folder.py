@@ -228,11 +228,8 @@ def test_hits_cut_short(begun):
         run_folder.read_hits(begun, "a")
 
 
-def test_no_text_is_kept(begun):
-    """
-    A run keeps a passage set's ids and judgments; its texts are the collection's.
-    """
-    passage_set = PassageSet(
+def zoo(**changes) -> PassageSet:
+    known = PassageSet(
         name="zoo",
         title="zoo",
         language="en",
@@ -245,11 +242,48 @@ def test_no_text_is_kept(begun):
         queries=("a secret query",),
         qrels={"q1": {"p1": 1}},
     )
+    return msgspec.structs.replace(known, **changes)
+
+
+def test_no_text_is_kept(begun):
+    """
+    A run keeps a passage set's ids and judgments; its texts are the collection's.
+    """
+    passage_set = zoo()
 
     run_folder.write_set(begun, passage_set)
 
     assert msgspec.structs.replace(passage_set, passages=(), queries=()) == run_folder.read_set(begun, "zoo")
     assert b"secret" not in b"".join(contents(begun).values())
+
+
+def test_judgments_are_withheld(begun):
+    """
+    While its children run a set has no judgments, nor what follows from them; who needs none reads it, who does is told
+    to wait. Afterwards it is whole, also where the run broke.
+    """
+    passage_set = zoo(labels=("p1 is meant",), clusters=("p1",), articles=("p1",))
+
+    with pytest.raises(KeyboardInterrupt), run_folder.judgments_withheld(begun, [passage_set]):  # noqa: PT012
+        kept = json.loads(run_folder.set_file(begun, "zoo").read_bytes())
+        bare = run_folder.read_set(begun, "zoo", judged=False)
+        with pytest.raises(InputError, match=r"expected the judgments of zoo, found none yet: .* let it go on"):
+            run_folder.read_set(begun, "zoo")
+        raise KeyboardInterrupt
+
+    assert ({}, None, None, None) == tuple(kept[name] for name in ("qrels", "labels", "clusters", "articles"))
+    assert ("zoo", ("q1",), ("p1",)) == (bare.title, bare.query_ids, bare.passage_ids)
+    assert {"q1": {"p1": 1}} == run_folder.read_set(begun, "zoo").qrels
+
+
+def test_nothing_is_withheld_of_a_set_without_judgments(begun):
+    """
+    A set that nobody has judged reads the same while its children run.
+    """
+    with run_folder.judgments_withheld(begun, [zoo(qrels=None, labels=("a kind",))]):
+        kept = run_folder.read_set(begun, "zoo")
+
+    assert (None, ("a kind",)) == (kept.qrels, kept.labels)
 
 
 # Writing
@@ -337,6 +371,22 @@ def test_a_commit_alone_is_no_other_environment(begun):
     """
     with journal.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
         assert ["a", "b"] == list(writer.measurements)
+
+
+def test_other_cpus_of_the_same_machine_go_on(tmp_path):
+    """
+    Which of its CPUs a run may use, and how fast their clock is at the moment, keeps it from nothing; how fast it was
+    when the last child ended is recorded.
+    """
+    known = environment(affinity=(0, 1), mhz=2000.0)
+    with journal.opened(tmp_path / "run", record(), known) as writer:
+        writer.ended(1500.0)
+
+    with journal.opened(tmp_path / "run", record(), environment(affinity=(2, 3), mhz=3000.0)) as writer:
+        writer.ended(1600.0)
+
+    kept = run_folder.read(tmp_path / "run").environment
+    assert ((0, 1), 2000.0, 1600.0) == (kept.affinity, kept.mhz, kept.mhz_end)
 
 
 def test_another_policy_of_the_gate(begun):

@@ -195,13 +195,15 @@ def test_what_the_children_add_up_to(tmp_path):
 
     found = estimate(make_cells(chosen, [passage_set], known), work, attempt)
 
-    # Five queries take 0.5 s to encode: two passes make a round of a second. A warm-up is the five once.
-    encoder = (2.0 + 10.0 + 10 * 0.05) + 2 * (2.0 + 1.0 + 0.5 + 1.0)
-    server = 2 * (0.5 + 2.0 + 2.0) + 10 * 0.3 + (0.5 + 4.0)
+    # Five queries take 0.5 s to encode, and two passes make a round of a second. A warm-up takes 5 s, since 60 queries
+    # take longer; then each query is new once. A deployed process starts as both parts do, and answers the five.
+    encoder = (2.0 + 10.0 + 10 * 0.05) + 2 * (2.0 + 1.0 + 5.0 + 0.5 + 1.0)
+    server = 2 * (0.5 + 5.0 + 2.0 + 2.0) + 10 * 0.3 + (0.5 + 4.0)
+    deployed = (0.5 + 2.0) + (2.0 + 1.0 + 0.5)
     assert ["rehearse", "rehearse"] == asked
     assert () == found.unknown
-    assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server}) == found.seconds
-    assert pytest.approx(encoder + server) == found.total
+    assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server + deployed}) == found.seconds
+    assert pytest.approx(encoder + server + deployed) == found.total
 
 
 def test_a_vocabulary_grows_by_heaps_law():

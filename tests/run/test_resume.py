@@ -31,6 +31,31 @@ STAGES = {
     "search: load": 'Constant() @ Dies("load", "{flag}")',
     "search: search": 'Constant() @ Dies("search", "{flag}")',
 }
+SPYING = '''
+import json
+from pathlib import Path
+
+from retrievers.contract import Spelled, no_hits
+
+
+class Spy(Spelled):
+    """An engine that looks for judgments, and writes down what it found."""
+
+    def __init__(self, sets: str, seen: str) -> None:
+        self.sets, self.seen = sets, seen
+
+    def look(self):
+        with Path(self.seen).open("a") as file:
+            for path in Path(self.sets).iterdir():
+                file.write(json.dumps(json.loads(path.read_bytes())["qrels"]) + "\\n")
+
+    def index(self, passages):
+        self.look()
+
+    def search(self, queries, k):
+        self.look()
+        return no_hits(len(queries), k)
+'''
 MOMENTS = 10
 SEED = 13
 
@@ -263,6 +288,39 @@ class TestFolders:
         assert first == run(cells, tmp_path / "run")
 
         assert not left.parent.exists()
+
+
+class TestJudgments:
+    @pytest.mark.slow
+    def test_no_child_finds_them(self, tmp_path, monkeypatch):
+        """
+        While an engine is built and searched the run folder holds no judgment of its set; once the run has ended it
+        does.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        (tmp_path / "spy.py").write_text(SPYING)
+        seen = tmp_path / "seen"
+
+        found = run(suite(f'Spy("{tmp_path}/run/sets", "{seen}")'), tmp_path / "run", plugins=[tmp_path / "spy.py"])
+
+        assert ["ok"] == [cell.status for cell in found.values()]
+        assert {"{}"} == set(seen.read_text().splitlines())
+        assert tiny_set().qrels == run_folder.read_set(tmp_path / "run", "tiny").qrels
+
+    @pytest.mark.slow
+    def test_a_killed_run_is_mended(self, tmp_path, monkeypatch):
+        """
+        What a killed run left without judgments is whole once the same command has run, also where nothing is left to
+        do.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+        first = run(suite("Constant() @ Exact()"), tmp_path / "run")
+        run_folder.write_set(tmp_path / "run", tiny_set(), withheld=True)  # as one leaves them that gets SIGKILL
+
+        again = run(suite("Constant() @ Exact()"), tmp_path / "run")
+
+        assert first == again
+        assert tiny_set().qrels == run_folder.read_set(tmp_path / "run", "tiny").qrels
 
 
 @pytest.mark.slow

@@ -62,6 +62,7 @@ class TestSuite:
             ("rate", '"70"', "rate: expected a share of the cell's own capacity"),
             ("rate", "0.7", "Expected `str`"),
             ("rate_seconds", "0.0", "rate_seconds: expected more than 0"),
+            ("p99", '"10"', "p99: expected a time such as"),
         ],
     )
     def test_a_rate_has_a_unit(self, key, value, words):
@@ -107,7 +108,7 @@ class TestRun:
         once = [("build", done[0][1]), ("encode", 1), ("query", 1), ("query", 2), ("search", 1), ("search", 2)]
         assert once == done
         told = stages(make_cells(chosen, [tiny_set()], registry()), chosen)
-        assert {"encode": 1, "query": 2, "build": 1, "search": 2, "joint": 0} == dict(told)
+        assert {"encode": 1, "query": 2, "build": 1, "search": 2, "joint": 0, "deploy": 0} == dict(told)
 
     @pytest.mark.slow
     def test_records_and_table_tell_them_apart(self, cache, tmp_path):

@@ -33,7 +33,7 @@ from tests.helpers.zoo import write_set
 
 FAULTY = PLUGINS / "faulty.py"
 COMMAND = (sys.executable, "-P", "-c", "from bench.cli import main; main()")
-PARTS = ("encode", "query", "build", "search", "joint")
+PARTS = ("encode", "query", "build", "search", "joint", "deploy")
 WORD = "SPARRING_FAULTS"  # a variable that every process started here has
 
 

@@ -1,0 +1,49 @@
+"""The CPU instrument: whose work counts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from bench.instruments import cpu
+
+
+@pytest.fixture
+def left():
+    """A process that has left the tree of the one that started it, and says which stage it is of."""
+    command = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
+    started = subprocess.run(
+        command, env=os.environ | {cpu.STAGE: "a test"}, capture_output=True, text=True, check=True
+    )
+    process = int(started.stdout)
+    yield process
+    os.kill(process, signal.SIGKILL)
+
+
+class TestDescendants:
+    def test_what_is_started(self):
+        """
+        A process that was started is found as long as it runs.
+        """
+        with subprocess.Popen(["sleep", "60"]) as child:
+            found = cpu.descendants()
+            child.kill()
+
+        assert child.pid in found
+        assert child.pid not in cpu.descendants()
+
+    def test_what_left_the_tree(self, left, monkeypatch):
+        """
+        In a stage a process that has left the tree is found by the stage that it is of; elsewhere it is nobody's.
+        """
+        outside = cpu.descendants()
+        monkeypatch.setattr(cpu, "_MARK", f"{cpu.STAGE}=a test".encode())
+
+        inside = cpu.descendants()
+
+        assert left not in outside
+        assert left in inside
+        assert os.getpid() not in inside
