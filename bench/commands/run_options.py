@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from bench.commands import registry_with
-from bench.instruments.modes import DEFAULT, MODES
+from bench.instruments.modes import DEFAULT, MODES, RATE
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
@@ -85,6 +85,14 @@ Rate = Annotated[
         show_default=f"70%, {OF_SUITE}",
     ),
 ]
+P99 = Annotated[
+    str | None,
+    typer.Option(
+        "--p99",
+        help="With mode rate: find the highest rate whose p99 stays within it (10ms).",
+        show_default="none, or the suite's",
+    ),
+]
 Seconds = Annotated[
     float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"600, {OF_SUITE}")
 ]
@@ -125,6 +133,7 @@ class RunOptions:
     distractors: int | None
     mode: list[str] | None
     rate: str | None
+    p99: str | None
     seconds: float | None
     memory: str | None
     plugin: list[Path] | None
@@ -143,10 +152,13 @@ class RunOptions:
             "queries": numbers,
             "modes": self.mode,
             "rate": self.rate,
+            "p99": self.p99,
             "distractors": self.distractors,
         }
         suite = _suite(self.what or [], self.passages or [])
         suite = override(suite, changes, {"seconds": self.seconds, "memory": self.memory})
+        if self.p99 is not None and RATE.name not in suite.modes:
+            raise typer.BadParameter(f"--p99: expected with --mode {RATE.name}, found {', '.join(suite.modes)}")
         columns = _columns(self._files(file), self.passages or [])
         registry = registry_with(self.plugin)
         sets = [loader.load(name, columns=None if loader.has_card(name) else columns) for name in suite.passages]

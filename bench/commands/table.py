@@ -155,7 +155,7 @@ def terminal_table(runs: Sequence[Run], view: View) -> None:
         return
     for run in runs:
         unjudged = {m.passage_set for m in run.measurements if m.status == "ok" and m.n_judged is None}
-        disagreements(run, [run_folder.read_set(run.folder, name) for name in unjudged], console)
+        disagreements(run, [run_folder.read_set(run.folder, name, judged=False) for name in unjudged], console)
 
 
 def in_pages(paths: Sequence[Path], *, write: bool) -> int:

@@ -16,6 +16,7 @@ import msgspec
 from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
 from bench.gate.speed import Speed
+from bench.instruments import stability
 from bench.records.comparability import HARDWARE, LIBRARY
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -26,7 +27,10 @@ Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
 ROUNDING = 1e-12
 BLESS = "better, and unexplained: bless it with --accept"
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
-NO_MATTER = ("commit", "dirty", "code_sha256", "installed_sha256", "kernel", "memory_bytes", f"{LIBRARY}sparring")
+NO_MATTER = (
+    *("commit", "dirty", "code_sha256", "installed_sha256", "kernel", "memory_bytes", f"{LIBRARY}sparring"),
+    *("affinity", "governor"),  # which decide times alone
+)
 NO_CONDITION = tuple(f"suite.{key}" for key in ("name", "passages", "cells", "baseline", "published", "gate"))
 FROM_RUNS = ("suite.", "passage_sets.", "plugins", "adapters.")  # fields that tell of the run, none of the machine
 
@@ -134,7 +138,7 @@ def _cell(
     told = [d for d in pair.differences if d.kind == "bytes" and not (d.old is None and d.new is None)]
     findings += [_bytes(d, policy) for d in told]
     if speeds is not None:
-        findings.append(_speed(speeds.get(pair.new.cell), policy))
+        findings.append(_speed(speeds.get(pair.new.cell), policy, pair))
     return _verdict(pair.new, findings)
 
 
@@ -211,14 +215,17 @@ def _bytes(d: Difference, policy: Gate) -> Finding:
     return finding("fail", f"{moved}: {BLESS}" if d.new < d.old else moved)
 
 
-def _speed(speed: Speed | None, policy: Gate) -> Finding:
+def _speed(speed: Speed | None, policy: Gate, pair: CellPair) -> Finding:
     if speed is None:
         return Finding(kind="speed", name="single_p50_ms", outcome="skipped", said="not timed on both sides")
     outcomes: dict[str, Outcome] = {"slower": "fail", "pass": "pass", "undecided": "undecided"}
     bounds = "" if speed.bounds is None else f", bounds x{speed.bounds[0]:.3f} to x{speed.bounds[1]:.3f}"
     more = f"; slower from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
     said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {speed.old:.4g} -> {speed.new:.4g} ms{more}"
-    outcome = outcomes[speed.decision]
+    remembering = [name for name, m in (("old", pair.old), ("new", pair.new)) if stability.remembers(m.flags)]
+    if remembering:  # what was timed are repeated queries, and no user's
+        said = f"{said}; {' and '.join(remembering)}: repeated queries are answered faster than new ones"
+    outcome: Outcome = "undecided" if remembering else outcomes[speed.decision]
     return Finding(kind="speed", name="single_p50_ms", outcome=outcome, said=said, old=speed.old, new=speed.new)
 
 

@@ -143,7 +143,7 @@ def _of_set(run: Run, m: Measurement) -> str:
     """The BibTeX of a passage set: its own, its card's, or what can be said of it; empty where nothing can."""
     title, citation = m.passage_set, ""
     if set_file(run.folder, m.passage_set).is_file():
-        kept = read_set(run.folder, m.passage_set)
+        kept = read_set(run.folder, m.passage_set, judged=False)
         title, citation = kept.title, kept.citation
     if _is_harmless(citation):
         return citation

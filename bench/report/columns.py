@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard
 
 from bench.errors import InputError, did_you_mean
+from bench.report import doubts
 from bench.report.model import NEVER, Column
 from bench.report.numbers import MISSING, change, megabytes, share, significant, whole
 from bench.report.rows import Row
@@ -41,10 +42,15 @@ def _growth(name: str, column: Column) -> Field:
 EXACT = "overlap_with_exact"
 SERVICE = "service time of one query, text to ids"
 LOADED = "latency, waiting included, of queries that arrive at random at the offered rate"
+UNSEEN = "service time of a query that the process had not seen before"
+HELD = "highest rate of queries at random at which p99 stayed within the time given"
+RUNTIME = "growth of a clean process that imports the libraries: no part of encoder or index"
 THREADS = Field("threads", Column("threads", opens=True), whole, None)  # shown where cells differ in them
 FIELDS = (
     Field("single_p50_ms", Column("p50 ms", opens=True, meaning=SERVICE), significant, "low", time=True),
     Field("single_p95_ms", Column("p95 ms", drop=4, meaning=SERVICE), significant, "low", time=True),
+    Field("new_p50_ms", Column("new p50", drop=9, meaning=UNSEEN), significant, "low", time=True),
+    Field("new_p95_ms", Column("new p95", drop=10, meaning=UNSEEN), significant, "low", time=True),
     Field("encode_p50_ms", Column("encode ms", drop=9, meaning="query encoding, p50"), significant, "low", time=True),
     Field("search_p50_ms", Column("search ms", drop=8, meaning="search, p50"), significant, "low", time=True),
     Field(
@@ -54,10 +60,18 @@ FIELDS = (
         None,
         time=True,
     ),
+    Field(
+        "cpu_p50_ms",
+        Column("CPU ms", drop=10, meaning="CPU time of one query, of all processes of the retriever"),
+        significant,
+        "low",
+        time=True,
+    ),
     Field("batch_qps", Column("batch q/s", drop=2), significant, "high", time=True),
     Field("rate_offered_qps", Column("offered q/s", drop=9, opens=True), significant, None, time=True),
     _loaded("rate_p50_ms", Column("loaded p50", drop=3, meaning=LOADED)),
     _loaded("rate_p95_ms", Column("loaded p95", drop=4, meaning=LOADED)),
+    Field("capacity_qps", Column("capacity q/s", drop=5, meaning=HELD), significant, "high", time=True),
     Field("ledger_bytes", Column("index MB", opens=True, meaning="index size (exact)"), megabytes, "low"),
     Field(
         "index_seconds",
@@ -66,12 +80,24 @@ FIELDS = (
         "low",
         time=True,
     ),
+    Field(
+        "deployment_bytes",
+        Column(
+            "deployment MB",
+            drop=6,
+            meaning="the most that one process takes which turns text into ids, libraries included",
+        ),
+        megabytes,
+        "low",
+    ),
     _growth("resident", Column("resident MB", drop=3, meaning="growth of a clean process that loads the index")),
     Field("disk_bytes", Column("disk MB", drop=6, meaning="the saved index"), megabytes, "low"),
     _growth(
         "encoder_resident",
         Column("encoder MB", drop=5, meaning="growth of a clean process that loads the encoder"),
     ),
+    Field("runtime_bytes", Column("runtime MB", drop=10, meaning=RUNTIME), megabytes, "low"),
+    Field("encoder_runtime_bytes", Column("encoder runtime MB", drop=10, meaning=RUNTIME), megabytes, "low"),
     Field(
         EXACT,
         Column(
@@ -85,7 +111,7 @@ FIELDS = (
     ),
 )
 # Beside the primary measure and RECALL what the default table has of them; --wide has all.
-SHOWN = ("single_p50_ms", "ledger_bytes", "index_seconds", EXACT)
+SHOWN = ("single_p50_ms", "ledger_bytes", "index_seconds", "deployment_bytes", EXACT)
 RECALL = "R@10"
 UNITS = {  # how a key ends that is no column by itself -> the unit of its heading, and how it is written
     "_bytes": (" MB", megabytes),
@@ -134,7 +160,11 @@ def _number(value: float) -> str:
 
 
 def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bool]:
-    """Which rows hold the best of a column within their group; those that read equal share it, all equal: none."""
+    """
+    Which rows hold the best of a column within their group; those that read equal share it, all equal: none.
+
+    None too where something speaks against the best: the second is not the best for that.
+    """
     marked = [False] * len(rows)
     if field.better is None:
         return marked
@@ -142,20 +172,23 @@ def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bo
         measured = {
             index: (value, text_of(field, row))
             for index, row in enumerate(rows)
-            if groups[index] == group and row["status"] == "ok" and isinstance(value := row.get(field.key), int | float)
+            if groups[index] == group and row["status"] == "ok"
+            if isinstance(value := doubts.value(row, field.key), int | float)
             if not field.among or row[field.among]
         }
         texts = {text for _, text in measured.values()}
         if len(texts) > 1:
             best = (max if field.better == "high" else min)(measured.values(), key=lambda pair: pair[0])[1]
-            for index, (_, text) in measured.items():
-                marked[index] = text == best
+            holders = [index for index, (_, text) in measured.items() if text == best]
+            if not any(doubts.is_doubtful(rows[index], field.key) for index in holders):
+                for index in holders:
+                    marked[index] = True
     return marked
 
 
 def text_of(field: Field, row: Row) -> str:
     """How the table writes a row's value of a column."""
-    value = row.get(field.key)
+    value = doubts.value(row, field.key)
     if not isinstance(value, int | float):
         return SATURATED if field.saturated and row[field.saturated] else MISSING
     return "<1" if field.unresolved and row[field.unresolved] else field.text(value)

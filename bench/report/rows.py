@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from bench.instruments.modes import MODES
 from bench.instruments.stability import UNSTABLE
-from bench.records.comparability import HARDWARE
+from bench.records.comparability import HARDWARE, hardware_differences
 from bench.records.run_folder import Run
 from bench.records.schema import Footprint, Measurement
 from bench.report import formula_bytes
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, object]
 
 FIRST_TIMES = (*("single_p50_ms", "single_p95_ms", "encode_p50_ms", "search_p50_ms", "batch_qps", "search_batch_qps"),)
+OTHER_TIMES = {  # key of JSON -> where its value is in a record, as `Mode.keys`: of no mode
+    "new_p50_ms": "new.p50",
+    "new_p95_ms": "new.p95",
+    "new_p50_low_ms": "new.p50_interval.0",
+    "new_p50_high_ms": "new.p50_interval.1",
+    "new_p95_low_ms": "new.p95_interval.0",
+    "new_p95_high_ms": "new.p95_interval.1",
+    "new_ratio_low": "new_ratio.0",
+    "new_ratio_high": "new_ratio.1",
+    "cpu_p50_ms": "cpu_p50",
+}
 
 _NO_WEIGHT = Footprint(ledger=None, disk_bytes=None, resident=None)
 
@@ -38,7 +50,8 @@ def row(m: Measurement, measures: Sequence[str] = ()) -> Row:
     is growth, `..._private_bytes` the part that no other process shares (USS), `..._file_bytes` of that what a file
     backs. Peaks are above the phase's start,
     `..._process_bytes` the whole process's. `dense_bytes` and `csr_bytes` are what the vectors would weigh by formula.
-    `..._low_ms` and `..._high_ms` bound the 95 % interval of a percentile. `rate_...`: of queries that come at random.
+    `..._low_ms` and `..._high_ms` bound the 95 % interval of a percentile. `new_...`: of queries that the process has
+    not seen before. `rate_...`: of queries that come at random.
     """
     times = _of_times(m)
     return {**_relied_on(m, measures, times), **_of_the_cell(m), **times, **_of_bytes(m), **_of_conditions(m)}
@@ -69,13 +82,18 @@ def _relied_on(m: Measurement, measures: Sequence[str], times: Row) -> Row:
         "text_bytes": m.text_bytes,
         "peak_build_bytes": m.build_memory and m.build_memory.peak_above_start,
         "peak_search_bytes": m.search_memory and m.search_memory.peak_above_start,
+        "peak_query_bytes": m.query_memory and m.query_memory.peak_above_start,
+        "new_p50_ms": times["new_p50_ms"],
         "index_seconds": _index_seconds(m),
+        "deployment_bytes": m.deployment_bytes,
+        "flags": list(m.flags),
     }
 
 
 def _of_times(m: Measurement) -> Row:
-    """What each mode came to."""
-    return {key: _at(m, path) for mode in MODES.values() for key, path in mode.keys.items()}
+    """What each mode came to, and new queries."""
+    paths = {key: path for mode in MODES.values() for key, path in mode.keys.items()} | OTHER_TIMES
+    return {key: _at(m, path) for key, path in paths.items()}
 
 
 def _index_seconds(m: Measurement) -> float | None:
@@ -92,11 +110,12 @@ def _of_the_cell(m: Measurement) -> Row:
     return {
         "reason": m.reason or None,
         "origin": m.origin,
-        "flags": list(m.flags),
+        "figure_flags": dict(m.figure_flags),
         "unstable": any(flag.startswith(UNSTABLE) for flag in m.flags),
         "label": m.cell_name or None,
         "exact": m.exact,
         f"tie_rate@{m.k}": m.tie_rate,
+        f"batch_overlap@{m.k}": m.batch_overlap,
         "overlap_with_exact": m.overlap_with_exact,
         "overlap_with_baseline": m.overlap_with_baseline,
         "load_seconds": m.load_seconds,
@@ -125,7 +144,8 @@ def _of_bytes(m: Measurement) -> Row:
         "encoder_resident_file_bytes": encoder_resident and encoder_resident.private_file,
         "encoder_resident_under_resolution": encoder_resident and encoder.under_resolution,
         "peak_encode_bytes": m.encode_memory and m.encode_memory.peak_above_start,
-        "peak_query_bytes": m.query_memory and m.query_memory.peak_above_start,
+        "runtime_bytes": m.runtime_bytes,
+        "encoder_runtime_bytes": m.encoder_runtime_bytes,
         "peak_build_process_bytes": m.build_memory and m.build_memory.peak,
         "peak_search_process_bytes": m.search_memory and m.search_memory.peak,
         "predicted_bytes": m.predicted_bytes,
@@ -226,5 +246,7 @@ def names(runs: Sequence[Run]) -> list[str]:
 
 def hardware(runs: Sequence[Run]) -> str:
     """The hardware fields in which the runs' machines differ, with their values; empty where none does."""
-    found = {name: list(dict.fromkeys(str(getattr(run.environment, name)) for run in runs)) for name in HARDWARE}
-    return "; ".join(f"{name}: {' / '.join(values)}" for name, values in found.items() if len(values) > 1)
+    machines = [run.environment for run in runs]
+    differ = {name for one, other in combinations(machines, 2) for name in hardware_differences(one, other)}
+    values = {name: dict.fromkeys(str(getattr(machine, name)) for machine in machines) for name in HARDWARE}
+    return "; ".join(f"{name}: {' / '.join(values[name])}" for name in HARDWARE if name in differ)

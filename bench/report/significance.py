@@ -17,6 +17,7 @@ from bench.analysis.difference import clusters, values
 from bench.errors import InputError
 from bench.records.run_folder import Run, set_file
 from bench.records.schema import Measurement
+from bench.report import doubts
 from bench.report import rows as flat
 from bench.report.columns import Field
 from bench.report.model import BEST, TIED, TableCell
@@ -178,7 +179,7 @@ def judge(
             interval = around(evidence, run, m, field.key) if field.key in intervals else None
             line[at] = line[at]._replace(
                 style=TIED if is_tied and has_best and line[at].style != BEST else line[at].style,
-                mark=DAGGER if is_other and field.key == flat.primary(run) else "",
+                mark=DAGGER if is_other and field.key == flat.primary(run) else line[at].mark,
                 interval="" if interval is None else bounds(interval, field.text),
             )
     runs = list({id(run): run for run, _ in cells}.values())
@@ -189,7 +190,7 @@ def judge(
 def notes_on_marks(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell], *, timed: bool) -> MarkNotes:
     """What to say under a table about the marks in it. timed: some interval is that of a time."""
     cells = list(shown)
-    legend = [explained(runs)] if any(cell.mark for cell in cells) else []
+    legend = [explained(runs)] if any(cell.mark == DAGGER for cell in cells) else []
     if any(cell.interval for cell in cells):
         legend.append(INTERVALS_OF_TIMES if timed else INTERVALS)
     return MarkNotes([NOT_ON_DISK] if evidence.is_missing else [], tuple(legend))
@@ -204,7 +205,11 @@ def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> paired.Int
 
 
 def percentile(m: Measurement, key: str) -> paired.Interval | None:
-    """The 95 % interval of a percentile by its key (`single_p50_ms`); None of any other figure, and of no interval."""
-    stage, _, rest = key.partition("_")
-    latency = {"single": m.single, "encode": m.encode, "search": m.search}.get(stage)
+    """
+    The 95 % interval of a percentile by its key (`single_p50_ms`); None of any other figure, and of no interval.
+
+    Where a table shows the time of new queries in place of another, it is that one's.
+    """
+    stage, _, rest = doubts.key_shown(m.flags, key).partition("_")
+    latency = {"single": m.single, "encode": m.encode, "search": m.search, "new": m.new}.get(stage)
     return None if latency is None else {"p50_ms": latency.p50_interval, "p95_ms": latency.p95_interval}.get(rest)

@@ -172,6 +172,7 @@ def test_no_suite(sparring, tmp_path):
         (["first", "--passages", "primer"], "first is a suite: run it without --passages"),
         (["mine.toml", "--passages", "primer"], "mine.toml is a suite: run it without --passages"),
         (["first", "--mode", "fast"], "--mode: expected single, batch, joint, rate, found 'fast'"),
+        (["first", "--p99", "10ms"], "--p99: expected with --mode rate, found single, batch"),
     ],
 )
 def test_one_thing_in_place_of_another(sparring, tmp_path, arguments, words):

@@ -16,6 +16,7 @@ from bench.commands.gate import gate
 from bench.errors import InputError
 from bench.gate import reference
 from bench.gate.judge import GateVerdict, judge
+from bench.gate.speed import Speed
 from bench.records import run_folder
 from bench.run import suite as suites
 from bench.run.suite import Gate
@@ -105,6 +106,21 @@ class TestReference:
 
         assert "gate: pass - 2 cells; quality equal, bytes equal, speed not compared (no --ab)" == found.line
         assert ["pass", "pass"] == [c.outcome for c in found.cells]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("decision", ["pass", "slower"])
+    def test_what_remembers_decides_no_speed(self, ran, other, decision):
+        """
+        The speed of a cell that answers repeated queries faster than new ones is undecided, and it is said why.
+        """
+        rewrite(other, flags=("remembers: it does",))
+        speed = Speed(decision=decision, rounds=5, old=1.0, new=1.0, ratio=1.0, bounds=(0.9, 1.1))
+
+        found = judged(ran, other, speeds={cell(other).cell: speed})
+
+        (finding,) = (f for c in found.cells for f in c.findings if f.kind == "speed" and f.outcome != "skipped")
+        assert ("pass", "undecided") == (found.outcome, finding.outcome)
+        assert finding.said.endswith("; new: repeated queries are answered faster than new ones")
 
     @pytest.mark.slow
     def test_one_query_worse(self, ran, other):

@@ -68,7 +68,7 @@ def test_where_none_disagrees_what_is_said_is_true(monkeypatch, other, said):
     Lists of the same passages are told from those of which one holds all of the other and more.
     """
     known = {"one": hits([1, 2]), "other": hits(other)}
-    monkeypatch.setattr("bench.report.console.agreement.read_hits", lambda _, cell: known[cell])
+    monkeypatch.setattr("bench.report.console.agreement.read_ranking", lambda _, cell, __, **___: known[cell])
     run = run_of(*(measurement(cell=cell, passage_set="tiny", quality=None) for cell in known))
     out = io.StringIO()
 

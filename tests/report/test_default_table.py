@@ -33,9 +33,13 @@ def heads(*cells, view: View = DEFAULT, **suite) -> list[str]:
 
 def test_the_default_table_has_few_columns():
     """
-    By default a cell has the primary measure, R@10, the median time, the size of its index and the time to make it.
+    By default a cell has the primary measure, R@10, the median time, the size of its index, the time to make it, and
+    what a deployment takes; an old record, which knows of no deployment, has no such column.
     """
-    assert ["retriever", "nDCG@10", "R@10", "p50 ms", "index MB", "index s"] == heads(timed())
+    told = ["retriever", "nDCG@10", "R@10", "p50 ms", "index MB", "index s"]
+
+    assert [*told, "deployment MB"] == heads(timed(deployment_bytes=58_000_000))
+    assert told == heads(timed())
 
 
 def test_a_primary_measure_stands_once():

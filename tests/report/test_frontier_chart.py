@@ -257,6 +257,18 @@ def test_what_lacks_a_figure_is_left_out_and_said():
     ) == remarks
 
 
+def test_what_remembers_stands_at_its_new_queries():
+    """
+    A cell that remembers is drawn at the time of its new queries, and named below.
+    """
+    liar = cell("A()", 0.5, 0.01, flags=("remembers: it does",), new=latency(2.0))
+
+    (point,), remarks = points_of([flat.row(liar)], "nDCG@10")
+
+    assert 2.0 == point.ms
+    assert ("time of new queries, since repeated ones are answered faster: A()",) == remarks
+
+
 def test_kinds_go_by_the_vectors():
     """
     A cell is sparse or dense by what its encoder makes, whatever holds it; what has no encoder is an engine.

@@ -16,7 +16,7 @@ from bench.report.tables import history as timeline
 from tests.helpers import command
 from tests.helpers.histories import cell, commit, version, write
 from tests.helpers.histories import repository as repository_in
-from tests.helpers.records import failed
+from tests.helpers.records import failed, latency
 
 
 @pytest.fixture
@@ -152,6 +152,33 @@ class TestCommand:
 
         assert "2.00~" in said
         assert "~: an unstable time" in said
+
+    def test_a_figure_of_its_own_flag(self, tmp_path):
+        """
+        What speaks against one figure marks that one; the time beside it stays as it is.
+        """
+        flags = {"batch_qps": "contention: CPU wait in 9% of the timed loops"}
+        write(tmp_path / "a", cell(batch_qps=300.0, figure_flags=flags))
+
+        said = call("--measure", "batch_qps", tmp_path).stdout
+
+        assert "300~" in said
+        assert "2.00~" not in said
+
+    def test_a_cell_that_remembers(self, tmp_path):
+        """
+        Of a cell that remembers the time of new queries is told, also in the change against the line before.
+        """
+        write(tmp_path / "a", cell(p50=2.0), made="2026-01-01T00:00:00+00:00")
+        liar = cell(p50=0.01, flags=("remembers: new queries take 200 times as long",), new=latency(2.5))
+        write(tmp_path / "b", liar, made="2026-01-02T00:00:00+00:00")
+
+        said, found = call(tmp_path).stdout, json.loads(call("--json", tmp_path).stdout)
+
+        assert "2.50‡" in said
+        assert "+25.0%" in said
+        assert [(False, []), (True, ["single_p50_ms"])] == [(one["remembers"], one["doubtful"]) for one in found]
+        assert (2.5, 0.5) == (found[1]["single_p50_ms"], found[1]["single_p50_ms_change"])
 
     def test_a_changed_spelling(self, tmp_path):
         """

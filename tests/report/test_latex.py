@@ -105,6 +105,7 @@ def test_marks_of_a_figure():
         ("--strict, ''", "-{}-strict, '{}'"),
         ("café, Łódź, ø", r"caf\'{e}, \L{}\'{o}d\'{z}, \o{}"),
         ("±0.01, ≥ 2", r"$\pm$0.01, $\geq$ 2"),
+        ("‡~", r"\ddag{}\textasciitilde{}"),
         ("한", r"\otherscript{한}{U+D55C}"),
         ("two\nlines\x1b[31m", "two lines\\otherscript{\ufffd}{U+FFFD}{[}31m"),
     ],

@@ -156,7 +156,7 @@ def disagreement(monkeypatch, *hits) -> str:
         str(cell): Hits(np.array(rows, np.int64), -np.arange(2.0, dtype=np.float32) * np.ones((2, 1), np.float32))
         for cell, rows in enumerate(hits)
     }
-    monkeypatch.setattr(agreement, "read_hits", lambda folder, cell: found[cell])
+    monkeypatch.setattr(agreement, "read_ranking", lambda folder, cell, k, apart: found[cell])
     cells = [measurement(cell=cell, passage_set="tiny", retriever=f"R{cell}()") for cell in found]
     used = console()
     disagreements(run_of(*cells), [hostile], used)

@@ -34,7 +34,7 @@ RELIED_ON = """
 passage_set retriever encoder storage status n_passages n_queries n_unanswered R@1 R@10 R@100 nDCG@10 RR@10
 single_p50_ms single_p95_ms encode_p50_ms search_p50_ms batch_qps search_batch_qps encode_seconds build_seconds
 ledger_bytes disk_bytes resident_bytes encoder_ledger_bytes encoder_resident_bytes text_bytes peak_build_bytes
-peak_search_bytes index_seconds
+peak_search_bytes peak_query_bytes new_p50_ms index_seconds deployment_bytes flags
 """
 
 
@@ -97,6 +97,7 @@ def test_json_says_null_where_nothing_was_measured():
         "n_passages": 150,
         "n_queries": 495,
         "text_bytes": 60_000,
+        "flags": [],
     } == measured
     assert ("it broke", "a-run") == (cell["reason"], cell["run"])
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.instruments import quality
 from bench.passages.loader import PassageSet, id_of
-from bench.records.run_folder import Run, read_hits
+from bench.records.run_folder import Run, read_ranking, searched_apart
 from bench.report.text import printable
 from retrievers.contract import Hits
 
@@ -30,7 +30,7 @@ def disagreements(run: Run, passage_sets: Sequence[PassageSet], console: Console
         cells = [m for m in run.measurements if m.passage_set == passage_set.name and m.status == "ok"]
         if passage_set.qrels is not None or len(cells) < 2:
             continue
-        hits = [read_hits(run.folder, cell.cell) for cell in cells]
+        hits = [read_ranking(run.folder, cell.cell, cell.k, apart=searched_apart(cell)) for cell in cells]
         least = least_agreed(hits)
         same = all(bool((quality.overlap(*pair, K) == 1).all()) for pair in combinations(hits, 2))
         said = (

@@ -19,5 +19,12 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # 
     writer = csv.DictWriter(file, list(keys), lineterminator="\n")
     writer.writeheader()
     for row in found:
-        writer.writerow({key: "; ".join(value) if isinstance(value, list) else value for key, value in row.items()})
+        writer.writerow({key: _joined(value) for key, value in row.items()})
     return file.getvalue()
+
+
+def _joined(value: object) -> object:
+    """Flags as one field."""
+    if isinstance(value, dict):
+        value = [f"{key}: {said}" for key, said in value.items()]
+    return "; ".join(value) if isinstance(value, list) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.records.run_folder import Run
+from bench.report import doubts
 from bench.report.conditions import conditions
 from bench.report.model import BEST, TIED, Grid
 from bench.report.numbers import MISSING
@@ -50,10 +51,13 @@ def _legend(shown: Sequence[Grid], *, bold: bool, has_engines: bool) -> Iterator
     yield from dict.fromkeys(line for grid in shown for line in grid.legend)
     cells = [(grid, cell) for grid in shown for line in grid.lines for cell in line]
     best = dict.fromkeys(grid.best_of for grid, cell in cells if cell.style == BEST)
+    is_doubted = any(cell.mark.startswith((doubts.NEW_MARK, doubts.FLAG_MARK)) for _, cell in cells)
     if best and bold:
-        yield f"Bold: best of its {' or '.join(best)}."
+        yield f"Bold: best of its {' or '.join(best)}{', where nothing speaks against it' if is_doubted else ''}."
     if bold and any(cell.style == TIED for _, cell in cells):
         yield TIES
+    if any(cell.mark.startswith(doubts.NEW_MARK) for _, cell in cells):
+        yield doubts.LEGEND
     if any(cell.text == MISSING for _, cell in cells):
         published = any(column.head == "published" for grid in shown for column in grid.columns)
         yield "-: not measured" + ("; beside a floor: nothing was published." if published else ".")

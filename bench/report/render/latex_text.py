@@ -32,6 +32,7 @@ SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"} | dict(
 µ	$\mu$
 μ	$\mu$
 †	\dag{}
+‡	\ddag{}
 …	\ldots{}
 –	--
 —	---

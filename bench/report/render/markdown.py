@@ -39,7 +39,7 @@ def _marked(column: Column, cell: TableCell) -> str:
     elif cell.style in (BEST, TIED):
         stars = "**" if cell.style == BEST else "*"
         text = f"{stars}{text}{stars}"
-    text = " ".join(filter(None, (text + cell.mark, cell.interval)))
+    text = " ".join(filter(None, (text + escaped(cell.mark), cell.interval)))
     return f"{text} ({escaped(cell.below)})" if cell.below else text
 
 

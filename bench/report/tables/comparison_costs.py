@@ -17,6 +17,8 @@ FIGURES = {  # of what a pair costs -> its name in a line
     "single_p50_ms": "p50 ms",
     "single_p95_ms": "p95 ms",
     "batch_qps": "batch q/s",
+    "new_p50_ms": "new p50 ms",
+    "new_p95_ms": "new p95 ms",
     "ledger_bytes": "index size",
     "disk_bytes": "disk",
     "resident_bytes": "resident",
@@ -27,6 +29,7 @@ FIGURES = {  # of what a pair costs -> its name in a line
     "peak_query_bytes": "peak query",
     "peak_encode_bytes": "peak encode",
     "peak_build_bytes": "peak build",
+    "deployment_bytes": "deployment",
 }
 APART = (
     f"The two runs were measured at different times, which alone can move times by {DRIFT:.0%}: verdicts allow for "

@@ -8,12 +8,14 @@ from typing import Literal, TypeAlias
 
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
+from bench.report import doubts
 from bench.report import rows as flat
 from bench.report.rows import Row
 from bench.report.significance import Evidence, around
 from bench.report.tables.lines import RunCell
 
 Vectors: TypeAlias = Literal["sparse", "dense", "engine"]  # an engine shows none
+P50 = "single_p50_ms"
 INTERVAL = "interval"  # the key of a row that bounds its measure
 NAMED = 4  # cells of a remark that are named; of the others the number
 
@@ -93,6 +95,8 @@ def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tup
             lacking.setdefault("index not weighed", []).append(name)
         if row.get("unstable"):
             lacking.setdefault("times unstable", []).append(name)
+        if doubts.mark(row, P50).startswith(doubts.NEW_MARK):
+            lacking.setdefault("time of new queries, since repeated ones are answered faster", []).append(name)
     return tuple(points), tuple(f"{why}: {several_of(names)}" for why, names in lacking.items())
 
 
@@ -104,7 +108,7 @@ def several_of(names: Sequence[str]) -> str:
 
 def _point(name: str, row: Row, measure: str) -> Point | None:
     """A cell as it stands on the frontier's axes; None where it lacks one of the two figures."""
-    quality, ms = _positive(row.get(measure), zero=True), _positive(row.get("single_p50_ms"))
+    quality, ms = _positive(row.get(measure), zero=True), _positive(doubts.value(row, P50))
     if row["status"] != "ok" or quality is None or ms is None:
         return None
     weight, interval = row.get("ledger_bytes"), row.get(INTERVAL)

@@ -13,9 +13,10 @@ import msgspec
 
 from bench.analysis.history import SHORT, Version
 from bench.errors import InputError
-from bench.records.comparability import HARDWARE
+from bench.instruments import stability
+from bench.records.comparability import HARDWARE, hardware_differences
 from bench.records.schema import Measurement
-from bench.report import rows
+from bench.report import doubts, rows
 from bench.report.columns import FIELDS, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four, megabytes, significant, sized
@@ -24,7 +25,7 @@ BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
 CONDITIONS = ("passage_set_sha256", "n_distractors")  # no figure is compared where one of these differs
 TIMING = ("k",)  # no time
-UNSTABLE, MARK = "~", "*"  # after a time that is unstable, and a version that a note says more of
+MARK = "*"  # after a version that a note says more of
 DAY, MINUTE = 10, 16  # characters of a date
 LONGEST_NAME = 14  # of a version's name, so that a terminal of 80 columns holds the table
 LONGEST_REASON = 96  # characters of why a cell failed
@@ -35,8 +36,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """
     A cell in one version: the JSON object and the CSV line of `sparring history`.
 
-    Each `..._change` is the figure less that of the line before that was measured, None where the two cannot be
-    compared.
+    Figures are those that tables show: of a cell that remembers the times of new queries. Each `..._change` is the
+    figure less that of the line before that was measured, None where the two cannot be compared.
     """
 
     date: str  # UTC
@@ -57,6 +58,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     single_p50_ms: float | None
     single_p50_ms_change: float | None
     unstable: bool
+    remembers: bool  # its times are those of queries that the process had not seen before
+    doubtful: tuple[str, ...]  # keys of its figures that something speaks against
     differs: tuple[str, ...]  # hardware and conditions that are not those of the line before
 
 
@@ -100,13 +103,15 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
             status=m.status,
             reason=m.reason or None,
             measure=key or None,
-            value=_number(row.get(key)),
+            value=_number(doubts.value(row, key)),
             value_change=_change(key, old, row, differs),
             ledger_bytes=_number(row[BYTES]),
             ledger_bytes_change=_change(BYTES, old, row, differs),
-            single_p50_ms=_number(row[P50]),
+            single_p50_ms=_number(doubts.value(row, P50)),
             single_p50_ms_change=_change(P50, old, row, differs),
             unstable=bool(row["unstable"]),
+            remembers=stability.remembers(m.flags),
+            doubtful=tuple(one for one in dict.fromkeys((key, BYTES, P50)) if doubts.is_doubtful(row, one)),
             differs=differs,
         )
         if m.status == "ok":
@@ -114,14 +119,13 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
 
 
 def _differs(before: tuple[Version, Measurement], now: tuple[Version, Measurement]) -> tuple[str, ...]:
-    machines = [version.run.environment for version, _ in (before, now)]
-    names = [name for name in HARDWARE if getattr(machines[0], name) != getattr(machines[1], name)]
+    names = [*hardware_differences(before[0].run.environment, now[0].run.environment)]
     names += [name for name in (*CONDITIONS, *TIMING) if getattr(before[1], name) != getattr(now[1], name)]
     return tuple(names)
 
 
 def _change(key: str, old: rows.Row, new: rows.Row, differs: Sequence[str]) -> float | None:
-    was, now = _number(old.get(key)), _number(new.get(key))
+    was, now = _number(doubts.value(old, key)), _number(doubts.value(new, key))
     against = (*CONDITIONS, *HARDWARE, *TIMING) if TIMED.search(key) else CONDITIONS
     if was is None or now is None or any(name in against for name in differs):
         return None
@@ -138,7 +142,8 @@ def as_csv(found: Sequence[Line]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(Line.__struct_fields__)
     for line in found:
-        values = msgspec.structs.asdict(line) | {"differs": " ".join(line.differs)}
+        values = msgspec.structs.asdict(line)
+        values |= {name: " ".join(value) for name, value in values.items() if isinstance(value, tuple)}
         writer.writerow(["" if value is None else value for value in values.values()])
     return file.getvalue()
 
@@ -154,8 +159,11 @@ def grids(found: Sequence[Line], skipped: Sequence[str] = ()) -> list[Grid]:
     of_threads = {line.threads for line in found}
     made = [_grid(one, tell_threads=len(of_threads) > 1) for one in series.values()]
     notes = ["UTC; + after a commit: with uncommitted changes; change: against the line before that was measured"]
-    if any(line.unstable for line in found):
-        notes.append(f"{UNSTABLE}: an unstable time, not to be relied on")
+    marks = "".join(cell.mark for grid in made for cells in grid.lines for cell in cells)
+    if doubts.FLAG_MARK in marks:
+        notes.append(f"{doubts.FLAG_MARK}: an unstable time, or one under CPU contention, not to be relied on")
+    if doubts.NEW_MARK in marks:
+        notes.append(doubts.LEGEND)
     made[-1] = replace(made[-1], notes=(*made[-1].notes, *notes, *skipped))
     return made
 
@@ -218,8 +226,10 @@ def _remarks(line: Line, before: Line | None) -> Iterator[str]:
 def _figure(line: Line, key: str, value: float | None) -> TableCell:
     if line.status != "ok" and key == line.measure:
         return TableCell(line.status, STATUS_STYLE.get(line.status, "red"))
-    mark = UNSTABLE if line.unstable and TIMED.search(key) else ""
-    return TableCell(MISSING if value is None else _text(key, value), mark=mark)
+    mark = doubts.FLAG_MARK if key in line.doubtful else ""
+    if line.remembers and key in doubts.NEW:
+        mark = doubts.NEW_MARK
+    return TableCell(MISSING if value is None else _text(key, value), mark=mark if value is not None else "")
 
 
 def _text(key: str, value: float) -> str:

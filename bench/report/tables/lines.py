@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
+from bench.report import doubts
 from bench.report.columns import EXACT, Field, best_of, text_of
 from bench.report.model import BEST, STATUS_STYLE, Column, TableCell
 from bench.report.numbers import MISSING
@@ -94,4 +95,4 @@ def _figure(field: Field, row: Row, *, is_best: bool) -> TableCell:
     text = text_of(field, row)
     if is_best:
         return TableCell(text, BEST)
-    return TableCell(text, "dim" if text == MISSING else "")
+    return TableCell(text, "dim" if text == MISSING else "", mark=doubts.mark(row, field.key))

@@ -7,12 +7,23 @@ import string
 from collections.abc import Sequence
 
 from bench.records.schema import Measurement
+from bench.report import doubts
+from bench.report.columns import Field
 from bench.report.conditions import IMPORTED
 from bench.report.model import Column, TableCell
+from bench.report.rows import Row
 
 # How many cells a footnote counts, where a flag is called otherwise than by the words before its colon.
 KINDS = {
     "unstable": "unstable times",
+    "remembers": "repeated queries answered faster",
+    "contention": "CPU contention",
+    "threads": "more threads at work than declared",
+    "batch": "a query alone has another vector than in a batch",
+    "ledger": "resident growth unlike the ledger",
+    "mapped": "files that are said to be mapped, and are not",
+    "memory": "memory taken once weighed, or a deployment not weighed",
+    "stale": "files changed since the passages were encoded",
     "storage": "resident growth of the storage below its ledger, withheld",
     "engine": "resident growth of the engine below its ledger, withheld",
     "encoder": "resident growth of the encoder below its ledger, withheld",
@@ -70,6 +81,15 @@ def add_remarks(cells: Sequence[Measurement], columns: list[Column], lines: Sequ
     return [
         f"{letter(number)}: {_note(name, found, len(cells))}" for number, (name, found) in enumerate(by_kind.items())
     ]
+
+
+def figure_notes(fields: Sequence[Field], rows: Sequence[Row]) -> list[str]:
+    """What speaks against single figures of a table, one note a kind; each such figure has a mark beside it."""
+    by_kind: dict[str, dict[int, list[str]]] = {}  # kind -> line -> sentences
+    for index, row in enumerate(rows):
+        for said in dict.fromkeys(filter(None, (doubts.figure_flag(row, field.key) for field in fields))):
+            by_kind.setdefault(kind(said), {}).setdefault(index, []).append(said)
+    return [f"{doubts.FLAG_MARK}: {_note(name, found, len(rows))}" for name, found in by_kind.items()]
 
 
 def _note(name: str, found: dict[int, list[str]], n_cells: int) -> str:

@@ -9,11 +9,12 @@ from typing import NamedTuple, TypeAlias
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
+from bench.report import doubts, significance
 from bench.report import rows as flat
-from bench.report import significance
 from bench.report.columns import FIELDS, Field, best_of, text_of
 from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
+from bench.report.tables.marks import figure_notes
 from bench.report.view import Axis, Pivot
 
 DOWN: tuple[Axis, ...] = ("passages", "measure")  # across stands what is not compared: the best is that of a column
@@ -66,6 +67,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     rests = {line.rest for _, line in lines if line.rest}
     only = f", {next(iter(rests))}" if len(rests) == 1 and axis in ("encoder", "storage") else ""
     notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
+    notes += figure_notes(fields, list({id(p.m): p.row for cells in lines.values() for p in cells.values()}.values()))
     if apart and axis == "run":
         notes.append(f"hardware differs ({apart}): times are not compared across runs")
     return Grid(
@@ -211,7 +213,7 @@ def _judged(
         for (at, place), is_other in zip(places.items(), others, strict=True):
             around = significance.around(evidence, place.run, place.m, place.field.key) if intervals else None
             shown[at] = shown[at]._replace(
-                mark=significance.DAGGER if is_other and measure == flat.primary(place.run) else "",
+                mark=significance.DAGGER if is_other and measure == flat.primary(place.run) else shown[at].mark,
                 interval="" if around is None else bounds(around, place.field.text),
             )
     runs = {id(place.run): place.run for places in by_set.values() for place in places.values()}
@@ -234,5 +236,5 @@ def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> di
         elif is_tied and any(best):
             found[at] = TableCell(text, TIED)
         else:
-            found[at] = TableCell(text, "dim" if text == MISSING else "")
+            found[at] = TableCell(text, "dim" if text == MISSING else "", mark=doubts.mark(place.row, field.key))
     return found

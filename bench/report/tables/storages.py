@@ -17,7 +17,7 @@ from bench.report.model import Column, Grid
 from bench.report.numbers import four, megabytes, share, significant, sized
 from bench.report.rows import Row
 from bench.report.tables.lines import RunCell, hardware_note, heading, lines_of, name_cell, shortened
-from bench.report.tables.marks import add_remarks
+from bench.report.tables.marks import add_remarks, figure_notes
 
 RECALL = re.compile(r"R@\d+")
 MATCHED = 0.001  # of the primary measure: who loses no more is compared by time and bytes
@@ -121,7 +121,7 @@ def _grid(title: str, found: Sequence[RunCell], *, several: bool) -> Grid:
     named = [name_cell(each[2], each[2].storage or "", why(each)) for each in found]
     columns, lines = lines_of(found, "storage", named, fields, rows, several=several, apart=bool(apart))
     notes = [*_exact_note(exact, quality, several=several), *_theory(found), *_bounds(found)]
-    notes += add_remarks([m for _, _, m in found], columns, lines) + hardware_note(apart)
+    notes += add_remarks([m for _, _, m in found], columns, lines) + figure_notes(fields, rows) + hardware_note(apart)
     return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=(LEGEND,))
 
 

@@ -1,0 +1,50 @@
+"""What tables make of a figure that something speaks against: another in its place, a mark, no bold type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.instruments import stability
+from bench.report.rows import Row
+
+NEW_MARK, FLAG_MARK = "‡", "~"
+NEW = {"single_p50_ms": "new_p50_ms", "single_p95_ms": "new_p95_ms"}  # a time of repeated queries -> that of new ones
+OF_BYTES = ("ledger: ", "mapped: ", "memory: ")  # flags that speak against what a cell takes
+LEGEND = f"{NEW_MARK}: of queries that the process had not seen before, since it answers repeated ones faster."
+
+
+def key_shown(flags: Sequence[str], key: str) -> str:
+    """The key whose value stands under another: where a cell remembers, the time that a user's next query takes."""
+    return NEW[key] if key in NEW and stability.remembers(flags) else key
+
+
+def value(row: Row, key: str) -> object:
+    """What a table shows of a figure."""
+    return row.get(key_shown(_flags(row), key))
+
+
+def figure_flag(row: Row, key: str) -> str:
+    """What speaks against the figure that is shown, and against none of its neighbours; mostly empty."""
+    figure_flags = row.get("figure_flags")
+    found = figure_flags.get(key_shown(_flags(row), key), "") if isinstance(figure_flags, dict) else ""
+    return str(found)
+
+
+def mark(row: Row, key: str) -> str:
+    """What stands after a figure: that it is of new queries, or that something speaks against it alone."""
+    if value(row, key) is None:
+        return ""
+    new = NEW_MARK if key_shown(_flags(row), key) != key else ""
+    return new + (FLAG_MARK if figure_flag(row, key) else "")
+
+
+def is_doubtful(row: Row, key: str) -> bool:
+    """Whether anything speaks against a figure, so that it is never the best."""
+    flags = _flags(row)
+    of_bytes = key.endswith("_bytes") and any(flag.startswith(OF_BYTES) for flag in flags)
+    return of_bytes or bool(figure_flag(row, key) or stability.doubts(flags, {}, key))
+
+
+def _flags(row: Row) -> Sequence[str]:
+    flags = row.get("flags")
+    return flags if isinstance(flags, list) else ()
