@@ -9,7 +9,7 @@ import msgspec
 
 from bench.formats.files import write_whole
 from bench.passages.passage_set import PassageSet
-from bench.records import run_folder
+from bench.records import run_folder, upgrades
 from bench.records.schema import Environment
 from bench.training.fit import Curve, TrainingCost
 from bench.training.leaks import Leaks
@@ -83,6 +83,8 @@ def upgraded(content: dict[str, Any]) -> dict[str, Any]:  # Any: values of JSON
             if "looks" in table:
                 table["evaluations"] = table.pop("looks")
         content["schema"] = f"{kind}/2"
+    if isinstance(content.get("environment"), dict):
+        content["environment"] = upgrades.upgraded(content["environment"])
     return content
 
 
