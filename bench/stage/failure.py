@@ -14,6 +14,7 @@ from bench.records.schema import Stage, StageResult, Status
 # How Python, the C library, C++, PyTorch and GPU libraries say it. Not "cannot allocate memory in static TLS block",
 # in small letters: that is the linker, which lacks no memory.
 _OUT_OF_MEMORY = ("MemoryError", "Cannot allocate memory", "bad_alloc", "can't allocate memory", "out of memory")
+DEPTH = 1_000  # calls, as Python begins with
 LONGEST = 2_000  # characters of a reason: a record holds it, and a reader reads it
 
 
@@ -21,6 +22,7 @@ def raised(stage: Stage, error: Exception) -> StageResult:
     """The result of a stage that an exception ended; the reason also says where in a stranger's adapter it was."""
     from retrievers.contract import Unsupported
 
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEPTH))  # an adapter may have left hardly any to say it with
     if isinstance(error, Unsupported):
         return StageResult(stage=stage, status="unsupported", reason=_said(error) or "Unsupported")
     said, place = reason(error), "" if isinstance(error, MemoryError) else _place(error)  # which takes some memory
