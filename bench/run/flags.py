@@ -81,8 +81,14 @@ def is_kept_on_disk(fresh_ratio: Ratio) -> bool:
     return fresh_ratio is not None and fresh_ratio[0] > BY_FAR
 
 
-def of_work(new_ratio: Ratio, fresh_ratio: Ratio, batch_ratio: Ratio, results: CellResults) -> list[str]:
-    """What remembers queries, has more threads at work than it says, or other vectors in a batch than alone."""
+def of_work(
+    new_ratio: Ratio, fresh_ratio: Ratio, batch_ratio: Ratio, results: CellResults, *, repeated: bool = True
+) -> list[str]:
+    """
+    What remembers queries, has more threads at work than it says, or other vectors in a batch than alone.
+
+    repeated: whether queries were repeated one at a time for a whole round, and not just once.
+    """
     if results.failure is not None:
         return []
     flags = []
@@ -96,7 +102,7 @@ def of_work(new_ratio: Ratio, fresh_ratio: Ratio, batch_ratio: Ratio, results: C
             f"remembers: the first batch takes {batch_ratio[0]:.2f} to {batch_ratio[1]:.2f} times as long as the same "
             "batch again"
         )
-    elif new_ratio is not None and new_ratio[0] > REMEMBERS:
+    elif new_ratio is not None and new_ratio[0] > (REMEMBERS if repeated else BY_FAR):
         flags.append(
             f"remembers: queries that the process has not seen take {new_ratio[0]:.2f} to {new_ratio[1]:.2f} times as "
             "long as repeated ones"

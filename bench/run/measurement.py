@@ -122,7 +122,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
             *flags.of_parts(facts, results),
             *flags.of_files(results),
             *flags.of_times(times, results, suite),
-            *flags.of_work(new_ratio, fresh_ratio, _batch_ratio(rounds), results),
+            *flags.of_work(new_ratio, fresh_ratio, _batch_ratio(rounds), results, repeated=bool(text_to_ids(rounds))),
             *stability.warnings(text_to_ids(rounds)),
         ),
         figure_flags=stability.figure_flags(times, contention),

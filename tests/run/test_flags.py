@@ -40,6 +40,16 @@ class TestRemembers:
         assert [said is not None] == [bool(found)]
         assert all(flag.startswith(f"remembers: {said}") for flag in found)
 
+    def test_what_was_repeated_once(self):
+        """
+        Where one pass alone is to be compared with, new queries have to be slower by far too.
+        """
+        ratios = ((1.2, 1.4), (2.1, 3.0))
+
+        found = [flags.of_work(ratio, None, None, results(), repeated=False) for ratio in ratios]
+
+        assert [0, 1] == [len(each) for each in found]
+
 
 class TestThreads:
     @pytest.mark.parametrize(
