@@ -253,16 +253,20 @@ class Counts(Spelled):
     def load(self, folder: Path) -> None: ...
 
 
-class Nearest(Counts):
+class Nearest(Spelled):
     """An engine by distance in 32 bits: the squares that are added up first cost it some digits of each score."""
 
     def index(self, passages: Sequence[str]) -> None:
-        self.passages = 10 * self.encode(passages, "passage")
+        self.passages = self._vectors(passages)
 
     def search(self, queries: Sequence[str], k: int) -> Hits:
-        vectors = 10 * self.encode(queries, "query")
+        vectors = self._vectors(queries)
         squares = (self.passages * self.passages).sum(axis=1)[None, :] + (vectors * vectors).sum(axis=1)[:, None]
         return top_k(2 * (vectors @ self.passages.T) - squares, k, positive=False)
+
+    def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        counts = Counts().encode(texts, "query")
+        return 10 * counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), np.float32(1e-9))
 
     def save(self, folder: Path) -> None:
         np.save(folder / "passages.npy", self.passages)

@@ -565,6 +565,10 @@ class RecallsLast(Plain):
         self.ms = ms
         self._last: tuple[bytes, int, Hits] | None = None
 
+    def build(self, vectors):
+        super().build(vectors)
+        self._last = None
+
     def search(self, queries, k):
         asked = queries.tobytes(), k
         if self._last is None or self._last[:2] != asked:
