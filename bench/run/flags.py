@@ -95,7 +95,7 @@ def of_work(
     if fresh_ratio is not None and is_kept_on_disk(fresh_ratio):
         flags.append(
             f"remembers: queries that no process has seen take {fresh_ratio[0]:.2f} to {fresh_ratio[1]:.2f} times as "
-            "long as others: answers are kept on disk"
+            "long as the same ones again"
         )
     elif batch_ratio is not None and batch_ratio[0] > BY_FAR:
         flags.append(
