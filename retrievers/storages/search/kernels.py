@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -209,27 +210,42 @@ def prepare(dtype: Dtype, *, lists: bool) -> None:
 
 
 def compiled_so_far() -> list[str]:
-    """Each kernel that this process has compiled, or loaded compiled: its name, and the types that it takes."""
-    if not available():
-        return []
-    from retrievers.storages.search import compiled
-
-    dispatchers = {name: value for name, value in vars(compiled).items() if hasattr(value, "signatures")}
-    return [f"{name} {types!r}" for name, value in dispatchers.items() for types in value.signatures]
+    """
+    Each kernel that this process has compiled, or loaded compiled: its name, then the types that it takes, as numba
+    writes them, `collect: array(float32, 1d, C); int64`. What kernels call with a constant is compiled with them.
+    """
+    found = [f"{name}: {'; '.join(map(str, types))}" for name, each in _kernels().items() for types in each.signatures]
+    return [written for written in found if "Literal[" not in written]
 
 
 def compile_again(found: Iterable[str]) -> None:
     """Compile, or load compiled, what another process had `compiled_so_far`; what cannot be is left to who calls it."""
-    if not available():
-        return
-    from numba.core.sigutils import normalize_signature
+    known = _kernels()
+    for name, _, types in (each.partition(": ") for each in found):
+        with contextlib.suppress(Exception):
+            known[name].compile(tuple(map(_type_of, types.split("; "))))
 
+
+def _kernels() -> dict[str, Any]:  # Any: numba's dispatchers
+    if not available():
+        return {}
     from retrievers.storages.search import compiled
 
-    for name, _, types in (each.partition(" ") for each in found):
-        with contextlib.suppress(Exception):
-            taken, _ = normalize_signature(types)  # numba reads what it spells
-            getattr(compiled, name).compile(taken)
+    return {name: value for name, value in vars(compiled).items() if hasattr(value, "signatures")}
+
+
+def _type_of(written: str) -> Any:  # Any: a type of numba's
+    """
+    A scalar, or an array of them, as numba writes it; ValueError or TypeError for what is neither.
+
+    Not left to numba, which evaluates what it is handed: what was compiled is read from a file.
+    """
+    import numba
+
+    match = re.fullmatch(r"(readonly )?array\((\w+), (\d)d, ([CFA])\)", written)
+    if match is None:
+        return numba.from_dtype(np.dtype(written))
+    return numba.types.Array(numba.from_dtype(np.dtype(match[2])), int(match[3]), match[4], readonly=bool(match[1]))
 
 
 def _bits(values: NDArray[Any]) -> NDArray[Any]:  # Any: float32, float16 or uint8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -259,3 +260,54 @@ def code():
 
 def _ends(n):
     return np.zeros(1, np.int64), np.full(1, n, np.int64)
+
+
+class TestCompiledAgain:
+    """What one process had compiled, another compiles."""
+
+    @pytest.fixture
+    def found(self):
+        """What searches over lists and rows, of several types, and over vectors have compiled here."""
+        vectors = np.eye(3, dtype=np.float32)
+        for storage in (CSC(), CSC(dtype="uint8"), CSR(dtype="float16"), CSR(), Flat()):
+            storage.build(vectors if isinstance(storage, Flat) else csr_array(vectors))
+            storage.search(vectors if isinstance(storage, Flat) else csr_array(vectors), 2)
+        return kernels.compiled_so_far()
+
+    def test_types_are_read_as_they_were_written(self, found):
+        """
+        The types of every kernel are those that numba compiled it for.
+        """
+        parts = [written.partition(": ") for written in found]
+        read = [(name, tuple(map(kernels._type_of, types.split("; ")))) for name, _, types in parts]
+
+        assert {"best_of_lists", "best_of_vectors"} <= {name for name, _ in read}
+        assert [] == [name for name, types in read if types not in kernels._kernels()[name].signatures]
+
+    def test_another_process(self, found):
+        """
+        A process that is told has the same kernels.
+        """
+        code = (
+            "import json, sys; from retrievers.storages.search import kernels; "
+            "kernels.compile_again(json.load(sys.stdin)); print(json.dumps(kernels.compiled_so_far()))"
+        )
+
+        there = subprocess.run(
+            [sys.executable, "-c", code], input=json.dumps(found), capture_output=True, text=True, check=True
+        )
+
+        assert set(found) <= set(json.loads(there.stdout))
+
+    @pytest.mark.parametrize("types", ["{}", "int64; {}", "array({}, 1d, C)"])
+    def test_nothing_that_is_read_is_run(self, tmp_path, types):
+        """
+        What is no type is passed over, and not evaluated.
+        """
+        code = f"__import__('pathlib').Path({str(tmp_path / 'ran')!r}).touch()"
+        before = kernels.compiled_so_far()
+
+        kernels.compile_again([f"collect: {types.format(code)}", f"collect ({types.format(code)},)", "np: int64", ""])
+
+        assert before == kernels.compiled_so_far()
+        assert [] == list(tmp_path.iterdir())
