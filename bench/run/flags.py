@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from typing import TypeAlias
 
 from bench.instruments import latency
 from bench.instruments.modes import MODES, chosen
@@ -11,14 +10,9 @@ from bench.records.schema import Fact, Latency, RecordFields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
 
-REMEMBERS = 1.10  # times as long as repeated queries new ones may take: caches of the processor make some difference
-# The same where there are few such queries, or one batch, which a cold cache of the processor may slow.
-BY_FAR = 2.0
 IDLE = 0.25  # CPUs that may be at work beside the declared threads: the interpreter's own, on average
 WAITS = 0.5  # of the time without any work: it waits for something
 MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
-
-Ratio: TypeAlias = tuple[float, float] | None  # 95 % interval
 
 
 def of_distractors(facts: dict[str, Fact], suite: Suite) -> list[str]:
@@ -76,37 +70,11 @@ def of_times(times: RecordFields, results: CellResults, suite: Suite) -> list[st
     ]
 
 
-def is_kept_on_disk(fresh_ratio: Ratio) -> bool:
-    """Whether queries that no process has seen take longer by far: what is remembered outlives the process."""
-    return fresh_ratio is not None and fresh_ratio[0] > BY_FAR
-
-
-def of_work(
-    new_ratio: Ratio, fresh_ratio: Ratio, batch_ratio: Ratio, results: CellResults, *, repeated: bool = True
-) -> list[str]:
-    """
-    What remembers queries, has more threads at work than it says, or other vectors in a batch than alone.
-
-    repeated: whether queries were repeated one at a time for a whole round, and not just once.
-    """
+def of_work(results: CellResults) -> list[str]:
+    """What has more threads at work than it says, or other vectors in a batch than alone."""
     if results.failure is not None:
         return []
     flags = []
-    if fresh_ratio is not None and is_kept_on_disk(fresh_ratio):
-        flags.append(
-            f"remembers: queries that no process has seen take {fresh_ratio[0]:.2f} to {fresh_ratio[1]:.2f} times as "
-            "long as the same ones again"
-        )
-    elif batch_ratio is not None and batch_ratio[0] > BY_FAR:
-        flags.append(
-            f"remembers: the first batch takes {batch_ratio[0]:.2f} to {batch_ratio[1]:.2f} times as long as the same "
-            "batch again"
-        )
-    elif new_ratio is not None and new_ratio[0] > (REMEMBERS if repeated else BY_FAR):
-        flags.append(
-            f"remembers: queries that the process has not seen take {new_ratio[0]:.2f} to {new_ratio[1]:.2f} times as "
-            "long as repeated ones"
-        )
     for stage, share in cpu_shares(results).items():
         if share > results.cell.threads + IDLE:
             flags.append(f"threads: {share:.1f} CPUs at work in {stage}, {results.cell.threads} declared")

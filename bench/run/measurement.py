@@ -6,25 +6,20 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.instruments import latency, stability
-from bench.instruments.modes import BATCH, MODES, SINGLE, Rounds, text_to_ids
+from bench.instruments.modes import MODES, SINGLE, Rounds, text_to_ids
 from bench.passages.loader import text_bytes
 from bench.records.schema import Fact, Measurement, StageResult
 from bench.run import flags, weights
+from bench.run.new_queries import new_queries
 from bench.run.quality_fields import quality_fields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
-from bench.stage.timing import AGAIN, FRESH, NEW
 from retrievers.contract import Adapter, Hits, VectorRetriever, spell
 from retrievers.registry import spelled_in_full
-
-FIRST_BATCH_NS = 5_000_000  # nanoseconds that a first batch may take besides: pages and code are brought in
-Samples: TypeAlias = list[NDArray[np.int64]]  # of each round, (n_passes, n_queries) nanoseconds
 
 
 def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hits, Hits] | None) -> Measurement:
@@ -52,12 +47,8 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
     facts = weights.with_mapping(results.facts()) | contention | flags.waits(results)
     rounds = results.timed(folder, suite)
     times = {field: value for mode in MODES.values() for field, value in mode.summary(rounds).items()}
-    new, again = _new_and_again(rounds)
-    new_ratio = latency.over_repeated(new, again)
-    fresh_ratio = latency.over_repeated(*_fresh(rounds))
-    if flags.is_kept_on_disk(fresh_ratio):  # then the queries of the set were new to no process but the first
-        new, new_ratio = _fresh_to_ids(rounds), fresh_ratio
-    times["new"] = latency.summary(new)
+    new = new_queries(rounds)
+    times["new"] = latency.summary(new.times)
     return Measurement(
         cell=cell.key,
         suite=suite.name,
@@ -95,7 +86,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         overlap_with_exact=None,
         overlap_with_baseline=None,
         **times,
-        new_ratio=new_ratio,
+        new_ratio=new.ratio,
         cpu_p50=_cpu_ms(results, rounds),
         batch_overlap=_number(facts.get("batch_overlap")),
         encode_seconds=encoding.build_seconds if encoding else None,
@@ -122,50 +113,13 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
             *flags.of_parts(facts, results),
             *flags.of_files(results),
             *flags.of_times(times, results, suite),
-            *flags.of_work(new_ratio, fresh_ratio, _batch_ratio(rounds), results, repeated=bool(text_to_ids(rounds))),
+            *filter(None, [new.flag]),
+            *flags.of_work(results),
             *stability.warnings(text_to_ids(rounds)),
         ),
         figure_flags=stability.figure_flags(times, contention),
         files=results.files(suite),
     )
-
-
-def _new_and_again(rounds: Rounds) -> tuple[Samples, Samples]:
-    """Times of single queries, text to ids, as the process first saw them, and as it saw them again."""
-    new = text_to_ids(rounds, NEW) or rounds.samples(rounds.whole, NEW)
-    return new, text_to_ids(rounds) or text_to_ids(rounds, AGAIN) or rounds.samples(rounds.whole, AGAIN)
-
-
-def _fresh(rounds: Rounds) -> tuple[Samples, Samples]:
-    """Times of synthetic queries that no process has seen, and again: of an encoder, or of an engine."""
-    passes = rounds.samples("query" if rounds.paired else "search", FRESH)
-    return [both[:1] for both in passes], [both[1:] for both in passes]
-
-
-def _fresh_to_ids(rounds: Rounds) -> Samples:
-    """The first of them from text to ids: of a pair with the median search beside."""
-    first, _ = _fresh(rounds)
-    if not rounds.paired:
-        return first
-    searches = rounds.samples("search", NEW)
-    return [encode + int(np.median(search)) for encode, search in zip(first, searches, strict=False)]
-
-
-def _batch_ratio(rounds: Rounds) -> tuple[float, float] | None:
-    """
-    By what factor the first batch takes longer than those after it, which are the same: 95 % interval over rounds.
-
-    Of an encoder or its storage, whichever takes the larger factor. None where a round has one batch
-    alone, or its first takes little more.
-    """
-    found = []
-    for stage in ("query", "search"):
-        batches = [times for times in rounds.samples(stage, BATCH.name) if len(times) > 1]
-        if any(times[0] - np.median(times[1:]) < FIRST_BATCH_NS for times in batches):
-            continue
-        ratio = latency.over_repeated([times[:1, None] for times in batches], [times[1:, None] for times in batches])
-        found += [] if ratio is None else [ratio]
-    return max(found, default=None)
 
 
 def _cpu_ms(results: CellResults, rounds: Rounds) -> float | None:
