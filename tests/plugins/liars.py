@@ -272,21 +272,20 @@ class Tires(Plain):
 
     def search(self, queries, k):
         self._times[queries.tobytes()] += 1
-        if len(queries) > 1 or self._times[queries.tobytes()] < 3:
+        if len(queries) > 1 or not self.is_tired(self._times[queries.tobytes()]):
             return self.found(queries, k)
         rows, scores = self.found(queries, k + 1)
         return Hits(rows[:, 1:], scores[:, 1:])
+
+    def is_tired(self, times: int) -> bool:
+        return times >= 3
 
 
 class NapsAWhile(Tires):
     """Right the first time, and when the clock stops; wrong where most of the passes are."""
 
-    def search(self, queries, k):
-        self._times[queries.tobytes()] += 1
-        if len(queries) > 1 or self._times[queries.tobytes()] not in (2, 3):
-            return self.found(queries, k)
-        rows, scores = self.found(queries, k + 1)
-        return Hits(rows[:, 1:], scores[:, 1:])
+    def is_tired(self, times):
+        return times in (2, 3)
 
 
 class ZeroesQueries(Plain):
@@ -525,7 +524,10 @@ class RecallsEncodings(Letters):
     def encode(self, texts, role):
         if role == "passage" or not len(texts):
             return super().encode(texts, role)
-        return np.concatenate([self._recalled(text) for text in texts])
+        return np.concatenate([self.known(text) for text in texts])
+
+    def known(self, text: str) -> Vectors:
+        return self._recalled(text)
 
     def _worked(self, text: str) -> Vectors:
         work(self.ms)
@@ -536,25 +538,16 @@ class RecallsEncodings(Letters):
         self._recalled.cache_clear()
 
 
-class RecallsOnDisk(Letters):
+class RecallsOnDisk(RecallsEncodings):
     """The same in files, which outlive the process: no query of the set is new to any but the first one."""
 
     FOLDER = BESIDE.parent / "recalled"
 
-    def __init__(self, ms: float = 0.0) -> None:
-        self.ms = ms
-
-    def encode(self, texts, role):
-        if role == "passage" or not len(texts):
-            return super().encode(texts, role)
-        return np.concatenate([self._known(text) for text in texts])
-
-    def _known(self, text: str) -> Vectors:
+    def known(self, text):
         self.FOLDER.mkdir(exist_ok=True)
         path = self.FOLDER / f"{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}-{self.ms}.npy"
         if not path.exists():
-            work(self.ms)
-            np.save(path, super().encode([text], "query"))
+            np.save(path, self._worked(text))
         return np.load(path)
 
 
@@ -577,37 +570,31 @@ class RecallsLast(Plain):
         return Hits(*(part.copy() for part in self._last[2]))
 
 
-class SavesRecalled(Letters):
-    """The same, and it saves what it remembers: saved after its queries were encoded, it would know them all."""
+class SavesRecalled(RecallsEncodings):
+    """In memory again, and saved: if it were saved after its queries were encoded, it would know them all."""
 
     def __init__(self, ms: float = 0.0) -> None:
-        self.ms = ms
-        self._recalled: dict[str, Vectors] = {}
+        super().__init__(ms)
+        self._saved: dict[str, Vectors] = {}
 
-    def encode(self, texts, role):
-        if role == "passage" or not len(texts):
-            return super().encode(texts, role)
-        return np.concatenate([self._known(text) for text in texts])
-
-    def _known(self, text: str) -> Vectors:
-        if text not in self._recalled:
-            work(self.ms)
-            self._recalled[text] = super().encode([text], "query")
-        return self._recalled[text]
+    def known(self, text):
+        if text not in self._saved:
+            self._saved[text] = self._worked(text)
+        return self._saved[text]
 
     def fit(self, passages):
         super().fit(passages)
-        self._recalled = {}
+        self._saved = {}
 
     def save(self, folder):
         super().save(folder)
-        known = {text: vectors.tolist() for text, vectors in self._recalled.items()}
+        known = {text: vectors.tolist() for text, vectors in self._saved.items()}
         (folder / "recalled.json").write_text(json.dumps(known), encoding="utf-8")
 
     def load(self, folder):
         super().load(folder)
         known = json.loads((folder / "recalled.json").read_text(encoding="utf-8"))
-        self._recalled = {text: np.array(vectors, np.float32) for text, vectors in known.items()}
+        self._saved = {text: np.array(vectors, np.float32) for text, vectors in known.items()}
 
 
 class RecallsTokens(Spelled):
