@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats import hits_npz
 from bench.formats.files import write_whole
 from bench.passages.loader import PassageSet
 from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
@@ -99,12 +99,13 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
 
 def hits_file(folder: Path, cell: str, k: int | None = None) -> Path:
     """Where the hits of a cell lie: of the search for the depth, or of that for k."""
-    return folder / "hits" / (f"{cell}.npz" if k is None else f"{cell}.k{k}.npz")
+    deep = folder / "hits" / f"{cell}.npz"
+    return deep if k is None else hits_npz.of_search_for(deep, k)
 
 
 def read_hits(folder: Path, cell: str) -> Hits:
     """The hits of every query that the first round of a cell found, to the depth."""
-    return _read_hits(hits_file(folder, cell), cell)
+    return hits_npz.read(hits_file(folder, cell), f"cell {cell}")
 
 
 def searched_apart(m: Measurement) -> bool:
@@ -118,7 +119,7 @@ def read_timed(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     others than a search for more. InputError where they are to be there and are not.
     """
     if apart:
-        return _read_hits(hits_file(folder, cell, k), cell)
+        return hits_npz.read(hits_file(folder, cell, k), f"cell {cell}")
     deep = read_hits(folder, cell)
     return Hits(deep.rows[:, :k], deep.scores[:, :k])
 
@@ -128,7 +129,7 @@ def read_ranking(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     deep = read_hits(folder, cell)
     if not apart:
         return deep
-    top = _read_hits(hits_file(folder, cell, k), cell)
+    top = hits_npz.read(hits_file(folder, cell, k), f"cell {cell}")
     again = (deep.rows[:, :, None] == top.rows[:, None, :]).any(axis=2) & (deep.rows >= 0)
     order = np.argsort(again | (deep.rows < 0), axis=1, kind="stable")  # what is not in the top first, in its order
     rest = np.take_along_axis(np.where(again, -1, deep.rows), order, axis=1)
@@ -136,14 +137,6 @@ def read_ranking(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     rows, scores = np.hstack([top.rows, rest]), np.hstack([top.scores, scores]).astype(np.float32)
     order = np.argsort(rows < 0, axis=1, kind="stable")[:, : deep.rows.shape[1]]  # padding last
     return Hits(np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1))
-
-
-def _read_hits(path: Path, cell: str) -> Hits:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Hits(arrays["rows"].astype(np.int64), arrays["scores"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected the hits of cell {cell}, found none that can be read: {error}") from error
 
 
 def read_set(folder: Path, name: str, *, judged: bool = True) -> PassageSet:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import InputError
 from bench.instruments.modes import MODES
 from bench.stage import outputs
 from bench.stage.job import Job, given
@@ -59,20 +58,21 @@ def found_now(job: Job, storage: Adapter) -> JudgedHits:
 
 def read_judged(job: Job) -> JudgedHits:
     """The judged hits of the sample, as the first round kept them."""
+    from bench.formats import hits_npz
     from bench.instruments.answers import JudgedHits
 
-    path = given(job.judged)
-    rows = list(job.sample)
-    deep = _rows(_read(path), rows)
+    path, rows, whose = Path(given(job.judged)), list(job.sample), "the first round"
+    deep = _rows(hits_npz.read(path, whose), rows)
     if job.exact or job.k >= job.depth:
         return JudgedHits(_cut(deep, job.k), deep)
-    return JudgedHits(_rows(_read(outputs.top_file(path, job.k)), rows), deep)
+    return JudgedHits(_rows(hits_npz.read(hits_npz.of_search_for(path, job.k), whose), rows), deep)
 
 
 def _searched(job: Job, adapter: Adapter, queries: Any, *, keep: bool) -> tuple[float, Hits, Hits]:  # Any: as above
     """Seconds, and the hits for k and for the depth, checked; kept in the run folder or not."""
     import numpy as np
 
+    from bench.formats import hits_npz
     from bench.instruments.latency import timed
     from retrievers.ranking import check_hits
 
@@ -89,7 +89,7 @@ def _searched(job: Job, adapter: Adapter, queries: Any, *, keep: bool) -> tuple[
     seconds, deep = found(job.depth, hits)
     if job.exact or job.k >= job.depth:
         return seconds, _cut(deep, job.k), deep
-    more, top = found(job.k, hits and outputs.top_file(hits, job.k))
+    more, top = found(job.k, hits and str(hits_npz.of_search_for(Path(hits), job.k)))
     return seconds + more, top, deep
 
 
@@ -97,20 +97,6 @@ def _sampled(queries: Any, job: Job) -> Any:  # Any: texts, a list; vectors
     import numpy as np
 
     return [queries[i] for i in job.sample] if job.engine else queries[np.array(job.sample, np.int64)]
-
-
-def _read(path: str) -> Hits:
-    import zipfile
-
-    import numpy as np
-
-    from retrievers.contract import Hits
-
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Hits(arrays["rows"].astype(np.int64), arrays["scores"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: expected the hits that the first round kept, found none: {error}") from error
 
 
 def _rows(hits: Hits, rows: list[int]) -> Hits:

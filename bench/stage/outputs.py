@@ -19,13 +19,12 @@ def place(job: Job) -> None:
     """Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there."""
     for path in filter(None, (job.samples, job.hits)):
         _scratch(job, path).replace(path)
-    if job.hits is not None and _scratch(job, top_file(job.hits, job.k)).exists():
-        _scratch(job, top_file(job.hits, job.k)).replace(top_file(job.hits, job.k))
+    if job.hits is not None:
+        from bench.formats import hits_npz
 
-
-def top_file(hits: str, k: int) -> str:
-    """Where the hits of the search for k lie, beside those of the search for the depth."""
-    return str(Path(hits).with_suffix(f".k{k}.npz"))
+        top = str(hits_npz.of_search_for(Path(job.hits), job.k))
+        if _scratch(job, top).exists():
+            _scratch(job, top).replace(top)
 
 
 def keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays
