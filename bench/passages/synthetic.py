@@ -79,9 +79,13 @@ def queries(real: Sequence[str], *, language: str, passage_set: str) -> list[str
     return ([text for text in dict.fromkeys(drawn) if text not in known] or drawn)[:QUERIES]
 
 
-def dealt_anew(texts: Sequence[str], n: int, seed: Sequence[int]) -> list[str]:
-    """At most n texts of the words of some, dealt out anew: as long as they are, other ones with each seed."""
-    rng = np.random.default_rng(seed)
+def dealt_anew(texts: Sequence[str], n: int) -> list[str]:
+    """
+    At most n texts of the words of some, dealt out anew: as long as they are.
+
+    There is no seed: whoever was asked them before, in this run or another, was asked others.
+    """
+    rng = np.random.default_rng()
     glue = " " if any(" " in text for text in texts) else ""
     split = [text.split() if glue else list(text) for text in texts]
     words = rng.permutation(np.array([word for own in split for word in own], object)).tolist()

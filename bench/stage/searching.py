@@ -31,7 +31,7 @@ def query(job: Job, made: Made) -> StageResult:
     runtime_memory = runtime.load(job)
     sample = sampled_queries(job)
     warm = read_texts(job.warm)
-    warm_sample, fresh = _repeated(warm, len(sample)), _fresh(job, warm)
+    warm_sample, fresh = _repeated(warm, len(sample)), _fresh(warm)
     learn = inputs.encoder_loader(job)
     encoder: Adapter = None  # until the phase that weighs it
     facts: dict[str, Fact] = {}
@@ -72,7 +72,7 @@ def search(job: Job, made: Made) -> StageResult:
     """Load a storage or an engine, weigh it, time it, and (where the job says so) find every query's hits."""
     runtime_memory = runtime.load(job)
     queries, singles, sample, warm, warm_sample = _queries(job)
-    fresh = _fresh(job, [text for (text,) in warm]) if job.engine else []
+    fresh = _fresh([text for (text,) in warm]) if job.engine else []
     learn = inputs.searcher_loader(job)
     adapter: Adapter = None  # until the phase that weighs it
     facts: dict[str, Fact] = {}
@@ -191,11 +191,11 @@ def _repeated(texts: Sequence[str], size: int) -> list[str]:
     return [texts[i % len(texts)] for i in range(size)]
 
 
-def _fresh(job: Job, warm: Sequence[str]) -> list[str]:
-    """Synthetic queries of this round alone: what is kept on disk of earlier processes does not have them."""
+def _fresh(warm: Sequence[str]) -> list[str]:
+    """Synthetic queries that no process was ever asked: what is kept on disk of earlier ones does not have them."""
     from bench.passages import synthetic
 
-    return synthetic.dealt_anew(warm, FRESH_QUERIES, (job.seed, job.number + 1))
+    return synthetic.dealt_anew(warm, FRESH_QUERIES)
 
 
 def _kept_hits(job: Job) -> Callable[[], KeptHits]:
