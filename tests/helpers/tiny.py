@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.instruments.stability import UNSTABLE
+from bench.instruments.stability import CONTENDED, UNSTABLE
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.records.schema import Measurement, digest
@@ -91,7 +91,7 @@ def journal(folder: Path) -> list[run_folder.FinishedStage]:
 
 def settled(flags: Iterable[str]) -> tuple[str, ...]:
     """The flags that do not hang on what else the machine did while a cell ran."""
-    return tuple(flag for flag in flags if not flag.startswith(UNSTABLE))
+    return tuple(flag for flag in flags if not flag.startswith((UNSTABLE, CONTENDED)))
 
 
 def without_times(measurement: Measurement) -> dict[str, object]:

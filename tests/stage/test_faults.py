@@ -44,7 +44,7 @@ class Home:
         self.folder, room = folder, room or folder
         self.out, self.cache, self.temporary = room / "out", room / "cache", folder / "tmp"
         self.temporary.mkdir(parents=True)
-        self.groups = abandoned_groups()
+        self.runs: list[int] = []  # process ids
         write_set(folder / "zoo")
         kept = {name: value for name, value in os.environ.items() if name != "SPARRING_DATA"}
         self.environment = kept | {
@@ -72,15 +72,20 @@ encode_threads = 1
 limits = {{ seconds = {seconds}, memory = "{memory}" }}
 cells = [{{ retrievers = {json.dumps(retrievers)} }}]
 """)
-        return subprocess.run(
+        with subprocess.Popen(
             [*COMMAND, "run", "suite.toml", "--plugin", str(KNOWN), "--plugin", str(FAULTY), "-o", str(self.out)],
             cwd=self.folder,
             env=self.environment | (environment or {}),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
-        )
+        ) as process:
+            self.runs.append(process.pid)
+            try:
+                stdout, stderr = process.communicate(timeout=300)
+            finally:
+                process.kill()
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def copied(self, folder: Path) -> Home:
         """Another with the same runs and cache."""
@@ -105,7 +110,7 @@ cells = [{{ retrievers = {json.dumps(retrievers)} }}]
         """Processes, control groups and files that a run should not leave."""
         rest = [*self.temporary.iterdir(), *self.cache.rglob("*.part*"), *self.out.rglob("*.part*")]
         rest += [path for path in (self.out / "work",) if path.exists()]
-        rest += abandoned_groups() - self.groups
+        rest += [group for run in self.runs for group in groups_of(run)]
         return [*map(str, rest), *self.processes()]
 
     def processes(self) -> list[str]:
@@ -125,10 +130,9 @@ cells = [{{ retrievers = {json.dumps(retrievers)} }}]
         return found
 
 
-def abandoned_groups() -> set[Path]:
-    """Control groups whose run is gone."""
-    groups = {group for parent, _, _ in cgroup.parents() for group in parent.glob("sparring-*")}
-    return {group for group in groups if not Path("/proc", group.name.split("-")[1]).exists()}
+def groups_of(run: int) -> list[Path]:
+    """The control groups that a run made and that are still there: other runs beside it have their own."""
+    return [group for parent, _, _ in cgroup.parents() for group in parent.glob(f"sparring-{run}-*")]
 
 
 def text_of(reason: str) -> str:
