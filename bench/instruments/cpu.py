@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.instruments import processor
+
 STAGE = "SPARRING_STAGE"  # in the environment of all processes of a stage: which one it is
 # Of this process, as it was started: what it says of itself later is an adapter's to change.
 _MARK = f"{STAGE}={os.environ[STAGE]}".encode() if STAGE in os.environ else None
@@ -32,8 +34,11 @@ class Spent:
         """Seconds: by the clock, of CPUs at work, and that threads which run now were ready and had no core."""
         wall, own = time.perf_counter() - self._begin, time.process_time() - self._own
         others, ready = _others()
+        at_work = own + others - self._others
+        # Threads of two libraries that keep every core busy wait for each other: what counts is at most every core.
+        left = max(1, len(processor.affinity())) * wall - at_work
         # a thread that has ended takes its time of waiting along
-        return wall, own + others - self._others, max(0.0, ready - self._ready)
+        return wall, at_work, max(0.0, min(ready - self._ready, left))
 
 
 def _others() -> tuple[float, float]:

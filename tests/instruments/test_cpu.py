@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bench.instruments import cpu
+from bench.instruments import cpu, processor
 
 
 @pytest.fixture
@@ -21,6 +23,22 @@ def left():
     process = int(started.stdout)
     yield process
     os.kill(process, signal.SIGKILL)
+
+
+class TestSpent:
+    def test_no_more_than_there_are_cores(self):
+        """
+        More threads than cores, all of them ready, count no more than as many as there are cores.
+        """
+        n_cores = len(processor.affinity())
+        with ThreadPoolExecutor(n_cores + 2) as pool:
+            spent = cpu.Spent()
+            for _ in pool.map(lambda block: hashlib.sha256(block).digest(), [bytes(2**22)] * 4 * (n_cores + 2)):
+                pass
+            wall, at_work, ready = spent.so_far()
+
+        assert 0 < at_work
+        assert 0 <= ready <= max(0.0, n_cores * wall - at_work)
 
 
 class TestDescendants:
