@@ -26,7 +26,7 @@ check: .venv/installed  ## format check, lint, types, and the quick tests of wha
 published: .venv/installed  ## reproduce published figures (needs SPARRING_DATA)
 	$(BIN)/sparring run published
 
-confusion: .venv/installed  ## liars, broken adapters and honest ones, each with the mark that it is to come to: 10 minutes
+confusion: .venv/installed  ## liars, broken adapters and honest ones, each with the mark that it is to come to: 20 minutes
 	$(BIN)/python -m tests.benchmarks.confusion
 
 crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every encoder on every set at hand

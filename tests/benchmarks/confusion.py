@@ -5,7 +5,7 @@ Every cell has the mark that it is to come to written beside it here: how it fai
 begins with; an honest one has none. The adapters run on a small set, and each is held to the rules of `sparring check`,
 of which one is named that catches it, or why none can. The table shows what was found; exit code 1 where it differs.
 
-    python -m tests.benchmarks.confusion                 all: under ten minutes on two quiet cores
+    python -m tests.benchmarks.confusion                 all: 20 minutes on two quiet cores
     python -m tests.benchmarks.confusion Late Recalls    those whose spelling has one of these words
 """
 
