@@ -15,7 +15,8 @@ test: .venv/installed  ## format check, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+	# the tests start over a thousand processes: what those import is compiled once, whatever the environment says
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 check: .venv/installed  ## format check, lint, types, and the quick tests of what changed since the last commit
 	$(BIN)/ruff format --check .
