@@ -38,7 +38,8 @@ def new_queries(rounds: Rounds) -> NewQueries:
     if fresh is not None and fresh[0] > BY_FAR and _outlives(rounds):
         where = "others: what they are answered is kept on disk"
         return NewQueries(_fresh_to_ids(rounds), fresh, _flag("queries that no process has seen take", fresh, where))
-    if ratio is not None and ratio[0] > (LONGER if repeated else BY_FAR):
+    # one round shows nothing of how rounds differ: as where there is one pass to compare with
+    if ratio is not None and ratio[0] > (LONGER if repeated and len(new) > 1 else BY_FAR):
         return NewQueries(new, ratio, _flag("queries that the process has not seen take", ratio, "repeated ones"))
     if batch is not None and batch[0] > BY_FAR:
         return NewQueries(new, ratio, _flag("the first batch takes", batch, "the same batch again"))

@@ -57,6 +57,15 @@ class TestNewQueries:
 
         assert ("", 2.1 if paired else 2.0) == (found.flag, p50(found.times))
 
+    @pytest.mark.parametrize(("n_rounds", "ms", "flagged"), [(3, 1.3, True), (1, 1.3, False), (1, 3, True)])
+    def test_one_round_needs_more(self, n_rounds, ms, flagged):
+        """
+        One round shows nothing of how rounds differ: new queries have to take twice as long before it is said.
+        """
+        found = new_queries(rounds(new=[(ms,)] * n_rounds, single=[(1, 1)] * n_rounds))
+
+        assert flagged == bool(found.flag)
+
     @pytest.mark.parametrize("paired", [False, True])
     def test_in_memory(self, paired):
         """
