@@ -1,0 +1,162 @@
+"""`sparring gate`: its exit codes, what it prints, and the files it writes."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import xml.etree.ElementTree as ET
+
+import msgspec
+import pytest
+
+from bench.commands.gate import gate
+from bench.errors import InputError
+from bench.gate import reference
+from bench.gate.judge import GateVerdict
+from bench.records import run_folder
+from tests.helpers import command
+from tests.helpers.gated import EXACT, HALF, exact_and_half, requery, rewrite
+
+call = functools.partial(command.call, gate)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A run of an exact and of an approximate retriever, never written to."""
+    return exact_and_half(tmp_path_factory.mktemp("ran"))
+
+
+@pytest.fixture
+def other(ran, tmp_path):
+    """A copy of the run, to be changed."""
+    return shutil.copytree(ran, tmp_path / "other")
+
+
+class TestCommand:
+    @pytest.mark.slow
+    def test_accept_then_gate(self, ran, other, tmp_path):
+        """
+        The first run is accepted; the next passes with exit code 0, a worse one fails with 1, and the line comes last.
+        """
+        folder = tmp_path / "reference"
+
+        first = call(ran, "--accept", "--reference", folder)
+        good = call(other, "--reference", folder)
+        requery(other, {0: -0.5})
+        bad = call(other, "--reference", folder)
+        blessed = call(other, "--reference", folder, "--accept")
+        after = call(other, "--reference", folder)
+
+        assert (0, 0, 1, 0, 0) == tuple(r.exit_code for r in (first, good, bad, blessed, after))
+        assert "gate: pass - 2 cells" in good.stdout.splitlines()[-1]
+        assert "gate: fail - 1 of 2 cells" in bad.stdout.splitlines()[-1]
+        assert f"{EXACT} on tiny: nDCG@10" in blessed.stdout
+        assert "1 changes" in blessed.stdout
+
+    def test_files(self, ran, other, tmp_path, monkeypatch):
+        """
+        A summary in markdown, JUnit's XML, GitHub's step summary and its annotations are written as asked for.
+        """
+        requery(other, {0: -0.5})
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        asked = ("--markdown", tmp_path / "m.md", "--junit", tmp_path / "j.xml")
+        result = call(other, "--reference", tmp_path / "reference", *asked)
+
+        assert 1 == result.exit_code
+        assert (tmp_path / "m.md").read_text() in (tmp_path / "summary").read_text()
+        assert "fail | tiny | `Constant() @ Exact()`" in (tmp_path / "m.md").read_text()
+        assert 1 == len(ET.parse(tmp_path / "j.xml").findall(".//failure"))
+        assert any(
+            line.startswith("::error title=Constant() @ Exact() on tiny::") for line in result.stdout.split("\n")
+        )
+
+    def test_a_summary_that_cannot_be_written(self, ran, tmp_path, monkeypatch):
+        """
+        Where GitHub's step summary cannot be written the verdict stands, with a note.
+        """
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none" / "summary"))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        result = call(ran, "--reference", tmp_path / "reference")
+
+        assert 0 == result.exit_code
+        assert "note: no summary" in result.stderr
+
+    def test_accept_into_the_present_folder(self, ran, tmp_path, monkeypatch):
+        """
+        The reference may be the folder that the command is given in.
+        """
+        (tmp_path / "reference").mkdir()
+        monkeypatch.chdir(tmp_path / "reference")
+
+        result = call(ran, "--accept", "--reference", ".")
+
+        assert 0 == result.exit_code
+        assert (tmp_path / "reference" / run_folder.RUN).is_file()
+
+    def test_a_policy_that_cannot_be_read(self, ran, other, tmp_path):
+        """
+        A record whose policy has a key of another Sparring's is an input error, and no verdict.
+        """
+        record = run_folder.read(other).record
+        odd = msgspec.structs.replace(record, suite={**record.suite, "gate": {"colour": "red"}})
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(odd))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        with pytest.raises(InputError, match=r"expected a \[gate\] .* found: .*colour"):
+            call(other, "--reference", tmp_path / "reference")
+
+    def test_json(self, ran, tmp_path):
+        """
+        With --json stdout is one object: the outcome, the line, and the findings of every cell.
+        """
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        result = call(ran, "--reference", tmp_path / "reference", "--json")
+
+        found = msgspec.json.decode(result.stdout, type=GateVerdict)
+        assert ("pass", 2) == (found.outcome, len(found.cells))
+
+    def test_the_policy_of_the_run(self, ran, other, tmp_path):
+        """
+        The policy is the one of the suite that the run was made from.
+        """
+        requery(other, {0: -0.5}, measure="R@100")
+        record = run_folder.read(other).record
+        strict = {**record.suite, "gate": {"measures": ["R@100"]}}
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(msgspec.structs.replace(record, suite=strict)))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        assert 1 == call(other, "--reference", tmp_path / "reference").exit_code
+
+    def test_no_reference_yet(self, ran, tmp_path):
+        """
+        Where there is no reference the message says how to make one.
+        """
+        with pytest.raises(InputError, match=f"--accept --reference {tmp_path / 'none'}"):
+            call(ran, "--reference", tmp_path / "none")
+
+    @pytest.mark.parametrize(
+        "options",
+        [(), ("--accept",), ("--ab", "HEAD", "--accept"), ("--ab", "HEAD", "--reference", "x"), ("-o", "x")],
+    )
+    def test_usage(self, ran, options):
+        """
+        What does not go together is a usage error.
+        """
+        assert 2 == call(ran, *options).exit_code
+
+    def test_an_unfinished_run(self, ran, other, tmp_path):
+        """
+        A cell of the run's own suite that it has not measured fails, however few the reference has.
+        """
+        rewrite(other, HALF)
+        reference.accept(run_folder.read(other), tmp_path / "reference")
+
+        result = call(other, "--reference", tmp_path / "reference")
+
+        assert 1 == result.exit_code
+        assert f"{HALF} on tiny: status not measured: the run has not ended" in result.stdout.splitlines()[-1]
