@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import typer
 
 from bench import cli
+from bench.commands.run_options import _doubts
 from bench.instruments.modes import MODES
+from bench.passages import loader
 
 COMMANDS = typer.main.get_command(cli.app).commands
 OWN = {"run": {"output"}, "plan": {"as_json"}}
@@ -37,3 +40,22 @@ def test_every_mode_is_named_in_the_help(mode):
     (_, said, _, _) = options("run")["mode"]
 
     assert f"{mode} ({MODES[mode].help})" in said
+
+
+def test_passages_in_other_letters(tmp_path):
+    """
+    Passages of one's own that are not written in the letters of their language are told; a card's are not.
+    """
+    (tmp_path / "docs.csv").write_text("text\n고양이가 앉았다\n", encoding="utf-8")
+    (tmp_path / "asked.txt").write_text("고양이\n", encoding="utf-8")
+    path, queries = str(tmp_path / "docs.csv"), str(tmp_path / "asked.txt")
+    english, korean, primer = (
+        loader.load(path, columns=loader.Columns(queries=queries)),
+        loader.load(path, columns=loader.Columns(queries=queries, language="ko")),
+        msgspec.structs.replace(loader.load("primer-ko"), language="en"),
+    )
+
+    found = list(_doubts([path, path, "primer-ko"], [english, korean, primer]))
+
+    told = "docs: most letters are Hangul (Korean), and the language is 'en': name it with --language"
+    assert [told] == [line for line in found if "letters" in line]
