@@ -9,7 +9,8 @@ import pytest
 from retrievers.contract import spell
 from retrievers.registry import parse
 from tests.benchmarks import confusion
-from tests.benchmarks.confusion import ALL, HONEST, LIARS, MARKS, NONE, Expected, Row
+from tests.benchmarks.confusion import Row
+from tests.benchmarks.expected_marks import ALL, HONEST, LIARS, MARKS, NONE, Expected
 from tests.helpers.records import measurement
 from tests.plugins import honest, liars, liars_at_import
 
