@@ -116,13 +116,13 @@ def test_once_a_cell(tmp_path, monkeypatch):
     A cell that is timed is deployed once, however many rounds it has, an engine and what cannot be saved too.
     """
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
-    cells = suite("Constant() @ Unsaved()", "Scan()", rounds=2, modes=("single",))
+    cells = suite("Constant() @ Exact()", "Constant() @ Unsaved()", "Scan()", rounds=2, modes=("single",))
 
     found = run(cells, tmp_path / "run")
 
     sizes = [cell.deployment_bytes for cell in found.values()]
-    assert [True] * 2 == [size is not None and 10**7 < size < 10**9 for size in sizes]
-    assert 2 == sum(stage.task.startswith("deploy") for stage in journal(tmp_path / "run"))
+    assert [True] * 3 == [size is not None and 10**7 < size < 10**9 for size in sizes]
+    assert 3 == sum(stage.task.startswith("deploy") for stage in journal(tmp_path / "run"))
 
 
 @pytest.mark.slow
