@@ -34,10 +34,13 @@ def new_queries(rounds: Rounds) -> NewQueries:
     new = text_to_ids(rounds, NEW) or rounds.samples(rounds.whole, NEW)
     repeated = text_to_ids(rounds)
     again = repeated or text_to_ids(rounds, AGAIN) or rounds.samples(rounds.whole, AGAIN)
-    ratio, fresh, batch = latency.over_repeated(new, again), _fresh_ratio(rounds), _batch_ratio(rounds)
-    if fresh is not None and fresh[0] > BY_FAR and _outlives(rounds):
+    twice = _part(rounds, FRESH)
+    first = [both[:1] for both in twice]  # synthetic queries that no process has seen
+    fresh = latency.over_repeated(first, [both[1:] for both in twice])
+    ratio, batch = latency.over_repeated(new, again), _batch_ratio(rounds)
+    if fresh is not None and fresh[0] > BY_FAR and _outlives(first, rounds):
         where = "others: what they are answered is kept on disk"
-        return NewQueries(_fresh_to_ids(rounds), fresh, _flag("queries that no process has seen take", fresh, where))
+        return NewQueries(_to_ids(first, rounds), fresh, _flag("queries that no process has seen take", fresh, where))
     # one round shows nothing of how rounds differ: as where there is one pass to compare with
     if ratio is not None and ratio[0] > (LONGER if repeated and len(new) > 1 else BY_FAR):
         return NewQueries(new, ratio, _flag("queries that the process has not seen take", ratio, "repeated ones"))
@@ -57,25 +60,18 @@ def _part(rounds: Rounds, name: str) -> Samples:
     return rounds.samples("query" if rounds.paired else "search", name)
 
 
-def _fresh_ratio(rounds: Rounds) -> Interval | None:
-    """By what factor synthetic queries that no process has seen take longer than the same ones again."""
-    passes = _part(rounds, FRESH)
-    return latency.over_repeated([both[:1] for both in passes], [both[1:] for both in passes])
+def _outlives(fresh: Samples, rounds: Rounds) -> bool:
+    """Whether they take longer by far than the set's too, which only the first process to see them had not seen."""
+    new = _part(rounds, NEW)
+    return bool(new) and bootstrap.percentile(fresh, 0.5) > BY_FAR * bootstrap.percentile(new, 0.5)
 
 
-def _outlives(rounds: Rounds) -> bool:
-    """Whether they also take longer by far than the set's, which only the first process to see them had not seen."""
-    first, new = [both[:1] for both in _part(rounds, FRESH)], _part(rounds, NEW)
-    return bool(new) and bootstrap.percentile(first, 0.5) > BY_FAR * bootstrap.percentile(new, 0.5)
-
-
-def _fresh_to_ids(rounds: Rounds) -> Samples:
+def _to_ids(fresh: Samples, rounds: Rounds) -> Samples:
     """Their times from text to ids: of a pair with the median search beside."""
-    first = [both[:1] for both in _part(rounds, FRESH)]
     if not rounds.paired:
-        return first
+        return fresh
     return [
-        encode + int(np.median(search)) for encode, search in zip(first, rounds.samples("search", NEW), strict=False)
+        encode + int(np.median(search)) for encode, search in zip(fresh, rounds.samples("search", NEW), strict=False)
     ]
 
 

@@ -22,9 +22,10 @@ def place(job: Job) -> None:
     if job.hits is not None:
         from bench.formats import hits_npz
 
-        top = str(hits_npz.of_search_for(Path(job.hits), job.k))
-        if _scratch(job, top).exists():
-            _scratch(job, top).replace(top)
+        top = hits_npz.of_search_for(Path(job.hits), job.k)
+        scratch = _scratch(job, str(top))
+        if scratch.exists():
+            scratch.replace(top)
 
 
 def keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays
