@@ -18,7 +18,7 @@ from bench.calibration import same_work
 from bench.calibration.other_work import OtherWork, Shares
 from bench.calibration.same_work import Repeats
 from bench.calibration.settings import CpuSettings, settings
-from bench.instruments import environment
+from bench.instruments import processor
 from bench.instruments.stability import SHORTEST_NS, SPREAD
 
 Verdict: TypeAlias = Literal["quiet", "noisy", "may vary", "unknown"]
@@ -60,7 +60,7 @@ def observe() -> Observation:
     others = OtherWork(named=True)
     repeats = same_work.repeated()
     return Observation(
-        cores=environment.cores(),
+        cores=processor.cores(),
         load_average=load_average,
         other_work=others.shares(),
         repeats=repeats,

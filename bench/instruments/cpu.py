@@ -36,7 +36,7 @@ class Spent:
         others, ready = _others()
         at_work = own + others - self._others
         # Threads of two libraries that keep every core busy wait for each other: what counts is at most every core.
-        left = max(1, len(processor.affinity())) * wall - at_work
+        left = processor.cores() * wall - at_work
         # a thread that has ended takes its time of waiting along
         return wall, at_work, max(0.0, min(ready - self._ready, left))
 

@@ -41,11 +41,6 @@ LIBRARIES = (
 GIT_SECONDS = 10.0  # a file system that hangs keeps no run from starting
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def code_files(*packages: str) -> dict[str, Path]:
     """
     Every Python file of some packages of this project (`bench`, `retrievers`), by its path from where they lie.
@@ -101,7 +96,7 @@ def collect() -> Environment:
     commit, dirty = _checkout()
     return Environment(
         cpu=machine()[1],
-        cores=cores(),
+        cores=processor.cores(),
         memory_bytes=psutil.virtual_memory().total,
         kernel=platform.release(),
         platform=f"{platform.system()} {platform.machine()}",

@@ -30,6 +30,11 @@ def affinity() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(affinity()) or os.cpu_count() or 1
+
+
 def stepping(cpuinfo: Path = CPUINFO) -> str | None:
     """Family, model and stepping of the first CPU that this process may use."""
     told = _told(cpuinfo)

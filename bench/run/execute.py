@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.instruments import environment
+from bench.instruments import processor
 from bench.passages import loader
 from bench.records.schema import StageResult
 from bench.run.cells import Cell
@@ -23,7 +23,7 @@ def in_child(task: Task, suite: Suite) -> StageResult:
     """Run the task's child, with the threads that its stage is declared to have."""
     threads = task.cells[0].threads
     if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
-        threads = suite.encode_threads or environment.cores()
+        threads = suite.encode_threads or processor.cores()
     return process.run(
         task.job,
         Path(task.job.result).parent,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.instruments import environment
+from bench.instruments import environment, processor
 from bench.passages import synthetic
 from bench.records.schema import digest
 from bench.stage import indexing, job, matrices, outputs
@@ -84,7 +84,7 @@ def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry:
         environment.installed_sha256(),
         environment.versions(),
         environment.machine(),
-        suite.encode_threads or environment.cores(),
+        suite.encode_threads or processor.cores(),
         _alignment(encoder, passage_set),
     ]
     if suite.distractors:  # the texts and the encoder that they are made from are in the parts above

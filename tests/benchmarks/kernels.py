@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from bench.instruments import environment
+from bench.instruments import environment, processor
 from bench.passages import loader
 from retrievers.conformance import same_hits
 from retrievers.contract import Hits
@@ -151,7 +151,7 @@ def paired(benchmark, searches: dict[str, Callable[[], object]], n_queries: int,
     benchmark.pedantic(round_, rounds=ROUNDS, iterations=1)
     benchmark.extra_info |= conditions | seconds
     benchmark.extra_info["date"] = datetime.now(UTC).date().isoformat()
-    benchmark.extra_info["cpu"] = f"{environment.machine()[1]}, {environment.cores()} cores"
+    benchmark.extra_info["cpu"] = f"{environment.machine()[1]}, {processor.cores()} cores"
     benchmark.extra_info["versions"] = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
 
 

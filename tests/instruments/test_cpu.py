@@ -30,7 +30,7 @@ class TestSpent:
         """
         More threads than cores, all of them ready, count no more than as many as there are cores.
         """
-        n_cores = len(processor.affinity())
+        n_cores = processor.cores()
         with ThreadPoolExecutor(n_cores + 2) as pool:
             spent = cpu.Spent()
             for _ in pool.map(lambda block: hashlib.sha256(block).digest(), [bytes(2**22)] * 4 * (n_cores + 2)):
