@@ -50,7 +50,9 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
         return _from_folder(path, columns_or_default)
     if suffix == ".json":
         _only(path, columns_or_default, "language")
-        return _own(path, squad.read([read(path)]), columns_or_default, clusters="paragraph")
+        collection = squad.read([read(path)])
+        several = len(set((collection.articles or {}).values())) > 1
+        return _own(path, collection, columns_or_default, clusters="article" if several else "paragraph")
     if suffix in table.SUFFIXES:
         return _from_table(path, columns_or_default)
     if suffix in hdf5.SUFFIXES:

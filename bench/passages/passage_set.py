@@ -35,6 +35,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     qrels: dict[str, dict[str, int]] | None  # query id -> passage id -> grade; None: no judgments
     labels: tuple[str, ...] | None = None  # one a query: what it tests
     clusters: tuple[str, ...] | None = None  # one a query: queries on one paragraph (or article) are one cluster
+    clustered_by: Clusters | None = None  # what those are; None also of a set that was kept before sets said so
     articles: tuple[str, ...] | None = None  # one a query: the article it was written on, where the format knows
     merged: dict[str, str] = {}  # id of a passage dropped as an exact duplicate -> id of the one kept
     answers: tuple[tuple[str, ...], ...] | None = None  # one a query: texts that answer it
@@ -114,6 +115,7 @@ def assemble(
         qrels=qrels,
         labels=tuple(query.label or "" for query in queries) if any(query.label for query in queries) else None,
         clusters=_clustered(queries, qrels, articles, clusters, name),
+        clustered_by=clusters,
         articles=None if articles is None else tuple(articles[query.id] for query in queries),
         answers=None if answers is None else tuple(answers.get(query.id, ()) for query in queries),
         merged=merged,
