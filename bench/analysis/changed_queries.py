@@ -17,7 +17,7 @@ from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
 from bench.records.schema import Measurement
-from bench.statistics.paired import NOISE
+from bench.statistics.clusters import NOISE
 from retrievers.contract import Hits
 
 

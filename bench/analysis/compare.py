@@ -6,12 +6,15 @@ It decides nothing: that is the gate's. What cannot be compared says why, and th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.analysis import costs
-from bench.analysis.difference import ComparedRun, Difference, Kind, clusters, values
+from bench.analysis.difference import ComparedRun, Difference, Kind, clusters, clusters_anew, judged_ids, values
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.instruments import quality
@@ -22,7 +25,8 @@ from bench.records.run_folder import Run, read_ranking, searched_apart
 from bench.records.schema import Measurement
 from bench.run.suite import Suite
 from bench.statistics import paired
-from bench.statistics.paired import MARGIN, Paired
+from bench.statistics.clusters import NOISE
+from bench.statistics.paired import MARGINS, Margins, Paired
 
 __all__ = ["CellPair", "Comparison", "Difference", "Kind", "compare", "differing", "of_retrievers"]
 
@@ -46,25 +50,27 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     pairs: tuple[CellPair, ...]
     only_old: tuple[Measurement, ...] = ()
     only_new: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def compare(old: Run, new: Run, *, margin: float = MARGIN) -> Comparison:
+def compare(old: Run, new: Run, *, margins: Margins = MARGINS) -> Comparison:
     """
     Two runs: cells match by passage set, and by name or else by spelling (and threads, where they vary).
 
-    margin: of a measure, the smallest difference that matters.
+    margins: of a measure, what is too little to matter.
     """
     both = matched(old.measurements, new.measurements)
     taken = {id(m) for pair in both for m in pair}
     return Comparison(
         environment=tuple(differing(old, new)),
-        pairs=_pairs(old, new, both, margin),
+        pairs=_pairs(old, new, both, margins),
         only_old=tuple(m for m in old.measurements if id(m) not in taken),
         only_new=tuple(m for m in new.measurements if id(m) not in taken),
+        notes=_notes(old, new, both),
     )
 
 
-def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MARGIN) -> Comparison:
+def of_retrievers(old: Run, new: Run, was: str, now: str, *, margins: Margins = MARGINS) -> Comparison:
     """
     One retriever of the old run against one of the new run, on every passage set that both ran on.
 
@@ -79,7 +85,21 @@ def of_retrievers(old: Run, new: Run, was: str, now: str, *, margin: float = MAR
             f"expected a passage set that both {was!r} and {now!r} ran on, with as many threads, found {sets[0]} of "
             f"the first and {sets[1]} of the second"
         )
-    return Comparison(environment=tuple(differing(old, new)), pairs=_pairs(old, new, pairs, margin))
+    return Comparison(
+        environment=tuple(differing(old, new)),
+        pairs=_pairs(old, new, pairs, margins),
+        notes=_notes(old, new, pairs),
+    )
+
+
+def _notes(old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]]) -> tuple[str, ...]:
+    """What holds of all pairs on a passage set: what their clusters are, where a run had kept others."""
+    found = {
+        now.passage_set: f"{now.passage_set}: clusters are the articles of the set; a run made before had paragraphs"
+        for was, now in matched
+        if clusters_anew(old, was) or clusters_anew(new, now)
+    }
+    return tuple(found.values())
 
 
 # What was not the same of the two runs
@@ -123,28 +143,35 @@ def _whole(suite: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _pairs(
-    old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margin: float
+    old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margins: Margins
 ) -> tuple[CellPair, ...]:
     sides = ComparedRun("old", old), ComparedRun("new", new)
-    pairs = [_pair(*sides, *pair, margin) for pair in matched]
+    pairs = [_pair(*sides, *pair, margins) for pair in matched]
     for name in dict.fromkeys(pair.passage_set for pair in pairs):
-        pairs = _adjusted(pairs, name)
-    return tuple(pairs)
+        pairs = _adjusted(pairs, name, margins)
+    return tuple(_with_costs(*sides, pair) for pair in pairs)
 
 
-def _pair(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margin: float) -> CellPair:
+def _pair(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margins: Margins) -> CellPair:
+    """A pair with its quality."""
     pair = CellPair(passage_set=now.passage_set, old=was, new=now)
     problem = _problem(was, now)
     if problem:
         return msgspec.structs.replace(pair, problem=problem)
-    found = list(_quality(old, new, was, now, margin))
-    primary = next((d for d in found if d.primary and d.verdict in ("better", "worse")), None)
-    unmatched = f"{primary.name} is {primary.verdict}" if primary else ""
-    found += costs.speeds(old, new, was, now, unmatched)
-    found += costs.memory(old, new, was, now)
-    found += costs.exact(was, now)
     same_top, overlap = _agreement(old, new, was, now)
-    return msgspec.structs.replace(pair, differences=tuple(found), same_top=same_top, overlap=overlap)
+    found = tuple(_quality(old, new, was, now, margins))
+    return msgspec.structs.replace(pair, differences=found, same_top=same_top, overlap=overlap)
+
+
+def _with_costs(old: ComparedRun, new: ComparedRun, pair: CellPair) -> CellPair:
+    """A pair with time, memory and bytes beside its quality, which is what speeds are read at."""
+    if pair.problem:
+        return pair
+    was, now = pair.old, pair.new
+    primary = next((d for d in pair.differences if d.primary and d.verdict in ("better", "worse")), None)
+    unmatched = f"{primary.name} is {primary.verdict}" if primary else ""
+    found = [*costs.speeds(old, new, was, now, unmatched), *costs.memory(old, new, was, now), *costs.exact(was, now)]
+    return msgspec.structs.replace(pair, differences=(*pair.differences, *found))
 
 
 def _problem(was: Measurement, now: Measurement) -> str:
@@ -159,22 +186,28 @@ def _problem(was: Measurement, now: Measurement) -> str:
     return ""
 
 
-def _adjusted(pairs: Sequence[CellPair], name: str) -> list[CellPair]:
+def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[CellPair]:
     """
-    The pairs with Holm's p of the primary measure: the family is the retrievers compared on one passage set.
+    The pairs with Holm's p of each measure, and the verdict that it allows: a family are the retrievers on one set.
 
-    One retriever under several numbers of threads is one question, asked once: its largest p stands for it.
+    One retriever under several numbers of threads is one question, asked once: its largest p stands for it. Retrievers
+    whose values are identical are no question.
     """
-    ps: dict[tuple[str, str], float] = {}
+    families: dict[str, dict[tuple[str, str], float]] = {}
     for pair in pairs:
         for d in pair.differences:
-            if pair.passage_set == name and d.primary and d.p is not None:
+            if pair.passage_set == name and d.p is not None and d.verdict != "identical":
+                ps = families.setdefault(d.name, {})
                 ps[_retrievers(pair)] = max(d.p, ps.get(_retrievers(pair), 0.0))
-    adjusted = dict(zip(ps, paired.holm(list(ps.values())), strict=True))
+    adjusted = {measure: dict(zip(ps, paired.holm(list(ps.values())), strict=True)) for measure, ps in families.items()}
 
     def one(pair: CellPair, d: Difference) -> Difference:
-        told = d.primary and d.p is not None
-        return msgspec.structs.replace(d, p_holm=adjusted[_retrievers(pair)]) if told else d
+        p = adjusted.get(d.name, {}).get(_retrievers(pair))
+        if p is None or d.paired is None or d.verdict == "identical":
+            return d
+        verdict = paired.verdict(d.paired.wins + d.paired.losses, d.paired.interval, p, margins)
+        many = f"not once adjusted for {len(adjusted[d.name])} retrievers" if verdict != d.verdict else ""
+        return msgspec.structs.replace(d, p_holm=p, verdict=verdict, why="; ".join(filter(None, (many, d.why))))
 
     return [
         msgspec.structs.replace(pair, differences=tuple(one(pair, d) for d in pair.differences))
@@ -192,7 +225,7 @@ def _retrievers(pair: CellPair) -> tuple[str, str]:
 
 
 def _quality(
-    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margin: float
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margins: Margins
 ) -> Iterator[Difference]:
     """The measures that either has: the primary one, then the others."""
     named = [name for name, value in (now.quality or {}).items() if value is not None]
@@ -221,10 +254,25 @@ def _quality(
         if told.why or one is None or other is None:
             yield told
             continue
-        said = paired.paired(one, other, known, margin=margin)
+        said = paired.paired(one, other, known, margins=margins)
         yield msgspec.structs.replace(
-            told, interval=said.interval, p=said.p, paired=said, verdict=said.verdict, why=_caution(said)
+            told,
+            interval=said.interval,
+            p=said.p,
+            paired=said,
+            verdict=said.verdict,
+            first_worse=_first_worse(one, other, (new.run, now), (old.run, was)),
+            why=_caution(said),
         )
+
+
+def _first_worse(one: NDArray[np.float64], other: NDArray[np.float64], *sides: tuple[Run, Measurement]) -> str:
+    """The id of the first query that lost; empty where none did, or no side has kept the ids."""
+    worse: list[int] = np.flatnonzero(other - one < -NOISE).tolist()
+    for side in sides if worse else ():
+        with contextlib.suppress(InputError, IndexError):
+            return judged_ids(*side)[worse[0]]
+    return ""
 
 
 def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
@@ -238,18 +286,7 @@ def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
 
 
 def _caution(said: Paired) -> str:
-    few = said.verdict == "undecided" and said.discordant_clusters < paired.FEWEST_DISCORDANT
-    return "; ".join(
-        filter(
-            None,
-            (
-                f"{said.discordant_clusters} of the {paired.FEWEST_DISCORDANT} differing clusters that are needed"
-                if few
-                else "",
-                f"saturated: both above {paired.SATURATED:g}" if said.saturated else "",
-            ),
-        )
-    )
+    return f"saturated: both above {paired.SATURATED:g}" if said.saturated else ""
 
 
 def _clusters(*sides: tuple[Run, Measurement]) -> Sequence[Hashable] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
-from bench.records.run_folder import CLUSTERS, STAGES, FinishedStage, Run, lines, read_set, samples
+from bench.records.run_folder import CLUSTERS, STAGES, FinishedStage, Run, lines, read_set, samples, set_file
 from bench.records.schema import Measurement, StageResult
 from bench.statistics.paired import Paired, Verdict
 
@@ -38,6 +38,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     paired: Paired | None = None
     primary: bool = False  # named by the suite before the run; every other measure is exploratory
     verdict: Verdict | Literal["not compared"]
+    first_worse: str = ""  # quality only: the id of the first query whose value fell
     why: str = ""  # why it is not compared, or what else a reader must know
 
 
@@ -84,18 +85,46 @@ def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:
 
 def clusters(run: Run, m: Measurement) -> Sequence[Hashable] | None:
     """
-    The cluster of every judged query, in the set's order; None where each query is its own.
+    The cluster of every judged query, in the set's order; None where each is its own.
 
     Beside the values they are numbers; runs of before that have them in the set. InputError where neither was kept.
     """
+    articles = _articles(run, m)
+    if articles is not None:
+        return articles
     numbers = _arrays(run, m).get(CLUSTERS)
     if numbers is not None:
         return None if len(np.unique(numbers)) == len(numbers) else numbers.tolist()
     kept = read_set(run.folder, m.passage_set)
-    if kept.clusters is None:
+    return None if kept.clusters is None else _of_judged(kept, kept.clusters)
+
+
+def clusters_anew(run: Run, m: Measurement) -> bool:
+    """Whether a run made before took paragraphs for clusters, of a set that knows the articles they lie in."""
+    try:
+        return _articles(run, m) is not None
+    except InputError:
+        return False
+
+
+def _articles(run: Run, m: Measurement) -> list[str] | None:
+    """The articles of a set that a run kept before sets said what their clusters are: those were paragraphs."""
+    if not set_file(run.folder, m.passage_set).is_file():
         return None
+    kept = read_set(run.folder, m.passage_set, judged=False)
+    is_newer = kept.clustered_by is not None or kept.clusters is None
+    return None if is_newer or kept.articles is None else _of_judged(kept, kept.articles)
+
+
+def judged_ids(run: Run, m: Measurement) -> list[str]:
+    """The id of every judged query, in the set's order. InputError where the set was not kept."""
+    kept = read_set(run.folder, m.passage_set)
+    return _of_judged(kept, kept.query_ids)
+
+
+def _of_judged(kept: PassageSet, labels: Sequence[str]) -> list[str]:
     judged = quality.judged(kept.query_ids, kept.qrels or {})
-    return [cluster for cluster, is_judged in zip(kept.clusters, judged, strict=True) if is_judged]
+    return [label for label, is_judged in zip(labels, judged, strict=True) if is_judged]
 
 
 def _arrays(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float64 values, int32 numbers

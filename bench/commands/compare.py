@@ -23,6 +23,9 @@ def compare(
         ),
     ] = None,
     margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
+    non_inferior: Annotated[
+        float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
+    ] = None,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
@@ -39,7 +42,9 @@ def compare(
     from bench.analysis.changed_queries import changes
     from bench.analysis.difference import together
     from bench.report.render import comparison
+    from bench.statistics.paired import Margins
 
+    margins = Margins(margin, non_inferior)
     name = chosen_format(format_name, {"markdown": markdown, "json": json}, "terminal")
     if len(runs) > 2 or (len(runs) == 1 and retrievers is None):
         raise typer.BadParameter(
@@ -49,13 +54,13 @@ def compare(
     old, new = (read_run(folder) for folder in (runs[0], runs[-1]))
     one_run = together(old, new)
     if retrievers is None:
-        found = comparing.compare(old, new, margin=margin)
+        found = comparing.compare(old, new, margins=margins)
     else:
-        found = comparing.of_retrievers(old, new, *retrievers, margin=margin)
+        found = comparing.of_retrievers(old, new, *retrievers, margins=margins)
     changed = [changes(old, new, pair, queries) for pair in found.pairs] if queries else []
     if name == "json":
         echo_json(comparison.plain(found, changed))
     elif name == "markdown":
-        typer.echo(comparison.markdown(found, changed, margin=margin, together=one_run), nl=False)
+        typer.echo(comparison.markdown(found, changed, margins=margins, together=one_run), nl=False)
     else:
-        comparison.terminal(found, changed, standard_output(), margin=margin, together=one_run)
+        comparison.terminal(found, changed, standard_output(), margins=margins, together=one_run)

@@ -1,7 +1,7 @@
 """
 What the values of every query let a table say: what ties with the best, and what differs from the baseline.
 
-Both are of paired differences over whole clusters (`bench.statistics.paired`).
+Both are of paired differences over whole clusters (`bench.statistics`), and adjusted for how many are compared.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from bench.report import rows as flat
 from bench.report.columns import Field
 from bench.report.model import BEST, TIED, TableCell
 from bench.report.numbers import bounds
-from bench.statistics import paired
+from bench.statistics import paired, signs
+from bench.statistics.clusters import NOISE, totals
 
-ALPHA = 0.05
 DAGGER = "†"
 INTERVALS = "[ ]: 95 % interval, over clusters of queries."
 INTERVALS_OF_TIMES = "[ ]: 95 % interval, of a measure over clusters of queries, of a time over rounds and queries."
@@ -80,8 +80,8 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
     """
     Which cells of one passage set cannot be told from the best of them, the best itself among them.
 
-    Told apart is what the verdict would tell apart (`_apart`). False where the values of a cell, or of the best, are
-    not on disk.
+    The best was chosen by the same queries: told apart is what differs where all pairs are compared (`all_pairs`), and
+    has an interval that excludes 0. False where the values of a cell, or of the best, are not on disk.
     """
     tied = [False] * len(cells)
     means = {
@@ -93,29 +93,31 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
         return tied
     best = max(means, key=means.__getitem__)
     top = evidence.values(*cells[best], measure)
-    clusters = None if top is None else evidence.clusters(*cells[best])
-    for place in means:
-        own = evidence.values(*cells[place], measure)
-        if top is not None and own is not None and len(top) == len(own):
-            tied[place] = not _apart(top - own, clusters)
+    if top is None:
+        return tied
+    clusters = evidence.clusters(*cells[best])
+    known = {place: evidence.values(*cells[place], measure) for place in means}
+    alike = {place: own for place, own in known.items() if own is not None and len(own) == len(top)}
+    places = list(alike)
+    sums = np.array([totals(own, clusters)[0] for own in alike.values()])
+    adjusted = signs.all_pairs(sums)[places.index(best)]
+    for place, p in zip(places, adjusted.tolist(), strict=True):
+        tied[place] = p >= paired.ALPHA or not _excludes_0(top - alike[place], clusters)
     return tied
 
 
-def _apart(differences: Values, clusters: Sequence[Hashable] | None) -> bool:
-    """Whether the 95 % interval of a mean difference excludes 0, and enough clusters differ for it to cover."""
-    cleared = np.where(np.abs(differences) <= paired.NOISE, 0.0, differences)
-    sums, _ = paired.totals(cleared, clusters)
-    around = paired.interval(cleared, clusters)
-    is_few = int(np.count_nonzero(sums)) < paired.FEWEST_DISCORDANT
-    return not is_few and around is not None and not around[0] <= 0 <= around[1]
+def _excludes_0(differences: Values, clusters: Sequence[Hashable] | None) -> bool:
+    """Whether the 95 % interval of a mean difference excludes 0."""
+    around = paired.interval(differences, clusters)
+    return around is not None and not around[0] <= 0 <= around[1]
 
 
 def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> list[bool]:
     """
-    Which cells of one passage set differ from their run's baseline on its primary measure, p < ALPHA.
+    Which cells of one passage set differ from their run's baseline on its primary measure, p < ALPHA of a verdict.
 
-    p is of sign-flips of whole clusters, adjusted by Holm over the retrievers of the run on this set. What could not be
-    told from the best is not marked here either: the verdict's own rule (`_apart`) has to hold as well.
+    p is of sign-flips of whole clusters, adjusted by Holm over the retrievers of the run on this set; as for a verdict
+    the interval has to exclude 0 as well. Retrievers that find what the baseline finds are no members of the family.
     """
     marked = [False] * len(cells)
     for run in {id(run): run for run, _ in cells}.values():
@@ -131,16 +133,18 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
         for place in own:
             m = cells[place][1]
             new = evidence.values(run, m, measure) if m.retriever not in (name, *ps) else None
-            p = None if new is None or len(new) != len(old) else paired.sign_flip(new - old, clusters)
-            if new is None or p is None:
+            if new is None or len(new) != len(old) or np.allclose(new, old, rtol=0, atol=NOISE):
+                continue
+            p = paired.sign_flip(new - old, clusters)
+            if p is None:
                 continue
             ps[m.retriever] = p
-            if _apart(new - old, clusters):
+            if _excludes_0(new - old, clusters):
                 apart.add(m.retriever)
         adjusted = dict(zip(ps, paired.holm(list(ps.values())), strict=True))
         for place in own:
             retriever = cells[place][1].retriever
-            marked[place] = retriever in apart and adjusted[retriever] < ALPHA
+            marked[place] = retriever in apart and adjusted[retriever] < paired.ALPHA
     return marked
 
 

@@ -150,12 +150,12 @@ def test_only_judged_queries_and_their_clusters_count(folders):
     quality = found(compare(old, new), "nDCG@10")
 
     assert (N - 2, N // 2 - 1) == (quality.paired.n_queries, quality.paired.n_clusters)
-    assert ("undecided", "19 of the 30 differing clusters that are needed") == (quality.verdict, quality.why)
+    assert ("better", "") == (quality.verdict, quality.why)
 
 
-def test_holm_is_over_the_pairs_of_a_set_and_the_primary_measure(folders):
+def test_holm_is_over_the_pairs_of_a_set_measure_by_measure(folders):
     """
-    p of the primary measure is adjusted for all pairs of the set; other measures are exploratory and keep theirs.
+    p of a measure is adjusted for all pairs of the set; pairs that are identical are none.
     """
     values = np.linspace(0.0, 1.0, N)
     cells = [cell(cell=name, retriever=f"{name}()", quality={"nDCG@10": 0.5, "R@1": 0.5}) for name in "AB"]
@@ -167,6 +167,41 @@ def test_holm_is_over_the_pairs_of_a_set_and_the_primary_measure(folders):
     (primary, other), _ = ([d for d in pair.differences if d.kind == "quality"] for pair in both.pairs)
     assert min(1.0, 2 * primary.p) == primary.p_holm
     assert (False, None, "identical") == (other.primary, other.p_holm, other.verdict)
+
+
+def test_a_verdict_agrees_with_the_adjusted_p(folders):
+    """
+    What alone would be better is undecided where so many are compared that its adjusted p is not small, and says why.
+    """
+    won = np.where(np.arange(N) < 6, 1.0, 0.0)
+    names = [str(number) for number in range(4)]
+    cells = [cell(cell=name, retriever=f"R{name}()", quality={"nDCG@10": 0.5}) for name in names]
+    old = folders.run("old", *cells, values={"nDCG@10": np.zeros(N)})
+    new = folders.run("new", *cells, values={"nDCG@10": won})
+    alone = folders.run("alone", cells[0], values={"nDCG@10": won})
+
+    told = found(compare(old, alone), "nDCG@10")
+    many = [pair.differences[0] for pair in compare(old, new).pairs]
+
+    assert ("better", "", told.p) == (told.verdict, told.why, told.p_holm)
+    assert {("undecided", "not once adjusted for 4 retrievers")} == {(d.verdict, d.why) for d in many}
+    assert {4 * told.p} == {d.p_holm for d in many}
+
+
+def test_what_is_identical_costs_the_others_nothing(folders):
+    """
+    Retrievers that found the same before and after are no members of the family whose p is adjusted.
+    """
+    won = np.where(np.arange(N) < 6, 1.0, 0.0)
+    cells = [cell(cell=name, retriever=f"{name}()", quality={"nDCG@10": 0.5}) for name in "ABC"]
+    old = folders.run("old", *cells, values={"nDCG@10": np.zeros(N)})
+    new = folders.run("new", *cells, values={"nDCG@10": np.zeros(N)})
+    np.savez(new.folder / "quality" / "A.npz", **{"nDCG@10": won})
+
+    one, *others = (pair.differences[0] for pair in compare(old, new).pairs)
+
+    assert ("better", one.p) == (one.verdict, one.p_holm)
+    assert [("identical", None)] * 2 == [(d.verdict, d.p_holm) for d in others]
 
 
 def test_holm_counts_a_retriever_once_however_many_threads(folders):

@@ -23,6 +23,7 @@ from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.report.render import comparison as report
 from bench.report.tables import comparison as pairs
+from bench.statistics.paired import Margins
 from tests.helpers.run_folders import N, cell, flat, timed
 
 
@@ -31,7 +32,7 @@ def drawn(old: Run, new: Run, width: int = 120) -> str:
     file = io.StringIO()
     both = compare(old, new)
     changed = [changes(old, new, pair, 5) for pair in both.pairs]
-    report.terminal(both, changed, Console(width=width, file=file), margin=0.01, together=False)
+    report.terminal(both, changed, Console(width=width, file=file), margins=Margins(), together=False)
     return file.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import msgspec
@@ -43,15 +44,27 @@ def test_ties_with_the_best_are_told(tmp_path):
     assert {"A()": model.TIED, "B()": model.BEST, "C()": ""} == {name: cell.style for name, cell in found.items()}
 
 
-def test_few_differing_clusters_are_no_difference(tmp_path):
+def test_few_differing_clusters_tell_where_they_can(tmp_path):
     """
-    With fewer than 30 clusters that differ nothing is told apart, however clear it looks: the interval would not cover.
+    Twelve queries that are all won tell two apart; four do not, and no dagger stands beside what ties.
     """
-    few = [1.0] * 29 + [0.0] * 71
-    run = judged_run(tmp_path, {"A()": [0.0] * 100, "B()": few, "C()": [0.0] * 71 + [-1.0] * 29})
+    clear = judged_run(tmp_path / "clear", {"A()": [0.0] * 100, "B()": [1.0] * 12 + [0.0] * 88})
+    little = judged_run(tmp_path / "little", {"A()": [0.0] * 100, "B()": [1.0] * 4 + [0.0] * 96})
 
-    assert [model.TIED, model.BEST] == [cells(run)[name].style for name in ("A()", "B()")]
-    assert ["", ""] == [cells(run)[name].mark for name in ("A()", "B()")]  # no dagger beside what ties
+    assert [("", ""), (model.BEST, "†")] == [(cell.style, cell.mark) for cell in cells(clear).values()]
+    assert [(model.TIED, ""), (model.BEST, "")] == [(cell.style, cell.mark) for cell in cells(little).values()]
+
+
+def test_the_best_of_many_alike_is_not_told_apart(tmp_path):
+    """
+    A retriever that one query in ten favours ties with the best where many are compared, and not where two are.
+    """
+    rng = np.random.default_rng(4)
+    values = {f"R{number}()": rng.integers(0, 2, 100).astype(np.float64).tolist() for number in range(20)}
+
+    styles = [cell.style for cell in cells(judged_run(tmp_path, values)).values()]
+
+    assert {model.BEST: 1, model.TIED: 19} == dict(Counter(styles))
 
 
 def test_clusters_are_what_was_drawn(tmp_path):

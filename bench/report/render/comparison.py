@@ -18,19 +18,20 @@ from bench.report.render.markdown import blocks, escaped
 from bench.report.render.terminal import draw
 from bench.report.tables.comparison import closing, grids
 from bench.report.text import printable
+from bench.statistics.paired import Margins
 
 # In a terminal
 
 
 def terminal(
-    comparison: Comparison, changed: Sequence[Changes], console: Console, *, margin: float, together: bool
+    comparison: Comparison, changed: Sequence[Changes], console: Console, *, margins: Margins, together: bool
 ) -> None:
     """Draw a comparison, as wide as the console allows; changed: of each of its pairs, or nothing."""
     for grid in grids(comparison, together=together):
         draw(_thinned(grid), console)
     for pair, found in zip(comparison.pairs, changed, strict=False):
         _print_changes(pair, found, console)
-    for line in closing(margin):
+    for line in closing(margins):
         console.print(Text(line, "dim"))
 
 
@@ -91,12 +92,12 @@ def _print_line(head: str, text: str, console: Console, style: str = "") -> None
 # In a page, and for machines
 
 
-def markdown(comparison: Comparison, changed: Sequence[Changes], *, margin: float, together: bool) -> str:
+def markdown(comparison: Comparison, changed: Sequence[Changes], *, margins: Margins, together: bool) -> str:
     """The same in Markdown (GitHub's); of queries and passages the ids alone, since texts are the collection's."""
     found = [block for grid in grids(comparison, together=together) for block in blocks(grid)]
     for pair, changes in zip(comparison.pairs, changed, strict=False):
         found += _changes_in_markdown(pair, changes)
-    return "\n\n".join([*found, *map(escaped, closing(margin))]) + "\n"
+    return "\n\n".join([*found, *map(escaped, closing(margins))]) + "\n"
 
 
 def _changes_in_markdown(pair: CellPair, found: Changes) -> Iterator[str]:

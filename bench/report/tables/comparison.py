@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.analysis.compare import CellPair, Comparison
@@ -16,7 +17,7 @@ from bench.report.tables.environments import environments
 from bench.report.tables.lines import shortened
 from bench.report.tables.marks import Marks
 from bench.report.tables.pairs import RETRIEVER, VERDICT, left_out, pair_name, verdict_cell, without_empty
-from bench.statistics.paired import FEWEST_DISCORDANT
+from bench.statistics.paired import ALPHA, Margins, Paired
 
 QUALITY = (
     Column("old", opens=True),
@@ -31,6 +32,7 @@ QUALITY = (
 )
 AGREEMENT = (Column("same top", drop=10, opens=True), Column("overlap@10", drop=9))
 EMPTY = TableCell(MISSING, "dim")
+ROUNDING = 1e-6  # of a count of the fourth decimals
 
 
 def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
@@ -40,6 +42,7 @@ def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
     together: both were measured in one run.
     """
     found = [] if together else [environments(comparison)]
+    found.append(Grid("How queries hang together", (), (), comparison.notes))
     for name in dict.fromkeys(pair.passage_set for pair in comparison.pairs):
         pairs = [pair for pair in comparison.pairs if pair.passage_set == name]
         primary = next((d.name for pair in pairs for d in pair.differences if d.primary), None)
@@ -52,14 +55,17 @@ def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
     return [grid for grid in (*found, _alone(comparison)) if grid.lines or grid.notes]
 
 
-def closing(margin: float) -> list[str]:
+def closing(margins: Margins) -> list[str]:
     """How the tables are read."""
+    loss = margins.non_inferior
+    accepted = "" if loss is None else f"non-inferior: it lies above -{share(loss)}; "
+    alpha = without_zero(f"{ALPHA:g}")
     quality = (
-        f"Quality: equivalent: the 90 % interval lies within ±{share(margin)}; better, worse: the 95 % interval "
-        f"excludes 0; undecided also where fewer than {FEWEST_DISCORDANT} clusters of queries differ. p: sign flips of "
-        "whole clusters; p Holm: adjusted for all retrievers of its table; W/T/L: queries won, tied and lost; effect: "
-        "mean difference over its standard deviation; detectable: what would be found in 80 % of cases, unknown where "
-        "so few differ."
+        f"Quality: equivalent: the 95 % interval lies within ±{share(margins.equivalent)}; better, worse: it excludes "
+        f"0 and p Holm is below {alpha}; {accepted}undecided: none of these. p: sign flips of whole clusters; p Holm: "
+        "adjusted for all retrievers that are compared on the measure; W/T/L: queries won, tied and lost; effect: mean "
+        "difference over its standard deviation; detectable: what would be found in 80 % of cases, unknown where few "
+        "clusters differ."
     )
     costs = (
         "Time and memory: the 95 % interval of new / old; equivalent: it lies within "
@@ -117,16 +123,19 @@ def _quality(d: Difference) -> list[TableCell]:
         TableCell(four(d.new)),
         TableCell(four(said.difference, "+") if said.difference else "0"),
         TableCell(MISSING if d.interval is None else bounds(d.interval, lambda value: four(value, "+"))),
-        TableCell(_p(d.p)),
-        TableCell(_p(d.p_holm)),
+        TableCell(_p(d.p, said)),
+        TableCell(_p(d.p_holm, said)),
         TableCell(f"{said.wins}/{said.ties}/{said.losses}"),
         TableCell(MISSING if said.effect is None else without_zero(f"{said.effect:+.2f}")),
         TableCell(four(said.detectable)),
     ]
 
 
-def _p(value: float | None) -> str:
-    return "<.0001" if value is not None and value < 1e-4 else four(value)
+def _p(value: float | None, said: Paired) -> str:
+    """A p; where no drawn pattern of signs lies as far out it is below what is printed."""
+    if value is None or value >= 1 or not said.p_is_least:
+        return four(value)
+    return f"<{four(math.ceil(value * 1e4 - ROUNDING) / 1e4)}"
 
 
 def _alone(comparison: Comparison) -> Grid:

@@ -13,6 +13,7 @@ from bench.report.tables.lines import counted
 VERDICT_STYLE = {
     "identical": "dim",
     "better": "green",
+    "non-inferior": "green",
     "worse": "bold red",
     "undecided": "yellow",
     "not compared": "yellow",
