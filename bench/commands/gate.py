@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import INTERRUPTED, OK, JsonObject, Plugin, echo_json, read_run, standard_output
+from bench.commands import INTERRUPTED, OK, JsonObject, Plugin, echo_json, one_of, read_run, standard_output
 
 if TYPE_CHECKING:
     from bench.gate.judge import GateVerdict
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.run.suite import Gate
 
 GATE_FAILED = 1
+UNDECIDED = ("pass", "fail")
 
 
 def gate(
@@ -33,6 +34,7 @@ def gate(
     strict: Annotated[
         bool, typer.Option("--strict", help="A cell without its counterpart in the reference fails.")
     ] = False,
+    undecided: Annotated[str, one_of("--undecided", UNDECIDED, "What becomes of a cell that is.")] = "pass",
     plugin: Plugin = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="With --ab: keep the runs of both sides in this folder.")
@@ -49,7 +51,7 @@ def gate(
     if ab is not None:
         if reference is not None or accept:
             raise typer.BadParameter("--ab compares with a revision: leave out --reference and --accept")
-        judgment = _against_revision(what, ab, plugin or [], output, strict=strict)
+        judgment = _against_revision(what, ab, plugin or [], output, strict=strict, undecided=undecided)
     else:
         if reference is None:
             raise typer.BadParameter("expected --reference FOLDER (--accept makes one), or --ab REF")
@@ -58,15 +60,15 @@ def gate(
         if accept:
             _accept(what, reference)
             return
-        judgment = _against_reference(what, reference, strict=strict)
+        judgment = _against_reference(what, reference, strict=strict, undecided=undecided)
     _tell(judgment, markdown, junit, as_json=as_json)
     raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
 
 
-def _against_reference(folder: Path, reference: Path, *, strict: bool) -> GateVerdict:
+def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided: str) -> GateVerdict:
     from bench.analysis.compare import compare
     from bench.errors import InputError
-    from bench.gate.judge import judge, unmeasured
+    from bench.gate.judge import judge, policy_changes, unmeasured
     from bench.records.run_folder import RUN
 
     run = read_run(folder)
@@ -75,12 +77,21 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool) -> GateVe
             f"reference {reference}: expected a reference run, found none; "
             f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
         )
-    found, primary = compare(read_run(reference), run), str(run.record.suite.get("primary"))
-    return judge(found, _policy(run), primary, strict=strict, unmeasured=unmeasured(run))
+    held_to = read_run(reference)
+    _policy(run)  # one that cannot be read is an input error
+    return judge(
+        compare(held_to, run),
+        _policy(held_to),
+        str(held_to.record.suite.get("primary")),
+        strict=strict,
+        unmeasured=unmeasured(run),
+        changed_policy=policy_changes(held_to.record.suite, run.record.suite),
+        undecided="fail" if undecided == "fail" else "pass",
+    )
 
 
 def _against_revision(
-    suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool
+    suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool, undecided: str
 ) -> GateVerdict:
     from rich.console import Console
 
@@ -97,15 +108,16 @@ def _against_revision(
     with shown(Console(stderr=True)) as progress:
         try:
             with run_ab(suite_file, ref, plugins=plugins, keep=keep, says=progress.says) as duel:
-                suite = duel.new.record.suite
                 found = compare(duel.old, duel.new)
                 return judge(
                     found,
                     duel.policy,
-                    str(suite.get("primary")),
+                    duel.primary,
                     speeds=duel.speeds,
                     strict=strict,
                     notes=duel.notes,
+                    changed_policy=duel.changed_policy,
+                    undecided="fail" if undecided == "fail" else "pass",
                 )
         except KeyboardInterrupt:
             progress.says("stopped; the checkout is removed")

@@ -27,6 +27,7 @@ from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.gate.ab_process import ABSide, started
 from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
+from bench.gate.judge import policy_changes
 from bench.gate.revision import environment, toplevel, worktree
 from bench.gate.speed import Speed, decided
 from bench.git import git
@@ -48,7 +49,9 @@ class ABResult:
     old: Run
     new: Run
     speeds: Mapping[str, Speed]  # new cell key -> its speed; none of a cell that has no counterpart
-    policy: Gate  # as the suite has it now
+    policy: Gate  # as the revision's suite has it
+    primary: str
+    changed_policy: tuple[str, ...]  # what of both is another now
     notes: tuple[str, ...]  # what a reader must know of how the sides were made
 
 
@@ -70,7 +73,6 @@ def run_ab(
     """
     repository = toplevel(suite_file.resolve().parent)
     suite = suites.load(str(suite_file))
-    policy = suite.gate or Gate()
     with _terminable(), worktree(repository, ref) as tree:
         scratch = tree.parent
         runs = scratch / "runs" if keep is None else keep
@@ -78,13 +80,16 @@ def run_ab(
         if any(runs.iterdir()):
             raise InputError(f"folder {runs}: expected an empty or new folder for both runs, found files in it")
         moved = _Checkout(repository, tree)
-        old_suite = _old_suite(moved.path(suite_file.resolve()), suite, ref)
-        python, variables, notes = environment(policy.install, tree, scratch, says)
+        former = _former(moved.path(suite_file.resolve()), ref) or suite
+        policy, old_suite = former.gate or Gate(), _old_suite(former, suite)
+        install = (suite.gate or Gate()).install
+        changed = policy_changes(*(_plain(one) for one in (former, suite)))
+        python, variables, notes = environment(install, tree, scratch, says)
         present = [path.resolve() for path in plugins]
         past = [moved.path(path) for path in present]
         notes += [f"{path.name} is not in {ref}" for path in past if not path.exists()]
         past = [path for path in past if path.exists()]
-        if not policy.install and old_suite.pairs() == suite.pairs() and not _reads_checkout(moved, present, suite):
+        if not install and old_suite.pairs() == suite.pairs() and not _reads_checkout(moved, present, suite):
             raise InputError(
                 f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, "
                 f"no --plugin that lies in {repository}, and the cells of the suite as they are now. An adapter that "
@@ -105,7 +110,15 @@ def run_ab(
             speeds = _rounds(old, new, policy, suite, says)
             for side in (old, new):
                 side.ask(Request(end=True), PREPARING_SECONDS)
-        yield ABResult(run_folder.read(runs / "old"), run_folder.read(runs / "new"), speeds, policy, tuple(notes))
+        yield ABResult(
+            old=run_folder.read(runs / "old"),
+            new=run_folder.read(runs / "new"),
+            speeds=speeds,
+            policy=policy,
+            primary=former.primary,
+            changed_policy=tuple(changed),
+            notes=tuple(notes),
+        )
 
 
 # The rounds
@@ -222,14 +235,23 @@ class _Checkout:
         return self.tree / path.relative_to(self.repository)
 
 
-def _old_suite(path: Path, now: Suite, ref: str) -> Suite:
-    """The present conditions with the cells that the suite had at the revision; the present ones where it had none."""
+def _former(path: Path, ref: str) -> Suite | None:
+    """The suite as it was at the revision; None where there was none."""
     if not path.is_file():
-        return now
+        return None
     try:
-        was = suites.load(str(path), former=True)
+        return suites.load(str(path), former=True)
     except InputError as error:
         raise InputError(f"{ref}: {error}") from error
+
+
+def _plain(suite: Suite) -> dict[str, object]:
+    found: dict[str, object] = msgspec.to_builtins(suite)
+    return found
+
+
+def _old_suite(was: Suite, now: Suite) -> Suite:
+    """The present conditions with the cells that the suite had at the revision; the present ones where it had none."""
     groups = [
         msgspec.structs.replace(group, passages=tuple(p for p in group.passages or was.passages if p in now.passages))
         for group in was.cells

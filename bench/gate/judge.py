@@ -25,6 +25,9 @@ from bench.run.suite import Gate
 Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
 
 ROUNDING = 1e-12
+FEWEST_LOSSES = 2  # queries that are worse, and none better: no near ties, which swap both ways
+SUSPICIOUS = 0.5  # times as long, and less: is it still doing the work?
+FASTER = "suspiciously fast:"
 BLESS = "better, and unexplained: bless it with --accept"
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
 NO_MATTER = (
@@ -38,12 +41,13 @@ FROM_RUNS = ("suite.", "passage_sets.", "plugins", "adapters.")  # fields that t
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was held to the reference."""
 
-    kind: Literal["status", "quality", "bytes", "speed"]
+    kind: Literal["status", "policy", "quality", "bytes", "speed"]
     name: str  # as `sparring table --json` calls it, or the kind's
     outcome: Outcome
     said: str
     old: float | None = None
     new: float | None = None
+    n_queries: int | None = None  # of quality: those that were compared
 
 
 class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,19 +79,24 @@ def judge(
     strict: bool = False,
     notes: Sequence[str] = (),
     unmeasured: Sequence[tuple[str, str]] = (),
+    changed_policy: Sequence[str] = (),
+    undecided: Literal["pass", "fail"] = "pass",
 ) -> GateVerdict:
     """
     The gate's word on a comparison.
 
     speeds: by the new cell's key, of an A/B; None where there was none. strict: a cell without its counterpart fails.
-    unmeasured: of the new run, as the function of that name finds them. A reference that no cell is held to fails.
+    unmeasured: of the new run, as the function of that name finds them. changed_policy: as `policy_changes` tells it;
+    policy and primary are the reference's, and another one fails. undecided: whether a cell that is passes. A reference
+    that no cell is held to fails.
     """
     machine = _machine(found)
     cells = [_cell(pair, policy, primary, machine, speeds, strict) for pair in found.pairs]
     cells += [_alone(m, "the reference has no such cell", strict) for m in found.only_new]
     cells += [_alone(m, "the run has no such cell: the reference has", strict) for m in found.only_old]
-    said = list(notes)
+    said = [*notes, *found.notes]
     cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
+    cells += [_policy_differs(changed_policy)] if changed_policy else []
     if machine:
         said.append(f"another environment than the reference's ({', '.join(machine)}): hits that nearly tie may swap")
     hardware = [name for name, _, _ in found.environment if name in HARDWARE]
@@ -99,7 +108,8 @@ def judge(
     if not cells:
         said.append("there is no cell")
     vacuous = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
-    outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome == "fail" for c in cells) else "pass"
+    refused = {"fail", "undecided"} if undecided == "fail" else {"fail"}
+    outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome in refused for c in cells) else "pass"
     return GateVerdict(
         outcome=outcome,
         line=_line(outcome, cells, speeds is not None),
@@ -118,6 +128,19 @@ def unmeasured(run: Run) -> list[tuple[str, str]]:
     return [(name, retriever) for name, retriever in wanted if measured[name, retriever] < each]
 
 
+def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """
+    What of two suites' policies differs: the keys of [gate], the primary measure and the baseline.
+
+    ValidationError (msgspec) for a [gate] that is none.
+    """
+    policies = [msgspec.structs.asdict(msgspec.convert(suite.get("gate") or {}, Gate)) for suite in (old, new)]
+    names = [name for name in policies[0] if name != "install"]  # how a side is made, not what it is held to
+    keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
+    keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
+    return [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
+
+
 def _machine(found: Comparison) -> list[str]:
     """The fields of machine and software that differ and may change a hit."""
     names = [name for name, _, _ in found.environment]
@@ -134,7 +157,8 @@ def _cell(
 ) -> CellVerdict:
     if pair.problem:
         return _verdict(pair.new, [_status(pair, strict)])
-    findings = [_quality(pair, name, policy, machine, strict) for name in policy.measures or (primary,)]
+    known = tuple(d.name for d in pair.differences if d.kind == "quality" and d.old is not None)
+    findings = [_quality(pair, name, policy, machine, strict) for name in policy.measures or known or (primary,)]
     told = [d for d in pair.differences if d.kind == "bytes" and not (d.old is None and d.new is None)]
     findings += [_bytes(d, policy) for d in told]
     if speeds is not None:
@@ -163,6 +187,13 @@ def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:
     return CellVerdict(passage_set=passage_set, retriever=retriever, outcome="fail", findings=(finding,))
 
 
+def _policy_differs(changes: Sequence[str]) -> CellVerdict:
+    """Another policy than the reference's is a change like any other: it is blessed, or it fails."""
+    said = f"differs: {', '.join(changes)}: bless with --accept"
+    finding = Finding(kind="policy", name="policy", outcome="fail", said=said)
+    return CellVerdict(passage_set="suite", retriever="policy", outcome="fail", findings=(finding,))
+
+
 def _status(pair: CellPair, strict: bool) -> Finding:
     """Why nothing of a pair is compared: a cell that has broken fails, and one that was measured on something else."""
     was, now = pair.old.status == "ok", pair.new.status == "ok"
@@ -184,15 +215,23 @@ def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], st
         return Finding(kind="quality", name=name, outcome=_missing(strict), said=said)
 
     def finding(outcome: Outcome, said: str) -> Finding:
-        return Finding(kind="quality", name=name, outcome=outcome, said=said, old=d.old, new=d.new)
+        n_queries = None if d.paired is None else d.paired.n_queries
+        return Finding(kind="quality", name=name, outcome=outcome, said=said, old=d.old, new=d.new, n_queries=n_queries)
 
     if d.paired is None or d.old is None or d.new is None:  # what the reference had must not go unseen
         return finding(_missing(strict) if d.old is None else "fail", d.why or "not compared")
     changed = d.paired.wins + d.paired.losses
     if not changed:
         return finding("pass", f"{d.new:.4f}, every query alike")
-    moved = f"{d.old:.4f} -> {d.new:.4f} ({d.paired.losses} queries worse, {d.paired.wins} better)"
+    first = f", the first {d.first_worse!r}" if d.first_worse else ""
+    moved = f"{d.old:.4f} -> {d.new:.4f} ({d.paired.losses} queries worse{first}, {d.paired.wins} better)"
     loose = "approximate" if pair.new.exact is False else "another environment" if machine else ""
+    loss, around = policy.non_inferior, d.paired.interval
+    if loss is not None and pair.new.exact is False and around is not None and around[0] > -loss:
+        return finding("pass", f"{moved}: loses surely less than {loss:g}")
+    one_sided = d.paired.losses >= FEWEST_LOSSES and not d.paired.wins
+    if loose and one_sided and pair.new.exact is not False:
+        return finding("fail", f"{moved}: near ties swap both ways")
     if loose and abs(d.paired.difference) <= policy.quality + ROUNDING:
         return finding("pass", f"{moved}: within {policy.quality:g}, {loose}")
     return finding("fail", f"{moved}: {BLESS}" if d.paired.difference > 0 else moved)
@@ -225,6 +264,8 @@ def _speed(speed: Speed | None, policy: Gate, pair: CellPair) -> Finding:
     remembering = [name for name, m in (("old", pair.old), ("new", pair.new)) if stability.remembers(m.flags)]
     if remembering:  # what was timed are repeated queries, and no user's
         said = f"{said}; {' and '.join(remembering)}: repeated queries are answered faster than new ones"
+    if speed.ratio <= SUSPICIOUS:
+        said = f"{said}; {FASTER} by {1 / speed.ratio:.1f} times: is it still doing the work?"
     outcome: Outcome = "undecided" if remembering else outcomes[speed.decision]
     return Finding(kind="speed", name="single_p50_ms", outcome=outcome, said=said, old=speed.old, new=speed.new)
 
@@ -244,7 +285,8 @@ def _reasons(failed: Sequence[CellVerdict], most: int = 3) -> Iterator[str]:
     """Why the first cells failed, a phrase each."""
     for cell in failed[:most]:
         first = next(finding for finding in cell.findings if finding.outcome == "fail")
-        yield f"{cell.retriever} on {cell.passage_set}: {first.name} {first.said}".replace("\n", " ")
+        cell_named = "" if first.kind == "policy" else f"{cell.retriever} on {cell.passage_set}: "
+        yield f"{cell_named}{first.name} {first.said}".replace("\n", " ")
     if len(failed) > most:
         yield f"{len(failed) - most} more"
 
@@ -255,7 +297,12 @@ def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
     for kind in ("quality", "bytes"):
         found = [finding for finding in findings if finding.kind == kind and finding.outcome == "pass"]
         alike = all(finding.said.endswith("alike") for finding in found)
-        yield f"{kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}"
+        names = ", ".join(dict.fromkeys(finding.name for finding in found)) if kind == "quality" else ""
+        counts = sorted({finding.n_queries for finding in found if finding.n_queries is not None})
+        queries = (
+            f" on {' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} queries" if counts else ""
+        )
+        yield f"{names or kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}{queries}"
     speeds = [finding.outcome for finding in findings if finding.kind == "speed"]
     undecided = speeds.count("undecided")
     if not timed:
@@ -264,6 +311,9 @@ def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
         yield f"speed undecided in {undecided} of {len(speeds)}"
     else:
         yield "speed not slower" if "pass" in speeds else "speed not compared"
+    fast = sum(FASTER in finding.said for finding in findings)
+    if fast:
+        yield f"{fast} suspiciously fast"
     skipped = sum(cell.outcome == "skipped" for cell in cells)
     if skipped:
         yield f"{skipped} without a counterpart"

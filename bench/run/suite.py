@@ -53,8 +53,9 @@ class CellGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `sparring gate` refuses, and how long it may take; no part of what decides a cell's numbers."""
 
-    measures: tuple[str, ...] = ()  # whose every query is held to the reference; none named: the primary one
+    measures: tuple[str, ...] = ()  # whose every query is held to the reference; none named: all of the suite
     quality: float = 0.01  # a mean may move so far where hits may: other environments, approximate retrievers
+    non_inferior: float | None = None  # of approximate retrievers: a loss that is surely smaller passes
     bytes: float = 0.0  # share by which bytes may change
     slower: float = 0.05  # share by which the median service time may grow
     milliseconds: float = 0.0  # growth of it below this many is let be
