@@ -11,7 +11,7 @@ import typer
 from bench.commands import INTERRUPTED, OK, JsonObject, Plugin, echo_json, one_of, read_run, standard_output
 
 if TYPE_CHECKING:
-    from bench.gate.judge import GateVerdict
+    from bench.gate.verdict import GateVerdict
     from bench.records.run_folder import Run
     from bench.run.suite import Gate
 
@@ -107,7 +107,9 @@ def _against_revision(
     cache.prepared()
     with shown(Console(stderr=True)) as progress:
         try:
-            with run_ab(suite_file, ref, plugins=plugins, keep=keep, says=progress.says) as duel:
+            with run_ab(
+                suite_file, ref, plugins=plugins, keep=keep, thorough=undecided == "fail", says=progress.says
+            ) as duel:
                 found = compare(duel.old, duel.new)
                 return judge(
                     found,

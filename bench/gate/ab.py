@@ -10,26 +10,23 @@ which goes first alternates. Whatever happens, both processes are ended and the 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import random
 import re
 import signal
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.gate.ab_process import ABSide, started
-from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
+from bench.gate.ab_worker import ABJob, Answer, Request
 from bench.gate.judge import policy_changes
 from bench.gate.revision import environment, toplevel, worktree
-from bench.gate.speed import Speed, decided
+from bench.gate.rounds import ROUND_SECONDS, speeds_of
+from bench.gate.speed import Speed
 from bench.git import git
 from bench.passages import cards
 from bench.records import run_folder
@@ -37,9 +34,7 @@ from bench.records.run_folder import Run
 from bench.run import suite as suites
 from bench.run.suite import Gate, Suite
 
-ROUND_SECONDS = 0.2  # the start of a process takes longer: more rounds tell more than longer ones
 PREPARING_SECONDS = 600.0  # beside the limits of the stages
-ANSWER_SECONDS = 60.0  # the same, of a round
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class ABResult:
 
     old: Run
     new: Run
-    speeds: Mapping[str, Speed]  # new cell key -> its speed; none of a cell that has no counterpart
+    speeds: Mapping[str, Sequence[Speed]]  # new cell key -> its figures, p50 first; none without a counterpart
     policy: Gate  # as the revision's suite has it
     primary: str
     changed_policy: tuple[str, ...]  # what of both is another now
@@ -62,13 +57,15 @@ def run_ab(
     *,
     plugins: Sequence[Path] = (),
     keep: Path | None = None,
+    thorough: bool = False,
     says: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ABResult]:
     """
-    Run both sides until every cell's speed is decided or the budget is spent.
+    Run both sides until every cell's p50 is decided, with what looks slower, or the budget is spent.
 
     suite_file: in the repository; its cells at `ref` are the old side's, its conditions now hold for both. keep: an
-    empty or new folder for the two runs; None: they are removed with the rest. Raises InputError for a revision that
+    empty or new folder for the two runs; None: they are removed with the rest. thorough: until every figure of every
+    cell is decided. Raises InputError for a revision that
     is none, an installation that fails, and a side that cannot run.
     """
     repository = toplevel(suite_file.resolve().parent)
@@ -107,7 +104,7 @@ def run_ab(
             job = _job(suite, runs / "new", present)
             new = both.enter_context(started(ABSide("the working tree", job, scratch / "new.log")))
             new.known(_preparing(suite))
-            speeds = _rounds(old, new, policy, suite, says)
+            speeds = speeds_of(old, new, policy, suite, says, thorough=thorough)
             for side in (old, new):
                 side.ask(Request(end=True), PREPARING_SECONDS)
         yield ABResult(
@@ -119,68 +116,6 @@ def run_ab(
             changed_policy=tuple(changed),
             notes=tuple(notes),
         )
-
-
-# The rounds
-
-
-def _rounds(old: ABSide, new: ABSide, policy: Gate, suite: Suite, says: Callable[[str], None]) -> dict[str, Speed]:
-    """Rounds of the cells that both sides have, pair by pair, until decided; one round of every other cell."""
-    pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
-    seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
-    _measure_unpaired(old, {pair[0].cell for pair in pairs}, seconds)
-    _measure_unpaired(new, {pair[1].cell for pair in pairs}, seconds)
-    random_order = random.Random(suite.seed)  # noqa: S311  # no secret
-    open_pairs = {pair: _RoundTimes(random_order.random() < 0.5) for pair in pairs}
-    speeds: dict[str, Speed] = {}
-    end, number = math.inf, 0
-    while open_pairs:
-        for pair, times in list(open_pairs.items()):
-            if time.monotonic() >= end:
-                return speeds
-            times.add_round(old, new, pair, number, seconds)
-            speed = times.speed(policy)
-            if speed is None or speed.decision != "undecided":
-                del open_pairs[pair]
-            speeds.pop(pair[1].cell, None)  # a cell that has failed since has none
-            if speed is not None:
-                speeds[pair[1].cell] = speed
-        number += 1
-        if number == 1:  # which found every query's hits too: the budget is of speed alone
-            end = time.monotonic() + policy.budget_seconds
-        says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
-    return speeds
-
-
-def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> None:
-    """One round of each cell that the other side has not: it is measured, and compared with none."""
-    for cell in side.cells:
-        if cell.cell not in paired:
-            side.ask(Request(cell=cell.cell), seconds)
-
-
-@dataclass
-class _RoundTimes:
-    """The median service times of a cell's rounds so far, milliseconds; None: the round failed."""
-
-    old_first: bool
-    old: list[float | None] = field(default_factory=list)
-    new: list[float | None] = field(default_factory=list)
-
-    def add_round(
-        self, old: ABSide, new: ABSide, pair: tuple[KnownCell, KnownCell], number: int, seconds: float
-    ) -> None:
-        """Ask both sides for a round, one right after the other; which goes first alternates."""
-        order = [(old, pair[0], self.old), (new, pair[1], self.new)]
-        for side, cell, found in order if self.old_first == (number % 2 == 0) else reversed(order):
-            found.append(side.ask(Request(cell=cell.cell, round=number), seconds).milliseconds)
-
-    def speed(self, policy: Gate) -> Speed | None:
-        """None where a side failed, or takes no time: its status says more."""
-        pairs = [(a, b) for a, b in zip(self.old, self.new, strict=True) if a and b]
-        if len(pairs) < len(self.old):
-            return None
-        return decided([a for a, _ in pairs], [b for _, b in pairs], policy)
 
 
 # What a side is told
@@ -196,7 +131,7 @@ def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool =
         for group in suite.cells
     )
     passages = tuple(own.get(name, name) for name in suite.passages)
-    whole = msgspec.structs.replace(suite, passages=passages, cells=groups, modes=("single",), gate=None)
+    whole = msgspec.structs.replace(suite, passages=passages, cells=groups, modes=("single", "batch"), gate=None)
     defaults = {field.name: field.default for field in msgspec.structs.fields(Suite)}
     told = {name: value for name, value in msgspec.structs.asdict(whole).items() if value != defaults[name]}
     return ABJob(

@@ -18,12 +18,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from bench.errors import InputError
-from bench.instruments.latency import end_to_end
+from bench.gate.figures import P50, of_round
 from bench.passages import loader
-from bench.records import run_folder
 from bench.run.cells import Cell
 from bench.run.runner import Prepared, Runner, begun
 from bench.run.suite import CellGroup, Suite
@@ -66,7 +64,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""  # why there is no run: nothing follows
     cells: tuple[KnownCell, ...] = ()  # the first answer: what was prepared, whole or not
     code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
-    milliseconds: float | None = None  # of a round: its median service time; None where the cell failed
+    figures: dict[str, float] = {}  # of a round: key of JSON -> its value; none where the cell failed
+    milliseconds: float | None = None  # the first of them, for a parent of before 0.3
 
 
 def main(path: str) -> None:
@@ -105,8 +104,8 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
             if wanted.end:
                 break
             cell = by_key[wanted.cell]
-            milliseconds = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
-            _say(answers, Answer(milliseconds=milliseconds, code=code()))
+            found = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
+            _say(answers, Answer(figures=found, milliseconds=found.get(P50), code=code()))
         for of_set in prepared.values():
             runner.conclude(of_set)
         shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
@@ -152,23 +151,14 @@ def _known(cell: Cell) -> KnownCell:
     )
 
 
-def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> float | None:
-    """One round of a cell: the median time from text to ids (encode + search), in milliseconds."""
+def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> dict[str, float]:
+    """One round of a cell: its figures from text to ids."""
     runner.round(prepared, number, [cell])
     if cell.key in runner.children.failed:
-        return None
+        return {}
     stages, work = runner.writer.stages, prepared.work
-    times = run_folder.samples(runner.writer.folder, [stages[work.search_key(cell, number)]], "single")
-    if cell.timed_apart:
-        times = [
-            end_to_end(encode, search)
-            for encode, search in zip(
-                run_folder.samples(runner.writer.folder, [stages[work.query_key(cell, number)]], "single"),
-                times,
-                strict=True,
-            )
-        ]
-    return float(np.median(times[0])) / 1e6 if times and times[0].size else None
+    keys = [work.query_key] if cell.timed_apart else []
+    return of_round(runner.writer.folder, [stages[key(cell, number)] for key in (*keys, work.search_key)])
 
 
 def _answers() -> io.TextIOWrapper:

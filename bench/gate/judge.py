@@ -8,26 +8,25 @@ held exactly where nothing but the code has changed, both ways.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
+from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.gate.speed import Speed
+from bench.gate.verdict import FASTER, CellVerdict, Finding, GateVerdict, Outcome, line_of
 from bench.instruments import stability
 from bench.records.comparability import HARDWARE, LIBRARY
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.run.suite import Gate
 
-Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
-
 ROUNDING = 1e-12
 FEWEST_LOSSES = 2  # queries that are worse, and none better: no near ties, which swap both ways
 SUSPICIOUS = 0.5  # times as long, and less: is it still doing the work?
-FASTER = "suspiciously fast:"
 BLESS = "better, and unexplained: bless it with --accept"
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
 NO_MATTER = (
@@ -38,44 +37,12 @@ NO_CONDITION = tuple(f"suite.{key}" for key in ("name", "passages", "cells", "ba
 FROM_RUNS = ("suite.", "passage_sets.", "plugins", "adapters.")  # fields that tell of the run, none of the machine
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was held to the reference."""
-
-    kind: Literal["status", "policy", "quality", "bytes", "speed"]
-    name: str  # as `sparring table --json` calls it, or the kind's
-    outcome: Outcome
-    said: str
-    old: float | None = None
-    new: float | None = None
-    n_queries: int | None = None  # of quality: those that were compared
-
-
-class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says of one cell."""
-
-    passage_set: str
-    retriever: str
-    threads: int | None = None
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-
-
-class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says."""
-
-    outcome: Literal["pass", "fail"]
-    line: str
-    cells: tuple[CellVerdict, ...]
-    notes: tuple[str, ...] = ()
-    environment: tuple[tuple[str, object, object], ...] = ()  # field, old, new
-
-
 def judge(
     found: Comparison,
     policy: Gate,
     primary: str,
     *,
-    speeds: Mapping[str, Speed] | None = None,
+    speeds: Mapping[str, Sequence[Speed]] | None = None,
     strict: bool = False,
     notes: Sequence[str] = (),
     unmeasured: Sequence[tuple[str, str]] = (),
@@ -107,12 +74,13 @@ def judge(
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
     if not cells:
         said.append("there is no cell")
-    vacuous = not cells or (speeds is None and all(cell.outcome == "skipped" for cell in cells))
+    # In an A/B a suite may be all new; but what both sides have and neither can be compared by is held to nothing.
+    vacuous = all(cell.outcome == "skipped" for cell in cells) and (speeds is None or bool(found.pairs) or not cells)
     refused = {"fail", "undecided"} if undecided == "fail" else {"fail"}
     outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome in refused for c in cells) else "pass"
     return GateVerdict(
         outcome=outcome,
-        line=_line(outcome, cells, speeds is not None),
+        line=line_of(outcome, cells, speeds is not None),
         cells=tuple(cells),
         notes=tuple(said),
         environment=found.environment,
@@ -152,7 +120,7 @@ def _cell(
     policy: Gate,
     primary: str,
     machine: Sequence[str],
-    speeds: Mapping[str, Speed] | None,
+    speeds: Mapping[str, Sequence[Speed]] | None,
     strict: bool,
 ) -> CellVerdict:
     if pair.problem:
@@ -162,7 +130,8 @@ def _cell(
     told = [d for d in pair.differences if d.kind == "bytes" and not (d.old is None and d.new is None)]
     findings += [_bytes(d, policy) for d in told]
     if speeds is not None:
-        findings.append(_speed(speeds.get(pair.new.cell), policy, pair))
+        of_cell = speeds.get(pair.new.cell, ())
+        findings += [_speed(speed, policy, pair) for speed in of_cell] if of_cell else [_UNTIMED]
     return _verdict(pair.new, findings)
 
 
@@ -254,66 +223,30 @@ def _bytes(d: Difference, policy: Gate) -> Finding:
     return finding("fail", f"{moved}: {BLESS}" if d.new < d.old else moved)
 
 
-def _speed(speed: Speed | None, policy: Gate, pair: CellPair) -> Finding:
-    if speed is None:
-        return Finding(kind="speed", name="single_p50_ms", outcome="skipped", said="not timed on both sides")
+_UNTIMED = Finding(kind="speed", name=P50, outcome="skipped", said="not timed on both sides")
+
+
+def _speed(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
     outcomes: dict[str, Outcome] = {"slower": "fail", "pass": "pass", "undecided": "undecided"}
+    outcome, figure = outcomes[speed.decision], FIGURES[speed.name]
     bounds = "" if speed.bounds is None else f", bounds x{speed.bounds[0]:.3f} to x{speed.bounds[1]:.3f}"
-    more = f"; slower from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
-    said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {speed.old:.4g} -> {speed.new:.4g} ms{more}"
+    told = "{:,.0f} -> {:,.0f} {}" if speed.name == RESIDENT else "{:.4g} -> {:.4g} {}"
+    values = told.format(speed.old, speed.new, figure.unit)
+    worse = "heavier" if speed.name == RESIDENT else "slower"
+    more = f"; {worse} from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
+    said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {values}{more}"
+    why = speed.why
     remembering = [name for name, m in (("old", pair.old), ("new", pair.new)) if stability.remembers(m.flags)]
-    if remembering:  # what was timed are repeated queries, and no user's
-        said = f"{said}; {' and '.join(remembering)}: repeated queries are answered faster than new ones"
-    if speed.ratio <= SUSPICIOUS:
+    if remembering and figure.repeated:  # what was timed are repeated queries, and no user's
+        outcome, why = "undecided", f"{' and '.join(remembering)}: repeated queries are answered faster than new ones"
+    if outcome == "undecided":
+        said = "; ".join(filter(None, (said, why, _disturbed(pair, speed.name))))
+    if speed.ratio <= SUSPICIOUS and speed.name != RESIDENT:
         said = f"{said}; {FASTER} by {1 / speed.ratio:.1f} times: is it still doing the work?"
-    outcome: Outcome = "undecided" if remembering else outcomes[speed.decision]
-    return Finding(kind="speed", name="single_p50_ms", outcome=outcome, said=said, old=speed.old, new=speed.new)
+    return Finding(kind="speed", name=speed.name, outcome=outcome, said=said, old=speed.old, new=speed.new, why=why)
 
 
-def _line(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
-    """The verdict on one line."""
-    failed = [cell for cell in cells if cell.outcome == "fail"]
-    n_cells = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-    if outcome == "fail" and not failed:
-        return f"gate: {outcome} - {n_cells}, none held to the reference: is it this suite's? --accept makes it so"
-    if failed:
-        return f"gate: {outcome} - {len(failed)} of {n_cells}; {'; '.join(_reasons(failed))}"
-    return f"gate: {outcome} - {n_cells}; {', '.join(_summary(cells, timed))}"
-
-
-def _reasons(failed: Sequence[CellVerdict], most: int = 3) -> Iterator[str]:
-    """Why the first cells failed, a phrase each."""
-    for cell in failed[:most]:
-        first = next(finding for finding in cell.findings if finding.outcome == "fail")
-        cell_named = "" if first.kind == "policy" else f"{cell.retriever} on {cell.passage_set}: "
-        yield f"{cell_named}{first.name} {first.said}".replace("\n", " ")
-    if len(failed) > most:
-        yield f"{len(failed) - most} more"
-
-
-def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
-    """What was compared, kind by kind."""
-    findings = [finding for cell in cells for finding in cell.findings]
-    for kind in ("quality", "bytes"):
-        found = [finding for finding in findings if finding.kind == kind and finding.outcome == "pass"]
-        alike = all(finding.said.endswith("alike") for finding in found)
-        names = ", ".join(dict.fromkeys(finding.name for finding in found)) if kind == "quality" else ""
-        counts = sorted({finding.n_queries for finding in found if finding.n_queries is not None})
-        queries = (
-            f" on {' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} queries" if counts else ""
-        )
-        yield f"{names or kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}{queries}"
-    speeds = [finding.outcome for finding in findings if finding.kind == "speed"]
-    undecided = speeds.count("undecided")
-    if not timed:
-        yield "speed not compared (no --ab)"
-    elif undecided:
-        yield f"speed undecided in {undecided} of {len(speeds)}"
-    else:
-        yield "speed not slower" if "pass" in speeds else "speed not compared"
-    fast = sum(FASTER in finding.said for finding in findings)
-    if fast:
-        yield f"{fast} suspiciously fast"
-    skipped = sum(cell.outcome == "skipped" for cell in cells)
-    if skipped:
-        yield f"{skipped} without a counterpart"
+def _disturbed(pair: CellPair, name: str) -> str:
+    """What ran beside a figure's rounds, where it was so much that it is flagged."""
+    found = [doubt for m in (pair.new, pair.old) for doubt in stability.doubts(m.flags, m.figure_flags, name)]
+    return next((doubt for doubt in found if doubt.startswith((stability.CONTENDED, stability.UNSTABLE))), "")

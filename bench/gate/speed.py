@@ -1,4 +1,4 @@
-"""Whether one side of an A/B has become slower, by the suite's policy."""
+"""Whether one side of an A/B has become slower, or heavier, by the suite's policy."""
 
 from __future__ import annotations
 
@@ -6,34 +6,60 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.run.suite import Gate
-from bench.statistics.sequential import Decision, decision_of
+from bench.statistics.sequential import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER_ALPHA, Decision, decision_of, rounds_needed
+
+LEAST_BYTES = 4 * 2**20  # a growth of memory below it is let be: allocators keep more or less
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast one cell is beside the other side's, by interleaved rounds."""
+    """How one figure of a cell is beside the other side's, by interleaved rounds."""
 
+    name: str = P50  # its key of JSON
     decision: Decision
     rounds: int
-    old: float  # medians over rounds of each round's median service time, milliseconds
+    old: float  # medians over rounds, in the figure's unit: of p50, of each round's median service time
     new: float
-    ratio: float  # new / old: the median over pairs of rounds
+    ratio: float  # new / old, of throughput old / new: above 1 is worse; the median over pairs of rounds
     bounds: tuple[float, float] | None  # of it: what slower and pass go by; None with too few rounds
+    why: str = ""  # it is undecided
 
 
-def decided(old: Sequence[float], new: Sequence[float], policy: Gate) -> Speed:
-    """What is decided of one cell. old, new: the median service time of each pair of rounds, milliseconds, above 0."""
-    ratios = np.log(np.asarray(new, np.float64) / np.asarray(old, np.float64))
-    was, now = float(np.median(old)), float(np.median(new))
-    decision, bounds = decision_of(ratios, policy.slower)
-    if decision == "slower" and now - was < policy.milliseconds:
+def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str = P50) -> Speed:
+    """What is decided of one figure. old, new: its value in each pair of rounds, in its unit, above 0."""
+    figure = FIGURES[name]
+    sides: list[NDArray[np.float64]] = [np.maximum(np.asarray(v, np.float64), figure.resolution) for v in (old, new)]
+    ratios = np.log(sides[1] / sides[0]) * (1 if figure.more_is_worse else -1)
+    was, now = (float(np.median(side)) for side in sides)
+    decision, bounds = decision_of(ratios, policy.slower, SLOWER_ALPHA if name == P50 else NOISY_ALPHA)
+    if decision == "slower" and _is_little(name, now - was, policy):
         decision = "pass"
     return Speed(
+        name=name,
         decision=decision,
         rounds=len(ratios),
         old=was,
         new=now,
         ratio=float(np.exp(np.median(ratios))),
         bounds=None if bounds is None else (float(np.exp(bounds[0])), float(np.exp(bounds[1]))),
+        why=_why(ratios, policy) if decision == "undecided" else "",
     )
+
+
+def _is_little(name: str, growth: float, policy: Gate) -> bool:
+    """Whether a growth is too small to matter, whatever its share."""
+    if name == RESIDENT:
+        return growth < LEAST_BYTES
+    return FIGURES[name].unit == "ms" and growth < policy.milliseconds
+
+
+def _why(ratios: NDArray[np.float64], policy: Gate) -> str:
+    """What is missing for a decision."""
+    if len(ratios) < FEWEST_ROUNDS:
+        return f"{len(ratios)} of the {FEWEST_ROUNDS} pairs of rounds needed"
+    needed, spread = rounds_needed(ratios, policy.slower), float(np.std(ratios, ddof=1))
+    more = "too near the limit to tell" if needed is None else f"about {needed:,} would tell"
+    return f"pairs: {len(ratios)}, which differ by ±{np.expm1(spread):.0%}; {more}"

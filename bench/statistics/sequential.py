@@ -10,17 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 Decision: TypeAlias = Literal["slower", "pass", "undecided"]
 
 FEWEST_ROUNDS = 5  # of which a trimmed mean still has three
+FEW_ROUNDS = 3  # that decide where each of them is
+BEYOND_NOISE = 1.5  # times as slow, which no neighbour makes of three pairs in a row
 TRIMMED = 0.2  # share of the rounds that is left out at either end
 SLOWER_ALPHA = 0.001  # of each look, one-sided
+NOISY_ALPHA = 0.0001  # the same of figures that vary by more than the smallest difference: tails, batches
 PASS_ALPHA = 0.01
+TOO_MANY = 1_000  # pairs of rounds, that nobody waits for
 
 
-def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float, float] | None]:
+def decision_of(
+    ratios: ArrayLike, slower: float, alpha: float = SLOWER_ALPHA
+) -> tuple[Decision, tuple[float, float] | None]:
     """
     What the log ratios (new / old) of some pairs of rounds decide, and the lower and the upper bound that it goes by.
 
     `slower` where the lower bound is above 0 and the median at least log(1 + slower); `pass` where both the upper bound
-    and the median are below that. Asked after each pair from FEWEST_ROUNDS on. The bounds are the tighter ones of
+    and the median are below that. Asked after each pair from FEWEST_ROUNDS on; from FEW_ROUNDS on where each pair lies
+    beyond any noise, and then the bounds are the least and the greatest of them. The bounds are the tighter ones of
     two means: the plain one by Student's t, which tells most of few rounds, and the one trimmed at both ends with the
     winsorised spread (Tukey & McLaughlin 1963), which a neighbour's bursts do not move. A level alone, asked again
     and again, would cry wolf: the second condition of `slower` is what keeps A/A quiet.
@@ -33,9 +40,11 @@ def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float
     catches 78 %. Rounds that vary more tell later: results/trust.md has recordings of several minutes one by one.
     """
     found = np.sort(np.asarray(ratios, np.float64))
+    if len(found) >= FEW_ROUNDS and found[0] >= np.log(max(BEYOND_NOISE, 1 + slower)):
+        return "slower", (float(found[0]), float(found[-1]))
     if len(found) < FEWEST_ROUNDS:
         return "undecided", None
-    pairs = [_bounds(found, 0), _bounds(found, max(1, int(TRIMMED * len(found))))]
+    pairs = [_bounds(found, cut, alpha) for cut in (0, max(1, int(TRIMMED * len(found))))]
     low, high = max(low for low, _ in pairs), min(high for _, high in pairs)
     median, limit = float(np.median(found)), float(np.log1p(slower))
     if low > 0 and median >= limit:
@@ -43,7 +52,23 @@ def decision_of(ratios: ArrayLike, slower: float) -> tuple[Decision, tuple[float
     return ("pass" if max(high, median) < limit else "undecided"), (low, high)
 
 
-def _bounds(found: NDArray[np.float64], cut: int) -> tuple[float, float]:
+def rounds_needed(ratios: ArrayLike, slower: float) -> int | None:
+    """
+    About how many pairs decide, were the next ones as those so far (at least two); None for a thousand.
+
+    As many as bring the bound of the plain mean, by Student's t, past what it has to pass: then every other does.
+    """
+    from scipy.special import stdtrit
+
+    found = np.asarray(ratios, np.float64)
+    median, limit, spread = float(np.median(found)), float(np.log1p(slower)), float(found.std(ddof=1))
+    away, alpha = (median, SLOWER_ALPHA) if median >= limit else (limit - median, PASS_ALPHA)
+    n = np.arange(FEWEST_ROUNDS, TOO_MANY)
+    enough = n[-stdtrit(n - 1, alpha) * spread <= away * np.sqrt(n)]
+    return int(enough[0]) if len(enough) else None
+
+
+def _bounds(found: NDArray[np.float64], cut: int, alpha: float) -> tuple[float, float]:
     """The lower and the upper bound of the mean of sorted values, `cut` of them left out at either end."""
     from scipy.special import stdtrit
 
@@ -51,4 +76,4 @@ def _bounds(found: NDArray[np.float64], cut: int) -> tuple[float, float]:
     kept = found[cut : n - cut]
     error = float(np.clip(found, kept[0], kept[-1]).std(ddof=1)) / ((1 - 2 * cut / n) * np.sqrt(n))
     mean, freedom = float(kept.mean()), len(kept) - 1
-    return mean + error * float(stdtrit(freedom, SLOWER_ALPHA)), mean - error * float(stdtrit(freedom, PASS_ALPHA))
+    return mean + error * float(stdtrit(freedom, alpha)), mean - error * float(stdtrit(freedom, PASS_ALPHA))

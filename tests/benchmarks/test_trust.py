@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.formats.files import write_whole
 from bench.gate import ab
 from bench.gate.ab_worker import Answer, KnownCell, Request
-from bench.gate.judge import CellVerdict, Finding
+from bench.gate.verdict import CellVerdict, Finding
 from bench.git import git
 from bench.instruments import environment
 from bench.passages import loader

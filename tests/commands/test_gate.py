@@ -12,7 +12,7 @@ import pytest
 from bench.commands.gate import gate
 from bench.errors import InputError
 from bench.gate import reference
-from bench.gate.judge import GateVerdict
+from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from tests.helpers import command
 from tests.helpers.gated import EXACT, HALF, exact_and_half, requery, rewrite
@@ -119,18 +119,6 @@ class TestCommand:
 
         found = msgspec.json.decode(result.stdout, type=GateVerdict)
         assert ("pass", 2) == (found.outcome, len(found.cells))
-
-    def test_the_policy_of_the_run(self, ran, other, tmp_path):
-        """
-        The policy is the one of the suite that the run was made from.
-        """
-        requery(other, {0: -0.5}, measure="R@100")
-        record = run_folder.read(other).record
-        strict = {**record.suite, "gate": {"measures": ["R@100"]}}
-        (other / run_folder.RUN).write_bytes(run_folder.pretty(msgspec.structs.replace(record, suite=strict)))
-        reference.accept(run_folder.read(ran), tmp_path / "reference")
-
-        assert 1 == call(other, "--reference", tmp_path / "reference").exit_code
 
     def test_no_reference_yet(self, ran, tmp_path):
         """

@@ -17,7 +17,6 @@ from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import ab, revision
 from bench.gate.ab import run_ab
-from bench.gate.ab_worker import Answer, KnownCell, Request
 from bench.gate.judge import judge
 from bench.records import run_folder
 from bench.run import suite as suites
@@ -146,7 +145,7 @@ class TestSides:
         assert {("Moved()", "R@1"), ("Heavier()", "ledger_bytes"), ("Broken()", "status")} == failed
         assert {"Added()", "Gone()"} == {c.retriever for c in found.cells if c.outcome == "skipped"}
         assert "no index today" in next(c for c in found.cells if c.retriever == "Broken()").findings[0].said
-        assert ["undecided"] * 2 == [speed.decision for speed in duel.speeds.values()]
+        assert ["undecided"] * 2 == [speed.decision for speed, *_ in duel.speeds.values()]
         assert 4 == len(run_folder.read(repository.parent / "kept" / "old").measurements)
         assert [] == left_behind(repository)
 
@@ -160,8 +159,8 @@ class TestSides:
 
         duel, found = judged("HEAD")
 
-        (speed,) = duel.speeds.values()
-        assert ("slower", 5) == (speed.decision, speed.rounds)
+        ((speed, *_),) = duel.speeds.values()
+        assert ("single_p50_ms", "slower", 3) == (speed.name, speed.decision, speed.rounds)
         assert 4 < speed.ratio < 6
         assert "gate: fail - 1 of 1 cell" in found.line
 
@@ -367,52 +366,6 @@ def test_stopped(repository, stop):
     assert 130 == process.returncode
     assert "stopped; the checkout is removed" in errors
     assert [] == left_behind(repository)
-
-
-class Fake:
-    """A side that takes no time, and says who was asked when."""
-
-    def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1) -> None:
-        self.name, self.asked, self.times = name, asked, times
-        self.cells = (KnownCell(cell=name, passage_set="a", retriever="X()", threads=threads),)
-
-    def ask(self, wanted: Request, seconds: float) -> Answer:
-        self.asked.append(self.name)
-        return Answer(milliseconds=self.times[wanted.round])
-
-
-class TestRounds:
-    def test_they_alternate(self):
-        """
-        One side measures right after the other, and which goes first alternates.
-        """
-        asked: list[str] = []
-        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5)
-
-        speeds = ab._rounds(*sides, Gate(), SAME, print)
-
-        firsts = asked[::2]
-        assert ("pass", 5) == (speeds["new"].decision, speeds["new"].rounds)
-        assert all({"old", "new"} == set(asked[i : i + 2]) for i in range(0, 10, 2))
-        assert [1, 1, 1, 1] == [int(firsts[i] != firsts[i + 1]) for i in range(4)]
-
-    def test_a_failed_round(self):
-        """
-        A cell of which one round failed has no speed, however good the others were.
-        """
-        sides = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0, 1.0, None, 1.0, 1.0])
-
-        assert {} == ab._rounds(*sides, Gate(budget="0.1s"), SAME, print)
-
-    def test_other_threads(self):
-        """
-        Cells that serve with other numbers of threads are measured once each, and not set against each other.
-        """
-        asked: list[str] = []
-        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5, threads=2)
-
-        assert {} == ab._rounds(*sides, Gate(), SAME, print)
-        assert ["new", "old"] == sorted(asked)
 
 
 def test_a_side_is_told_what_an_older_one_knows(tmp_path):

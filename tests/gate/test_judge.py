@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from bench.gate import reference
-from bench.gate.judge import GateVerdict
 from bench.gate.speed import Speed
+from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from bench.run.suite import Gate
 from tests.helpers.gated import EXACT, HALF, cell, exact_and_half, judged, requery, rewrite
@@ -58,7 +58,8 @@ class TestReference:
 
         found = judged(tmp_path / "reference", ran)
 
-        assert "gate: pass - 2 cells; quality equal, bytes equal, speed not compared (no --ab)" == found.line
+        held = "nDCG@10, R@1, R@10, R@100, RR@10 equal on 20 queries"
+        assert f"gate: pass - 2 cells; {held}, bytes equal, speed not compared (no --ab)" == found.line
         assert ["pass", "pass"] == [c.outcome for c in found.cells]
 
     @pytest.mark.slow
@@ -70,11 +71,41 @@ class TestReference:
         rewrite(other, flags=("remembers: it does",))
         speed = Speed(decision=decision, rounds=5, old=1.0, new=1.0, ratio=1.0, bounds=(0.9, 1.1))
 
-        found = judged(ran, other, speeds={cell(other).cell: speed})
+        new = msgspec.structs.replace(speed, name="new_p50_ms")
 
-        (finding,) = (f for c in found.cells for f in c.findings if f.kind == "speed" and f.outcome != "skipped")
-        assert ("pass", "undecided") == (found.outcome, finding.outcome)
-        assert finding.said.endswith("; new: repeated queries are answered faster than new ones")
+        found = judged(ran, other, speeds={cell(other).cell: (speed, new)})
+
+        p50, of_new = (f for c in found.cells for f in c.findings if f.kind == "speed" and f.outcome != "skipped")
+        assert ["undecided", decision.replace("slower", "fail")] == [p50.outcome, of_new.outcome]
+        assert p50.said.endswith("; new: repeated queries are answered faster than new ones")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("asked", ["pass", "fail"])
+    def test_what_is_undecided(self, ran, other, asked):
+        """
+        What is undecided passes unless it is asked not to; the line says of which figure, and why.
+        """
+        calm = {"rounds": 5, "old": 1.0, "new": 1.0, "ratio": 1.0, "bounds": (0.9, 1.1)}
+        p50 = Speed(decision="pass", **calm)
+        batch = Speed(name="batch_qps", decision="undecided", why="pairs: 5, about 9 would tell", **calm)
+        speeds = {cell(other, EXACT).cell: (p50, batch), cell(other, HALF).cell: (p50,)}
+
+        found = judged(ran, other, speeds=speeds, undecided=asked)
+
+        assert asked == found.outcome
+        assert f"gate: {asked} - " in found.line
+        assert "p50 no worse, batch undecided in 1 of 1 (pairs: 5, about 9 would tell)" in found.line
+
+    def test_nothing_that_both_sides_can_run(self, ran, other):
+        """
+        In an A/B cells that have failed on both sides are held to nothing: no pass.
+        """
+        for spelling in (EXACT, HALF):
+            rewrite(other, spelling, status="failed", reason="ValueError")
+
+        found = judged(other, other, speeds={})
+
+        assert "gate: fail - 2 cells, none held to the reference: does each run on both sides?" == found.line
 
     @pytest.mark.slow
     def test_one_query_worse(self, ran, other):
@@ -87,7 +118,7 @@ class TestReference:
 
         assert [(EXACT, "nDCG@10")] == failed(found)
         assert "fail" == found.outcome
-        assert "(1 queries worse, 0 better)" in found.line
+        assert "(1 queries worse, the first 'q0', 0 better)" in found.line
 
     def test_the_mean_unmoved(self, ran, other):
         """
@@ -110,14 +141,14 @@ class TestReference:
         assert [(EXACT, "nDCG@10")] == failed(found)
         assert "better, and unexplained: bless it with --accept" in found.line
 
-    def test_a_measure_that_is_not_gated(self, ran, other):
+    def test_a_measure_that_is_not_primary(self, ran, other):
         """
-        Only the primary measure is held, unless the policy names others.
+        Every measure of the suite is held, unless the policy names some.
         """
         requery(other, {0: -0.5}, measure="R@100")
 
-        assert [] == failed(judged(ran, other))
-        assert [(EXACT, "R@100")] == failed(judged(ran, other, Gate(measures=("nDCG@10", "R@100"))))
+        assert [(EXACT, "R@100")] == failed(judged(ran, other))
+        assert [] == failed(judged(ran, other, Gate(measures=("nDCG@10", "R@10"))))
 
     def test_another_environment(self, ran, other):
         """
@@ -194,7 +225,9 @@ class TestReference:
         """
         rewrite(other, quality=None)
 
-        assert [(EXACT, "nDCG@10")] == failed(judged(ran, other))
+        assert {(EXACT, name) for name in ("nDCG@10", "R@1", "R@10", "R@100", "RR@10")} == set(
+            failed(judged(ran, other))
+        )
 
     def test_a_cell_that_broke(self, ran, other):
         """

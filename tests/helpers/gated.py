@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bench.analysis.compare import compare
-from bench.gate.judge import GateVerdict, judge
+from bench.gate.judge import judge
+from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from bench.run.suite import Gate
 from tests.helpers.tiny import run, suite

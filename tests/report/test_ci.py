@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.gate.judge import CellVerdict, Finding, GateVerdict
+from bench.gate.verdict import CellVerdict, Finding, GateVerdict
 from bench.report.render import ci
 from bench.report.render.markdown import code, escaped
 

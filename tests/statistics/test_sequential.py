@@ -9,14 +9,57 @@ from hypothesis import strategies as st
 
 from bench.gate.speed import decided
 from bench.run.suite import Gate
-from bench.statistics.sequential import FEWEST_ROUNDS, decision_of
+from bench.statistics.sequential import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER_ALPHA, decision_of, rounds_needed
 
 
 def test_too_few_rounds():
     """
-    Before five pairs of rounds nothing is decided, however slow they are.
+    Before five pairs of rounds nothing is decided, unless each of three lies beyond any noise.
     """
-    assert ("undecided", None) == decision_of([np.log(9.0)] * (FEWEST_ROUNDS - 1), 0.05)
+    assert ("undecided", None) == decision_of(np.log([1.49, 9.0, 9.0, 9.0]), 0.05)
+    assert ("undecided", None) == decision_of(np.log([9.0, 9.0]), 0.05)
+    assert ("slower", pytest.approx(np.log([1.5, 9.0]))) == decision_of(np.log([2.0, 1.5, 9.0]), 0.05)
+
+
+def test_a_wider_limit_than_noise():
+    """
+    Where the policy lets more pass than noise makes, three pairs have to lie beyond that.
+    """
+    assert "undecided" == decision_of(np.log([1.9] * 4), 1.0)[0]
+    assert "slower" == decision_of(np.log([2.1] * 3), 1.0)[0]
+
+
+def test_noisy_figures_are_held_to_a_stricter_level():
+    """
+    What is slower at one in a thousand is not at one in ten thousand.
+    """
+    ratios = np.log([1.06, 1.10, 1.12, 1.09, 1.14])
+
+    assert ["slower", "undecided"] == [decision_of(ratios, 0.05, alpha)[0] for alpha in (SLOWER_ALPHA, NOISY_ALPHA)]
+
+
+@pytest.mark.parametrize(("middle", "limit"), [(0.0, 0.05), (np.log(1.1), 0.05)])
+def test_rounds_needed(middle, limit):
+    """
+    Of sides that took as many pairs as are told about half are decided.
+    """
+    first = np.random.default_rng(5).normal(middle, 0.06, 400)
+    needed = rounds_needed(first, limit)
+
+    decided = [decision_of(rng.normal(middle, 0.06, needed), limit)[0] for rng in spawned(200)]
+
+    assert 0.3 < np.mean([decision != "undecided" for decision in decided]) < 0.8
+
+
+def test_rounds_that_nobody_waits_for():
+    """
+    A median at the limit takes forever.
+    """
+    assert rounds_needed(np.log([1.04, 1.0499, 1.06]), 0.05) is None
+
+
+def spawned(n: int) -> list[np.random.Generator]:
+    return np.random.default_rng(6).spawn(n)
 
 
 def test_slower():

@@ -10,7 +10,7 @@ from bench.report.render.markdown import code, escaped
 from bench.report.text import REPLACEMENT, printable
 
 if TYPE_CHECKING:
-    from bench.gate.judge import CellVerdict, Finding, GateVerdict
+    from bench.gate.verdict import CellVerdict, Finding, GateVerdict
 
 SUITE = "sparring gate"
 NO_XML = str.maketrans({"\ufffe": REPLACEMENT, "\uffff": REPLACEMENT})  # beside control characters

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.gate.judge import Finding
+from bench.gate.verdict import Finding
 from bench.run.suite import Gate
 from bench.statistics.sequential import FEWEST_ROUNDS, Decision, decision_of
 from tests.benchmarks.intervals import bounds

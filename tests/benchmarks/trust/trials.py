@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from bench.gate import ab
-from bench.gate.judge import CellVerdict, GateVerdict
 from bench.gate.speed import Speed, decided
+from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
 from bench.records.schema import Environment
 from bench.run.suite import Gate

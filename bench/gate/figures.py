@@ -1,0 +1,88 @@
+"""What one round of a cell tells of speed and memory: the figures that an A/B holds, beside quality and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.instruments import latency
+from bench.instruments.modes import BATCH, SINGLE
+from bench.records.run_folder import samples
+from bench.records.schema import StageResult
+from bench.stage.timing import NEW
+
+
+class Figure(NamedTuple):
+    """One of them."""
+
+    name: str  # as the verdict's line calls it
+    unit: str
+    more_is_worse: bool = True
+    repeated: bool = True  # of queries that were asked before: what remembers them answers no user's
+    resolution: float = 0.0  # what is smaller is not told from this
+
+
+P50 = "single_p50_ms"
+RESIDENT = "resident_bytes"
+# By their key of JSON. The first decides how long rounds go on.
+FIGURES = {
+    P50: Figure("p50", "ms"),
+    "single_p95_ms": Figure("p95", "ms"),
+    "new_p50_ms": Figure("new queries", "ms", repeated=False),
+    "batch_qps": Figure("batch", "q/s", more_is_worse=False),
+    RESIDENT: Figure("memory", "bytes", repeated=False, resolution=2.0**20),
+}
+
+
+def of_round(folder: Path, parts: Sequence[StageResult]) -> dict[str, float]:
+    """
+    The figures of one round by key, of those that it has.
+
+    folder: of the run. parts: encoder and storage, whose times are added query by query; or what goes from text to ids.
+    A p95 is told of no fewer queries than in a table.
+    """
+    found = {
+        P50: _percentile(_end_to_end(folder, parts, SINGLE.name), 0.50),
+        "single_p95_ms": _percentile(_end_to_end(folder, parts, SINGLE.name), 0.95),
+        "new_p50_ms": _percentile(_end_to_end(folder, parts, NEW), 0.50),
+        "batch_qps": _throughput(folder, parts),
+        RESIDENT: _resident(parts),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _end_to_end(folder: Path, parts: Sequence[StageResult], name: str) -> NDArray[np.int64] | None:
+    """Nanoseconds from text to ids, (n_passes, n_queries); None where a part has not been timed so."""
+    times = samples(folder, parts, name)
+    if len(times) < len(parts) or not all(part.size for part in times):
+        return None
+    return times[0] if len(times) == 1 else latency.end_to_end(times[0], times[1])
+
+
+def _percentile(times: NDArray[np.int64] | None, p: float) -> float | None:
+    """Milliseconds."""
+    if p == 0.50:  # of however few
+        return None if times is None else float(np.median(times)) / 1e6
+    return None if times is None else latency.percentile([times], p)
+
+
+def _throughput(folder: Path, parts: Sequence[StageResult]) -> float | None:
+    """Queries a second, of all parts one after the other."""
+    batches, sample = samples(folder, parts, BATCH.name), samples(folder, parts, NEW)
+    if len(batches) < len(parts) or not sample or not all(times.size for times in batches):
+        return None
+    seconds = sum(float(np.median(times)) for times in batches) / 1e9
+    return sample[0].shape[1] / seconds if seconds else None
+
+
+def _resident(parts: Sequence[StageResult]) -> float | None:
+    """What all parts hold: once they are loaded and warmed up, and what they take later and keep."""
+    weights = [part.load_memory for part in parts]
+    if not all(weights):
+        return None
+    later = [part.timed_memory for part in parts]
+    return float(sum(max(memory.resident, 0) for memory in (*weights, *later) if memory is not None))

@@ -1,0 +1,151 @@
+"""The rounds of an A/B: pair by pair of both sides, until each cell is decided or the budget is spent."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bench.analysis.matching import matched
+from bench.gate.ab_process import ABSide
+from bench.gate.ab_worker import Answer, KnownCell, Request
+from bench.gate.figures import FIGURES, P50
+from bench.gate.speed import Speed, decided
+from bench.run.suite import Gate, Suite
+from bench.statistics.sequential import FEWEST_ROUNDS
+
+ROUND_SECONDS = 0.2  # the start of a process takes longer: more rounds tell more than longer ones
+ANSWER_SECONDS = 60.0  # of a round, beside the limits of its stages
+
+Speeds = tuple[Speed, ...]  # of one cell: p50, and what else both sides tell
+
+
+def speeds_of(
+    old: ABSide,
+    new: ABSide,
+    policy: Gate,
+    suite: Suite,
+    says: Callable[[str], None],
+    *,
+    thorough: bool = False,
+) -> dict[str, Speeds]:
+    """
+    The figures of the cells that both sides have, by the new side's key; one round of every other cell.
+
+    A cell is done when something of it is slower; when its p50 is decided, and what else looks slower is too; thorough:
+    when every figure is decided. All of it ends with the budget, which begins after the first round: in that every
+    query is answered, for the hits.
+    """
+    pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
+    seconds = 2 * suite.limits.seconds + ANSWER_SECONDS
+    _measure_unpaired(old, {pair[0].cell for pair in pairs}, seconds)
+    _measure_unpaired(new, {pair[1].cell for pair in pairs}, seconds)
+    random_order = random.Random(suite.seed)  # noqa: S311  # no secret
+    rounds = {pair: _CellRounds(random_order.random() < 0.5) for pair in pairs}
+    open_pairs, speeds = dict(rounds), dict[str, Speeds]()
+    end, number = math.inf, 0
+    while open_pairs and time.monotonic() < end:
+        for pair, of_cell in list(open_pairs.items()):
+            if time.monotonic() >= end:
+                break
+            of_cell.add_round(old, new, pair, number, seconds)
+            found = of_cell.speeds(policy)
+            speeds.pop(pair[1].cell, None)  # a cell that has failed since has none
+            if found:
+                speeds[pair[1].cell] = found
+            if not _is_open(found, policy, thorough=thorough):
+                del open_pairs[pair]
+        number += 1
+        if number == 1:
+            end = time.monotonic() + policy.budget_seconds
+            _say_if_short(open_pairs.values(), policy, says)
+        says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
+    return speeds | _with_budget({now.cell: speeds[now.cell] for _, now in open_pairs}, rounds, policy)
+
+
+def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> None:
+    """One round of each cell that the other side has not: it is measured, and compared with none."""
+    for cell in side.cells:
+        if cell.cell not in paired:
+            side.ask(Request(cell=cell.cell), seconds)
+
+
+def _is_open(speeds: Speeds, policy: Gate, *, thorough: bool) -> bool:
+    """Whether a cell needs another pair of rounds."""
+    if any(speed.decision == "slower" for speed in speeds):
+        return False
+    undecided = [speed for speed in speeds if speed.decision == "undecided"]
+    return any(thorough or speed.name == P50 or speed.ratio >= 1 + policy.slower for speed in undecided)
+
+
+@dataclass
+class _CellRounds:
+    """What the rounds of a cell answered so far."""
+
+    old_first: bool
+    old: list[Answer] = field(default_factory=list)
+    new: list[Answer] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # that each pair took
+
+    def add_round(
+        self, old: ABSide, new: ABSide, pair: tuple[KnownCell, KnownCell], number: int, seconds: float
+    ) -> None:
+        """Ask both sides for a round, one right after the other; which goes first alternates."""
+        start = time.monotonic()
+        order = [(old, pair[0], self.old), (new, pair[1], self.new)]
+        for side, cell, found in order if self.old_first == (number % 2 == 0) else reversed(order):
+            found.append(side.ask(Request(cell=cell.cell, round=number), seconds))
+        self.seconds.append(time.monotonic() - start)
+
+    def speeds(self, policy: Gate) -> Speeds:
+        """None of them where a side failed, or takes no time: its status says more."""
+        old, new = ([_figures(answer) for answer in answers] for answers in (self.old, self.new))
+        told = [name for name in FIGURES if all(figures.get(name) for figures in (*old, *new))]
+        if P50 not in told:
+            return ()
+        return tuple(decided([f[name] for f in old], [f[name] for f in new], policy, name) for name in told)
+
+
+def _figures(answer: Answer) -> Mapping[str, float]:
+    """What a round told; of a side whose Sparring is older its median service time alone."""
+    if answer.figures or answer.milliseconds is None:
+        return answer.figures
+    return {P50: answer.milliseconds}
+
+
+# The budget
+
+
+def _say_if_short(rounds: Collection[_CellRounds], policy: Gate, says: Callable[[str], None]) -> None:
+    """That the budget is plainly short, before it is begun: judged by the first pairs, which take longest."""
+    needed = (FEWEST_ROUNDS - 1) * sum(of_cell.seconds[0] for of_cell in rounds)
+    if needed > policy.budget_seconds:
+        says(
+            f"[gate] budget = {policy.budget!r} is short for {FEWEST_ROUNDS} pairs of rounds of {len(rounds)} "
+            f"cell{'' if len(rounds) == 1 else 's'}: about {_rounded(needed)} s are needed"
+        )
+
+
+def _with_budget(
+    speeds: Mapping[str, Speeds], rounds: Mapping[tuple[KnownCell, KnownCell], _CellRounds], policy: Gate
+) -> dict[str, Speeds]:
+    """What stayed undecided for want of pairs says which budget would have had them."""
+    later = [of_cell.seconds[1:] or of_cell.seconds for of_cell in rounds.values()]
+    needed = _rounded((FEWEST_ROUNDS - 1) * sum(max(each) for each in later))
+
+    def one(speed: Speed) -> Speed:
+        if speed.decision != "undecided" or speed.rounds >= FEWEST_ROUNDS:
+            return speed
+        why = f"budget: {speed.why}; raise [gate] budget = {policy.budget!r} to {needed}s"
+        return msgspec.structs.replace(speed, why=why)
+
+    return {cell: tuple(map(one, of_cell)) for cell, of_cell in speeds.items()}
+
+
+def _rounded(seconds: float) -> int:
+    """Up to the next ten seconds."""
+    return 10 * math.ceil(seconds / 10)

@@ -1,0 +1,108 @@
+"""What the gate says: findings, cell by cell, and all of it on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bench.gate.figures import FIGURES
+
+Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
+
+FASTER = "suspiciously fast:"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was held to the reference."""
+
+    kind: Literal["status", "policy", "quality", "bytes", "speed"]
+    name: str  # as `sparring table --json` calls it, or the kind's
+    outcome: Outcome
+    said: str
+    old: float | None = None
+    new: float | None = None
+    n_queries: int | None = None  # of quality: those that were compared
+    why: str = ""  # of speed: it is undecided
+
+
+class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says of one cell."""
+
+    passage_set: str
+    retriever: str
+    threads: int | None = None
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+
+
+class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says."""
+
+    outcome: Literal["pass", "fail"]
+    line: str
+    cells: tuple[CellVerdict, ...]
+    notes: tuple[str, ...] = ()
+    environment: tuple[tuple[str, object, object], ...] = ()  # field, old, new
+
+
+def line_of(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
+    """The verdict on one line."""
+    failed = [cell for cell in cells if cell.outcome == "fail"]
+    n_cells = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
+    undecided = sum(cell.outcome == "undecided" for cell in cells)
+    if outcome == "fail" and undecided and not failed:
+        return f"gate: {outcome} - {undecided} of {n_cells} undecided; {', '.join(_summary(cells, timed))}"
+    if outcome == "fail" and not failed:
+        remedy = "does each run on both sides?" if timed else "is it this suite's? --accept makes it so"
+        return f"gate: {outcome} - {n_cells}, none held to the reference: {remedy}"
+    if failed:
+        return f"gate: {outcome} - {len(failed)} of {n_cells}; {'; '.join(_reasons(failed))}"
+    return f"gate: {outcome} - {n_cells}; {', '.join(_summary(cells, timed))}"
+
+
+def _reasons(failed: Sequence[CellVerdict], most: int = 3) -> Iterator[str]:
+    """Why the first cells failed, a phrase each."""
+    for cell in failed[:most]:
+        first = next(finding for finding in cell.findings if finding.outcome == "fail")
+        cell_named = "" if first.kind == "policy" else f"{cell.retriever} on {cell.passage_set}: "
+        yield f"{cell_named}{first.name} {first.said}".replace("\n", " ")
+    if len(failed) > most:
+        yield f"{len(failed) - most} more"
+
+
+def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
+    """What was compared, kind by kind."""
+    findings = [finding for cell in cells for finding in cell.findings]
+    for kind in ("quality", "bytes"):
+        found = [finding for finding in findings if finding.kind == kind and finding.outcome == "pass"]
+        alike = all(finding.said.endswith("alike") for finding in found)
+        names = ", ".join(dict.fromkeys(finding.name for finding in found)) if kind == "quality" else ""
+        counts = sorted({finding.n_queries for finding in found if finding.n_queries is not None})
+        queries = (
+            f" on {' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} queries" if counts else ""
+        )
+        yield f"{names or kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}{queries}"
+    yield from _speeds(findings) if timed else ["speed not compared (no --ab)"]
+    skipped = sum(cell.outcome == "skipped" for cell in cells)
+    if skipped:
+        yield f"{skipped} without a counterpart"
+
+
+def _speeds(findings: Sequence[Finding]) -> Iterator[str]:
+    """Which figures of speed are no worse, which are undecided and why, and what looks too good."""
+    by_name: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.kind == "speed" and finding.outcome != "skipped":
+            by_name.setdefault(finding.name, []).append(finding)
+    alike = [FIGURES[name].name for name, found in by_name.items() if all(f.outcome == "pass" for f in found)]
+    if alike or not by_name:
+        yield f"{', '.join(alike)} no worse" if alike else "speed not compared"
+    for name, found in by_name.items():
+        undecided = [finding for finding in found if finding.outcome == "undecided"]
+        if undecided:
+            yield f"{FIGURES[name].name} undecided in {len(undecided)} of {len(found)} ({undecided[0].why})"
+    fast = sum(FASTER in finding.said for finding in findings)
+    if fast:
+        yield f"{fast} suspiciously fast"

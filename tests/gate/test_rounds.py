@@ -1,0 +1,180 @@
+"""The rounds of an A/B: in turn, until what matters is decided or the budget is spent."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from bench.gate import rounds
+from bench.gate.ab_worker import Answer, KnownCell, Request
+from bench.gate.rounds import speeds_of
+from bench.run.suite import Gate, Suite
+
+SAME = Suite(name="mine", passages=("a",), cells=())
+ALIKE, WILD, SLOW = [1.0] * 40, [1.0, 0.8, 1.25, 1.0, 0.9, 1.3, 0.7, 1.1] * 5, [3.0] * 40
+
+
+@pytest.fixture
+def slow_clock(monkeypatch):
+    """Every look at the clock takes a second."""
+    ticks = itertools.count()
+    monkeypatch.setattr(rounds.time, "monotonic", lambda: float(next(ticks)))
+
+
+class Fake:
+    """A side that takes no time, and says who was asked when."""
+
+    def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1, **others) -> None:
+        self.name, self.asked, self.times, self.others = name, asked, times, others
+        self.cells = (KnownCell(cell=name, passage_set="a", retriever="X()", threads=threads),)
+
+    def ask(self, wanted: Request, seconds: float) -> Answer:
+        self.asked.append(self.name)
+        milliseconds = self.times[wanted.round]
+        if milliseconds is None:
+            return Answer()
+        others = {name: values[wanted.round] for name, values in self.others.items()}
+        return Answer(milliseconds=milliseconds, figures={"single_p50_ms": milliseconds} | others if others else {})
+
+
+class TestRounds:
+    def test_they_alternate(self):
+        """
+        One side measures right after the other, and which goes first alternates.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5)
+
+        speeds = speeds_of(*sides, Gate(), SAME, print)
+
+        firsts = asked[::2]
+        ((speed),) = speeds["new"]
+        assert ("pass", 5) == (speed.decision, speed.rounds)
+        assert all({"old", "new"} == set(asked[i : i + 2]) for i in range(0, 10, 2))
+        assert [1, 1, 1, 1] == [int(firsts[i] != firsts[i + 1]) for i in range(4)]
+
+    def test_a_failed_round(self):
+        """
+        A cell of which one round failed has no speed, however good the others were.
+        """
+        sides = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0, 1.0, None, 1.0, 1.0])
+
+        assert {} == speeds_of(*sides, Gate(budget="0.1s"), SAME, print)
+
+    def test_other_threads(self):
+        """
+        Cells that serve with other numbers of threads are measured once each, and not set against each other.
+        """
+        asked: list[str] = []
+        sides = Fake("old", asked, [1.0] * 5), Fake("new", asked, [1.0] * 5, threads=2)
+
+        assert {} == speeds_of(*sides, Gate(), SAME, print)
+        assert ["new", "old"] == sorted(asked)
+
+    def test_an_older_side(self):
+        """
+        Of a side that tells its median service time alone that is compared, and nothing else.
+        """
+        old, new = Fake("old", [], ALIKE), Fake("new", [], ALIKE, batch_qps=ALIKE)
+
+        assert [["single_p50_ms"]] == [
+            [s.name for s in found] for found in speeds_of(old, new, Gate(), SAME, print).values()
+        ]
+
+
+class TestEnd:
+    def test_a_figure_that_is_slower_ends_a_cell(self):
+        """
+        A tail three times as long fails after three pairs, whatever the median is.
+        """
+        old, new = Fake("old", [], ALIKE, single_p95_ms=ALIKE), Fake("new", [], ALIKE, single_p95_ms=SLOW)
+
+        p50, p95 = speeds_of(old, new, Gate(), SAME, print)["new"]
+
+        assert ("undecided", "slower", 3) == (p50.decision, p95.decision, p95.rounds)
+
+    def test_fewer_queries_a_second_are_slower(self):
+        """
+        Of a throughput less is worse, and its ratio is of the time that a batch takes.
+        """
+        old, new = Fake("old", [], ALIKE, batch_qps=SLOW), Fake("new", [], ALIKE, batch_qps=ALIKE)
+
+        _, batch = speeds_of(old, new, Gate(), SAME, print)["new"]
+
+        assert ("batch_qps", "slower", 3.0, 1.0) == (batch.name, batch.decision, batch.old, batch.new)
+        assert pytest.approx(3.0) == batch.ratio
+
+    def test_little_memory_more(self):
+        """
+        Memory that grows by less than allocators keep is let be, whatever its share; by more it is not.
+        """
+        mib = [2.0**20] * 40
+        sides = [Fake("new", [], ALIKE, resident_bytes=[n * x for x in mib]) for n in (0.5, 4, 40)]
+
+        found = [
+            speeds_of(Fake("old", [], ALIKE, resident_bytes=mib), side, Gate(), SAME, print)["new"][1] for side in sides
+        ]
+
+        assert ["pass", "pass", "slower"] == [one.decision for one in found]
+
+    @pytest.mark.parametrize("thorough", [False, True])
+    def test_noise_of_another_figure(self, slow_clock, thorough):
+        """
+        What is undecided beside the median and looks no slower is not waited for, unless it is asked to be.
+        """
+        old, new = Fake("old", [], ALIKE, batch_qps=ALIKE), Fake("new", [], ALIKE, batch_qps=WILD)
+
+        found = speeds_of(old, new, Gate(budget="60s"), SAME, print, thorough=thorough)["new"]
+
+        assert ["pass", "undecided"] == [one.decision for one in found]
+        assert thorough == (found[1].rounds > 5)
+        assert found[1].why.startswith(f"pairs: {found[1].rounds}, which differ by ±")
+
+    def test_what_looks_slower_is_measured_on(self):
+        """
+        A tail that looks slower and is not sure yet goes on being measured.
+        """
+        tail = [2.0, 0.6, 2.5, 1.4, 1.3, 1.4] + [1.4] * 34
+        asked: list[str] = []
+        old, new = Fake("old", asked, ALIKE, single_p95_ms=ALIKE), Fake("new", asked, ALIKE, single_p95_ms=tail)
+
+        p50, p95 = speeds_of(old, new, Gate(), SAME, print)["new"]
+
+        assert ("pass", "slower") == (p50.decision, p95.decision)
+        assert p95.rounds > 5
+
+
+class TestBudget:
+    def test_short(self, slow_clock):
+        """
+        A budget that holds no five pairs is said before it begins, and what stayed undecided says which would have.
+        """
+        said: list[str] = []
+
+        sides = Fake("old", [], ALIKE), Fake("new", [], ALIKE)
+
+        (speed,) = speeds_of(*sides, Gate(budget="3s"), SAME, said.append)["new"]
+
+        assert said[0] == "[gate] budget = '3s' is short for 5 pairs of rounds of 1 cell: about 10 s are needed"
+        assert speed.why == f"budget: {speed.rounds} of the 5 pairs of rounds needed; raise [gate] budget = '3s' to 10s"
+
+    def test_long(self, slow_clock):
+        """
+        Nothing is said of one that is long enough.
+        """
+        said: list[str] = []
+
+        speeds_of(Fake("old", [], ALIKE), Fake("new", [], ALIKE), Gate(budget="5m"), SAME, said.append)
+
+        assert not any("short" in line for line in said)
+
+    def test_a_factor_beyond_noise(self, slow_clock):
+        """
+        Three pairs of which each is more than half slower are enough, whatever the budget holds.
+        """
+        new = Fake("new", [], [2.1, 2.9, 2.35])
+
+        (speed,) = speeds_of(Fake("old", [], ALIKE), new, Gate(budget="10s"), SAME, print)["new"]
+
+        assert ("slower", 3, "") == (speed.decision, speed.rounds, speed.why)
