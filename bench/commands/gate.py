@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +19,36 @@ if TYPE_CHECKING:
 GATE_FAILED = 1
 UNDECIDED = ("pass", "fail")
 
+RunFile = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="FILE", help="A TREC run file, held to the one of --reference by --qrels."),
+]
+Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="With --run: the judgments, of TREC or BEIR.")]
+Measures = Annotated[
+    list[str] | None, typer.Option("--measure", help="With --run: a measure, nDCG@10; repeatable. Else the usual.")
+]
+Quality = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="With --run: a mean may move so far, as .01. Else no query's value may."),
+]
+NonInferior = Annotated[
+    float | None, typer.Option("--non-inferior", min=0, max=1, help="With --run: a loss that is surely smaller passes.")
+]
+
 
 def gate(
-    what: Annotated[Path, typer.Argument(metavar="RUN|SUITE", help="A run folder; with --ab: a suite's TOML file.")],
-    reference: Annotated[
-        Path | None, typer.Option(help="The folder of the reference that the run is held to (--accept makes one).")
+    what: Annotated[
+        Path | None, typer.Argument(metavar="RUN|SUITE", help="A run folder; with --ab: a suite's TOML file.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="What the run is held to (--accept makes it): a folder; with --run: a run file."),
+    ] = None,
+    run_file: RunFile = None,
+    qrels: Qrels = None,
+    measure: Measures = None,
+    quality: Quality = None,
+    non_inferior: NonInferior = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Make the run the reference, and print what that changes.")
     ] = False,
@@ -46,23 +71,85 @@ def gate(
     """
     Pass or fail: a run beside a reference, or a git revision.
 
-    Quality and bytes are held to both, speed to a revision alone (--ab).
+    Quality and bytes are held to both, speed to a revision alone (--ab). Of a run file (--run) quality is held.
     """
+    if run_file is not None:
+        if what is not None or ab is not None or output is not None or plugin or strict:
+            raise typer.BadParameter("--run takes a file: leave out RUN, --ab, --plugin, -o and --strict")
+        if reference is None or qrels is None:
+            raise typer.BadParameter("--run: expected --reference OLD.run (--accept makes it) and --qrels FILE with it")
+        judgment = _of_files(run_file, reference, qrels, measure, quality, non_inferior, accept=accept)
+    else:
+        of_files = {"--qrels": qrels, "--measure": measure, "--quality": quality, "--non-inferior": non_inferior}
+        given = [option for option, value in of_files.items() if value is not None]
+        if given:
+            raise typer.BadParameter(f"{', '.join(given)}: expected with --run alone: a run folder has its suite's")
+        judgment = _of_runs(
+            what, reference, ab, plugin or [], output, accept=accept, strict=strict, undecided=undecided
+        )
+    if judgment is not None:
+        _tell(judgment, markdown, junit, as_json=as_json)
+        raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
+
+
+def _of_files(
+    run_file: Path,
+    reference: Path,
+    qrels: Path,
+    measures: list[str] | None,
+    quality: float | None,
+    non_inferior: float | None,
+    *,
+    accept: bool,
+) -> GateVerdict | None:
+    """The verdict on two run files; None where one was accepted."""
+    from bench.errors import InputError
+    from bench.gate import run_files
+    from bench.report.text import printable
+
+    usual = run_files.RunFiles(run_file, reference, qrels, quality=quality, non_inferior=non_inferior)
+    given = usual if measures is None else replace(usual, measures=tuple(measures))
+    if accept:
+        changed, notes = run_files.accept(given)
+        for line in (*(changed or ()), *(f"note: {note}" for note in notes)):
+            typer.echo(printable(line))
+        said = "the first reference" if changed is None else f"{len(changed)} changes"
+        typer.echo(printable(f"gate: accepted - {run_file}, {said}; {reference}, {reference.stat().st_size:,} bytes"))
+        return None
+    if not reference.is_file():
+        raise InputError(
+            f"reference {reference}: expected a run file, found {'a folder' if reference.is_dir() else 'none'}; "
+            f"`sparring gate --run {run_file} --accept --reference FILE --qrels {qrels}` makes this one the first"
+        )
+    return run_files.judged(given)
+
+
+def _of_runs(
+    what: Path | None,
+    reference: Path | None,
+    ab: str | None,
+    plugins: list[Path],
+    output: Path | None,
+    *,
+    accept: bool,
+    strict: bool,
+    undecided: str,
+) -> GateVerdict | None:
+    """The verdict on a run, or on a suite by --ab; None where a run was accepted."""
+    if what is None:
+        raise typer.BadParameter("expected a run folder, a suite's file with --ab, or --run FILE, found none")
     if ab is not None:
         if reference is not None or accept:
             raise typer.BadParameter("--ab compares with a revision: leave out --reference and --accept")
-        judgment = _against_revision(what, ab, plugin or [], output, strict=strict, undecided=undecided)
-    else:
-        if reference is None:
-            raise typer.BadParameter("expected --reference FOLDER (--accept makes one), or --ab REF")
-        if output is not None or plugin:
-            raise typer.BadParameter("-o and --plugin belong to --ab")
-        if accept:
-            _accept(what, reference)
-            return
-        judgment = _against_reference(what, reference, strict=strict, undecided=undecided)
-    _tell(judgment, markdown, junit, as_json=as_json)
-    raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
+        return _against_revision(what, ab, plugins, output, strict=strict, undecided=undecided)
+    if reference is None:
+        raise typer.BadParameter("expected --reference FOLDER (--accept makes one), or --ab REF")
+    if output is not None or plugins:
+        raise typer.BadParameter("-o and --plugin belong to --ab")
+    if accept:
+        _accept(what, reference)
+        return None
+    return _against_reference(what, reference, strict=strict, undecided=undecided)
 
 
 def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided: str) -> GateVerdict:
