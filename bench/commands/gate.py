@@ -153,8 +153,11 @@ def _of_runs(
 
 
 def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided: str) -> GateVerdict:
+    import msgspec
+
     from bench.analysis.compare import compare
     from bench.errors import InputError
+    from bench.gate import age
     from bench.gate.judge import judge, policy_changes, unmeasured
     from bench.records.run_folder import RUN
 
@@ -166,15 +169,18 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
         )
     held_to = read_run(reference)
     _policy(run)  # one that cannot be read is an input error
-    return judge(
-        compare(held_to, run),
-        _policy(held_to),
+    found, policy = compare(held_to, run), _policy(held_to)
+    judgment = judge(
+        found,
+        policy,
         str(held_to.record.suite.get("primary")),
         strict=strict,
         unmeasured=unmeasured(run),
         changed_policy=policy_changes(held_to.record.suite, run.record.suite),
         undecided="fail" if undecided == "fail" else "pass",
     )
+    aged = age.notes(held_to, run, found, judgment, policy)
+    return msgspec.structs.replace(judgment, notes=(*judgment.notes, *aged))
 
 
 def _against_revision(

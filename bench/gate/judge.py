@@ -19,7 +19,7 @@ from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.gate.speed import Speed
 from bench.gate.verdict import FASTER, CellVerdict, Finding, GateVerdict, Outcome, line_of
 from bench.instruments import stability
-from bench.records.comparability import HARDWARE, LIBRARY
+from bench.records.comparability import HARDWARE, LIBRARY, versioned
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.run.suite import Gate
@@ -65,7 +65,8 @@ def judge(
     cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
     cells += [_policy_differs(changed_policy)] if changed_policy else []
     if machine:
-        said.append(f"another environment than the reference's ({', '.join(machine)}): hits that nearly tie may swap")
+        differ = ", ".join(versioned(*field) for field in found.environment if field[0] in machine)
+        said.append(f"another environment than the reference's ({differ}): hits that nearly tie may swap")
     hardware = [name for name, _, _ in found.environment if name in HARDWARE]
     if hardware and speeds is None:
         said.append(f"speed is not compared across hardware: {', '.join(hardware)} differ")

@@ -36,3 +36,9 @@ def differences(a: Environment, b: Environment) -> dict[str, tuple[object, objec
 def hardware_differences(a: Environment, b: Environment) -> dict[str, tuple[object, object]]:
     """Those of `differences` across which no latency is compared."""
     return {name: pair for name, pair in differences(a, b).items() if name in HARDWARE}
+
+
+def versioned(name: str, old: object, new: object) -> str:
+    """A field that differs, by its name; of Python and of a library with both versions."""
+    has_version = name == "python" or name.startswith(LIBRARY)
+    return f"{name} {old or 'none'} -> {new or 'none'}" if has_version else name
