@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.compare import CellPair
-from bench.analysis.difference import values
+from bench.analysis.difference import kept_set, values
 from bench.analysis.texts import texts_of
 from bench.errors import InputError
 from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
+from bench.records.run_folder import Run, read_ranking, searched_apart
 from bench.records.schema import Measurement
 from bench.statistics.clusters import NOISE
 from retrievers.contract import Hits
@@ -58,7 +58,7 @@ def changes(old: Run, new: Run, pair: CellPair, most: int) -> Changes:
     if pair.problem:
         return Changes([], 0, "")
     try:
-        kept = _kept(old, new, pair.passage_set)
+        kept = kept_set(old, new, pair.passage_set)
         hits = [
             read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
             for run, m in ((old, pair.old), (new, pair.new))
@@ -82,14 +82,6 @@ def changes(old: Run, new: Run, pair: CellPair, most: int) -> Changes:
         for query in chosen
     ]
     return Changes(found, int((moved > 0).sum()), said)
-
-
-def _kept(old: Run, new: Run, name: str) -> PassageSet:
-    """The set as either run kept it: they are the same."""
-    try:
-        return read_set(new.folder, name)
-    except InputError:
-        return read_set(old.folder, name)
 
 
 def _scores(old: Run, new: Run, pair: CellPair, kept: PassageSet) -> tuple[NDArray[np.float64], ...] | None:

@@ -7,6 +7,7 @@ It decides nothing: that is the gate's. What cannot be compared says why, and th
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -14,14 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis import costs
-from bench.analysis.difference import ComparedRun, Difference, Kind, clusters, clusters_anew, judged_ids, values
+from bench.analysis.difference import (
+    ComparedRun,
+    Difference,
+    Kind,
+    OverSets,
+    Stratum,
+    agreement,
+    clusters_anew,
+    clusters_of_either,
+    judged_ids,
+    values,
+)
+from bench.analysis.family import Family
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.instruments import quality
-from bench.instruments.quality import OVERLAP_K
 from bench.records import comparability
 from bench.records.lookup import cells_of
-from bench.records.run_folder import Run, read_ranking, searched_apart
+from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.run.suite import Suite
 from bench.statistics import paired
@@ -41,6 +53,8 @@ class CellPair(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""  # why nothing of it is compared
     same_top: float | None = None  # share of all queries whose top k holds the same passages in the same order
     overlap: float | None = None  # overlap@10, mean over all queries
+    strata: tuple[Stratum, ...] = ()  # where they are asked for: `bench.analysis.strata`
+    strata_said: str = ""  # why there are none
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +65,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     only_old: tuple[Measurement, ...] = ()
     only_new: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
+    over_sets: tuple[OverSets, ...] = ()  # where they are asked for: `bench.analysis.several_sets`
 
 
 def compare(old: Run, new: Run, *, margins: Margins = MARGINS) -> Comparison:
@@ -158,7 +173,7 @@ def _pair(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
     problem = _problem(was, now)
     if problem:
         return msgspec.structs.replace(pair, problem=problem)
-    same_top, overlap = _agreement(old, new, was, now)
+    same_top, overlap = agreement(old, new, was, now)
     found = tuple(_quality(old, new, was, now, margins))
     return msgspec.structs.replace(pair, differences=found, same_top=same_top, overlap=overlap)
 
@@ -193,31 +208,23 @@ def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[Ce
     One retriever under several numbers of threads is one question, asked once: its largest p stands for it. Retrievers
     whose values are identical are no question.
     """
-    families: dict[str, dict[tuple[str, str], float]] = {}
+    asked: dict[str, list[tuple[Hashable, Difference]]] = defaultdict(list)
     for pair in pairs:
-        for d in pair.differences:
-            if pair.passage_set == name and d.p is not None and d.verdict != "identical":
-                ps = families.setdefault(d.name, {})
-                ps[_retrievers(pair)] = max(d.p, ps.get(_retrievers(pair), 0.0))
-    adjusted = {measure: dict(zip(ps, paired.holm(list(ps.values())), strict=True)) for measure, ps in families.items()}
-
-    def one(pair: CellPair, d: Difference) -> Difference:
-        p = adjusted.get(d.name, {}).get(_retrievers(pair))
-        if p is None or d.paired is None or d.verdict == "identical":
-            return d
-        verdict = paired.verdict(d.paired.wins + d.paired.losses, d.paired.interval, p, margins)
-        many = f"not once adjusted for {len(adjusted[d.name])} retrievers" if verdict != d.verdict else ""
-        return msgspec.structs.replace(d, p_holm=p, verdict=verdict, why="; ".join(filter(None, (many, d.why))))
-
+        for d in pair.differences if pair.passage_set == name else ():
+            asked[d.name].append((retrievers(pair), d))
+    families = {measure: Family(found, "retrievers", margins) for measure, found in asked.items()}
     return [
-        msgspec.structs.replace(pair, differences=tuple(one(pair, d) for d in pair.differences))
+        msgspec.structs.replace(
+            pair, differences=tuple(families[d.name].concluded(retrievers(pair), d) for d in pair.differences)
+        )
         if pair.passage_set == name
         else pair
         for pair in pairs
     ]
 
 
-def _retrievers(pair: CellPair) -> tuple[str, str]:
+def retrievers(pair: CellPair) -> tuple[str, str]:
+    """What is compared with what, whatever the passage set and the number of threads."""
     return pair.old.retriever, pair.new.retriever
 
 
@@ -235,7 +242,7 @@ def _quality(
     first = new.run.record.suite.get("primary")
     try:
         before, after = values(old.run, was), values(new.run, now)
-        known, problem = _clusters((new.run, now), (old.run, was)), ""
+        known, problem = clusters_of_either((new.run, now), (old.run, was)), ""
     except InputError as error:
         before, after, known, problem = {}, {}, None, f"no values of each query: {error}"
     for name in sorted(named, key=lambda name: name != first):
@@ -287,33 +294,3 @@ def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
 
 def _caution(said: Paired) -> str:
     return f"saturated: both above {paired.SATURATED:g}" if said.saturated else ""
-
-
-def _clusters(*sides: tuple[Run, Measurement]) -> Sequence[Hashable] | None:
-    """
-    The cluster of each judged query. Both runs had the same queries in the same order: the set's hash says so.
-
-    Raises InputError where no run has kept them.
-    """
-    first, second = sides
-    try:
-        return clusters(*first)
-    except InputError:
-        return clusters(*second)
-
-
-def _agreement(
-    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
-) -> tuple[float | None, float | None]:
-    """The share of queries with the same top k, and overlap@10; None where hits are not available."""
-    try:
-        one, other = (
-            read_ranking(side.run.folder, m.cell, m.k, apart=searched_apart(m)) for side, m in ((old, was), (new, now))
-        )
-    except InputError:
-        return None, None
-    if len(one.rows) != len(other.rows) or not len(one.rows):
-        return None, None
-    k = min(was.k, now.k, one.rows.shape[1], other.rows.shape[1])
-    same = (one.rows[:, :k] == other.rows[:, :k]).all(axis=1)
-    return float(same.mean()), float(quality.overlap(one, other, OVERLAP_K).mean())

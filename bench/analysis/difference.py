@@ -15,9 +15,22 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.instruments import quality
+from bench.instruments.quality import OVERLAP_K
 from bench.passages.passage_set import PassageSet
-from bench.records.run_folder import CLUSTERS, STAGES, FinishedStage, Run, lines, read_set, samples, set_file
+from bench.records.run_folder import (
+    CLUSTERS,
+    STAGES,
+    FinishedStage,
+    Run,
+    lines,
+    read_ranking,
+    read_set,
+    samples,
+    searched_apart,
+    set_file,
+)
 from bench.records.schema import Measurement, StageResult
+from bench.statistics.over_sets import MeanOverSets
 from bench.statistics.paired import Paired, Verdict
 
 Kind: TypeAlias = Literal["quality", "latency", "memory", "bytes"]
@@ -40,6 +53,29 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | Literal["not compared"]
     first_worse: str = ""  # quality only: the id of the first query whose value fell
     why: str = ""  # why it is not compared, or what else a reader must know
+
+
+class Stratum(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure of the queries of a set that have something in common; exploratory, whichever measure it is."""
+
+    by: str  # "label", "length", "overlap"
+    name: str
+    difference: Difference  # its p_holm is within all strata of all retrievers compared on the set
+
+
+class OverSets(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure of one retriever, old and new, over the passage sets that it was compared on."""
+
+    old: str  # the retriever's spelling
+    new: str
+    measure: str
+    primary: bool
+    passage_sets: tuple[str, ...]
+    left_out: tuple[str, ...]  # that either side ran on, and that were not compared in this measure
+    mean: MeanOverSets
+    p_holm: float | None  # within all retrievers compared over sets in this measure
+    verdict: Verdict
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +156,43 @@ def judged_ids(run: Run, m: Measurement) -> list[str]:
     """The id of every judged query, in the set's order. InputError where the set was not kept."""
     kept = read_set(run.folder, m.passage_set)
     return _of_judged(kept, kept.query_ids)
+
+
+def kept_set(old: Run, new: Run, name: str) -> PassageSet:
+    """The set as either run kept it: they are the same. InputError where neither did."""
+    try:
+        return read_set(new.folder, name)
+    except InputError:
+        return read_set(old.folder, name)
+
+
+def clusters_of_either(new: tuple[Run, Measurement], old: tuple[Run, Measurement]) -> Sequence[Hashable] | None:
+    """
+    The cluster of each judged query. Both runs had the same queries in the same order: the set's hash says so.
+
+    Raises InputError where no run has kept them.
+    """
+    try:
+        return clusters(*new)
+    except InputError:
+        return clusters(*old)
+
+
+def agreement(
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
+) -> tuple[float | None, float | None]:
+    """The share of queries with the same top k, and overlap@10; None where hits are not available."""
+    try:
+        one, other = (
+            read_ranking(side.run.folder, m.cell, m.k, apart=searched_apart(m)) for side, m in ((old, was), (new, now))
+        )
+    except InputError:
+        return None, None
+    if len(one.rows) != len(other.rows) or not len(one.rows):
+        return None, None
+    k = min(was.k, now.k, one.rows.shape[1], other.rows.shape[1])
+    same = (one.rows[:, :k] == other.rows[:, :k]).all(axis=1)
+    return float(same.mean()), float(quality.overlap(one, other, OVERLAP_K).mean())
 
 
 def _of_judged(kept: PassageSet, labels: Sequence[str]) -> list[str]:

@@ -10,6 +10,20 @@ import typer
 from bench.commands import JsonObject, chosen_format, echo_json, one_of, read_run, standard_output
 
 FORMATS = ("terminal", "markdown", "json")
+STRATA = ("label", "length", "overlap")
+
+By = Annotated[
+    str | None,
+    one_of(
+        "--by",
+        STRATA,
+        "Strata of queries: by label; in thirds by their words, or by the share of their terms that a relevant passage "
+        "has.",
+    ),
+]
+Measure = Annotated[
+    str | None, typer.Option("--measure", help="What --by compares.", show_default="the suite's primary measure")
+]
 
 
 def compare(
@@ -26,6 +40,8 @@ def compare(
     non_inferior: Annotated[
         float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
     ] = None,
+    by: By = None,
+    measure: Measure = None,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
@@ -41,22 +57,27 @@ def compare(
     from bench.analysis import compare as comparing
     from bench.analysis.changed_queries import changes
     from bench.analysis.difference import together
+    from bench.analysis.several_sets import with_means
+    from bench.analysis.strata import BY, stratified
     from bench.report.render import comparison
     from bench.statistics.paired import Margins
 
     margins = Margins(margin, non_inferior)
     name = chosen_format(format_name, {"markdown": markdown, "json": json}, "terminal")
     if len(runs) > 2 or (len(runs) == 1 and retrievers is None):
-        raise typer.BadParameter(
-            f"expected two runs, or one with --retrievers OLD NEW, found {len(runs)}: "
-            "sparring compare results/before results/after"
-        )
+        raise _not_two(len(runs))
+    if measure is not None and by is None:
+        raise typer.BadParameter(f"--measure: expected --by, found none: --by {STRATA[0]} --measure {measure}")
     old, new = (read_run(folder) for folder in (runs[0], runs[-1]))
     one_run = together(old, new)
     if retrievers is None:
         found = comparing.compare(old, new, margins=margins)
     else:
         found = comparing.of_retrievers(old, new, *retrievers, margins=margins)
+    found = with_means(old, new, found, margins=margins)
+    for one in BY:
+        if one == by:
+            found = stratified(old, new, found, one, measure=measure, margins=margins)
     changed = [changes(old, new, pair, queries) for pair in found.pairs] if queries else []
     if name == "json":
         echo_json(comparison.plain(found, changed))
@@ -64,3 +85,10 @@ def compare(
         typer.echo(comparison.markdown(found, changed, margins=margins, together=one_run), nl=False)
     else:
         comparison.terminal(found, changed, standard_output(), margins=margins, together=one_run)
+
+
+def _not_two(n_runs: int) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"expected two runs, or one with --retrievers OLD NEW, found {n_runs}: "
+        "sparring compare results/before results/after"
+    )

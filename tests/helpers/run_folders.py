@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,29 @@ class Folders:
         run = run_of(*cells, cpu=cpu)
         record = msgspec.structs.replace(run.record, suite=run.record.suite | SUITE | suite)
         return replace(run, folder=folder, record=record)
+
+
+def several_sets(folders: Folders, name: str, **values: dict[str, Sequence[float]]) -> Run:
+    """A run on sets of those names, of each retriever's nDCG@10 of every query: a cell each, queries unclustered."""
+    cells, sets = [], {}
+    for passage_set, of_retrievers in values.items():
+        n_queries = max(map(len, of_retrievers.values()))
+        sets[passage_set] = msgspec.structs.replace(
+            tiny_set(n_queries, n_queries, name=passage_set), sha256=passage_set
+        )
+        known = {"passage_set": passage_set, "passage_set_sha256": passage_set, "n_queries": n_queries}
+        for retriever, found in of_retrievers.items():
+            key = f"{len(cells)}"
+            about = {"cell": key, "retriever": retriever, "quality": {"nDCG@10": float(np.mean(found))}}
+            about["files"] = {"quality": f"quality/{key}.npz"}
+            cells.append(cell(**known | about | {"n_judged": n_queries}))
+    run = folders.run(name, *cells)
+    for kept in sets.values():
+        run_folder.write_set(run.folder, kept)
+    of_cells = (found for of_retrievers in values.values() for found in of_retrievers.values())
+    for one, found in zip(cells, of_cells, strict=True):
+        np.savez(run.folder / "quality" / f"{one.cell}.npz", **{"nDCG@10": np.array(found, np.float64)})
+    return run
 
 
 def cell(**changes) -> Measurement:

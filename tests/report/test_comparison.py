@@ -161,7 +161,7 @@ def test_json_is_one_object(written):
 
     told = json.loads(printed)
     assert 0 == code
-    assert ["environment", "pairs", "only_old", "only_new"] == list(told)
+    assert ["environment", "pairs", "over_sets", "only_old", "only_new"] == list(told)
     (pair,) = told["pairs"]
     assert "BM25() @ CSR()" == pair["new"]["retriever"]
     assert ["nDCG@10"] == [difference["name"] for difference in pair["differences"]]

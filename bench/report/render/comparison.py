@@ -115,7 +115,8 @@ def plain(comparison: Comparison, changed: Sequence[Changes]) -> dict[str, objec
     The JSON object of a comparison.
 
     `environment`: field, old, new of all that differs. `pairs`: a cell each, with its `differences` (the fields of
-    `bench.analysis.difference.Difference`, those of `bench.statistics.paired.Paired` under `paired`) and its `queries`.
+    `bench.analysis.difference.Difference`, those of `bench.statistics.paired.Paired` under `paired`), its `strata`
+    where they are asked for, and its `queries`. `over_sets`: the fields of `bench.analysis.difference.OverSets`.
     `only_old`, `only_new`: cells without another. null: not measured, or unknown.
     """
     none = Changes([], 0, "")
@@ -123,6 +124,7 @@ def plain(comparison: Comparison, changed: Sequence[Changes]) -> dict[str, objec
     return {
         "environment": [{"field": name, "old": old, "new": new} for name, old, new in comparison.environment],
         "pairs": [_plain_pair(*both) for both in zip(comparison.pairs, found, strict=True)],
+        "over_sets": msgspec.to_builtins(comparison.over_sets),
         "only_old": [_plain_cell(m) for m in comparison.only_old],
         "only_new": [_plain_cell(m) for m in comparison.only_new],
     }
@@ -137,6 +139,8 @@ def _plain_pair(pair: CellPair, found: Changes) -> dict[str, object]:
         "same_top": pair.same_top,
         "overlap@10": pair.overlap,
         "differences": msgspec.to_builtins(pair.differences),
+        "strata": msgspec.to_builtins(pair.strata),
+        "strata_said": pair.strata_said or None,
         "n_changed": found.n_changed,
         "queries": [
             change._asdict() | {"old": change.old._asdict(), "new": change.new._asdict()} for change in found.queries

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.costs import SAME_MEMORY, SAME_TIME
-from bench.analysis.difference import Difference
 from bench.instruments.latency import ROUNDS
 from bench.records.schema import Measurement
 from bench.report.model import Column, Grid, TableCell
-from bench.report.numbers import MISSING, bounds, four, share, without_zero
+from bench.report.numbers import MISSING, share, without_zero
 from bench.report.tables.comparison_costs import time_grid, weight_grid
+from bench.report.tables.comparison_sets import sets_grid
+from bench.report.tables.comparison_strata import strata_grid
 from bench.report.tables.environments import environments
 from bench.report.tables.lines import shortened
 from bench.report.tables.marks import Marks
-from bench.report.tables.pairs import RETRIEVER, VERDICT, left_out, pair_name, verdict_cell, without_empty
-from bench.statistics.paired import ALPHA, Margins, Paired
-
-QUALITY = (
-    Column("old", opens=True),
-    Column("new"),
-    Column("difference", opens=True),
-    Column("95% interval", drop=3, opens=True),
-    Column("p", drop=5, opens=True),
-    Column("p Holm", drop=4, opens=True),
-    Column("W/T/L", drop=6, opens=True),
-    Column("effect", drop=7, opens=True),
-    Column("detectable", drop=8, opens=True),
+from bench.report.tables.pairs import (
+    EMPTY,
+    QUALITY,
+    RETRIEVER,
+    VERDICT,
+    left_out,
+    pair_name,
+    quality_cells,
+    verdict_cell,
+    without_empty,
 )
+from bench.statistics.paired import ALPHA, Margins
+
 AGREEMENT = (Column("same top", drop=10, opens=True), Column("overlap@10", drop=9))
-EMPTY = TableCell(MISSING, "dim")
-ROUNDING = 1e-6  # of a count of the fourth decimals
 
 
 def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
     """
-    What differs in the environments, then of each passage set quality, time, and memory and bytes.
+    What differs in the environments, then of each passage set quality, time, and memory and bytes; then what they say
+    together.
 
     together: both were measured in one run.
     """
@@ -48,11 +46,12 @@ def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
         primary = next((d.name for pair in pairs for d in pair.differences if d.primary), None)
         found += [
             _primary(name, primary, pairs),
+            strata_grid(name, pairs),
             _exploratory(name, pairs),
             time_grid(name, pairs, together=together),
             weight_grid(name, pairs),
         ]
-    return [grid for grid in (*found, _alone(comparison)) if grid.lines or grid.notes]
+    return [grid for grid in (*found, sets_grid(comparison.over_sets), _alone(comparison)) if grid.lines or grid.notes]
 
 
 def closing(margins: Margins) -> list[str]:
@@ -93,7 +92,7 @@ def _primary_cells(pair: CellPair, marks: Marks) -> list[TableCell]:
     d = next((d for d in pair.differences if d.primary), None)
     if d is None:
         return [*[EMPTY] * len(QUALITY), *agreement, verdict_cell(""), marks.mark("")]
-    return [*_quality(d), *agreement, verdict_cell(d.verdict), marks.mark(d.why)]
+    return [*quality_cells(d), *agreement, verdict_cell(d.verdict), marks.mark(d.why)]
 
 
 def _exploratory(name: str, pairs: Sequence[CellPair]) -> Grid:
@@ -105,37 +104,12 @@ def _exploratory(name: str, pairs: Sequence[CellPair]) -> Grid:
             if d.verdict == "identical":
                 same.append(d.name)
             else:
-                figures = (TableCell(d.name), *_quality(d), verdict_cell(d.verdict), marks.mark(d.why))
+                figures = (TableCell(d.name), *quality_cells(d), verdict_cell(d.verdict), marks.mark(d.why))
                 lines.append((pair_name(pair), *figures))
     columns = (RETRIEVER, Column("measure", right=False, opens=True), *QUALITY, *VERDICT)
     notes = [*marks.notes(), *left_out("identical", same)]
     grid = Grid(f"{name}: other measures, exploratory", columns if lines else (), tuple(lines), tuple(notes))
     return without_empty(grid)
-
-
-def _quality(d: Difference) -> list[TableCell]:
-    """The fields of QUALITY."""
-    said = d.paired
-    if said is None:
-        return [TableCell(four(d.old)), TableCell(four(d.new)), *[EMPTY] * len(QUALITY[2:])]
-    return [
-        TableCell(four(d.old)),
-        TableCell(four(d.new)),
-        TableCell(four(said.difference, "+") if said.difference else "0"),
-        TableCell(MISSING if d.interval is None else bounds(d.interval, lambda value: four(value, "+"))),
-        TableCell(_p(d.p, said)),
-        TableCell(_p(d.p_holm, said)),
-        TableCell(f"{said.wins}/{said.ties}/{said.losses}"),
-        TableCell(MISSING if said.effect is None else without_zero(f"{said.effect:+.2f}")),
-        TableCell(four(said.detectable)),
-    ]
-
-
-def _p(value: float | None, said: Paired) -> str:
-    """A p; where no drawn pattern of signs lies as far out it is below what is printed."""
-    if value is None or value >= 1 or not said.p_is_least:
-        return four(value)
-    return f"<{four(math.ceil(value * 1e4 - ROUNDING) / 1e4)}"
 
 
 def _alone(comparison: Comparison) -> Grid:
