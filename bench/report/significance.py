@@ -22,7 +22,7 @@ from bench.report import rows as flat
 from bench.report.columns import Field
 from bench.report.model import BEST, TIED, TableCell
 from bench.report.numbers import bounds
-from bench.statistics import paired, signs
+from bench.statistics import over_sets, paired, signs
 from bench.statistics.clusters import NOISE, totals
 
 DAGGER = "†"
@@ -103,6 +103,41 @@ def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: 
     adjusted = signs.all_pairs(sums)[places.index(best)]
     for place, p in zip(places, adjusted.tolist(), strict=True):
         tied[place] = p >= paired.ALPHA or not _excludes_0(top - alike[place], clusters)
+    return tied
+
+
+def ties_over_sets(evidence: Evidence, cells: Sequence[Sequence[tuple[Run, Measurement]]], measure: str) -> list[bool]:
+    """
+    Which retrievers cannot be told from the best in the mean over passage sets, as `ties` tells it on one set.
+
+    cells: of each retriever, on the same sets in the same order. Each set counts alike, and so do its clusters.
+    """
+    means = [float(np.mean([(m.quality or {})[measure] or 0.0 for _, m in found])) for found in cells]
+    best = int(np.argmax(means))
+    known: dict[int, list[Values]] = {}
+    for place, found in enumerate(cells):
+        own = [evidence.values(run, m, measure) for run, m in found]
+        kept = [one for one in own if one is not None]
+        if len(kept) == len(own):
+            known[place] = kept
+    tied = [False] * len(cells)
+    if best not in known or len(known) < 2:
+        return tied
+    clusters = [evidence.clusters(run, m) for run, m in cells[best]]
+    sizes = [len(one) for one in known[best]]
+    alike = {place: own for place, own in known.items() if [len(one) for one in own] == sizes}
+    sums = np.array(
+        [
+            np.concatenate([totals(one, of)[0] / len(one) for one, of in zip(own, clusters, strict=True)])
+            for own in alike.values()
+        ]
+    )
+    adjusted = signs.all_pairs(sums)[list(alike).index(best)]
+    for place, p in zip(alike, adjusted.tolist(), strict=True):
+        both = zip(alike[place], known[best], clusters, strict=True)
+        sets = [over_sets.SetValues(one, top, of) for one, top, of in both]
+        told = over_sets.over_sets(sets).interval
+        tied[place] = p >= paired.ALPHA or told is None or told[0] <= 0 <= told[1]
     return tied
 
 

@@ -226,17 +226,21 @@ def test_any_axis_stands_across():
         grid.title for grid in (sets, measures, threads)
     ]
     assert [
-        ["A() @ CSR()", "1", ".500", ".250"],
-        ["B() @ CSR()", "1", ".750", "-"],
-        ["A() @ CSR()", "2", ".500", "-"],
+        ["A() @ CSR()", "1", ".500", ".250", ".375"],
+        ["B() @ CSR()", "1", ".750", "-", "-"],
+        ["A() @ CSR()", "2", ".500", "-", "-"],
     ] == (texts(sets))
     assert ["passages", "language", "queries", "retriever", "threads", "nDCG@10", "R@10"] == [
         column.head for column in measures.columns
     ]
-    assert [["de", "1", ".500"], ["de", "1", ".750"], ["ko", "1", ".250"], ["de", "2", ".500"]] == [
-        [line[0], line[4], line[5]] for line in texts(measures)
-    ]
-    assert [False, True, False, False] == [line[5].style == "bold green" for line in measures.lines]
+    assert [
+        ["de", "1", ".500"],
+        ["de", "1", ".750"],
+        ["ko", "1", ".250"],
+        ["de", "2", ".500"],
+        ["mean of 2 sets", "1", ".375"],
+    ] == [[line[0], line[4], line[5]] for line in texts(measures)]
+    assert [False, True, False, False, False] == [line[5].style == "bold green" for line in measures.lines]
     assert [["2.00", "1.00"], ["-", "-"], ["-", "-"]] == [line[-2:] for line in texts(threads)]
     assert "bold green" == threads.lines[0][-1].style
     assert ["column", "column", "line"] == [grid.best_of for grid in (sets, measures, threads)]

@@ -15,6 +15,7 @@ from bench.report.columns import FIELDS, Field, best_of, text_of
 from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
 from bench.report.tables.marks import figure_notes
+from bench.report.tables.set_means import ACROSS, NOTE, line_name, set_means
 from bench.report.view import Axis, Pivot
 
 DOWN: tuple[Axis, ...] = ("passages", "measure")  # across stands what is not compared: the best is that of a column
@@ -60,6 +61,10 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     lines = _lines(runs, axis, fields, apart=bool(apart))
     heads = list(dict.fromkeys(head for cells in lines.values() for head in cells))
     shown, explained = _judged(lines, axis, apart=bool(apart), intervals=intervals)
+    means = _means(runs, lines, axis, fields, intervals=intervals)
+    heads = list(dict.fromkeys([*heads, *(head for _, head in means)]))
+    lines |= {key: {} for key, _ in means if key not in lines}
+    shown |= means
     columns, body = _named(lines, axis, several=len(runs) > 1)
     columns += [Column(head, drop=1, opens=index == 0) for index, head in enumerate(heads)]
     for key, named in zip(lines, body, strict=True):
@@ -68,6 +73,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     only = f", {next(iter(rests))}" if len(rests) == 1 and axis in ("encoder", "storage") else ""
     notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
     notes += figure_notes(fields, list({id(p.m): p.row for cells in lines.values() for p in cells.values()}.values()))
+    notes += [NOTE] if means else []
     if apart and axis == "run":
         notes.append(f"hardware differs ({apart}): times are not compared across runs")
     return Grid(
@@ -137,7 +143,7 @@ def _named(lines: _Lines, axis: Axis, *, several: bool) -> tuple[list[Column], l
             (several and axis != "run", Column("run", right=False), name),
             (axis != "passages", Column("passages", right=False), line.passage_set),
             (axis != "passages", Column("language", right=False), line.language),
-            (axis != "passages", Column("queries"), f"{line.n_queries:,}"),
+            (axis != "passages", Column("queries"), f"{line.n_queries:,}" if line.n_queries else ""),
             (has_rests, Column(rest, right=False, code=True), line.rest),
             (has_threads, Column("threads"), str(line.threads)),
             (
@@ -237,4 +243,36 @@ def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> di
             found[at] = TableCell(text, TIED)
         else:
             found[at] = TableCell(text, "dim" if text == MISSING else "", mark=doubts.mark(place.row, field.key))
+    return found
+
+
+# Over several passage sets
+
+
+def _means(
+    runs: Sequence[Run], lines: _Lines, axis: Axis, fields: Sequence[Field], *, intervals: bool
+) -> dict[_At, TableCell]:
+    """
+    The means over sets: a column of their own where sets stand across, else a line for all of one retriever.
+
+    Of measures alone; none where one name stands for two contents, which are no two sets.
+    """
+    contents = {(m.passage_set, m.passage_set_sha256) for run in runs for m in run.measurements}
+    if not _is_quality(runs, fields) or len({name for name, _ in contents}) < len(contents):
+        return {}
+    families: dict[Hashable, dict[_At, list[tuple[Run, Measurement]]]] = defaultdict(lambda: defaultdict(list))
+    of_family: dict[Hashable, Field] = {}
+    for (name, line), cells in lines.items():
+        whole = line._replace(passage_set="", sha256="", language="", n_queries=0)
+        for across, place in cells.items():
+            at = (name, whole), "" if axis == "passages" else across
+            family = across if axis == "measure" else "" if axis == "passages" else (name, whole)
+            families[family][at].append((place.run, place.m))
+            of_family[family] = place.field
+    evidence, found = significance.Evidence(), {}
+    for key, compared in families.items():
+        named = line_name(compared, of_family[key].key)
+        for ((run, own), across), cell in set_means(evidence, compared, of_family[key], intervals=intervals).items():
+            shown = own if axis == "passages" else own._replace(passage_set=named)
+            found[(run, shown), across or ACROSS] = cell
     return found
