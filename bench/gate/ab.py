@@ -65,8 +65,8 @@ def run_ab(
 
     suite_file: in the repository; its cells at `ref` are the old side's, its conditions now hold for both. keep: an
     empty or new folder for the two runs; None: they are removed with the rest. thorough: until every figure of every
-    cell is decided. Raises InputError for a revision that
-    is none, an installation that fails, and a side that cannot run.
+    cell is decided. Raises InputError for a revision that is none, an installation that fails, and a side that cannot
+    run.
     """
     repository = toplevel(suite_file.resolve().parent)
     suite = suites.load(str(suite_file))
@@ -86,24 +86,16 @@ def run_ab(
         past = [moved.path(path) for path in present]
         notes += [f"{path.name} is not in {ref}" for path in past if not path.exists()]
         past = [path for path in past if path.exists()]
-        if not install and old_suite.pairs() == suite.pairs() and not _reads_checkout(moved, present, suite):
-            raise InputError(
-                f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, "
-                f"no --plugin that lies in {repository}, and the cells of the suite as they are now. An adapter that "
-                f'is installed runs as of {ref} by [gate] install = "pip install ."'
-            )
-        with contextlib.ExitStack() as both:
-            says(f"{ref}: encode and build")
-            cwd = moved.path(Path.cwd())
-            job = _job(old_suite, runs / "old", past, lenient=True)
-            place = cwd if cwd.is_dir() else tree
-            past_side = ABSide(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref))
-            old = both.enter_context(started(past_side))
-            old.known(_preparing(old_suite))
-            says("the working tree: encode and build")
-            job = _job(suite, runs / "new", present)
-            new = both.enter_context(started(ABSide("the working tree", job, scratch / "new.log")))
-            new.known(_preparing(suite))
+        if not install and old_suite.pairs() == suite.pairs():
+            _refuse_itself(moved, present, suite, ref)
+        cwd = moved.path(Path.cwd())
+        place = cwd if cwd.is_dir() else tree
+        job = _job(old_suite, runs / "old", past, lenient=True)
+        sides = (
+            ABSide(ref, job, scratch / "old.log", python, place, variables, _own_code(repository, ref)),
+            ABSide("the working tree", _job(suite, runs / "new", present), scratch / "new.log"),
+        )
+        with _prepared(sides, (old_suite, suite), says) as (old, new):
             speeds = speeds_of(old, new, policy, suite, says, thorough=thorough)
             for side in (old, new):
                 side.ask(Request(end=True), PREPARING_SECONDS)
@@ -116,6 +108,18 @@ def run_ab(
             changed_policy=tuple(changed),
             notes=tuple(notes),
         )
+
+
+@contextlib.contextmanager
+def _prepared(
+    sides: tuple[ABSide, ABSide], their_suites: tuple[Suite, Suite], says: Callable[[str], None]
+) -> Iterator[tuple[ABSide, ABSide]]:
+    """Both sides, started one after the other, with every cell encoded and built."""
+    with contextlib.ExitStack() as both:
+        for side, suite in zip(sides, their_suites, strict=True):
+            says(f"{side.name}: encode and build")
+            both.enter_context(started(side)).known(_preparing(suite))
+        yield sides
 
 
 # What a side is told
@@ -195,11 +199,16 @@ def _old_suite(was: Suite, now: Suite) -> Suite:
     return msgspec.structs.replace(now, cells=kept) if kept else now
 
 
-def _reads_checkout(moved: _Checkout, plugins: Sequence[Path], suite: Suite) -> bool:
-    """Whether adapters are read from the checkout: plug-in files, or a path that a cell names (a model, vectors)."""
+def _refuse_itself(moved: _Checkout, plugins: Sequence[Path], suite: Suite, ref: str) -> None:
+    """InputError where no adapter is read from the checkout: no plug-in file, no path that a cell names (a model)."""
     named = [quoted for _, spelling in suite.pairs() for quoted in re.findall(r'["\']([^"\']+)["\']', spelling)]
     paths = [*plugins, *(path.resolve() for path in map(Path, named) if path.exists())]
-    return any(moved.path(path) != path for path in paths)
+    if all(moved.path(path) == path for path in paths):
+        raise InputError(
+            f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, no "
+            f"--plugin that lies in {moved.repository}, and the cells of the suite as they are now. An adapter that is "
+            f'installed runs as of {ref} by [gate] install = "pip install ."'
+        )
 
 
 def _own_code(repository: Path, ref: str) -> Callable[[Answer], None]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from bench.analysis.compare import Comparison
 from bench.errors import InputError
-from bench.gate.judge import ROUNDING, Finding, GateVerdict
+from bench.gate.judge import ROUNDING
+from bench.gate.verdict import Finding, GateVerdict
 from bench.records.comparability import LIBRARY
 from bench.records.run_folder import Run, read_set
 from bench.run.suite import Gate

@@ -16,7 +16,7 @@ from bench.records.schema import StageResult
 from bench.stage.timing import NEW
 
 
-class Figure(NamedTuple):
+class HeldFigure(NamedTuple):
     """One of them."""
 
     name: str  # as the verdict's line calls it
@@ -30,11 +30,11 @@ P50 = "single_p50_ms"
 RESIDENT = "resident_bytes"
 # By their key of JSON. The first decides how long rounds go on.
 FIGURES = {
-    P50: Figure("p50", "ms"),
-    "single_p95_ms": Figure("p95", "ms"),
-    "new_p50_ms": Figure("new queries", "ms", repeated=False),
-    "batch_qps": Figure("batch", "q/s", more_is_worse=False),
-    RESIDENT: Figure("memory", "bytes", repeated=False, resolution=2.0**20),
+    P50: HeldFigure("p50", "ms"),
+    "single_p95_ms": HeldFigure("p95", "ms"),
+    "new_p50_ms": HeldFigure("new queries", "ms", repeated=False),
+    "batch_qps": HeldFigure("batch", "q/s", more_is_worse=False),
+    RESIDENT: HeldFigure("memory", "bytes", repeated=False, resolution=2.0**20),
 }
 
 

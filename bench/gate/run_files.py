@@ -18,8 +18,9 @@ import msgspec
 from bench.analysis.compare import Comparison, of_retrievers
 from bench.errors import InputError
 from bench.formats import files, qrels
-from bench.gate.judge import GateVerdict, judge
+from bench.gate.judge import judge
 from bench.gate.reference import changes
+from bench.gate.verdict import GateVerdict
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
 from bench.records import run_folder

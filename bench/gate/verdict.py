@@ -84,7 +84,10 @@ def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
             f" on {' to '.join(f'{n:,}' for n in dict.fromkeys((counts[0], counts[-1])))} queries" if counts else ""
         )
         yield f"{names or kind} {'not compared' if not found else 'equal' if alike else 'within its limits'}{queries}"
-    yield from _speeds(findings) if timed else ["speed not compared (no --ab)"]
+        if kind == "quality" and found and not any(finding.kind == "bytes" for finding in findings):
+            break  # two run files, which tell neither bytes nor times
+    else:
+        yield from _speeds(findings) if timed else ["speed not compared (no --ab)"]
     skipped = sum(cell.outcome == "skipped" for cell in cells)
     if skipped:
         yield f"{skipped} without a counterpart"

@@ -374,5 +374,5 @@ def test_a_side_is_told_what_an_older_one_knows(tmp_path):
     """
     job = ab._job(SAME, tmp_path, [])
 
-    assert {"name", "passages", "measures", "primary", "limits", "cells", "modes"} == set(job.suite)
+    assert {"name", "passages", "measures", "primary", "limits", "cells"} == set(job.suite)
     assert Gate(budget="1s") == SAME.gate
