@@ -57,7 +57,7 @@ def speeds_of(
             speeds.pop(pair[1].cell, None)  # a cell that has failed since has none
             if found:
                 speeds[pair[1].cell] = found
-            if not _is_open(found, policy, thorough=thorough):
+            if not is_open(found, policy, thorough=thorough):
                 del open_pairs[pair]
         number += 1
         if number == 1:
@@ -74,7 +74,7 @@ def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> 
             side.ask(Request(cell=cell.cell), seconds)
 
 
-def _is_open(speeds: Speeds, policy: Gate, *, thorough: bool) -> bool:
+def is_open(speeds: Speeds, policy: Gate, *, thorough: bool = False) -> bool:
     """Whether a cell needs another pair of rounds."""
     if any(speed.decision == "slower" for speed in speeds):
         return False

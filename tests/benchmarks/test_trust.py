@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.formats.files import write_whole
-from bench.gate import ab
 from bench.gate.ab_worker import Answer, KnownCell, Request
+from bench.gate.figures import FIGURES
+from bench.gate.rounds import speeds_of
 from bench.gate.verdict import CellVerdict, Finding
 from bench.git import git
 from bench.instruments import environment
@@ -44,7 +45,13 @@ def engines(*, changed: bool) -> ModuleType:
 def made(spread: float, n: int = 40, seconds: float = 1.0, seed: int = 1) -> Rounds:
     """Rounds of every cell whose log ratios have the true mean and a normal spread."""
     rng = np.random.default_rng(seed)
-    return Rounds({cell: rng.normal(np.log(size), spread, n) for cell, size in TRUE.items()}, 2 * seconds, seconds)
+    return rounds_like({cell: rng.normal(np.log(size), spread, n) for cell, size in TRUE.items()}, seconds)
+
+
+def rounds_like(ratios: dict[str, np.ndarray], seconds: float = 1.0) -> Rounds:
+    """Rounds of p50 alone, whose log ratios are these; the old side takes a millisecond."""
+    pairs = {cell: np.stack([np.ones_like(each), np.exp(each)], axis=-1)[:, None] for cell, each in ratios.items()}
+    return Rounds(pairs, 2 * seconds, seconds)
 
 
 def gate_run(failing: dict[str, str], *, loaded: bool = False) -> Trial:
@@ -63,7 +70,7 @@ def gate_run(failing: dict[str, str], *, loaded: bool = False) -> Trial:
         loaded=loaded,
         budget=90.0,
         seconds=100.0,
-        times={cell: Times((1.0,) * 6, (size,) * 6) for cell, size in TRUE.items()},
+        times={cell: {"single_p50_ms": Times((1.0,) * 6, (size,) * 6)} for cell, size in TRUE.items()},
         verdicts=tuple(verdicts),
         environment=machine(),
     )
@@ -72,7 +79,7 @@ def gate_run(failing: dict[str, str], *, loaded: bool = False) -> Trial:
 def recording(*, loaded: bool, spread: float = 0.01) -> Trial:
     """A recording of 20 pairs of rounds of each cell, two seconds the first, one each other."""
     rounds = made(spread, n=20)
-    times = {cell: Times((1.0,) * 20, tuple(np.exp(ratios).tolist())) for cell, ratios in rounds.ratios.items()}
+    times = {cell: {"single_p50_ms": Times((1.0,) * 20, tuple(np.exp(rounds.ratios(cell)).tolist()))} for cell in CELLS}
     ended = [2.0 * number for number in range(len(CELLS))]
     ended += [ended[-1] + 1.0 + number for number in range(19 * len(CELLS))]
     return Trial(
@@ -130,7 +137,8 @@ class TestInjected:
         found = trial("recording", tmp_path / "trial", 1.0, loaded=True)
 
         (times,) = found.times.values()
-        assert [len(found.ended)] * 2 == [len(times.old), len(times.new)]
+        assert list(FIGURES) == list(times)
+        assert all([len(found.ended)] * 2 == [len(each.old), len(each.new)] for each in times.values())
         assert ["repository", "runs"] == sorted(path.name for path in (tmp_path / "trial").iterdir())
 
 
@@ -151,10 +159,12 @@ class TestDrawing:
         Rounds are drawn in blocks of neighbours, of all cells the same ones; cells that are alike stand in for others.
         """
         places = {cell: 1000.0 * number + np.arange(2 * half) for number, cell in enumerate(CELLS)}
+        pairs = {cell: np.stack([each, each], axis=-1)[:, None] for cell, each in places.items()}
 
-        found = rates.drawn(np.random.default_rng(seed), Rounds(places, 2.0, 1.0), n)
+        drawn = rates.drawn(np.random.default_rng(seed), Rounds(pairs, 2.0, 1.0), n)
 
-        assert list(CELLS) == list(found)
+        assert list(CELLS) == list(drawn)
+        found = {cell: values[:, 0, 1] for cell, values in drawn.items()}
         steps = np.diff(found["Slower5()"]) % (2 * half)
         assert all(step == 1 % (2 * half) for at, step in enumerate(steps, start=1) if at % rates.BLOCK)
         assert all((values % 1000 == found["Slower5()"] % 1000).all() for values in found.values())
@@ -167,7 +177,7 @@ class TestDrawing:
         On the same rounds a drawn gate run decides what the gate's own loop decides, cell by cell.
         """
         rounds = made(0.05, n=2000)
-        monkeypatch.setattr(rates, "drawn", lambda rng, rounds, n: rounds.ratios)
+        monkeypatch.setattr(rates, "drawn", lambda rng, rounds, n: rounds.pairs)
         cells = tuple(KnownCell(cell=cell, passage_set="primer", retriever=cell) for cell in CELLS)
 
         class Fake:
@@ -175,15 +185,13 @@ class TestDrawing:
                 self.cells, self.new = cells, new
 
             def ask(self, wanted: Request, seconds: float) -> Answer:
-                ratio = rounds.ratios[wanted.cell][wanted.round]
-                return Answer(milliseconds=float(np.exp(ratio)) if self.new else 1.0)
+                return Answer(milliseconds=float(rounds.pairs[wanted.cell][wanted.round, 0, int(self.new)]))
 
         suite = Suite(name="a", passages=("primer",), cells=())
-        told = ab._rounds(Fake(new=False), Fake(new=True), Gate(budget="60s"), suite, lambda _: None)
+        told = speeds_of(Fake(new=False), Fake(new=True), Gate(budget="60s"), suite, lambda _: None)
 
-        expected = {cell: speed.decision for cell, speed in told.items()}
-        assert {"pass", "slower"} <= set(expected.values())
-        assert expected == rates.resampled(np.random.default_rng(0), rounds, 1e6)
+        assert {"pass", "slower"} <= {speed.decision for (speed,) in told.values()}
+        assert told == rates.resampled(np.random.default_rng(0), rounds, 1e6)
 
     def test_a_budget_that_is_spent(self):
         """
@@ -191,8 +199,9 @@ class TestDrawing:
         """
         rounds = made(0.001)  # 8 cells: 16 s for the first pairs, 8 s for every next
 
-        found = [rates.resampled(np.random.default_rng(0), rounds, budget) for budget in (1.0, 47.5, 48.0)]
+        runs = [rates.resampled(np.random.default_rng(0), rounds, budget) for budget in (1.0, 47.5, 48.0)]
 
+        found = [{cell: speed.decision for cell, (speed,) in run.items()} for run in runs]
         assert set(CELLS) == {cell for cell, decision in found[0].items() if decision == "undecided"}
         assert ["pass", "slower"] == [found[1]["Same1()"], found[1]["Slower20()"]]
         assert "pass" == found[2]["Poorer()"]
@@ -247,7 +256,7 @@ class TestCounting:
         """
         rounds = rates.rounds_of(recording(loaded=False))
 
-        assert (2.0, 1.0, 20) == (rounds.first_seconds, rounds.seconds, len(rounds.ratios["Same1()"]))
+        assert (2.0, 1.0, 20) == (rounds.first_seconds, rounds.seconds, len(rounds.ratios("Same1()")))
 
 
 class TestPage:
@@ -287,7 +296,7 @@ class TestPage:
         text, well = page.page(tmp_path)
 
         assert not well
-        assert "real: at most 0.5% of cells | 1 of 5: 20.00 % (0.51–71.64) | not met |" in text
+        assert "real: at most 0.5% of figures | 1 of 5: 20.00 % (0.51–71.64) | not met |" in text
         assert "+1 % bytes caught, real: always | 0 of 1: 0.00 % (0.00–97.50) | not met |" in text
 
     def test_nothing_measured(self, tmp_path, quick):

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from bench.formats.files import write_whole
+from bench.gate.figures import P50
 from bench.records import run_folder
 from tests.benchmarks.trust.page import BUDGET, page
 from tests.benchmarks.trust.trials import Trial, trial
@@ -41,7 +42,7 @@ def measure(folder: Path, runs: int, recordings: int) -> None:
             known = [*run_folder.lines(file, Trial), made]  # a torn last line goes
             write_whole(file, b"".join(msgspec.json.encode(t) + b"\n" for t in known))
             said = f"{kind} {len(found) + 1} of {wanted}, {'loaded' if loaded else 'unloaded'}, {made.seconds:.0f} s"
-            sys.stderr.write(f"{said}: {made.line or sum(len(t.old) for t in made.times.values())}\n")
+            sys.stderr.write(f"{said}: {made.line or sum(len(figures[P50].old) for figures in made.times.values())}\n")
 
 
 def main() -> int:

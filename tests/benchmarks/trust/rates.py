@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench.gate.figures import P50
+from bench.gate.rounds import is_open
+from bench.gate.speed import Speed, decided
 from bench.gate.verdict import Finding
 from bench.run.suite import Gate
-from bench.statistics.sequential import FEWEST_ROUNDS, Decision, decision_of
+from bench.statistics.sequential import FEW_ROUNDS
 from tests.benchmarks.intervals import bounds
 from tests.benchmarks.trust.trials import CELLS, Trial
 
 BLOCK = 4  # neighbouring pairs of rounds that are drawn together, so that what drifts stays
-SLOWER = Gate().slower
+POLICY = Gate()
 SPEED_ALIKE = tuple(cell for cell, change in CELLS.items() if change != "speed")  # their search did not change
 SLOWED = tuple(cell for cell, change in CELLS.items() if change == "speed")
 NAMED = {"bytes": "ledger_bytes", "quality": "R@10", "speed": "single_p50_ms"}
@@ -59,7 +62,7 @@ def findings(trials: Sequence[Trial]) -> Iterator[tuple[str, Finding]]:
 
 
 def false_speed(trials: Sequence[Trial]) -> Rate:
-    """Cells whose search did not change, and whose speed failed."""
+    """Figures of speed of cells whose search did not change, that failed."""
     found = findings(trials)
     return share(f.outcome == "fail" for cell, f in found if f.kind == "speed" and cell in SPEED_ALIKE)
 
@@ -98,88 +101,113 @@ def outcomes(trials: Sequence[Trial], cells: Sequence[str]) -> Counter[str]:
 class Rounds(NamedTuple):
     """What a recording gives to draw from."""
 
-    ratios: Mapping[
-        str, np.ndarray
-    ]  # cell -> (n_pairs,) log of new / old, in the order they were measured; n_pairs even
+    pairs: Mapping[str, np.ndarray]  # cell -> (n_pairs, n_figures, 2): old and new, as they were measured; n_pairs even
     first_seconds: float  # that the first pair of a cell takes: every query is answered there, for the hits
     seconds: float  # and each other pair
+    figures: tuple[str, ...] = (P50,)
+
+    def ratios(self, cell: str) -> np.ndarray:
+        """(n_pairs,) log of new / old of p50."""
+        old, new = self.pairs[cell][:, 0].T
+        return np.log(new / old)
 
 
 def rounds_of(recording: Trial) -> Rounds:
     """A recording's pairs of rounds, as many of every cell."""
-    found = {cell: times.ratios for cell, times in recording.times.items()}
-    n = min(map(len, found.values())) // 2 * 2
+    figures = tuple(next(iter(recording.times.values())))
+    n = min(len(times[P50].old) for times in recording.times.values()) // 2 * 2
     taken = np.diff(recording.ended)
-    first = len(found) - 1  # after the very first, which has no start to be told from
-    same = {cell: ratios[:n] for cell, ratios in found.items()}
-    return Rounds(same, float(taken[:first].mean()), float(taken[first:].mean()))
+    first = len(recording.times) - 1  # after the very first, which has no start to be told from
+    pairs = {
+        cell: np.array([[times[name].old[:n], times[name].new[:n]] for name in figures]).transpose(2, 0, 1)
+        for cell, times in recording.times.items()
+    }
+    return Rounds(pairs, float(taken[:first].mean()), float(taken[first:].mean()), figures)
 
 
 def drawn(rng: np.random.Generator, rounds: Rounds, n: int) -> dict[str, np.ndarray]:
     """
-    Rounds of one gate run: (n,) log ratios of each cell, in blocks of BLOCK neighbours; past the end comes the first.
+    Rounds of one gate run: (n, n_figures, 2) of each cell, in blocks of BLOCK neighbours; past the end comes the first.
 
     All cells take the same positions, so that what befell the machine befalls them together. The cells whose search is
     alike run the very same code: block by block they stand in for one another, which makes a few rounds many.
     """
-    n_pairs, n_blocks = len(next(iter(rounds.ratios.values()))), -(-n // BLOCK)
+    n_pairs, n_blocks = len(next(iter(rounds.pairs.values()))), -(-n // BLOCK)
     starts = 2 * rng.integers(n_pairs // 2, size=n_blocks)
     positions = ((starts[:, None] + np.arange(BLOCK)) % n_pairs).ravel()[:n]
-    alike = np.array([rounds.ratios[cell] for cell in SPEED_ALIKE])
+    alike = np.array([rounds.pairs[cell] for cell in SPEED_ALIKE])
     order = rng.permuted(np.tile(np.arange(len(alike)), (n_blocks, 1)), axis=1).repeat(BLOCK, axis=0)[:n]
     found = {cell: alike[order[:, column], positions] for column, cell in enumerate(SPEED_ALIKE)}
-    return {cell: found.get(cell, ratios[positions]) for cell, ratios in rounds.ratios.items()}
+    return {cell: found.get(cell, pairs[positions]) for cell, pairs in rounds.pairs.items()}
 
 
-def resampled(rng: np.random.Generator, rounds: Rounds, budget: float) -> dict[str, Decision]:
+def resampled(rng: np.random.Generator, rounds: Rounds, budget: float) -> dict[str, tuple[Speed, ...]]:
     """
     What one gate run decides on rounds drawn from a recording, in the budget of seconds, cell by cell.
 
-    As in `bench.gate.ab`: pairs of open cells by turns, the first of each whatever the time.
+    As in `bench.gate.rounds`: pairs of open cells by turns, the first of each whatever the time.
     """
-    ratios = drawn(rng, rounds, max(1, int(budget / rounds.seconds) + 1))
-    found: dict[str, Decision] = dict.fromkeys(rounds.ratios, "undecided")
-    left, number = budget, 0
-    while still := [cell for cell, decision in found.items() if decision == "undecided"]:
-        for cell in still:
+    pairs = drawn(rng, rounds, max(1, int(budget / rounds.seconds) + 1))
+    found: dict[str, tuple[Speed, ...]] = {}
+    still, left, number = list(rounds.pairs), budget, 0
+    while still:
+        for cell in list(still):
             if number and left <= 0:
                 return found
             left -= rounds.seconds if number else rounds.first_seconds
-            found[cell] = decided_of(ratios[cell][: number + 1])
+            found[cell] = speeds_of(pairs[cell][: number + 1], rounds.figures)
+            if not is_open(found[cell], POLICY):
+                still.remove(cell)
         number += 1
     return found
 
 
-def decided_of(ratios: np.ndarray) -> Decision:
-    return "undecided" if len(ratios) < FEWEST_ROUNDS else decision_of(ratios, SLOWER)[0]
+def speeds_of(pairs: np.ndarray, figures: Sequence[str]) -> tuple[Speed, ...]:
+    """What is decided of each figure. pairs: (n, n_figures, 2)."""
+    return tuple(decided(pairs[:, at, 0], pairs[:, at, 1], POLICY, name) for at, name in enumerate(figures))
+
+
+def is_slower(speeds: Sequence[Speed]) -> bool:
+    return any(speed.decision == "slower" for speed in speeds)
 
 
 def gate_runs(
     rng: np.random.Generator, recordings: Sequence[Rounds], budget: float, n: int
-) -> list[dict[str, Decision]]:
+) -> list[dict[str, tuple[Speed, ...]]]:
     """So many gate runs, by turns from each recording."""
     return [resampled(rng, recordings[number % len(recordings)], budget) for number in range(n)]
 
 
-def slower(runs: Sequence[Mapping[str, Decision]], cells: Sequence[str]) -> Rate:
-    """Of some cells of some gate runs those that are called slower."""
-    return share(run[cell] == "slower" for run in runs for cell in cells)
+def slower(runs: Sequence[Mapping[str, Sequence[Speed]]], cells: Sequence[str]) -> Rate:
+    """Of some cells of some gate runs those of which a figure is called slower."""
+    return share(is_slower(run[cell]) for run in runs for cell in cells)
 
 
-def slower_runs(runs: Sequence[Mapping[str, Decision]]) -> Rate:
+def slower_figures(runs: Sequence[Mapping[str, Sequence[Speed]]], cells: Sequence[str]) -> dict[str, Rate]:
+    """The same figure by figure."""
+    found: dict[str, list[bool]] = {}
+    for speed in (speed for run in runs for cell in cells for speed in run[cell]):
+        found.setdefault(speed.name, []).append(speed.decision == "slower")
+    return {name: share(flags) for name, flags in found.items()}
+
+
+def slower_runs(runs: Sequence[Mapping[str, Sequence[Speed]]]) -> Rate:
     """Gate runs in which any cell is called slower whose search did not change."""
-    return share(any(run[cell] == "slower" for cell in SPEED_ALIKE) for run in runs)
+    return share(any(is_slower(run[cell]) for cell in SPEED_ALIKE) for run in runs)
 
 
 def power(
     rng: np.random.Generator, recordings: Sequence[Rounds], cells: Sequence[str], pairs: Sequence[int], n: int
 ) -> dict[int, Rate]:
-    """How many of n cells are called slower within so many pairs of rounds of their own."""
+    """How many of n cells are called slower by p50 within so many pairs of rounds of their own."""
     when = []
     for number in range(n // len(cells)):
-        ratios = drawn(rng, recordings[number % len(recordings)], max(pairs))
+        drawn_pairs = drawn(rng, recordings[number % len(recordings)], max(pairs))
         for cell in cells:
-            looks = ((size, decided_of(ratios[cell][:size])) for size in range(FEWEST_ROUNDS, max(pairs) + 1))
+            looks = (
+                (size, speeds_of(drawn_pairs[cell][:size, :1], (P50,))[0].decision)
+                for size in range(FEW_ROUNDS, max(pairs) + 1)
+            )
             size, decision = next((look for look in looks if look[1] != "undecided"), (0, "undecided"))
             when.append(size if decision == "slower" else max(pairs) + 1)
     return {most: share(size <= most for size in when) for most in pairs}

@@ -15,7 +15,8 @@ from unittest import mock
 import msgspec
 import numpy as np
 
-from bench.gate import ab
+from bench.gate import ab, figures, rounds
+from bench.gate.figures import P50
 from bench.gate.speed import Speed, decided
 from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
@@ -35,7 +36,7 @@ name = "trust"
 passages = ["primer"]
 measures = ["R@10"]
 primary = "R@10"
-queries = 100
+queries = 200
 limits = {{ seconds = 60, memory = "2GB" }}
 [[cells]]
 retrievers = {retrievers}
@@ -48,7 +49,7 @@ BUSY = "import os\nos.sched_setaffinity(0, {{{core}}})\nwhile os.getppid() == {p
 
 
 class Times(msgspec.Struct, frozen=True):
-    """The median service time of each round of a cell, milliseconds; old[i] and new[i] are a pair."""
+    """What a figure was in each round of a cell; old[i] and new[i] are a pair."""
 
     old: tuple[float, ...]
     new: tuple[float, ...]
@@ -70,7 +71,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     loaded: bool  # another process kept one core busy
     budget: float  # seconds
     seconds: float  # of the whole command
-    times: dict[str, Times]  # by cell
+    times: dict[str, dict[str, Times]]  # by cell and figure
     ended: tuple[float, ...] = ()  # when each pair of rounds of a recording had ended, seconds
     verdicts: tuple[CellVerdict, ...] = ()
     line: str = ""
@@ -149,31 +150,34 @@ def recorded(folder: Path, runs: Path) -> tuple[float, ...]:
     """The gate's rounds, of every cell as many as the budget allows: nothing is decided. When each pair had ended."""
     ended: list[float] = []
 
-    def undecided(old: Sequence[float], new: Sequence[float], policy: Gate) -> Speed:
-        ended.append(round(time.monotonic(), 3))
-        return msgspec.structs.replace(decided(old, new, policy), decision="undecided")
+    def undecided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str = P50) -> Speed:
+        if name == P50:
+            ended.append(round(time.monotonic(), 3))
+        return msgspec.structs.replace(decided(old, new, policy, name), decision="undecided")
 
     with (
         contextlib.chdir(folder),
-        mock.patch.object(ab, "decided", undecided),
+        mock.patch.object(rounds, "decided", undecided),
         ab.run_ab(Path("suite.toml"), "HEAD~1", plugins=[Path("engines.py")], keep=runs),
     ):
         return tuple(ended)
 
 
-def times(runs: Path) -> dict[str, Times]:
-    """The rounds of both sides, from their samples, by cell."""
+def times(runs: Path) -> dict[str, dict[str, Times]]:
+    """The figures of the rounds of both sides, from what they left, by cell."""
     sides = [
-        {m.retriever: rounds(runs / side, m.files) for m in run_folder.read(runs / side).measurements} for side in SIDES
+        {m.retriever: of_rounds(runs / side, m.files) for m in run_folder.read(runs / side).measurements}
+        for side in SIDES
     ]
     old, new = sides
-    return {cell: Times(old[cell], new[cell]) for cell in CELLS}
+    return {cell: {name: Times(old[cell][name], new[cell][name]) for name in old[cell]} for cell in CELLS}
 
 
-def rounds(folder: Path, files: dict[str, str]) -> tuple[float, ...]:
-    """The median service time of each round of a cell, milliseconds, as `bench.gate.ab_worker` answers it."""
-    found: list[float] = []
+def of_rounds(folder: Path, files: dict[str, str]) -> dict[str, tuple[float, ...]]:
+    """The figures of each round of a cell, as `bench.gate.ab_worker` answers them."""
+    stages = run_folder.lines(folder / run_folder.STAGES, run_folder.FinishedStage)
+    by_samples = {stage.result.samples: stage.result for stage in stages}
+    found: list[dict[str, float]] = []
     while (name := files.get(f"search-{len(found)}")) is not None:
-        with np.load(folder / name) as arrays:
-            found.append(round(float(np.median(arrays["single"])) / 1e6, 6))
-    return tuple(found)
+        found.append(figures.of_round(folder, [by_samples[name]]))
+    return {name: tuple(float(f"{round_[name]:.6g}") for round_ in found) for name in found[0]}
