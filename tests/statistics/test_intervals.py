@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import statsmodels.api
 from scipy import optimize, stats
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.rates import confint_poisson
 
 from bench.statistics import intervals
 from bench.statistics.clusters import spread, totals
+from tests.benchmarks import means
 from tests.helpers.clustered import CLOSE, clustered
 
 
@@ -141,19 +143,46 @@ class TestOfDifference:
 
 
 class TestOfMean:
-    def test_it_is_wilsons(self):
+    @pytest.mark.parametrize("lost", [0, 1, 3, 50, 99])
+    def test_of_single_queries_it_is_clopper_and_pearsons(self, lost):
         """
-        Its ends are the proportions from which the mean lies as many errors away as Student's t says.
+        Of queries that are found or not, each its own cluster, it is the exact interval of a proportion.
         """
-        values = np.repeat([1.0, 0.0], [27, 3])
-        at = stats.t.ppf(0.975, 29)
+        values = np.repeat([1.0, 0.0], [100 - lost, lost])
 
-        def away(p: float) -> float:
-            return (0.9 - p) ** 2 - at**2 * p * (1 - p) / 29
+        expected = proportion_confint(100 - lost, 100, method="beta")
 
-        low, high = optimize.brentq(away, 0.1, 0.9), optimize.brentq(away, 0.9, 0.9999)
+        assert pytest.approx(expected, **CLOSE) == intervals.of_mean(values, np.ones(100))
 
-        assert pytest.approx((low, high), **CLOSE) == intervals.of_mean(values, np.ones(30))
+    def test_it_is_korn_and_graubards(self):
+        """
+        Of clusters it is that of the effective number of queries, fewer by the square of what Student's t is larger.
+        """
+        rng = np.random.default_rng(4)
+        sizes = np.repeat([4.0, 6.0], 40)
+        sums = rng.binomial(sizes.astype(int), rng.beta(4, 2, 80)).astype(float)
+        mean, error, freedom = spread(sums, sizes)
+        effective = (
+            400 / 399 * mean * (1 - mean) / error**2 * (stats.t.ppf(0.975, 399) / stats.t.ppf(0.975, freedom)) ** 2
+        )
+
+        expected = proportion_confint(mean * effective, effective, method="beta")
+
+        assert pytest.approx(expected, **CLOSE) == intervals.of_mean(sums, sizes)
+
+    def test_few_failures_do_not_show_how_alike_they_are(self):
+        """
+        Where three of 48 articles hold one failure each, queries are taken to correlate by .05 all the same.
+        """
+        sizes = np.full(48, 41.0)
+        sums = sizes - np.repeat([1.0, 0.0], [3, 45])
+        mean = sums.sum() / sizes.sum()
+        effective = 48 * 41 / (0.05 * 40) * (stats.t.ppf(0.975, 48 * 41 - 1) / stats.t.ppf(0.975, 47)) ** 2
+
+        expected = proportion_confint(mean * effective, effective, method="beta")
+
+        assert pytest.approx(expected, rel=1e-4) == intervals.of_mean(sums, sizes)
+        assert pytest.approx(tuple(1 - np.array(expected[::-1])), rel=1e-4) == intervals.of_mean(sizes - sums, sizes)
 
     @pytest.mark.parametrize("value", [0.0, 1.0])
     def test_a_mean_at_the_end_of_the_range(self, value):
@@ -174,3 +203,13 @@ class TestOfMean:
         together = intervals.of_mean(*totals(values, np.repeat(np.arange(8), 5).tolist()))
 
         assert together[0] < one[0] < one[1] < together[1]
+
+    @pytest.mark.parametrize(
+        "shape", [means.Shape(100, 1), means.Shape(48, 25, 0.35, 0.10), means.Shape(140, 41, 1.23, 0.03)], ids=str
+    )
+    @pytest.mark.parametrize("truth", [0.99, 0.995])
+    def test_it_holds_the_mean(self, shape, truth):
+        """
+        It holds the mean in 93 of 100 samples and more, also of few failures that come together.
+        """
+        assert means.simulate(means.Regime(shape, graded=False, truth=truth), 6_000).covers >= 0.93
