@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from bench.commands import Json, Plugin, echo_json, run_options, standard_output
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import Json, Plugin, echo_json, read_run, run_options, standard_output
+
+Power = Annotated[
+    bool, typer.Option("--power", help="Instead: which difference of quality the queries can show. Runs nothing.")
+]
+Pilot = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --power: an earlier run, whose paired differences tell how far these vary.", show_default="assumed"
+    ),
+]
 
 
 def plan(
@@ -26,13 +41,18 @@ def plan(
     seconds: run_options.Seconds = None,
     memory: run_options.Memory = None,
     plugin: Plugin = None,
+    power: Power = False,
+    pilot: Pilot = None,
     as_json: Json = False,
 ) -> None:
     """
     Predict what a run would take: bytes, peak and time.
 
     It takes what `run` takes, tries every part on some passages, names cells over the limits, and records nothing.
+    With --power it tries nothing: it says how small a difference the queries can show.
     """
+    if pilot is not None and not power:
+        raise typer.BadParameter(f"--pilot: expected with --power, found without: --power --pilot {pilot}")
     options = run_options.RunOptions(
         what=what,
         passages=passages,
@@ -55,7 +75,21 @@ def plan(
         memory=memory,
         plugin=plugin,
     )
-    _plan(options.request(), as_json=as_json)
+    if power:
+        _power(options.request(), pilot, as_json=as_json)
+    else:
+        _plan(options.request(), as_json=as_json)
+
+
+def _power(request: run_options.RunRequest, pilot: Path | None, *, as_json: bool) -> None:
+    from bench.analysis.planned_power import planned_power
+    from bench.report.console.power import print_power
+
+    rows = planned_power(request.suite, request.sets, None if pilot is None else read_run(pilot))
+    if as_json:
+        echo_json(rows)
+    else:
+        print_power(rows, standard_output())
 
 
 def _plan(request: run_options.RunRequest, *, as_json: bool) -> None:

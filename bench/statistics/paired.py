@@ -15,16 +15,15 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.statistics import intervals, signs
+from bench.statistics import intervals, power, signs
 from bench.statistics.clusters import NOISE, Floats, spread, totals
 from bench.statistics.intervals import FEW, LEVEL
 
 Verdict: TypeAlias = Literal["identical", "equivalent", "better", "worse", "non-inferior", "undecided"]
 Interval: TypeAlias = tuple[float, float]
 
-ALPHA = 0.05
+ALPHA = power.ALPHA
 SATURATED = 0.98
-POWER = 0.8
 
 
 class Margins(NamedTuple):
@@ -261,8 +260,5 @@ def _effect(differences: Floats) -> float | None:
 
 
 def _detectable(sums: Floats, sizes: Floats) -> float:
-    """H. Bloom 1995, "Minimum detectable effects", Evaluation Review 19: so many standard errors from 0."""
-    from scipy.special import stdtrit
-
     _, error, freedom = spread(sums, sizes)
-    return float((stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, POWER)) * error)
+    return power.detectable(float(error), freedom)

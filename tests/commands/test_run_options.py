@@ -12,7 +12,7 @@ from bench.instruments.modes import MODES
 from bench.passages import loader
 
 COMMANDS = typer.main.get_command(cli.app).commands
-OWN = {"run": {"output"}, "plan": {"as_json"}}
+OWN = {"run": {"output"}, "plan": {"as_json", "power", "pilot"}}
 
 
 def options(command: str) -> dict[str, tuple[object, ...]]:

@@ -333,7 +333,7 @@ def test_the_command_takes_what_run_takes():
     ended = CliRunner().invoke(cli.app, ["plan", "--passages", "primer", "TfIdf() @ CSR()", "--rounds", "1", "--json"])
 
     assert {"-o", "--output"} == options["run"] - options["plan"]
-    assert {"--json"} == options["plan"] - options["run"]
+    assert {"--json", "--power", "--pilot"} == options["plan"] - options["run"]
     (row,) = json.loads(ended.stdout)
     assert 0 == ended.exit_code
     assert ("primer", "TfIdf() @ CSR()", None) == (row["passage_set"], row["retriever"], row["status"])
