@@ -16,7 +16,7 @@ from bench.gate.ab_worker import Answer, KnownCell, Request
 from bench.gate.figures import FIGURES, P50
 from bench.gate.speed import Speed, decided
 from bench.run.suite import Gate, Suite
-from bench.statistics.sequential import FEWEST_ROUNDS
+from bench.statistics.sequential_speed import FEWEST_ROUNDS
 
 ROUND_SECONDS = 0.2  # the start of a process takes longer: more rounds tell more than longer ones
 ANSWER_SECONDS = 60.0  # of a round, beside the limits of its stages

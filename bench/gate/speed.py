@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.run.suite import Gate
-from bench.statistics.sequential import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER_ALPHA, Decision, decision_of, rounds_needed
+from bench.statistics.sequential_speed import (
+    FEWEST_ROUNDS,
+    NOISY_ALPHA,
+    SLOWER_ALPHA,
+    Decision,
+    decision_of,
+    rounds_needed,
+)
 
 LEAST_BYTES = 4 * 2**20  # a growth of memory below it is let be: allocators keep more or less
 

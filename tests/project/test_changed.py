@@ -18,7 +18,7 @@ ROOMS = ("bench", "retrievers")
         ("bench/instruments/latency.py", ["tests/instruments"]),
         ("bench/run/suites/first.toml", ["tests/run"]),
         ("bench/report/tables/trainings.py", ["tests/report", "tests/training/test_training.py"]),
-        ("bench/gate/speed.py", ["tests/gate", "tests/statistics/test_sequential.py"]),
+        ("bench/gate/speed.py", ["tests/gate", "tests/statistics/test_sequential_speed.py"]),
         ("bench/cli.py", ["tests/commands"]),
         ("bench/errors.py", ["tests/test_errors.py", "tests/commands"]),
         (

@@ -13,7 +13,7 @@ from bench.gate.rounds import is_open
 from bench.gate.speed import Speed, decided
 from bench.gate.verdict import Finding
 from bench.run.suite import Gate
-from bench.statistics.sequential import FEW_ROUNDS
+from bench.statistics.sequential_speed import FEW_ROUNDS
 from tests.benchmarks.intervals import bounds
 from tests.benchmarks.trust.trials import CELLS, Trial
 

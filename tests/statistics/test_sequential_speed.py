@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.gate.speed import decided
 from bench.run.suite import Gate
-from bench.statistics.sequential import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER_ALPHA, decision_of, rounds_needed
+from bench.statistics.sequential_speed import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER_ALPHA, decision_of, rounds_needed
 
 
 def test_too_few_rounds():
