@@ -20,6 +20,7 @@ from bench.analysis.difference import (
     Difference,
     Kind,
     OverSets,
+    Stopping,
     Stratum,
     agreement,
     clusters_anew,
@@ -55,6 +56,7 @@ class CellPair(msgspec.Struct, frozen=True, kw_only=True):
     overlap: float | None = None  # overlap@10, mean over all queries
     strata: tuple[Stratum, ...] = ()  # where they are asked for: `bench.analysis.strata`
     strata_said: str = ""  # why there are none
+    stopping: Stopping | None = None  # where it is asked for: `bench.analysis.stopping`
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from bench.records.run_folder import (
 from bench.records.schema import Measurement, StageResult
 from bench.statistics.over_sets import MeanOverSets
 from bench.statistics.paired import Paired, Verdict
+from bench.statistics.sequential_quality import EarlyStop
 
 Kind: TypeAlias = Literal["quality", "latency", "memory", "bytes"]
 Interval: TypeAlias = tuple[float, float]
@@ -76,6 +77,14 @@ class OverSets(msgspec.Struct, frozen=True, kw_only=True):
     p_holm: float | None  # within all retrievers compared over sets in this measure
     verdict: Verdict
     why: str = ""
+
+
+class Stopping(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the queries of a set could have been left off, by the primary measure."""
+
+    stop: EarlyStop
+    n_retrievers: int  # compared on the set: they share what may err
+    seed: int  # of the order of the clusters: the new run's
 
 
 @dataclass(frozen=True)

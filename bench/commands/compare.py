@@ -12,6 +12,9 @@ from bench.commands import JsonObject, chosen_format, echo_json, one_of, read_ru
 FORMATS = ("terminal", "markdown", "json")
 STRATA = ("label", "length", "overlap")
 
+NonInferior = Annotated[
+    float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
+]
 By = Annotated[
     str | None,
     one_of(
@@ -23,6 +26,9 @@ By = Annotated[
 ]
 Measure = Annotated[
     str | None, typer.Option("--measure", help="What --by compares.", show_default="the suite's primary measure")
+]
+Sequential = Annotated[
+    bool, typer.Option("--sequential", help="Say after which share of the queries it would have been decided.")
 ]
 
 
@@ -37,11 +43,10 @@ def compare(
         ),
     ] = None,
     margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
-    non_inferior: Annotated[
-        float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
-    ] = None,
+    non_inferior: NonInferior = None,
     by: By = None,
     measure: Measure = None,
+    sequential: Sequential = False,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
@@ -58,6 +63,7 @@ def compare(
     from bench.analysis.changed_queries import changes
     from bench.analysis.difference import together
     from bench.analysis.several_sets import with_means
+    from bench.analysis.stopping import with_stopping
     from bench.analysis.strata import BY, stratified
     from bench.report.render import comparison
     from bench.statistics.paired import Margins
@@ -69,7 +75,6 @@ def compare(
     if measure is not None and by is None:
         raise typer.BadParameter(f"--measure: expected --by, found none: --by {STRATA[0]} --measure {measure}")
     old, new = (read_run(folder) for folder in (runs[0], runs[-1]))
-    one_run = together(old, new)
     if retrievers is None:
         found = comparing.compare(old, new, margins=margins)
     else:
@@ -78,13 +83,15 @@ def compare(
     for one in BY:
         if one == by:
             found = stratified(old, new, found, one, measure=measure, margins=margins)
+    if sequential:
+        found = with_stopping(old, new, found, margins=margins)
     changed = [changes(old, new, pair, queries) for pair in found.pairs] if queries else []
     if name == "json":
         echo_json(comparison.plain(found, changed))
     elif name == "markdown":
-        typer.echo(comparison.markdown(found, changed, margins=margins, together=one_run), nl=False)
+        typer.echo(comparison.markdown(found, changed, margins=margins, together=together(old, new)), nl=False)
     else:
-        comparison.terminal(found, changed, standard_output(), margins=margins, together=one_run)
+        comparison.terminal(found, changed, standard_output(), margins=margins, together=together(old, new))
 
 
 def _not_two(n_runs: int) -> typer.BadParameter:

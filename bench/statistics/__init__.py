@@ -1,1 +1,1 @@
-"""Numbers in, numbers out: paired differences, percentiles with one bootstrap, the sequential test."""
+"""Numbers in, numbers out: paired differences, percentiles with one bootstrap, sequential tests."""

@@ -191,6 +191,18 @@ def test_the_number_of_queries_is_asked_for(written):
     assert "changed most" not in call(*written, "--queries", 0)[1]
 
 
+def test_where_queries_could_have_been_left_off(written):
+    """
+    `--sequential` says it of each pair, in a table and as an object; without it nothing is said.
+    """
+    assert "would have been decided" not in call(*written)[1]
+    assert "3 of 3" in call(*written, "--sequential")[1].split("when nDCG@10 would have been decided")[1]
+    (pair,) = json.loads(call(*written, "--sequential", "--json")[1])["pairs"]
+    assert ("undecided", 3, 1.0) == tuple(pair["stopping"]["stop"][name] for name in ("verdict", "n_queries", "share"))
+    (pair,) = json.loads(call(*written, "--json")[1])["pairs"]
+    assert pair["stopping"] is None
+
+
 def test_the_margin_decides_what_is_equivalent(written):
     """
     `--margin` is the smallest difference of a measure that matters, and is told under the tables.

@@ -12,6 +12,7 @@ from bench.report.model import Column, Grid, TableCell
 from bench.report.numbers import MISSING, share, without_zero
 from bench.report.tables.comparison_costs import time_grid, weight_grid
 from bench.report.tables.comparison_sets import sets_grid
+from bench.report.tables.comparison_stopping import stopping_grid
 from bench.report.tables.comparison_strata import strata_grid
 from bench.report.tables.environments import environments
 from bench.report.tables.lines import shortened
@@ -50,6 +51,7 @@ def grids(comparison: Comparison, *, together: bool) -> list[Grid]:
             _exploratory(name, pairs),
             time_grid(name, pairs, together=together),
             weight_grid(name, pairs),
+            stopping_grid(name, pairs),
         ]
     return [grid for grid in (*found, sets_grid(comparison.over_sets), _alone(comparison)) if grid.lines or grid.notes]
 
