@@ -17,7 +17,8 @@ from tests.helpers.collections import (
 
 def test_squad(tmp_path):
     """
-    In a SQuAD-style file contexts are passages, and a question's paragraph is its one relevant passage and its cluster.
+    In a SQuAD-style file contexts are passages; a question's paragraph is its one relevant passage, its article its
+    cluster.
     """
     found = loader.load(written(tmp_path / "pets.json", json.dumps(SQUAD)))
 
@@ -25,8 +26,17 @@ def test_squad(tmp_path):
     assert ("Cats purr.", "Dogs bark.", "Cows moo.") == found.passages
     assert ("a", "b", "c", "4") == found.query_ids
     assert {"a": {"0-0": 1}, "b": {"1-0": 1}, "c": {"1-1": 1}, "4": {"1-1": 1}} == found.qrels
-    assert ("0-0", "1-0", "1-1", "1-1") == found.clusters
+    assert (("0", "1", "1", "1"), "article") == (found.clusters, found.clustered_by)
     assert "pets" == found.name
+
+
+def test_one_article(tmp_path):
+    """
+    Questions on one article alone are clustered by its paragraphs: one cluster would tell nothing.
+    """
+    found = loader.load(written(tmp_path / "pets.json", json.dumps({**SQUAD, "data": SQUAD["data"][1:]})))
+
+    assert (("0-0", "0-1", "0-1"), "paragraph") == (found.clusters, found.clustered_by)
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,21 @@ from bench.statistics.sequential_speed import FEWEST_ROUNDS, NOISY_ALPHA, SLOWER
 
 def test_too_few_rounds():
     """
-    Before five pairs of rounds nothing is decided, unless each of three lies beyond any noise.
+    Before five pairs of rounds nothing is decided, unless each of three or of four lies beyond any noise.
     """
-    assert ("undecided", None) == decision_of(np.log([1.49, 9.0, 9.0, 9.0]), 0.05)
     assert ("undecided", None) == decision_of(np.log([9.0, 9.0]), 0.05)
-    assert ("slower", pytest.approx(np.log([1.5, 9.0]))) == decision_of(np.log([2.0, 1.5, 9.0]), 0.05)
+    assert ("undecided", None) == decision_of(np.log([1.99, 9.0, 9.0]), 0.05)
+    assert ("undecided", None) == decision_of(np.log([1.49, 9.0, 9.0, 9.0]), 0.05)
+    assert ("slower", pytest.approx(np.log([2.0, 9.0]))) == decision_of(np.log([2.5, 2.0, 9.0]), 0.05)
+    assert ("slower", pytest.approx(np.log([1.5, 9.0]))) == decision_of(np.log([1.6, 2.0, 1.5, 9.0]), 0.05)
 
 
 def test_a_wider_limit_than_noise():
     """
-    Where the policy lets more pass than noise makes, three pairs have to lie beyond that.
+    Where the policy lets more pass than noise makes, few pairs have to lie beyond that.
     """
     assert "undecided" == decision_of(np.log([1.9] * 4), 1.0)[0]
-    assert "slower" == decision_of(np.log([2.1] * 3), 1.0)[0]
+    assert "slower" == decision_of(np.log([2.1] * 4), 1.0)[0]
 
 
 def test_noisy_figures_are_held_to_a_stricter_level():
