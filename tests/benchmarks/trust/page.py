@@ -14,6 +14,7 @@ from bench.records import run_folder
 from tests.benchmarks.intervals import table
 from tests.benchmarks.trust import rates
 from tests.benchmarks.trust.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
+from tests.benchmarks.trust.statistics import COMMITTED, section
 from tests.benchmarks.trust.trials import CELLS, Trial
 
 BUDGET = 90.0  # seconds of a gate run
@@ -181,11 +182,9 @@ def page(folder: Path) -> tuple[str, bool]:
     trials = run_folder.lines(folder / "trials.jsonl", Trial)
     by_load = groups(trials)
     held = rules(by_load[-1])
-    intervals = folder / "intervals.md"
-    statistics = intervals.read_text(encoding="utf-8") if intervals.is_file() else "Not measured.\n"
     names = [group.name for group in by_load]
     text = PAGE.format(
-        statistics=statistics.strip(),
+        statistics=section(COMMITTED)[0],
         conditions=conditions(trials),
         rules="\n".join(["| rule | found | |", "| --- | --- | --- |", *map(str, held)]),
         real=table(["real gate runs", *names], list(real_rows(by_load))),
