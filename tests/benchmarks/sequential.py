@@ -74,17 +74,19 @@ def skewed(rng: np.random.Generator, n: int, sizes: Floats, alike: float, kind: 
     return np.asarray(np.where(sizes > losses, gains, 0.0) - kind.loss * losses)
 
 
-def samples(shape: Shape, kind: float | Skewed | None, effect: float, n: int) -> Iterator[tuple[Floats, Floats]]:
+def samples(
+    shape: Shape, kind: float | Skewed | None, effect: float, n: int, seed: int = SEED
+) -> Iterator[tuple[Floats, Floats]]:
     """Sums and sizes, clusters as they are asked, in parts of AT_ONCE simulations with one order each."""
-    for start in range(0, n, AT_ONCE):
-        seed, many = SEED + start, min(AT_ONCE, n - start)
-        rng, equal = np.random.default_rng(seed), shape.uneven == 0
+    for own in range(seed, seed + n, AT_ONCE):
+        many = min(AT_ONCE, seed + n - own)
+        rng, equal = np.random.default_rng(own), shape.uneven == 0
         if isinstance(kind, Skewed):
             sizes = sizes_of(shape, equal=equal)
             sums = skewed(rng, many, sizes, shape.alike, kind, effect)
         else:
-            sums, sizes, _ = draw(shape, kind, effect, equal=equal, n=many, seed=seed)
-        order = sequential_quality.order(len(sizes), seed)
+            sums, sizes, _ = draw(shape, kind, effect, equal=equal, n=many, seed=own)
+        order = sequential_quality.order(len(sizes), own)
         yield sums[:, order], sizes[order]
 
 
@@ -130,15 +132,15 @@ def betting(sums: Floats, sizes: Floats, margins: Margins) -> Floats:
     return found
 
 
-def untrue(verdicts: NDArray[np.str_], effect: float) -> int:
-    """How many verdicts do not hold of the true difference."""
+def untrue(verdicts: NDArray[np.str_], effect: float) -> NDArray[np.bool_]:
+    """Which verdicts do not hold of the true difference."""
     wrong = {
         "better": effect <= 0,
         "worse": effect >= 0,
         "equivalent": abs(effect) >= MARGINS.equivalent,
         "non-inferior": effect <= -NON_INFERIOR,
     }
-    return sum(int((verdicts == name).sum()) for name, is_wrong in wrong.items() if is_wrong)
+    return np.isin(verdicts, [name for name, is_wrong in wrong.items() if is_wrong])
 
 
 def line(shape: Shape, kind: float | Skewed | None, effect: float, n: int = SIMULATIONS) -> Line:
@@ -147,14 +149,14 @@ def line(shape: Shape, kind: float | Skewed | None, effect: float, n: int = SIMU
     errors, shares, decided, bets = 0, [], 0, []
     for sums, sizes in samples(shape, kind, effect, n):
         verdicts, taken = sequential(sums, sizes, margins)
-        errors += untrue(verdicts, effect)
+        errors += int(untrue(verdicts, effect).sum())
         decided += int((verdicts != "undecided").sum())
         shares.append(taken)
         if len(bets) * AT_ONCE < POWER:
             bets.append(betting(sums, sizes, margins))
     bet = np.concatenate(bets)
     return Line(
-        regime=f"{shape.n_clusters:,} × {shape.size}, {_named(kind)}",
+        regime=f"{shape.n_clusters:,} × {shape.size}, {named(kind)}",
         true=effect,
         n=n,
         errors=errors,
@@ -167,18 +169,23 @@ def line(shape: Shape, kind: float | Skewed | None, effect: float, n: int = SIMU
     )
 
 
-def _named(kind: float | Skewed | None) -> str:
+def named(kind: float | Skewed | None) -> str:
     if isinstance(kind, Skewed):
         return f"{kind.losses:.0%} lose {kind.loss:g}"
     return "graded" if kind is None else f"0/1, {kind:.0%}"
+
+
+def is_possible(kind: float | Skewed | None, effect: float) -> bool:
+    """Whether so many queries can differ."""
+    return not isinstance(kind, float) or abs(effect) <= kind
 
 
 def lines(n: int = SIMULATIONS) -> list[Line]:
     """Every regime."""
     found = []
     for shape, kind, effect in itertools.product(REGIMES, KINDS, EFFECTS):
-        if isinstance(kind, float) and abs(effect) > kind:
-            continue  # more than can differ
+        if not is_possible(kind, effect):
+            continue
         found.append(line(shape, kind, effect, n if effect in BOUNDARIES else min(n, POWER)))
         sys.stderr.write(f"{found[-1]}\n")
     return found

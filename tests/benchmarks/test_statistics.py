@@ -13,7 +13,8 @@ from bench.records import run_folder
 from bench.statistics import intervals, paired, signs
 from bench.statistics.paired import holm
 from tests.benchmarks.intervals import Shape
-from tests.benchmarks.trust import families, lines, means, real, skewed, statistics
+from tests.benchmarks.sequential import untrue
+from tests.benchmarks.trust import families, lines, means, real, sequential, skewed, statistics
 from tests.benchmarks.trust.lines import Count, Line, Part, Planned, kept
 from tests.helpers.places import ROOT
 
@@ -74,7 +75,7 @@ class TestKept:
         """
         seeds = [
             line.seed
-            for name in ("differences", "few", "skewed", "means", "families")
+            for name in ("differences", "few", "skewed", "means", "families", "sequential")
             for line in statistics.PARTS[name].lines()
         ]
 
@@ -164,6 +165,26 @@ class TestMeans:
         assert [f"mean {truth:g}" for truth in means.TRUTHS] == [count.name for count in found]
         assert (0.97, 1.0) == (found[0].most, found[-1].most)
         assert all(count.met for count in found)
+
+
+class TestSequential:
+    def test_a_count_for_each_difference(self):
+        """
+        Each true difference that so many changed queries can have has its rate of verdicts that are not true.
+        """
+        found = sequential.measure(Shape(48, 25, 0.35, 0.03), 0.02, 3, n=200)
+
+        assert ["true 0", "true 0.01", "true -0.005"] == [count.name for count in found]
+        assert all(count.met and count.n == 200 for count in found)
+
+    def test_what_is_not_true(self):
+        """
+        Better of a difference of 0 is not true, equivalent is; of one as great as the margin it is the other way round.
+        """
+        verdicts = np.array(["better", "equivalent", "undecided"])
+
+        assert [True, False, False] == untrue(verdicts, 0.0).tolist()
+        assert [False, True, False] == untrue(verdicts, 0.01).tolist()
 
 
 class TestFamilies:

@@ -16,12 +16,19 @@ from pathlib import Path
 from bench.formats.files import write_whole
 from bench.records import run_folder
 from tests.benchmarks.intervals import COVERS, ERRS, SIMULATIONS, table
-from tests.benchmarks.trust import differences, families, means, real, skewed
+from tests.benchmarks.trust import differences, families, means, real, sequential, skewed
 from tests.benchmarks.trust.lines import MOSTLY, Count, Line, Part, code, kept
 from tests.helpers.places import ROOT
 
 # A part more is a module with PARTS and a name here; `python -m tests.benchmarks.trust.statistics NAME` makes it.
-PARTS: dict[str, Part] = {**differences.PARTS, **skewed.PARTS, **real.PARTS, **means.PARTS, **families.PARTS}
+PARTS: dict[str, Part] = {
+    **differences.PARTS,
+    **skewed.PARTS,
+    **real.PARTS,
+    **means.PARTS,
+    **families.PARTS,
+    **sequential.PARTS,
+}
 SIMULATED, COMMITTED = ROOT / ".benchmarks/trust", ROOT / "results/trust"
 HEAD, NEXT = "## Statistics\n", "## The gate\n"
 
