@@ -21,42 +21,10 @@ from bench.gate.judge import judge
 from bench.records import run_folder
 from bench.run import suite as suites
 from bench.run.suite import Gate
+from tests.helpers.engines import ENGINE
 from tests.helpers.zoo import write_set
 
-ENGINES = """
-import time
-import numpy as np
-from retrievers.contract import Spelled, no_hits
-
-class Engine(Spelled):
-    exact = True
-    first, extra, ms, broken = 0, 0, 0.0, False
-
-    def index(self, passages):
-        if self.broken:
-            raise RuntimeError("no index today")
-        self.n = len(passages)
-
-    def search(self, queries, k):
-        hits = no_hits(len(queries), k)
-        for row, _ in enumerate(queries):
-            end = time.perf_counter_ns() + int(self.ms * 1e6)
-            found = (np.arange(min(k, self.n)) + self.first) % self.n
-            hits.rows[row, : len(found)] = found
-            hits.scores[row, : len(found)] = 1.0 - np.arange(len(found))
-            while time.perf_counter_ns() < end:
-                pass
-        return hits
-
-    def save(self, folder):
-        (folder / "n").write_text(str(self.n))
-
-    def load(self, folder):
-        self.n = int((folder / "n").read_text())
-
-    def ledger(self):
-        return {"rows": 100 + self.extra}
-
+ENGINES = f"""{ENGINE}
 class Same(Engine):
     ms = 0.3
 """

@@ -14,49 +14,15 @@ from bench.gate import reference
 from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
 from tests.helpers.command import call
+from tests.helpers.engines import ENGINE
 from tests.helpers.gated import EXACT, HALF, exact_and_half, requery, rewrite
 from tests.helpers.zoo import write_set
 
-ENGINES = """
-import os
-import time
-import numpy as np
-from retrievers.contract import Spelled, no_hits
-
+ENGINES = f"""{ENGINE}
 CHANGED = False
 
-class Engine(Spelled):
-    exact, ms, ballast, silent, hard = True, 0.2, 0, False, 0
-
-    def index(self, passages):
-        self.n = len(passages)
-
-    def search(self, queries, k):
-        hits = no_hits(len(queries), k)
-        if self.silent and len(queries) == 1 and "SPARRING_STAGE" in os.environ:
-            return hits
-        for row, query in enumerate(queries):
-            number = int(next((word for word in query.split() if word.isdigit()), 99))  # synthetic ones have none
-            end = time.perf_counter_ns() + int(self.ms * 1e6) * (20 if number < self.hard else 1)
-            found = (np.arange(min(k, self.n)) + number) % self.n
-            hits.rows[row, : len(found)] = found
-            hits.scores[row, : len(found)] = 1.0 - np.arange(len(found))
-            while time.perf_counter_ns() < end:
-                pass
-        return hits
-
-    def save(self, folder):
-        (folder / "n").write_text(str(self.n))
-
-    def load(self, folder):
-        self.n = int((folder / "n").read_text())
-        self.kept = np.ones(self.ballast, np.uint8)
-
-    def ledger(self):
-        return {"rows": 100}
-
-class Silent(Engine): silent = CHANGED  # where one query is timed, it answers nothing
-class Tail(Engine): hard = 13 if CHANGED else 0  # 6 % of the queries take twenty times as long
+class Silent(Engine): silent = CHANGED
+class Tail(Engine): ms, hard = 0.2, 13 if CHANGED else 0  # 6 % of the queries
 class Ballast(Engine): ballast = 320_000_000 if CHANGED else 0
 class Slower(Engine): ms = 0.47 if CHANGED else 0.2
 """
