@@ -156,7 +156,7 @@ def outside(wheel, tmp_path_factory):
 @pytest.mark.parametrize(
     ("code", "failed", "said"),
     [
-        (OURS, None, "gate: pass - 1 cell; quality equal, bytes equal"),
+        (OURS, None, "gate: pass - 1 cell; R@10 equal on 495 queries, bytes equal"),
         (WORSE, "R@10", "queries worse, "),
         (HEAVIER, "ledger_bytes", "bytes (+0."),
     ],
@@ -191,7 +191,7 @@ def test_beside_a_revision(outside, wheel):
     tested, report = outside.tested("--sparring-ab", "HEAD~1")
 
     assert 0 == acted, printed
-    assert "gate: pass - 1 cell; quality equal, bytes equal, speed undecided in 1 of 1" in printed
+    assert "gate: pass - 1 cell; R@10 equal on 495 queries, bytes equal, p50 undecided in 1 of 1 (budget: " in printed
     assert "skipped" == outside.junit()["single_p50_ms"]
     assert 0 == tested, report
     assert "primer: Ours(): undecided: single_p50_ms x" in report
