@@ -7,8 +7,9 @@ It decides nothing: that is the gate's. What cannot be compared says why, and th
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -247,6 +248,7 @@ def _quality(
         known, problem = clusters_of_either((new.run, now), (old.run, was)), ""
     except InputError as error:
         before, after, known, problem = {}, {}, None, f"no values of each query: {error}"
+    ids = functools.cache(functools.partial(_ids, (new.run, now), (old.run, was)))
     for name in sorted(named, key=lambda name: name != first):
         told = Difference(
             name=name,
@@ -270,18 +272,23 @@ def _quality(
             p=said.p,
             paired=said,
             verdict=said.verdict,
-            first_worse=_first_worse(one, other, (new.run, now), (old.run, was)),
+            first_worse=_first_worse(one, other, ids),
             why=_caution(said),
         )
 
 
-def _first_worse(one: NDArray[np.float64], other: NDArray[np.float64], *sides: tuple[Run, Measurement]) -> str:
+def _first_worse(one: NDArray[np.float64], other: NDArray[np.float64], ids: Callable[[], Sequence[str]]) -> str:
     """The id of the first query that lost; empty where none did, or no side has kept the ids."""
     worse: list[int] = np.flatnonzero(other - one < -NOISE).tolist()
-    for side in sides if worse else ():
-        with contextlib.suppress(InputError, IndexError):
-            return judged_ids(*side)[worse[0]]
-    return ""
+    return ids()[worse[0]] if worse and worse[0] < len(ids()) else ""
+
+
+def _ids(*sides: tuple[Run, Measurement]) -> Sequence[str]:
+    """The ids of the judged queries as either side kept them; none where neither did."""
+    for side in sides:
+        with contextlib.suppress(InputError):
+            return judged_ids(*side)
+    return ()
 
 
 def _unlike(measure: str, was: Measurement, now: Measurement) -> str:

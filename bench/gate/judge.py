@@ -23,6 +23,7 @@ from bench.records.comparability import HARDWARE, LIBRARY, versioned
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.run.suite import Gate
+from bench.statistics.paired import Paired
 
 ROUNDING = 1e-12
 FEWEST_LOSSES = 2  # queries that are worse, and none better: no near ties, which swap both ways
@@ -195,16 +196,32 @@ def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], st
         return finding("pass", f"{d.new:.4f}, every query alike")
     first = f", the first {d.first_worse!r}" if d.first_worse else ""
     moved = f"{d.old:.4f} -> {d.new:.4f} ({d.paired.losses} queries worse{first}, {d.paired.wins} better)"
-    loose = "approximate" if pair.new.exact is False else "another environment" if machine else ""
-    loss, around = policy.non_inferior, d.paired.interval
-    if loss is not None and pair.new.exact is False and around is not None and around[0] > -loss:
+    loose = _loose(pair, machine)
+    loss = policy.non_inferior if pair.new.exact is False else None
+    if loss is not None and _loses_less(d.paired, loss, policy):
         return finding("pass", f"{moved}: loses surely less than {loss:g}")
+    tolerated = policy.quality
+    if loss is not None and d.paired.difference < 0:
+        tolerated = min(tolerated, loss)  # what is not sure has to be small by both
     one_sided = d.paired.losses >= FEWEST_LOSSES and not d.paired.wins
     if loose and one_sided and pair.new.exact is not False:
         return finding("fail", f"{moved}: near ties swap both ways")
-    if loose and abs(d.paired.difference) <= policy.quality + ROUNDING:
-        return finding("pass", f"{moved}: within {policy.quality:g}, {loose}")
+    if loose and abs(d.paired.difference) <= tolerated + ROUNDING:
+        return finding("pass", f"{moved}: within {tolerated:g}, {loose}")
     return finding("fail", f"{moved}: {BLESS}" if d.paired.difference > 0 else moved)
+
+
+def _loose(pair: CellPair, machine: Sequence[str]) -> str:
+    """Why a mean may move; empty where it may not."""
+    if pair.new.exact is False:
+        return "approximate"
+    return "another environment" if machine else ""
+
+
+def _loses_less(paired: Paired, loss: float, policy: Gate) -> bool:
+    """Whether a loss is surely below one that is accepted; a gain is held to as much."""
+    low = paired.interval[0] if paired.interval is not None else -loss
+    return low > -loss and paired.difference <= max(policy.quality, loss) + ROUNDING
 
 
 def _bytes(d: Difference, policy: Gate) -> Finding:

@@ -104,10 +104,15 @@ class _CellRounds:
     def speeds(self, policy: Gate) -> Speeds:
         """None of them where a side failed, or takes no time: its status says more."""
         old, new = ([_figures(answer) for answer in answers] for answers in (self.old, self.new))
-        told = [name for name in FIGURES if all(figures.get(name) for figures in (*old, *new))]
+        told = [name for name in FIGURES if all(_is_told(name, figures) for figures in (*old, *new))]
         if P50 not in told:
             return ()
         return tuple(decided([f[name] for f in old], [f[name] for f in new], policy, name) for name in told)
+
+
+def _is_told(name: str, figures: Mapping[str, float]) -> bool:
+    """Whether a round has a figure that can be compared: of bytes none is one, of times and rates it is not."""
+    return name in figures and (figures[name] > 0 or FIGURES[name].resolution > 0)
 
 
 def _figures(answer: Answer) -> Mapping[str, float]:

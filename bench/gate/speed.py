@@ -44,6 +44,8 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str 
     decision, bounds = decision_of(ratios, policy.slower, SLOWER_ALPHA if name == P50 else NOISY_ALPHA)
     if decision == "slower" and _is_little(name, now - was, policy):
         decision = "pass"
+    if decision == "undecided" and bounds and name == RESIDENT and was * np.expm1(bounds[1]) < LEAST_BYTES:
+        decision = "pass"  # however much more it may be, it is little
     return Speed(
         name=name,
         decision=decision,

@@ -120,11 +120,11 @@ def verdict(differing: int, around: Interval | None, p: float | None, margins: M
     """
     What may be said: identical needs no inference; then equivalent, better or worse, non-inferior, else undecided.
 
-    differing: queries that differ. around: the 95 % interval. Equivalent: it lies within the margin, which errs in at
-    most 5 % where the 90 % interval of two one-sided tests (D. Schuirmann 1987, Journal of Pharmacokinetics and
-    Biopharmaceutics 15) errs in up to 12, of skewed differences and uneven clusters. p: of sign flips, adjusted for all
-    that is compared; better or worse needs it below ALPHA, and the interval to exclude 0. Non-inferior: a loss as great
-    as that margin lies below the interval, and a smaller one is accepted (U.S. Food and Drug Administration 2016,
+    differing: queries that differ. around: the 95 % interval. Equivalent: it lies within the margin. The 90 % interval
+    of two one-sided tests (D. Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15) errs in up to 12 %
+    of skewed differences and uneven clusters; results/trust.md has where this one errs. p: of sign flips, adjusted for
+    all that is compared; better or worse needs it below ALPHA, and the interval to exclude 0. Non-inferior: a loss as
+    great as that margin lies below the interval, and a smaller one is accepted (U.S. Food and Drug Administration 2016,
     "Non-inferiority clinical trials to establish effectiveness").
     """
     if not differing:

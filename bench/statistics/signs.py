@@ -79,8 +79,7 @@ def all_pairs(sums: Floats, *, flips: int = FLIPS, seed: int = SEED) -> Floats:
     n = len(sums)
     p = np.ones((n, n))
     first, second = np.triu_indices(n, 1)
-    differences = sums[first] - sums[second]
-    scales = np.sqrt((np.where(np.abs(differences) <= NOISE, 0.0, differences) ** 2).sum(axis=1))
+    scales = np.array([_scale(sums[one] - sums[other]) for one, other in zip(first, second, strict=True)])
     differ = scales > 0
     first, second, scales = first[differ], second[differ], scales[differ]
     if not len(scales):
@@ -97,3 +96,8 @@ def all_pairs(sums: Floats, *, flips: int = FLIPS, seed: int = SEED) -> Floats:
     itself = 0 if is_exact(int(telling.sum()), flips) else 1
     p[first, second] = p[second, first] = (out + itself) / (len(greatest) + itself)
     return p
+
+
+def _scale(differences: Floats) -> float:
+    """The root of the sum of the squared differences, of those that are more than rounding."""
+    return float(np.sqrt((np.where(np.abs(differences) <= NOISE, 0.0, differences) ** 2).sum()))

@@ -162,7 +162,7 @@ def test_a_gain_beyond_its_tolerance(folders):
     """
     A gain that a bound on the loss lets pass uses nothing of a tolerance.
     """
-    policy = {"quality": 0.001, "non_inferior": 0.05}
+    policy = {"quality": 0.001, "non_inferior": 0.2}
     old = written(ran(folders, "old", 0.9, rest=0.9, exact=False, gate=policy))
     new = written(ran(folders, "new", exact=False, gate=policy))
 

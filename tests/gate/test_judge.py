@@ -176,6 +176,18 @@ class TestReference:
 
         assert [(EXACT, "nDCG@10")] == failed(judged(ran, other))
 
+    @pytest.mark.parametrize(
+        ("change", "outcome"), [(-0.0005, "pass"), (-0.007, "fail"), (0.007, "pass"), (0.2, "fail")]
+    )
+    def test_non_inferior(self, ran, other, change, outcome):
+        """
+        Where a loss that is accepted is named, one that is not surely smaller has to be small; gains stay two-sided.
+        """
+        requery(other, dict.fromkeys(range(20), change), HALF)
+        lost = judged(ran, other, Gate(non_inferior=0.005))
+
+        assert outcome == next(c.outcome for c in lost.cells if c.retriever == HALF)
+
     def test_an_approximate_retriever(self, ran, other):
         """
         An approximate retriever has the policy's tolerance also on the same environment.

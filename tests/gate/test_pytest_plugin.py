@@ -217,7 +217,9 @@ class TestForReal:
         found = called(project, *ASKED, "--sparring-reference", "own", "--sparring-output", "kept")
 
         found.assert_outcomes(passed=3, failed=1)
-        found.stdout.fnmatch_lines(["R@1 0.3333 -> 0.3333 (1 queries worse, the first 'q1', 1 better)", "gate: fail - 1 of 2*"])
+        found.stdout.fnmatch_lines(
+            ["R@1 0.3333 -> 0.3333 (1 queries worse, the first 'q1', 1 better)", "gate: fail - 1 of 2*"]
+        )
         assert (project.path / "kept" / "run.json").is_file()
 
     @pytest.mark.slow

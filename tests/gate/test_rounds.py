@@ -118,6 +118,29 @@ class TestEnd:
 
         assert ["pass", "pass", "slower"] == [one.decision for one in found]
 
+    def test_memory_that_is_little_however_it_varies(self):
+        """
+        Memory that varies from round to round, surely by less than allocators keep, passes.
+        """
+        mib = [2.0, 1.4, 2.6, 1.8, 2.2, 0.0, 2.1, 1.9]
+        old = Fake("old", [], [1.0] * 8, resident_bytes=[x * 2**20 for x in mib])
+        new = Fake("new", [], [1.0] * 8, resident_bytes=[x * 2**20 for x in reversed(mib)])
+
+        memory = speeds_of(old, new, Gate(), SAME, print)["new"][1]
+
+        assert ("resident_bytes", "pass") == (memory.name, memory.decision)
+
+    def test_no_memory_in_a_round(self):
+        """
+        A round that held no memory at all is one to compare with.
+        """
+        old = Fake("old", [], ALIKE, resident_bytes=[0.0, *[2.0**19] * 39])
+        new = Fake("new", [], ALIKE, resident_bytes=[5e8] * 40)
+
+        memory = speeds_of(old, new, Gate(), SAME, print)["new"][1]
+
+        assert ("resident_bytes", "slower") == (memory.name, memory.decision)
+
     @pytest.mark.parametrize("thorough", [False, True])
     def test_noise_of_another_figure(self, slow_clock, thorough):
         """
