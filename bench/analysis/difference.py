@@ -213,9 +213,17 @@ def _arrays(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float6
     path = run.folder / m.files.get("quality", f"quality/{m.cell}.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
+    lengths = {array.shape for array in found.values()}
+    if len(lengths) > 1 or not all(_is_values(array) for array in found.values()):
+        raise InputError(f"{path}: expected one finite number for every judged query, found others: it is damaged")
+    return found
+
+
+def _is_values(array: NDArray[Any]) -> bool:
+    return array.ndim == 1 and array.dtype.kind in "fiu" and bool(np.isfinite(array).all())
 
 
 def together(old: Run, new: Run) -> bool:

@@ -159,6 +159,7 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
     from bench.errors import InputError
     from bench.gate import age
     from bench.gate.judge import judge, policy_changes, unmeasured
+    from bench.gate.reference import whole
     from bench.records.run_folder import RUN
 
     run = read_run(folder)
@@ -168,6 +169,7 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
             f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
         )
     held_to = read_run(reference)
+    whole(held_to, f"reference {reference}")
     _policy(run)  # one that cannot be read is an input error
     found, policy = compare(held_to, run), _policy(held_to)
     judgment = judge(

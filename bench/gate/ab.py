@@ -229,7 +229,7 @@ def _own_code(repository: Path, ref: str) -> Callable[[Answer], None]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """What a CI job is stopped with (SIGTERM) ends as Ctrl-C does: with everything removed."""
+    """What stops a CI job (SIGTERM) or a closed terminal's (SIGHUP) ends as Ctrl-C does: with everything removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -237,8 +237,9 @@ def _terminable() -> Iterator[None]:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupted)
+    before = {number: signal.signal(number, interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -26,7 +26,7 @@ from bench.run.suite import Gate
 from bench.statistics.paired import Paired
 
 ROUNDING = 1e-12
-FEWEST_LOSSES = 2  # queries that are worse, and none better: no near ties, which swap both ways
+ONE_SIDED = 1 / 16  # chance of so many losses among near ties, which swap both ways: four of four, six of seven
 SUSPICIOUS = 0.5  # times as long, and less: is it still doing the work?
 BLESS = "better, and unexplained: bless it with --accept"
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
@@ -76,8 +76,9 @@ def judge(
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
     if not cells:
         said.append("there is no cell")
-    # In an A/B a suite may be all new; but what both sides have and neither can be compared by is held to nothing.
-    vacuous = all(cell.outcome == "skipped" for cell in cells) and (speeds is None or bool(found.pairs) or not cells)
+    # In an A/B a suite may be all new; but where the old side had cells something has to be held to them.
+    had = bool(found.pairs or found.only_old)
+    vacuous = all(cell.outcome == "skipped" for cell in cells) and (speeds is None or had or not cells)
     refused = {"fail", "undecided"} if undecided == "fail" else {"fail"}
     outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome in refused for c in cells) else "pass"
     return GateVerdict(
@@ -100,7 +101,8 @@ def unmeasured(run: Run) -> list[tuple[str, str]]:
 
 def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """
-    What of two suites' policies differs: the keys of [gate], the primary measure and the baseline.
+    What of two suites' policies differs: the keys of [gate], the primary measure and the baseline; and what the new
+    one leaves out or dilutes: measures, passage sets, synthetic passages.
 
     ValidationError (msgspec) for a [gate] that is none.
     """
@@ -108,7 +110,18 @@ def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
     names = [name for name in policies[0] if name != "install"]  # how a side is made, not what it is held to
     keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
     keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
-    return [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
+    keys += [("distractors", old.get("distractors") or 0, new.get("distractors") or 0)]
+    changed = [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
+    for name in ("measures", "passages"):
+        gone = [one for one in _names(old, name) if one not in _names(new, name)]
+        changed += [f"{name} without {', '.join(gone)}"] if gone else []
+    return changed
+
+
+def _names(suite: Mapping[str, object], key: str) -> list[str]:
+    """What a suite lists under a key."""
+    listed = suite.get(key)
+    return list(map(str, listed)) if isinstance(listed, (list, tuple)) else []
 
 
 def _machine(found: Comparison) -> list[str]:
@@ -127,6 +140,9 @@ def _cell(
 ) -> CellVerdict:
     if pair.problem:
         return _verdict(pair.new, [_status(pair, strict)])
+    if pair.old.exact and pair.new.exact is False:  # which would bring it a tolerance
+        said = "exact in the reference, approximate now: bless it with --accept"
+        return _verdict(pair.new, [Finding(kind="status", name="exact", outcome="fail", said=said)])
     known = tuple(d.name for d in pair.differences if d.kind == "quality" and d.old is not None)
     findings = [_quality(pair, name, policy, machine, strict) for name in policy.measures or known or (primary,)]
     told = [d for d in pair.differences if d.kind == "bytes" and not (d.old is None and d.new is None)]
@@ -203,12 +219,19 @@ def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], st
     tolerated = policy.quality
     if loss is not None and d.paired.difference < 0:
         tolerated = min(tolerated, loss)  # what is not sure has to be small by both
-    one_sided = d.paired.losses >= FEWEST_LOSSES and not d.paired.wins
-    if loose and one_sided and pair.new.exact is not False:
+    if loose and pair.new.exact is not False and _one_sided(d.paired):
         return finding("fail", f"{moved}: near ties swap both ways")
-    if loose and abs(d.paired.difference) <= tolerated + ROUNDING:
+    if loose and tolerated and abs(d.paired.difference) <= tolerated + ROUNDING:
         return finding("pass", f"{moved}: within {tolerated:g}, {loose}")
     return finding("fail", f"{moved}: {BLESS}" if d.paired.difference > 0 else moved)
+
+
+def _one_sided(paired: Paired) -> bool:
+    """Whether more queries got worse than near ties make: a sign test."""
+    from scipy.special import bdtrc
+
+    changed = paired.wins + paired.losses
+    return float(bdtrc(paired.losses - 1, changed, 0.5)) <= ONE_SIDED if paired.losses else False
 
 
 def _loose(pair: CellPair, machine: Sequence[str]) -> str:

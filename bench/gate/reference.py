@@ -18,8 +18,9 @@ from pathlib import Path
 import msgspec
 
 from bench.analysis.compare import Comparison
-from bench.analysis.difference import Difference
+from bench.analysis.difference import Difference, values
 from bench.errors import InputError
+from bench.gate.judge import unmeasured
 from bench.records import run_folder
 from bench.records.run_folder import ENVIRONMENT, MEASUREMENTS, RUN, Run
 
@@ -30,11 +31,13 @@ def accept(run: Run, folder: Path) -> None:
     """
     Make a run the reference in a folder, in place of the one that is there; whole or not at all.
 
-    InputError for a folder that holds something else, or cannot be written, and for a run without a measurement.
+    InputError for a folder that holds something else, or cannot be written, for a run without a measurement or not
+    measured to its end, and for values of queries that cannot be read.
     """
     folder = folder.resolve()  # a link stays, and what it names is replaced
     if not run.measurements:
         raise InputError(f"run {run.folder}: expected a finished run to accept, found no measurement in it")
+    whole(run, f"run {run.folder}")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"reference {folder}: expected a folder, found a file")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RUN).is_file():
@@ -61,6 +64,19 @@ def accept(run: Run, folder: Path) -> None:
             old.replace(folder)
         for scratch in (part, old):
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def whole(run: Run, name: str) -> None:
+    """InputError for a run that lacks a cell of its own, or the values of its queries: it holds less than it says."""
+    missing = unmeasured(run)
+    if missing:
+        raise InputError(
+            f"{name}: expected each cell of its own, found {len(missing)} not measured, the first {missing[0][1]} on "
+            f"{missing[0][0]}: run it to its end, or restore what was lost"
+        )
+    for m in run.measurements:
+        if m.status == "ok" and any(value is not None for value in (m.quality or {}).values()):
+            values(run, m)
 
 
 def _write(run: Run, folder: Path) -> None:

@@ -89,6 +89,8 @@ def accept(given: RunFiles) -> tuple[list[str] | None, tuple[str, ...]]:
     Raises InputError as `compared` does, and where the names are of two formats.
     """
     new, reference = given.new, given.reference
+    if new.exists() and not new.is_file():
+        raise InputError(f"--run {new}: expected a file to accept, found none that can be read twice: write it to one")
     if (files.kind(new) == ".json") != (files.kind(reference) == ".json"):
         raise InputError(f"--reference {reference}: expected a name of the format of {new}: both end in .json, or none")
     runs = [outside_run.read(new, str(new))]  # scored also alone: one that fits no judgments is no reference
@@ -130,6 +132,8 @@ def _judged_set(path: Path, runs: Sequence[OutsideRun]) -> PassageSet:
     for judgment in qrels.read(files.read(path)):
         judged.setdefault(judgment.query, {})[judgment.passage] = judgment.grade
     first = runs[0]
+    if not any(grade > 0 for grades in judged.values() for grade in grades.values()):
+        raise InputError(f"{path}: expected a grade above 0, found none: nothing is relevant, and 0 would be held to 0")
     if not any(passage in grades for query, grades in judged.items() for passage in first.scores.get(query, ())):
         raise InputError(
             f"{first.name}: expected hits that {path} judges, found none: there {_some(first.scores)}, here "

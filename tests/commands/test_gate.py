@@ -7,6 +7,7 @@ import shutil
 import xml.etree.ElementTree as ET
 
 import msgspec
+import numpy as np
 import pytest
 
 from bench.commands.gate import gate
@@ -142,9 +143,44 @@ class TestCommand:
         A cell of the run's own suite that it has not measured fails, however few the reference has.
         """
         rewrite(other, HALF)
-        reference.accept(run_folder.read(other), tmp_path / "reference")
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
 
         result = call(other, "--reference", tmp_path / "reference")
 
         assert 1 == result.exit_code
         assert f"{HALF} on tiny: status not measured: the run has not ended" in result.stdout.splitlines()[-1]
+
+    def test_a_reference_that_is_not_whole(self, ran, other, tmp_path):
+        """
+        A reference that lacks a cell of its own is refused, and so is accepting such a run: it would hold less.
+        """
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+        rewrite(tmp_path / "reference", HALF)
+        rewrite(other, HALF)
+
+        for options in (
+            (ran, "--reference", tmp_path / "reference"),
+            (other, "--accept", "--reference", tmp_path / "b"),
+        ):
+            with pytest.raises(
+                InputError, match="expected each cell of its own, found 1 not measured, the first Const"
+            ):
+                call(*options)
+        assert not (tmp_path / "b").exists()
+
+    @pytest.mark.parametrize(
+        "damage", [lambda v: v * np.nan, lambda v: v[:, None], lambda v: v[:-1], lambda v: v.astype(str)]
+    )
+    def test_damaged_values(self, ran, other, tmp_path, damage):
+        """
+        Values of queries that are no finite numbers, one each, are compared with none and accepted by none.
+        """
+        path = next((other / "quality").glob("*.npz"))
+        with np.load(path) as arrays:
+            found = dict(arrays)
+        np.savez(path, **found | {"nDCG@10": damage(found["nDCG@10"])})
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        assert 1 == call(other, "--reference", tmp_path / "reference").exit_code
+        with pytest.raises(InputError, match="expected one finite number for every judged query"):
+            call(other, "--accept", "--reference", tmp_path / "reference")

@@ -306,10 +306,10 @@ class TestRefusals:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped(repository, stop):
     """
-    Ctrl-C, and what a CI job is stopped with, leave no worktree, no folder and no process.
+    Ctrl-C, what a CI job is stopped with, and a closed terminal leave no worktree, no folder and no process.
     """
     commit(repository, "", '"Same()"', "60s")
     code = (

@@ -160,6 +160,8 @@ def test_a_measure_that_is_not_the_primary_one(held):
     [
         ({"gate": {"quality": 0.5, "bytes": 1.0}}, "[gate] quality 0.01 -> 0.5, [gate] bytes 0.0 -> 1.0"),
         ({"primary": "R@1"}, "primary nDCG@10 -> R@1"),
+        ({"distractors": 10, "measures": ["nDCG@10"]}, "distractors 0 -> 10, measures without R@1, R@10, R@100, RR@10"),
+        ({"passages": []}, "passages without tiny"),
     ],
 )
 def test_a_policy_of_its_own(held, keys, said):

@@ -292,15 +292,38 @@ class TestReference:
 
     def test_nothing_is_held(self, ran, other):
         """
-        A reference that no cell of the run is held to is no pass; a revision that had no such cell yet is.
+        Old cells of which none is held to is no pass; a revision that had none yet is.
         """
         for spelling in (EXACT, HALF):
             rewrite(other, spelling, retriever=f"Another{spelling}")
+        beside_others = [judged(other, ran, speeds=speeds) for speeds in (None, {})]
+        for spelling in (EXACT, HALF):
+            rewrite(other, f"Another{spelling}")
+        beside_none = judged(other, ran, speeds={})
 
-        beside_a_reference, beside_a_revision = judged(other, ran), judged(other, ran, speeds={})
+        assert ["fail", "fail", "pass"] == [found.outcome for found in (*beside_others, beside_none)]
+        assert all("none held to the reference" in found.line for found in beside_others)
 
-        assert ("fail", "pass") == (beside_a_reference.outcome, beside_a_revision.outcome)
-        assert "none held to the reference" in beside_a_reference.line
+    @pytest.mark.parametrize(
+        ("up", "down", "outcome"), [(0, 2, "pass"), (0, 4, "fail"), (1, 5, "pass"), (1, 6, "fail"), (1, 15, "fail")]
+    )
+    def test_more_losses_than_chance_makes(self, ran, other, up, down, outcome):
+        """
+        Elsewhere a mean may move a little, but not by losses that ties, which swap both ways, do not make.
+        """
+        elsewhere(other, libraries={"numpy": "0.1"})
+        requery(other, dict.fromkeys(range(down), -0.01) | dict.fromkeys(range(down, down + up), 0.01))
+
+        assert outcome == judged(ran, other).outcome
+
+    def test_a_retriever_that_is_exact_no_more(self, ran, other):
+        """
+        What was exact gets no tolerance by saying that it is approximate.
+        """
+        requery(other, {0: -0.1})
+        rewrite(other, exact=False)
+
+        assert [(EXACT, "exact")] == failed(judged(ran, other))
 
     def test_the_code_of_an_adapter(self, ran, other):
         """

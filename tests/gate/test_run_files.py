@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import os
 import xml.etree.ElementTree as ET
 from typing import ClassVar
 
@@ -124,6 +125,39 @@ class TestVerdict:
         )
 
         assert {"R@1": outcome} == outcomes(files.judged("--measure", "R@1", "--non-inferior", bound))
+
+    def test_losses_that_gains_make_up_for(self, files):
+        """
+        Where no tolerance is named but a bound on the loss, a mean that stays by chance is no pass: little is sure.
+        """
+        files.write(
+            qrels="".join(f"q{number} 0 a 1\n" for number in range(30)),
+            old="".join(f"q{number} Q0 {'b' if number < 6 else 'a'} 1 1 x\n" for number in range(30)),
+            new="".join(f"q{number} Q0 {'b' if 12 <= number < 18 else 'a'} 1 1 x\n" for number in range(30)),
+        )
+
+        assert {"R@1": "fail"} == outcomes(files.judged("--measure", "R@1", "--non-inferior", 0.005))
+
+    @pytest.mark.parametrize("options", [(), ("--accept",)])
+    def test_judgments_without_a_relevant_passage(self, files, options):
+        """
+        Where nothing is relevant 0 would be held to 0: that is refused, and accepted as nothing.
+        """
+        files.write(qrels=QRELS.replace(" 1\n", " 0\n").replace(" 2\n", " -1\n"))
+
+        with pytest.raises(InputError, match=r"qrels\.txt: expected a grade above 0, found none"):
+            files.call(*options)
+
+    def test_a_pipe_is_not_accepted(self, files):
+        """
+        What can be read once alone is scored, and would be written empty: it is refused.
+        """
+        os.mkfifo(files.folder / "pipe.run")
+
+        with pytest.raises(InputError, match=r"pipe\.run: expected a file to accept"):
+            call("--run", "pipe.run", "--reference", "old.run", "--qrels", "qrels.txt", "--accept")
+
+        assert OLD == (files.folder / "old.run").read_text()
 
     def test_ties_are_ordered_by_one_rule(self, files):
         """
