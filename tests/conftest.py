@@ -22,6 +22,7 @@ from bench.run.suite import Limits
 from tests.helpers.command import ran
 from tests.helpers.places import KNOWN, PLUGINS, ROOT
 from tests.helpers.run_folders import Folders, cell
+from tests.helpers.server import serving
 from tests.helpers.tiny import registry, suite
 from tests.helpers.zoo import write_set
 
@@ -39,6 +40,7 @@ LONGEST = (
     "tests/gate/",
     "tests/stage/",
 )
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,6 +62,27 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SPARRING_CACHE", str(folder))
     monkeypatch.delenv("SPARRING_DATA", raising=False)
     return folder
+
+
+@pytest.fixture
+def data(cache) -> Path:
+    """The cache's data folder."""
+    return cache / "data"
+
+
+@pytest.fixture
+def alone(cache, monkeypatch):
+    """A cache of the test's own, no folder of data, and no proxy between."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server():
+    """A web server on this machine, that answers as a test tells it."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

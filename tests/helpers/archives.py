@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Mapping
 
 
@@ -17,3 +18,12 @@ def tar(files: Mapping[str, str | bytes]) -> bytes:
             header.size = len(data)
             archive.addfile(header, io.BytesIO(data))
     return packed.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    """A .zip of files by their names, in which __ stands for /."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()

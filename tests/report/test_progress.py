@@ -143,6 +143,23 @@ def test_time_left_falls():
     assert ["about 80 s left", "about 50 s left", ""] == [Left().render(task).plain for _ in range(3)]
 
 
+def test_bar():
+    """
+    On a terminal, a bar shows the name, made fit for it, and the bytes of what is under way, and of nothing before.
+    """
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+
+    with shown(console, "bytes") as progress:
+        progress.starts("first.zip", 0, None)
+        progress.starts("sec[red]ond\x1b.zip", 1000, 4000)
+        progress.moves(2000)
+        (task,) = progress._progress.tasks
+        progress.says("[bold]said")
+
+    assert ("sec[red]ond\N{REPLACEMENT CHARACTER}.zip", 2000, 4000) == (task.description, task.completed, task.total)
+    assert "[bold]said" in console.file.getvalue()
+
+
 # Where retrievers disagree
 
 
