@@ -15,9 +15,10 @@ from bench.errors import InputError
 from bench.formats import pubmedqa, squad
 from bench.formats.files import Content
 from bench.passages import cards, loader
+from bench.passages.loader import PassageSet
 
 DATA = os.environ.get("SPARRING_DATA")
-SHIPPED = {name for name in cards.names() if (cards.shipped() / name).is_dir()}
+SHIPPED = [name for name in cards.names() if (cards.shipped() / name).is_dir()]
 
 
 def squad_file(name: str, *paragraphs: tuple[str, list[dict[str, object]]]) -> Content:
@@ -182,7 +183,64 @@ def test_roles(tmp_path, form, roles, words):
         loader.load(str(tmp_path / "own.toml"))
 
 
-# The real collections
+# The collections, whole
+
+
+@pytest.fixture
+def real_data(monkeypatch, tmp_path):
+    """The folder of the real collections; the test skips where none is named."""
+    if DATA is None:
+        pytest.skip("SPARRING_DATA is not set: it names the folder of the real collections")
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_set(name):
+    """
+    A set that ships loads without a data folder; its queries say what they test.
+    """
+    found = loader.load(name)
+
+    assert loader.card(name).counts.passages == len(found.passages)
+    assert len(found.queries) == len(found.labels or ()) == len(found.clusters or ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*loader.names()} - {*SHIPPED}))
+def test_real_set(real_data, name):
+    """
+    Every set that has a card loads with the card's hashes and counts, and every judgment finds its passage and query.
+    """
+    if loader.card(name).counts == "unknown":
+        pytest.skip("its files were never at hand, or its card had their counts")
+    found = loader.load(name)
+
+    assert isinstance(found, PassageSet)
+    assert loader.card(name).counts.passages == len(found.passages) == len(set(found.passages))
+    assert set(found.query_ids) == set(found.qrels or ())
+    assert 0 == found.unknown_judgments
+
+
+def test_korquad_duplicates(real_data):
+    """
+    KorQuAD's 964 paragraphs are 961 passages, its merged ids lead to those that stayed.
+    """
+    found = loader.load("korquad")
+    path = next(folder for folder in cards.folders() if (folder / "korquad-v1.0").is_dir()) / "korquad-v1.0"
+    paragraphs = [
+        paragraph["context"]
+        for article in json.loads(gzip.decompress((path / "KorQuAD_v1.0_dev.json.gz").read_bytes()))["data"]
+        for paragraph in article["paragraphs"]
+    ]
+
+    assert (964, 961) == (len(paragraphs), len(set(paragraphs)))
+    assert list(dict.fromkeys(paragraphs)) == list(found.passages)
+    assert 3 == len(found.merged)
+    assert set(found.merged.values()) <= set(found.passage_ids)
+
+
+# Damaged copies of them
 
 
 @pytest.fixture
@@ -276,7 +334,7 @@ def test_damaged_copies_of_a_careless_card(name, data):
         path.unlink()
 
 
-@pytest.mark.parametrize("name", sorted({*cards.names()} - SHIPPED))
+@pytest.mark.parametrize("name", sorted({*cards.names()} - {*SHIPPED}))
 def test_missing_file(name, data, monkeypatch):
     """
     A collection without one of its files is refused by the name of that file.
