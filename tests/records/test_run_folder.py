@@ -1,11 +1,8 @@
-"""The folder a run lives in: whole lines, one writer, one suite, one machine."""
+"""The folder a run lives in, read: whole lines, and nothing that names another place."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,47 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import InputError
-from bench.lock import LOCK
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
-from bench.records.schema import Environment, Measurement, RunRecord, StageResult
-from bench.records.upgrades import decode
-from tests.helpers.places import RECORDS
-
-
-def environment(**changes) -> Environment:
-    return msgspec.structs.replace(decode((RECORDS / "environment-1.json").read_bytes(), Environment), **changes)
-
-
-def record(**changes) -> RunRecord:
-    return msgspec.structs.replace(decode((RECORDS / "run-1.json").read_bytes(), RunRecord), **changes)
-
-
-def measurement(**changes) -> Measurement:
-    line = (RECORDS / "measurement-1.jsonl").read_bytes().splitlines()[0]
-    return msgspec.structs.replace(decode(line, Measurement), **changes)
-
-
-def stage(**changes) -> StageResult:
-    return msgspec.structs.replace(StageResult(stage="build", status="ok"), **changes)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from tests.helpers.begun import begin, contents, environment, measurement, record, stage
 
 
 @pytest.fixture
 def begun(tmp_path):
     """A run folder with two cells, and one stage in its journal."""
-    folder = tmp_path / "run"
-    with journal.opened(folder, record(), environment()) as writer:
-        writer.finished("build-1", stage())
-        writer.measured(measurement(cell="a"))
-        writer.measured(measurement(cell="b"))
-    return folder
-
-
-# Reading
+    return begin(tmp_path / "run")
 
 
 def test_a_run_is_read_as_it_was_written(begun):
@@ -284,147 +249,3 @@ def test_nothing_is_withheld_of_a_set_without_judgments(begun):
         kept = run_folder.read_set(begun, "zoo")
 
     assert (None, ("a kind",)) == (kept.qrels, kept.labels)
-
-
-# Writing
-
-
-def test_one_writer(begun):
-    """
-    A folder that another process is writing into is refused, and can be had once that process is gone.
-    """
-    program = (
-        "import fcntl, sys; lock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX);"
-        "print('held', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", program, str(begun / LOCK)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert "held\n" == other.stdout.readline()
-        before = contents(begun)
-
-        with (
-            pytest.raises(InputError, match="another run is writing into it"),
-            journal.opened(begun, record(), environment()),
-        ):
-            pass
-
-        assert before == contents(begun)
-        other.kill()
-
-    with journal.opened(begun, record(), environment()) as writer:
-        assert ["a", "b"] == list(writer.measurements)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        (
-            {"suite_sha256": "0", "suite": record().suite | {"seed": 8, "rounds": 5}},
-            r"suite differs \(rounds, seed\)",
-        ),
-        ({"suite_sha256": "0", "suite": {**record().suite, "new": 1}}, r"suite differs \(new\)"),
-        ({"passage_sets": {"primer": "0"}}, "passage_sets differs"),
-        ({"plugins": ("another.py",)}, "plugins differs"),
-    ],
-)
-def test_another_suite_is_refused(begun, changes, words):
-    """
-    A folder that holds another suite, other passage sets or other plug-ins is refused, naming what differs.
-    """
-    before = contents(begun)
-
-    with pytest.raises(InputError, match=words), journal.opened(begun, record(**changes), environment()):
-        pass
-
-    assert before == contents(begun)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"cpu": "Another CPU"}, r"cpu was .*, is Another CPU\)"),
-        ({"cores": 96}, r"cores was \d+, is 96"),
-        ({"code_sha256": "0"}, r"\(Sparring's own code has changed\)"),
-        ({"installed_sha256": "0"}, r"\(the installed packages have changed\).* begin another folder with -o"),
-        (
-            {"libraries": environment().libraries | {"numpy": "9.9"}, "installed_sha256": "0"},
-            r"\(numpy was [\d.]+, is 9\.9\)",
-        ),
-    ],
-)
-def test_another_environment_is_refused(begun, changes, words):
-    """
-    A folder begun on another machine or with other software is refused, naming each field with both values, or what
-    a hash is of.
-    """
-    before = contents(begun)
-
-    with pytest.raises(InputError, match=words), journal.opened(begun, record(), environment(**changes)):
-        pass
-
-    assert before == contents(begun)
-
-
-def test_a_commit_alone_is_no_other_environment(begun):
-    """
-    A commit that changed no code of ours resumes: the code's own hash decides.
-    """
-    with journal.opened(begun, record(), environment(commit="0" * 40, dirty=None)) as writer:
-        assert ["a", "b"] == list(writer.measurements)
-
-
-def test_other_cpus_of_the_same_machine_go_on(tmp_path):
-    """
-    Which of its CPUs a run may use, and how fast their clock is at the moment, keeps it from nothing; how fast it was
-    when the last child ended is recorded.
-    """
-    known = environment(affinity=(0, 1), mhz=2000.0)
-    with journal.opened(tmp_path / "run", record(), known) as writer:
-        writer.ended(1500.0)
-
-    with journal.opened(tmp_path / "run", record(), environment(affinity=(2, 3), mhz=3000.0)) as writer:
-        writer.ended(1600.0)
-
-    kept = run_folder.read(tmp_path / "run").environment
-    assert ((0, 1), 2000.0, 1600.0) == (kept.affinity, kept.mhz, kept.mhz_end)
-
-
-def test_another_policy_of_the_gate(begun):
-    """
-    What a gate refuses decides no number: a run resumes under another policy, and its record has the new one.
-    """
-    suite = record().suite | {"gate": {"bytes": 0.5}}
-
-    with journal.opened(begun, record(suite=suite), environment()):
-        pass
-
-    assert {"bytes": 0.5} == run_folder.read(begun).record.suite["gate"]
-    assert run_folder.read(begun).record.suite_sha256 == record().suite_sha256
-
-
-def test_foreign_files(tmp_path):
-    """
-    A folder that holds something else is refused and stays as it was; so is a file in the folder's place.
-    """
-    (tmp_path / "thesis.tex").write_text("years of work")
-    before = contents(tmp_path)
-
-    for path in (tmp_path, tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "run"):
-        with pytest.raises(InputError, match="run folder"), journal.opened(path, record(), environment()):
-            pass
-
-    assert before == contents(tmp_path)
-
-
-@pytest.mark.parametrize("left", [(), ("lock",), ("lock", "environment.json"), ("lock", ".run.json.1.part")])
-def test_killed_at_the_very_beginning(tmp_path, left):
-    """
-    What a run leaves that was killed before its record was whole can be begun anew.
-    """
-    for name in left:
-        (tmp_path / name).write_text("{")
-
-    with journal.opened(tmp_path, record(), environment()) as writer:
-        writer.measured(measurement(cell="a"))
-
-    assert ["a"] == [m.cell for m in run_folder.read(tmp_path).measurements]
