@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from bench.passages.loader import load
 from bench.run import runner
 from bench.run.suite import Limits
 from tests.helpers.command import ran
+from tests.helpers.gated import exact_and_half
 from tests.helpers.places import KNOWN, PLUGINS, ROOT
 from tests.helpers.run_folders import Folders, cell
 from tests.helpers.server import serving
@@ -214,3 +216,15 @@ def primer_run(tmp_path_factory):
         command = ("sparring", "run", "--passages", "primer")
         runner.run(chosen, [load("primer")], folder / "run", registry(), plugins=[KNOWN], command=command)
     return folder
+
+
+@pytest.fixture(scope="session", name="ran")
+def _exact_and_half(tmp_path_factory):
+    """A run of an exact and of an approximate retriever, for the gate to judge; never written to."""
+    return exact_and_half(tmp_path_factory.mktemp("ran"))
+
+
+@pytest.fixture
+def other(ran, tmp_path):
+    """A copy of that run, to be changed."""
+    return shutil.copytree(ran, tmp_path / "other")

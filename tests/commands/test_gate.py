@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import xml.etree.ElementTree as ET
 
 import msgspec
@@ -16,21 +15,9 @@ from bench.gate import reference
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from tests.helpers import command
-from tests.helpers.gated import EXACT, HALF, exact_and_half, requery, rewrite
+from tests.helpers.gated import EXACT, HALF, requery, rewrite
 
 call = functools.partial(command.call, gate)
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A run of an exact and of an approximate retriever, never written to."""
-    return exact_and_half(tmp_path_factory.mktemp("ran"))
-
-
-@pytest.fixture
-def other(ran, tmp_path):
-    """A copy of the run, to be changed."""
-    return shutil.copytree(ran, tmp_path / "other")
 
 
 class TestCommand:

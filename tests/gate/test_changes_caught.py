@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 
 import msgspec
@@ -15,7 +14,7 @@ from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
 from tests.helpers.command import call
 from tests.helpers.engines import ENGINE
-from tests.helpers.gated import EXACT, HALF, exact_and_half, requery, rewrite
+from tests.helpers.gated import EXACT, HALF, requery, rewrite
 from tests.helpers.zoo import write_set
 
 ENGINES = f"""{ENGINE}
@@ -110,17 +109,10 @@ def test_a_factor_beyond_noise_within_a_short_budget(gated):
     assert "Slower() on numbers: single_p50_ms x2." in found.line
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A run that is never written to."""
-    return exact_and_half(tmp_path_factory.mktemp("ran"))
-
-
 @pytest.fixture
-def held(ran, tmp_path):
+def held(ran, other, tmp_path):
     """Hold a changed copy of the run to it as the reference: exit code and verdict."""
     reference.accept(run_folder.read(ran), tmp_path / "reference")
-    other = shutil.copytree(ran, tmp_path / "other")
 
     def hold(change, *options: str) -> tuple[int, GateVerdict]:
         change(other)

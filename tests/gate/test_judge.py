@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -13,19 +12,7 @@ from bench.gate.speed import Speed
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from bench.run.suite import Gate
-from tests.helpers.gated import EXACT, HALF, cell, exact_and_half, judged, requery, rewrite
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A run of an exact and of an approximate retriever, never written to."""
-    return exact_and_half(tmp_path_factory.mktemp("ran"))
-
-
-@pytest.fixture
-def other(ran, tmp_path):
-    """A copy of the run, to be changed."""
-    return shutil.copytree(ran, tmp_path / "other")
+from tests.helpers.gated import EXACT, HALF, cell, judged, requery, rewrite
 
 
 def reledger(folder: Path, change: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,7 @@ from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import reference
 from bench.records import run_folder
-from tests.helpers.gated import EXACT, cell, exact_and_half, judged, requery
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A run of an exact and of an approximate retriever, never written to."""
-    return exact_and_half(tmp_path_factory.mktemp("ran"))
-
-
-@pytest.fixture
-def other(ran, tmp_path):
-    """A copy of the run, to be changed."""
-    return shutil.copytree(ran, tmp_path / "other")
+from tests.helpers.gated import EXACT, cell, judged, requery
 
 
 class TestAccept:
