@@ -9,6 +9,7 @@ import msgspec
 
 from bench.analysis.compare import CellPair, Comparison, retrievers
 from bench.analysis.difference import OverSets, clusters_of_either, values
+from bench.analysis.family import adjusted, too_many
 from bench.records.run_folder import Run
 from bench.statistics import over_sets, paired
 from bench.statistics.over_sets import SetValues
@@ -63,20 +64,20 @@ def _mean(
         ],
         margins=margins,
     )
-    compared = tuple(pair.passage_set for pair in pairs)
-    ran = [
+    compared = {pair.new.passage_set_sha256 for pair in pairs}
+    others = [
         m.passage_set
         for run, name in ((old, names[0]), (new, names[1]))
         for m in run.measurements
-        if m.retriever == name
+        if m.retriever == name and m.passage_set_sha256 not in compared
     ]
     return OverSets(
         old=names[0],
         new=names[1],
         measure=measure,
         primary=is_primary,
-        passage_sets=compared,
-        left_out=tuple(name for name in dict.fromkeys(ran) if name not in compared),
+        passage_sets=tuple(pair.passage_set for pair in pairs),
+        left_out=tuple(dict.fromkeys(others)),
         mean=mean,
         p_holm=None,
         verdict=mean.verdict,
@@ -85,16 +86,17 @@ def _mean(
 
 def _adjusted(found: Sequence[OverSets], measure: str, margins: Margins) -> list[OverSets]:
     """With Holm's p over the retrievers of one measure, and the verdict that it allows."""
-    asked = [one for one in found if one.measure == measure and one.mean.p is not None and one.verdict != "identical"]
-    ps = paired.holm([one.mean.p for one in asked if one.mean.p is not None])
-    adjusted = dict(zip(map(id, asked), ps, strict=True))
+    of_measure = {(one.old, one.new): one for one in found if one.measure == measure}
+    ps = adjusted(
+        {key: one.mean.p for key, one in of_measure.items() if one.mean.p is not None and one.verdict != "identical"}
+    )
 
     def one_of(one: OverSets) -> OverSets:
-        p = adjusted.get(id(one))
+        p = ps.get((one.old, one.new)) if one.measure == measure else None
         if p is None:
             return one
         verdict = paired.verdict(one.mean.differing, one.mean.interval, p, margins)
-        why = "" if verdict == one.verdict else f"not once adjusted for {len(asked)} retrievers"
+        why = "" if verdict == one.verdict else too_many(len(ps), "retrievers")
         return msgspec.structs.replace(one, p_holm=p, verdict=verdict, why=why)
 
     return [one_of(one) for one in found]

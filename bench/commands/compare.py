@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from bench.commands import JsonObject, chosen_format, echo_json, one_of, read_run, standard_output
+
+if TYPE_CHECKING:
+    from bench.analysis.strata import By
 
 FORMATS = ("terminal", "markdown", "json")
 STRATA = ("label", "length", "overlap")
@@ -15,7 +18,7 @@ STRATA = ("label", "length", "overlap")
 NonInferior = Annotated[
     float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
 ]
-By = Annotated[
+Strata = Annotated[
     str | None,
     one_of(
         "--by",
@@ -44,7 +47,7 @@ def compare(
     ] = None,
     margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
     non_inferior: NonInferior = None,
-    by: By = None,
+    by: Strata = None,
     measure: Measure = None,
     sequential: Sequential = False,
     queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
@@ -64,7 +67,7 @@ def compare(
     from bench.analysis.difference import together
     from bench.analysis.several_sets import with_means
     from bench.analysis.stopping import with_stopping
-    from bench.analysis.strata import BY, stratified
+    from bench.analysis.strata import stratified
     from bench.report.render import comparison
     from bench.statistics.paired import Margins
 
@@ -80,9 +83,8 @@ def compare(
     else:
         found = comparing.of_retrievers(old, new, *retrievers, margins=margins)
     found = with_means(old, new, found, margins=margins)
-    for one in BY:
-        if one == by:
-            found = stratified(old, new, found, one, measure=measure, margins=margins)
+    if by is not None:
+        found = stratified(old, new, found, cast("By", by), measure=measure, margins=margins)
     if sequential:
         found = with_stopping(old, new, found, margins=margins)
     changed = [changes(old, new, pair, queries) for pair in found.pairs] if queries else []

@@ -179,7 +179,7 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
         strict=strict,
         unmeasured=unmeasured(run),
         changed_policy=policy_changes(held_to.record.suite, run.record.suite),
-        undecided="fail" if undecided == "fail" else "pass",
+        undecided_fails=undecided == "fail",
     )
     aged = age.notes(held_to, run, found, judgment, policy)
     return msgspec.structs.replace(judgment, notes=(*judgment.notes, *aged))
@@ -214,7 +214,7 @@ def _against_revision(
                     strict=strict,
                     notes=duel.notes,
                     changed_policy=duel.changed_policy,
-                    undecided="fail" if undecided == "fail" else "pass",
+                    undecided_fails=undecided == "fail",
                 )
         except KeyboardInterrupt:
             progress.says("stopped; the checkout is removed")

@@ -45,11 +45,12 @@ def of_round(folder: Path, parts: Sequence[StageResult]) -> dict[str, float]:
     folder: of the run. parts: encoder and storage, whose times are added query by query; or what goes from text to ids.
     A p95 is told of no fewer queries than in a table.
     """
+    single, new = (_end_to_end(folder, parts, name) for name in (SINGLE.name, NEW))
     found = {
-        P50: _percentile(_end_to_end(folder, parts, SINGLE.name), 0.50),
-        "single_p95_ms": _percentile(_end_to_end(folder, parts, SINGLE.name), 0.95),
-        "new_p50_ms": _percentile(_end_to_end(folder, parts, NEW), 0.50),
-        "batch_qps": _throughput(folder, parts),
+        P50: _median_ms(single),
+        "single_p95_ms": None if single is None else latency.percentile([single], 0.95),
+        "new_p50_ms": _median_ms(new),
+        "batch_qps": None if new is None else _throughput(folder, parts, n_queries=new.shape[1]),
         RESIDENT: _resident(parts),
     }
     return {key: value for key, value in found.items() if value is not None}
@@ -63,20 +64,18 @@ def _end_to_end(folder: Path, parts: Sequence[StageResult], name: str) -> NDArra
     return times[0] if len(times) == 1 else latency.end_to_end(times[0], times[1])
 
 
-def _percentile(times: NDArray[np.int64] | None, p: float) -> float | None:
-    """Milliseconds."""
-    if p == 0.50:  # of however few
-        return None if times is None else float(np.median(times)) / 1e6
-    return None if times is None else latency.percentile([times], p)
+def _median_ms(times: NDArray[np.int64] | None) -> float | None:
+    """Of however few queries: it is held to that of the other side, which has the same."""
+    return None if times is None else float(np.median(times)) / 1e6
 
 
-def _throughput(folder: Path, parts: Sequence[StageResult]) -> float | None:
+def _throughput(folder: Path, parts: Sequence[StageResult], n_queries: int) -> float | None:
     """Queries a second, of all parts one after the other."""
-    batches, sample = samples(folder, parts, BATCH.name), samples(folder, parts, NEW)
-    if len(batches) < len(parts) or not sample or not all(times.size for times in batches):
+    batches = samples(folder, parts, BATCH.name)
+    if len(batches) < len(parts) or not all(times.size for times in batches):
         return None
     seconds = sum(float(np.median(times)) for times in batches) / 1e9
-    return sample[0].shape[1] / seconds if seconds else None
+    return n_queries / seconds if seconds else None
 
 
 def _resident(parts: Sequence[StageResult]) -> float | None:

@@ -48,15 +48,15 @@ def judge(
     notes: Sequence[str] = (),
     unmeasured: Sequence[tuple[str, str]] = (),
     changed_policy: Sequence[str] = (),
-    undecided: Literal["pass", "fail"] = "pass",
+    undecided_fails: bool = False,
 ) -> GateVerdict:
     """
     The gate's word on a comparison.
 
     speeds: by the new cell's key, of an A/B; None where there was none. strict: a cell without its counterpart fails.
     unmeasured: of the new run, as the function of that name finds them. changed_policy: as `policy_changes` tells it;
-    policy and primary are the reference's, and another one fails. undecided: whether a cell that is passes. A reference
-    that no cell is held to fails.
+    policy and primary are the reference's, and another one fails. undecided_fails: so does a cell that is undecided. A
+    reference that no cell is held to fails.
     """
     machine = _machine(found)
     cells = [_cell(pair, policy, primary, machine, speeds, strict) for pair in found.pairs]
@@ -79,7 +79,7 @@ def judge(
     # In an A/B a suite may be all new; but where the old side had cells something has to be held to them.
     had = bool(found.pairs or found.only_old)
     vacuous = all(cell.outcome == "skipped" for cell in cells) and (speeds is None or had or not cells)
-    refused = {"fail", "undecided"} if undecided == "fail" else {"fail"}
+    refused = {"fail", "undecided"} if undecided_fails else {"fail"}
     outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome in refused for c in cells) else "pass"
     return GateVerdict(
         outcome=outcome,

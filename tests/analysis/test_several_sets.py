@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
@@ -44,6 +45,27 @@ def test_one_set_has_no_mean(folders):
     twice = [folders.run(name, cell(cell="0"), cell(cell="1", passage_set="copy")) for name in ("one", "two")]
 
     assert ({}, {}) == (means(old, new), means(*twice))
+
+
+def test_content_under_two_names_is_not_left_out(folders):
+    """
+    A set that was compared under another name is one of those that were, and is not named as left out.
+    """
+    runs = [several_sets(folders, side, a={"A()": LOW}, b={"A()": LOW}, copy={"A()": LOW}) for side in ("old", "new")]
+    alike = {"passage_set_sha256": "a"}
+    old, new = (
+        type(run)(
+            run.folder,
+            run.record,
+            run.environment,
+            (*run.measurements[:2], msgspec.structs.replace(run.measurements[2], **alike)),
+        )
+        for run in runs
+    )
+
+    (found,) = with_means(old, new, compare(old, new)).over_sets
+
+    assert (("a", "b"), ()) == (found.passage_sets, found.left_out)
 
 
 def test_a_cell_that_cannot_be_compared_is_left_out(folders):

@@ -77,7 +77,7 @@ class TestReference:
         batch = Speed(name="batch_qps", decision="undecided", why="pairs: 5, about 9 would tell", **calm)
         speeds = {cell(other, EXACT).cell: (p50, batch), cell(other, HALF).cell: (p50,)}
 
-        found = judged(ran, other, speeds=speeds, undecided=asked)
+        found = judged(ran, other, speeds=speeds, undecided_fails=asked == "fail")
 
         assert asked == found.outcome
         assert f"gate: {asked} - " in found.line
