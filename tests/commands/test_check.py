@@ -14,7 +14,7 @@ from retrievers.registry import PluginError
 from tests.helpers.places import PLUGINS
 from tests.plugins import broken
 
-BROKEN = PLUGINS / "broken.py"
+BROKEN, ENCODERS = PLUGINS / "broken.py", PLUGINS / "broken_encoders.py"
 
 
 class TestProcess:
@@ -30,7 +30,7 @@ class TestProcess:
         """
         An adapter that ends its process, or never comes back, fails the check that was held; no later one is run.
         """
-        rows = list(checked([f"{name}()", "Tuples()"], [BROKEN], seconds))
+        rows = list(checked([f"{name}()", "Tuples()"], [BROKEN, ENCODERS], seconds))
 
         place = [row.check for row in rows].index("k-zero")
         assert f"expected an answer, found {expected}: " in rows[place].found
@@ -131,7 +131,7 @@ class TestCommand:
         """
         Exit code 3, and a line that says so, where nothing could be tried; the process's own end does not end it.
         """
-        finished = sparring("check", "NeedsMore()", "Dies()", "--plugin", BROKEN, cwd=tmp_path)
+        finished = sparring("check", "NeedsMore()", "Dies()", "--plugin", BROKEN, "--plugin", ENCODERS, cwd=tmp_path)
 
         assert 3 == finished.returncode, finished.stderr
         lines = finished.stdout.splitlines()

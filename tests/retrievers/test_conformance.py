@@ -27,7 +27,7 @@ from retrievers.storages.flat import Flat
 from retrievers.storages.packed import Packed
 from retrievers.storages.usearch import Usearch
 from tests.helpers import sparse_models
-from tests.plugins import broken
+from tests.plugins import broken, broken_encoders
 
 MINILM = "all-MiniLM-L6-v2"
 SPLADE = sparse_models.carried()
@@ -117,7 +117,7 @@ CAUGHT: dict[type, set[str]] = {
     broken.BatchScaled: {"batch-equals-single"},
     broken.First64: {"batch-equals-single"},
     broken.FirstQueries: {"batch-equals-single"},
-    broken.FirstTexts: {"batch-mates"},
+    broken_encoders.FirstTexts: {"batch-mates"},
     broken.Stale: {"learns-anew"},
     broken.Recalls: {"learns-anew"},
     broken.Shortcut: {"first-k", "ties-by-position"},  # what it leaves out may tie
@@ -145,28 +145,28 @@ CAUGHT: dict[type, set[str]] = {
     broken.Misnames: {"claims-well-formed"},
     broken.LosesOption: {"options-kept"},
     broken.ChangesOption: {"options-kept"},
-    broken.StoresZeros: {"really-sparse"},
-    broken.Double: {"vectors-type"},
-    broken.OtherVectors: {"vectors-type"},
-    broken.RolesApart: {"roles-share-dims"},
-    broken.DividesByZero: {"finite"},
-    broken.BatchMates: {"batch-mates"},
-    broken.FlattensOne: {"vectors-shape", "batch-mates"},
-    broken.InItsClass: {"same-in-another-process"},
-    broken.Hashes: {"same-in-another-process"},
-    broken.Sorts: {"inputs-unchanged"},
+    broken_encoders.StoresZeros: {"really-sparse"},
+    broken_encoders.Double: {"vectors-type"},
+    broken_encoders.OtherVectors: {"vectors-type"},
+    broken_encoders.RolesApart: {"roles-share-dims"},
+    broken_encoders.DividesByZero: {"finite"},
+    broken_encoders.BatchMates: {"batch-mates"},
+    broken_encoders.FlattensOne: {"vectors-shape", "batch-mates"},
+    broken_encoders.InItsClass: {"same-in-another-process"},
+    broken_encoders.Hashes: {"same-in-another-process"},
+    broken_encoders.Sorts: {"inputs-unchanged"},
     broken.NeedsWords: {"unknown-text"},
     broken.SkipsEmpty: {"empty-passage"},
-    broken.Tuples: {"list-of-str"},
-    broken.EmptyToken: {"empty-text"},
-    broken.Unequal: {"equal-values"},
-    broken.Remembers: {"asked-again"},
+    broken_encoders.Tuples: {"list-of-str"},
+    broken_encoders.EmptyToken: {"empty-text"},
+    broken_encoders.Unequal: {"equal-values"},
+    broken_encoders.Remembers: {"asked-again"},
 }
 APART = (broken.Dies, broken.Hangs)  # would take these tests with them
 ELSEWHERE = {"same-in-another-process", "silent", "threads-respected"}  # need another process
 RIGHT = (
-    *(broken.Right, broken.RightBoth, broken.RightViews, broken.RightEncoder, broken.RightWithMany),
-    *(broken.RightEngine, broken.RightAnalyser, broken.RightForesees, broken.RightGuess),
+    *(broken.Right, broken.RightBoth, broken.RightViews, broken_encoders.RightEncoder, broken_encoders.RightWithMany),
+    *(broken.RightEngine, broken_encoders.RightAnalyser, broken.RightForesees, broken.RightGuess),
 )
 
 
@@ -254,12 +254,14 @@ class TestBroken:
 
     def test_every_one_is_held(self):
         """
-        No class of the file is left out of the table.
+        No class of the files is left out of the table.
         """
-        classes = {value for value in vars(broken).values() if isinstance(value, type)}
+        files = broken, broken_encoders
+        classes = {value for file in files for value in vars(file).values() if isinstance(value, type)}
 
-        others = {broken.NeedsMore, broken.LateHits, broken.LateArray}
-        assert {c for c in classes if c.__module__ == broken.__name__} == {*CAUGHT, *RIGHT, *APART, *others}
+        others = {broken_encoders.NeedsMore, broken.LateHits, broken.LateArray, broken_encoders.LateVectors}
+        own = {file.__name__ for file in files}
+        assert {c for c in classes if c.__module__ in own} == {*CAUGHT, *RIGHT, *APART, *others}
 
 
 class TestChecks:
@@ -380,11 +382,13 @@ class TestChecks:
         """
         One that refuses a few passages by Unsupported is tried on more.
         """
-        outcome = named(broken.RightWithMany, "learns")()
+        outcome = named(broken_encoders.RightWithMany, "learns")()
 
         assert ("passed", "more texts") == (outcome.status, outcome.found)
 
-    @pytest.mark.parametrize("make", [broken.NeedsMore, lambda: Faiss("IVF1024,PQ8")], ids=["encoder", "storage"])
+    @pytest.mark.parametrize(
+        "make", [broken_encoders.NeedsMore, lambda: Faiss("IVF1024,PQ8")], ids=["encoder", "storage"]
+    )
     def test_what_takes_nothing_is_not_proven(self, make):
         """
         One that refuses by Unsupported all there is breaks no rule, is held to none, and does not pass.
@@ -414,7 +418,7 @@ class TestChecks:
         """
         The checks of a pair are those of its encoder, those of its storage, and its own.
         """
-        make = lambda: broken.DividesByZero() @ broken.NeedsSome()  # noqa: E731  # as one is handed in
+        make = lambda: broken_encoders.DividesByZero() @ broken.NeedsSome()  # noqa: E731  # as one is handed in
 
         found = {check.name for check in checks(make) if check.name.endswith(("finite", "k-zero"))}
         faults = failed(make, only=lambda name: name.endswith(("finite", "k-zero")))
