@@ -73,6 +73,8 @@ def gate(
 
     Quality and bytes are held to both, speed to a revision alone (--ab). Of a run file (--run) quality is held.
     """
+    if accept and (as_json or junit is not None or markdown is not None):
+        raise typer.BadParameter("--accept prints what it changes: leave out --json, --junit and --markdown")
     if run_file is not None:
         if what is not None or ab is not None or output is not None or plugin or strict:
             raise typer.BadParameter("--run takes a file: leave out RUN, --ab, --plugin, -o and --strict")

@@ -72,10 +72,7 @@ def run_ab(
     suite = suites.load(str(suite_file))
     with _terminable(), worktree(repository, ref) as tree:
         scratch = tree.parent
-        runs = scratch / "runs" if keep is None else keep
-        runs.mkdir(parents=True, exist_ok=True)
-        if any(runs.iterdir()):
-            raise InputError(f"folder {runs}: expected an empty or new folder for both runs, found files in it")
+        runs = _empty(scratch / "runs" if keep is None else keep)
         moved = _Checkout(repository, tree)
         former = _former(moved.path(suite_file.resolve()), ref) or suite
         policy, old_suite = former.gate or Gate(), _old_suite(former, suite)
@@ -108,6 +105,18 @@ def run_ab(
             changed_policy=tuple(changed),
             notes=tuple(notes),
         )
+
+
+def _empty(folder: Path) -> Path:
+    """The folder, made where it is new. InputError where it is none, or not empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = "files in it" if any(folder.iterdir()) else ""
+    except OSError as error:
+        found = f"what is none: {error.strerror}"
+    if found:
+        raise InputError(f"folder {folder}: expected an empty or new folder for both runs, found {found}")
+    return folder
 
 
 @contextlib.contextmanager

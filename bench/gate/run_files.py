@@ -31,6 +31,7 @@ from bench.run.outside_run import OutsideRun
 from bench.run.suite import Gate
 
 REFERENCE = "(reference)"  # behind the name of its file
+NAMED = 60  # characters of the judgments' name that the set has, which is the name of files too
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _judged_set(path: Path, runs: Sequence[OutsideRun]) -> PassageSet:
         )
     met = (passage for run in runs for query in judged for passage in run.scores.get(query, ()))
     known = (passage for grades in judged.values() for passage in grades)
-    name = Path(path.name.removesuffix(".gz")).stem
+    name = Path(path.name.removesuffix(".gz")).stem[:NAMED]
     return PassageSet(
         name=name,
         title=name,

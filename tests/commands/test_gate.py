@@ -117,7 +117,15 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         "options",
-        [(), ("--accept",), ("--ab", "HEAD", "--accept"), ("--ab", "HEAD", "--reference", "x"), ("-o", "x")],
+        [
+            (),
+            ("--accept",),
+            ("--ab", "HEAD", "--accept"),
+            ("--ab", "HEAD", "--reference", "x"),
+            ("-o", "x"),
+            ("--accept", "--reference", "x", "--json"),
+            ("--accept", "--reference", "x", "--junit", "x.xml"),
+        ],
     )
     def test_usage(self, ran, options):
         """

@@ -98,6 +98,23 @@ def judged(ref: str, **options: object):
         return duel, judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
 
 
+@pytest.mark.parametrize("name", ["file", "file/runs", "full"])
+def test_a_folder_for_the_runs_that_is_none(repository, name):
+    """
+    A place for the runs that is a file, lies in one or is not empty is refused, and what is there stays.
+    """
+    commit(repository, "", '"Same()"')
+    (repository.parent / "full").mkdir()
+    for path in ("file", "full/one"):
+        (repository.parent / path).write_text("kept")
+
+    with pytest.raises(InputError, match="expected an empty or new folder for both runs"):
+        judged("HEAD", keep=repository.parent / name)
+
+    assert ["kept"] * 2 == [(repository.parent / path).read_text() for path in ("file", "full/one")]
+    assert [] == left_behind(repository)
+
+
 class TestSides:
     @pytest.mark.slow
     def test_quality_bytes_and_a_crash(self, repository):

@@ -208,6 +208,17 @@ class TestVerdict:
 
         assert 0 == result.exit_code, result.stdout
 
+    def test_a_long_name(self, files):
+        """
+        Judgments may have a name as long as a file's can be.
+        """
+        long = files.folder / f"{'q' * 250}.tsv"
+        long.write_text(QRELS)
+
+        result = call("--run", "new.run", "--reference", "old.run", "--qrels", long)
+
+        assert 0 == result.exit_code, result.stdout
+
     def test_files_for_others(self, files):
         """
         Markdown, JUnit's XML and JSON tell of it as of a run folder.
