@@ -8,7 +8,7 @@ from bench.analysis.compare import CellPair, Comparison, retrievers
 from bench.analysis.difference import Difference, Stopping, clusters_of_either, values
 from bench.records.run_folder import Run
 from bench.statistics import sequential_quality
-from bench.statistics.clusters import totals
+from bench.statistics.clusters import totals, without_noise
 from bench.statistics.paired import ALPHA, MARGINS, Margins
 
 
@@ -39,7 +39,7 @@ def _pair(old: Run, new: Run, pair: CellPair, n_retrievers: int, margins: Margin
     primary = _decidable(pair)
     if primary is None:
         return pair
-    differences = values(new, pair.new)[primary.name] - values(old, pair.old)[primary.name]
+    differences = without_noise(values(new, pair.new)[primary.name] - values(old, pair.old)[primary.name])
     sums, sizes = totals(differences, clusters_of_either((new, pair.new), (old, pair.old)))
     stop = sequential_quality.stop(sums, sizes, margins=margins, alpha=ALPHA / n_retrievers, seed=seed)
     if stop is None:

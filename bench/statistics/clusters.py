@@ -16,6 +16,11 @@ Floats = NDArray[np.float64]
 NOISE = 1e-12  # what rounding leaves of two equal values, or of a sum that is 0
 
 
+def without_noise(differences: Floats) -> Floats:
+    """Differences, of which those that are only rounding are 0."""
+    return np.where(np.abs(differences) <= NOISE, 0.0, differences)
+
+
 def totals(values: Floats, clusters: Sequence[Hashable] | None) -> tuple[Floats, Floats]:
     """
     The sum and the number of the values of each cluster: (n_clusters,) float64 both, clusters as they come first.

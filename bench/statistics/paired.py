@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.statistics import intervals, power, signs
-from bench.statistics.clusters import NOISE, Floats, spread, totals
+from bench.statistics.clusters import NOISE, Floats, spread, totals, without_noise
 from bench.statistics.intervals import FEW, LEVEL
 
 Verdict: TypeAlias = Literal["identical", "equivalent", "better", "worse", "non-inferior", "undecided"]
@@ -89,7 +89,7 @@ def paired(
     for margin in margins:
         if margin is not None and not margin >= 0:
             raise ValueError(f"paired: expected a margin of 0 or more, found {margin}")
-    differences = _differences(after - before)
+    differences = without_noise(after - before)
     sums, sizes = totals(differences, clusters)
     discordant = int(np.count_nonzero(sums))
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
@@ -149,7 +149,7 @@ def interval(
 
     differences: (n_queries,) float64. The method is that of `intervals.of_difference`.
     """
-    sums, sizes = totals(_differences(_values("differences", differences)), clusters)
+    sums, sizes = totals(without_noise(_values("differences", differences)), clusters)
     return _interval(sums, sizes, level) if sums.any() else None
 
 
@@ -188,7 +188,7 @@ def sign_flip(
     """
     if flips < 1:
         raise ValueError(f"sign_flip: expected at least one flip, found {flips}")
-    sums, _ = totals(_differences(_values("differences", differences)), clusters)
+    sums, _ = totals(without_noise(_values("differences", differences)), clusters)
     return None if len(sums) < 2 else signs.flipped(sums, flips=flips, seed=seed)
 
 
@@ -219,11 +219,6 @@ def _values(name: str, values: ArrayLike) -> Floats:
             f"leave out the queries that were not judged"
         )
     return found
-
-
-def _differences(found: Floats) -> Floats:
-    """With what is only rounding set to 0."""
-    return np.where(np.abs(found) <= NOISE, 0.0, found)
 
 
 def _interval(sums: Floats, sizes: Floats, level: float) -> Interval | None:

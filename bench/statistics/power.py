@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.statistics.clusters import Floats, spread, totals
+from bench.statistics.clusters import Floats, spread, totals, without_noise
 
 ALPHA = 0.05  # two-sided
 POWER = 0.8
@@ -34,6 +34,7 @@ def spread_of(differences: Floats, clusters: Sequence[Hashable] | None = None) -
     differences: (n_queries,). The correlation is the one that makes `standard_error` the clustered error of `spread`; 0
     where that is no larger than of independent queries.
     """
+    differences = without_noise(differences)
     sums, sizes = totals(differences, clusters)
     if len(sums) < 2 or not np.ptp(differences) > 0:
         return None

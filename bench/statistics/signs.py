@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.statistics.clusters import NOISE, Floats
+from bench.statistics.clusters import NOISE, Floats, without_noise
 
 FLIPS = 10_000
 LEAST = 1 / (FLIPS + 1)  # the least p that drawn patterns can give: more exact it is not told
@@ -100,4 +100,4 @@ def all_pairs(sums: Floats, *, flips: int = FLIPS, seed: int = SEED) -> Floats:
 
 def _scale(differences: Floats) -> float:
     """The root of the sum of the squared differences, of those that are more than rounding."""
-    return float(np.sqrt((np.where(np.abs(differences) <= NOISE, 0.0, differences) ** 2).sum()))
+    return float(np.sqrt((without_noise(differences) ** 2).sum()))

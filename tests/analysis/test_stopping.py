@@ -48,6 +48,22 @@ def test_retrievers_share_what_may_err(folders):
     assert pytest.approx(1 - 0.05 / 2 / 2) == stops[0].stop.level
 
 
+def test_rounding_is_no_gain(folders):
+    """
+    What rounding leaves of equal values is no change: the first look sees what one of exact values would.
+    """
+    stops = []
+    old = folders.run("old", cell(), values={"nDCG@10": np.full(N, 0.5)}, primary="nDCG@10")
+    for noise in (0.0, 1e-15):
+        values = np.append(np.full(N - 1, 0.5 + noise), 1.0)
+        new = folders.run(f"new-{noise}", cell(), values={"nDCG@10": values}, primary="nDCG@10")
+        (pair,) = with_stopping(old, new, compare(old, new)).pairs
+        stops.append(pair.stopping.stop)
+
+    exact, rounded = stops
+    assert exact == rounded
+
+
 def test_identical_values_have_no_stop(folders):
     """
     Where no query differs nothing is to be decided, and no table says so.

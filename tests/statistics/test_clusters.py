@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api
 from scipy import linalg
 
-from bench.statistics.clusters import spread, totals
+from bench.statistics.clusters import spread, totals, without_noise
 from tests.helpers.clustered import CLOSE, clustered
 
 
@@ -27,6 +27,14 @@ class TestTotals:
         sums, _ = totals(np.array([0.1, 0.2, -0.3]), ["a", "a", "a"])
 
         assert [0.0] == sums.tolist()
+
+    def test_differences_without_noise(self):
+        """
+        A difference that is only rounding is none; any other stays as it is.
+        """
+        differences = np.array([0.1 + 0.2 - 0.3, -0.25, 1e-9, 0.0])
+
+        assert [0.0, -0.25, 1e-9, 0.0] == without_noise(differences).tolist()
 
     def test_one_label_per_value(self):
         """
