@@ -211,10 +211,10 @@ def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[Ce
     One retriever under several numbers of threads is one question, asked once: its largest p stands for it. Retrievers
     whose values are identical are no question.
     """
-    asked: dict[str, list[tuple[Hashable, Difference]]] = defaultdict(list)
+    asked: dict[str, list[tuple[Hashable, Paired | None]]] = defaultdict(list)
     for pair in pairs:
         for d in pair.differences if pair.passage_set == name else ():
-            asked[d.name].append((retrievers(pair), d))
+            asked[d.name].append((retrievers(pair), d.paired))
     families = {measure: Family(found, "retrievers", margins) for measure, found in asked.items()}
     return [
         msgspec.structs.replace(

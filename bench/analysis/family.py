@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from bench.analysis.difference import Difference
 from bench.statistics import paired
-from bench.statistics.paired import Margins
+from bench.statistics.over_sets import MeanOverSets
+from bench.statistics.paired import MARGINS, Margins, Paired, Verdict
 
-Question = TypeVar("Question", bound=Hashable)
+Said: TypeAlias = Paired | MeanOverSets
+
+
+class Conclusion(NamedTuple):
+    """What may be said of one difference among all that are looked at with it."""
+
+    p_holm: float  # of sign flips, adjusted
+    p: float  # the greater of sign flips' and of the interval's, adjusted: the verdict's
+    verdict: Verdict
+    why: str  # where it is another verdict than of the difference alone
 
 
 class Family:
     """
-    Questions of one measure, each with the p of its difference.
+    Questions of one measure, each with the p of its difference and that of its interval.
 
     A question that was asked several times (one retriever under several numbers of threads) is one: its largest p
-    stands for it. What is identical is no question.
+    stands for it. What is identical is no question. Better or worse needs the greater of the two p, adjusted, below
+    alpha: of skewed differences sign flips alone find one of twenty that are alike in a third of all runs.
     """
 
-    def __init__(self, asked: Iterable[tuple[Hashable, Difference]], members: str, margins: Margins) -> None:
+    def __init__(self, asked: Iterable[tuple[Hashable, Said | None]], members: str, margins: Margins = MARGINS) -> None:
         """members: what its questions are called, in the plural."""
         ps: dict[Hashable, float] = {}
-        for question, d in asked:
-            if d.p is not None and d.verdict != "identical":
-                ps[question] = max(d.p, ps.get(question, 0.0))
-        self._adjusted = adjusted(ps)
+        greater: dict[Hashable, float] = {}
+        for question, said in asked:
+            if said is not None and said.p is not None and said.verdict != "identical":
+                of_both = max(said.p, 1.0 if said.p_interval is None else said.p_interval)
+                ps[question] = max(said.p, ps.get(question, 0.0))
+                greater[question] = max(of_both, greater.get(question, 0.0))
+        self._adjusted, self._greater = _holm(ps), _holm(greater)
         self._members, self._margins = members, margins
+
+    def conclusion(self, question: Hashable, said: Said | None) -> Conclusion | None:
+        """What may be said of a difference; None where it was not tested."""
+        if said is None or said.verdict == "identical" or question not in self._adjusted:
+            return None
+        p = self._greater[question]
+        verdict = paired.verdict(said.differing, said.interval, p, self._margins)
+        why = "" if verdict == said.verdict else f"not once adjusted for {len(self._adjusted)} {self._members}"
+        return Conclusion(self._adjusted[question], p, verdict, why)
 
     def concluded(self, question: Hashable, d: Difference) -> Difference:
         """A difference with its adjusted p, and the verdict that it allows."""
-        p = self._adjusted.get(question)
-        if p is None or d.paired is None or d.verdict == "identical":
+        found = self.conclusion(question, d.paired)
+        if found is None:
             return d
-        verdict = paired.verdict(d.paired.wins + d.paired.losses, d.paired.interval, p, self._margins)
-        many = "" if verdict == d.verdict else too_many(len(self._adjusted), self._members)
-        return msgspec.structs.replace(d, p_holm=p, verdict=verdict, why="; ".join(filter(None, (many, d.why))))
+        why = "; ".join(filter(None, (found.why, d.why)))
+        return msgspec.structs.replace(d, p_holm=found.p_holm, verdict=found.verdict, why=why)
 
 
-def adjusted(ps: Mapping[Question, float]) -> dict[Question, float]:
-    """Holm's p of each question."""
+def _holm(ps: dict[Hashable, float]) -> dict[Hashable, float]:
     return dict(zip(ps, paired.holm(list(ps.values())), strict=True))
-
-
-def too_many(n: int, members: str) -> str:
-    """Why a verdict is another once so many are looked at together."""
-    return f"not once adjusted for {n} {members}"

@@ -9,9 +9,9 @@ import msgspec
 
 from bench.analysis.compare import CellPair, Comparison, retrievers
 from bench.analysis.difference import OverSets, clusters_of_either, values
-from bench.analysis.family import adjusted, too_many
+from bench.analysis.family import Family
 from bench.records.run_folder import Run
-from bench.statistics import over_sets, paired
+from bench.statistics import over_sets
 from bench.statistics.over_sets import SetValues
 from bench.statistics.paired import MARGINS, Margins
 
@@ -86,17 +86,11 @@ def _mean(
 
 def _adjusted(found: Sequence[OverSets], measure: str, margins: Margins) -> list[OverSets]:
     """With Holm's p over the retrievers of one measure, and the verdict that it allows."""
-    of_measure = {(one.old, one.new): one for one in found if one.measure == measure}
-    ps = adjusted(
-        {key: one.mean.p for key, one in of_measure.items() if one.mean.p is not None and one.verdict != "identical"}
-    )
+    asked = [((one.old, one.new), one.mean) for one in found if one.measure == measure]
+    family = Family(asked, "retrievers", margins)
 
     def one_of(one: OverSets) -> OverSets:
-        p = ps.get((one.old, one.new)) if one.measure == measure else None
-        if p is None:
-            return one
-        verdict = paired.verdict(one.mean.differing, one.mean.interval, p, margins)
-        why = "" if verdict == one.verdict else too_many(len(ps), "retrievers")
-        return msgspec.structs.replace(one, p_holm=p, verdict=verdict, why=why)
+        said = family.conclusion((one.old, one.new), one.mean) if one.measure == measure else None
+        return msgspec.structs.replace(one, p_holm=said.p_holm, verdict=said.verdict, why=said.why) if said else one
 
     return [one_of(one) for one in found]

@@ -173,7 +173,7 @@ def _pair(old: Run, new: Run, pair: CellPair, measure: object, by: By, groups: G
 def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[CellPair]:
     """The pairs with Holm's p of each stratum of one set, and the verdict that it allows."""
     own = [pair for pair in pairs if pair.passage_set == name]
-    asked = [((retrievers(pair), stratum.name), stratum.difference) for pair in own for stratum in pair.strata]
+    asked = [((retrievers(pair), stratum.name), stratum.difference.paired) for pair in own for stratum in pair.strata]
     family = Family(asked, "strata and retrievers", margins)
 
     def one(pair: CellPair, stratum: Stratum) -> Stratum:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.difference import clusters, values
+from bench.analysis.family import Family
 from bench.errors import InputError
 from bench.records.run_folder import Run, set_file
 from bench.records.schema import Measurement
@@ -23,7 +24,8 @@ from bench.report.columns import Field
 from bench.report.model import BEST, TIED, TableCell
 from bench.report.numbers import bounds
 from bench.statistics import over_sets, paired, signs
-from bench.statistics.clusters import NOISE, totals
+from bench.statistics.clusters import totals
+from bench.statistics.paired import Paired
 
 DAGGER = "†"
 INTERVALS = "[ ]: 95 % interval, over clusters of queries."
@@ -151,8 +153,8 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
     """
     Which cells of one passage set differ from their run's baseline on its primary measure, p < ALPHA of a verdict.
 
-    p is of sign-flips of whole clusters, adjusted by Holm over the retrievers of the run on this set; as for a verdict
-    the interval has to exclude 0 as well. Retrievers that find what the baseline finds are no members of the family.
+    p is that of a comparison's verdict: the greater of sign flips' and of the interval's, adjusted over the retrievers
+    of the run on this set.
     """
     marked = [False] * len(cells)
     for run in {id(run): run for run, _ in cells}.values():
@@ -163,30 +165,24 @@ def daggers(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]]) -> lis
         if first is None or old is None:
             continue
         clusters = evidence.clusters(*cells[first])
-        ps: dict[str, float] = {}  # by retriever: under several numbers of threads it is still one
-        apart: set[str] = set()
+        said: dict[str, Paired] = {}  # by retriever: under several numbers of threads it is still one
         for place in own:
             m = cells[place][1]
-            new = evidence.values(run, m, measure) if m.retriever not in (name, *ps) else None
-            if new is None or len(new) != len(old) or np.allclose(new, old, rtol=0, atol=NOISE):
-                continue
-            p = paired.sign_flip(new - old, clusters)
-            if p is None:
-                continue
-            ps[m.retriever] = p
-            if _excludes_0(new - old, clusters):
-                apart.add(m.retriever)
-        adjusted = dict(zip(ps, paired.holm(list(ps.values())), strict=True))
+            new = evidence.values(run, m, measure) if m.retriever not in (name, *said) else None
+            if new is not None and len(new) == len(old):
+                said[m.retriever] = paired.paired(old, new, clusters)
+        family = Family(said.items(), "retrievers")
         for place in own:
             retriever = cells[place][1].retriever
-            marked[place] = retriever in apart and adjusted[retriever] < paired.ALPHA
+            found = family.conclusion(retriever, said.get(retriever))
+            marked[place] = found is not None and found.p < paired.ALPHA
     return marked
 
 
 def explained(runs: Sequence[Run]) -> str:
     """What a dagger means in a table of these runs."""
     held = " / ".join(dict.fromkeys(f"{flat.primary(run)} of {flat.baseline(run)}" for run in runs))
-    return f"{DAGGER}: differs from {held}, p < .05 (sign flips of clusters, Holm) and a 95 % interval that excludes 0."
+    return f"{DAGGER}: differs from {held}, p < .05 (sign flips of clusters and the interval, both adjusted by Holm)."
 
 
 class MarkNotes(NamedTuple):

@@ -7,6 +7,9 @@ tests/benchmarks/intervals.py, and of means by tests/benchmarks/means.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from bench.statistics.clusters import NOISE, Floats, spread
@@ -17,15 +20,19 @@ RARE = 0.25  # no more than this share of them, differences are rare events, of 
 FEW_FAILING = 60  # clusters of which a mean is short of 1, or above 0; of fewer, and no more than half,
 ALIKE = 0.05  # is the least correlation: R@10 above .97 of BM25 and TF-IDF has 0 to .12 in articles of seven sets
 FLAT = 1e-9  # skewness below which its correction is lost in rounding
+FINEST, HALVINGS = 1e-5, 20  # the least p that is told of an interval, and how closely it is found
+
+Level: TypeAlias = float | Floats
 
 
-def of_difference(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def of_difference(sums: Floats, sizes: Floats, level: Level = LEVEL) -> tuple[Floats, Floats]:
     """
     The interval of a mean difference, lower and upper ends: (...,) each.
 
-    sums: (..., n_clusters), of the differences; sizes: (n_clusters,), at least two. As far as either of two reaches:
-    Student's t (`spread`), and Hall's transformation, which knows that differences are skewed. Where few clusters
-    differ, or all do by the same, as far as `few_events` does too, which needs no spread to be seen.
+    sums: (..., n_clusters), of the differences; sizes: (n_clusters,), at least two; level: one for all, or (...,). As
+    far as either of two reaches: Student's t (`spread`), and Hall's transformation, which knows that differences are
+    skewed. Where few clusters differ, or all do by the same, as far as `few_events` does too, which needs no spread to
+    be seen.
     """
     discordant = np.count_nonzero(sums, axis=-1)
     rare = (discordant < FEW) & (discordant <= RARE * len(sizes)) | ~(spread(sums, sizes)[1] > NOISE)
@@ -33,6 +40,24 @@ def of_difference(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Fl
     low, high = np.minimum(low, skewed_low), np.maximum(high, skewed_high)
     few_low, few_high = few_events(sums, sizes, level)
     return np.where(rare, np.minimum(low, few_low), low), np.where(rare, np.maximum(high, few_high), high)
+
+
+def p_value(interval: Callable[[Level], tuple[Level, Level]]) -> Floats:
+    """
+    The two-sided p that agrees with an interval, to FINEST: the least share that it may miss and still exclude 0.
+
+    interval: of (...,) levels, or of one for all, lower and upper ends: (...,) each; those of higher levels hold those
+    of lower ones. Found by halving.
+    """
+    low, high = interval(LEVEL)
+    least, most = np.full(np.shape(low), np.log(FINEST)), np.zeros(np.shape(low))
+    for _ in range(HALVINGS):
+        middle = (least + most) / 2
+        low, high = interval(-np.expm1(middle))
+        excludes = (np.asarray(low) > 0) | (np.asarray(high) < 0)
+        least, most = np.where(excludes, least, middle), np.where(excludes, middle, most)
+    found: Floats = np.exp(most)
+    return found
 
 
 def of_mean(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
@@ -62,7 +87,7 @@ def of_mean(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, 
     return _proportion(mean, n * (stdtrit(n_queries - 1, (1 + level) / 2) / reach) ** 2, level)
 
 
-def few_events(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def few_events(sums: Floats, sizes: Floats, level: Level = LEVEL) -> tuple[Floats, Floats]:
     """
     The interval of a mean difference of which few clusters tell: gains and losses are rare events, each of some weight.
 
@@ -81,7 +106,7 @@ def few_events(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Float
     return low, high
 
 
-def student(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def student(sums: Floats, sizes: Floats, level: Level = LEVEL) -> tuple[Floats, Floats]:
     """The mean of `spread`, and so many of its errors to either side as Student's t says."""
     from scipy.special import stdtrit
 
@@ -90,7 +115,7 @@ def student(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, 
     return mean - reach, mean + reach
 
 
-def skewed(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def skewed(sums: Floats, sizes: Floats, level: Level = LEVEL) -> tuple[Floats, Floats]:
     """
     The interval that the same t gives once the skewness of the mean is transformed away.
 
@@ -107,13 +132,13 @@ def skewed(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, F
     flat = np.abs(skewness) < FLAT
     safe = np.where(flat, 1.0, skewness)
 
-    def back(t: float) -> Floats:
+    def back(t: Level) -> Floats:
         return np.where(flat, t, 3 / safe * (np.cbrt(1 + safe * (t - safe / 6)) - 1))
 
     return mean - error * back(reach), mean - error * back(-reach)
 
 
-def _rare(weights: Floats, greatest: Floats, level: float) -> tuple[Floats, Floats, Floats]:
+def _rare(weights: Floats, greatest: Floats, level: Level) -> tuple[Floats, Floats, Floats]:
     """A sum of weights, each of one event or 0 of none, and its gamma bounds."""
     from scipy.special import gammaincinv
 

@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bench.statistics import intervals, signs
-from bench.statistics.clusters import NOISE, Floats, totals
+from bench.statistics.clusters import NOISE, Floats, totals, without_noise
+from bench.statistics.intervals import Level
 from bench.statistics.paired import MARGINS, Interval, Margins, Verdict, verdict
 
 FEWEST_SETS = 5  # as a sample: of fewer Student's t is so wide that it tells nothing
@@ -46,6 +48,7 @@ class MeanOverSets(msgspec.Struct, frozen=True, kw_only=True):
     interval_of_sample: Interval | None  # 95 %, of the mean over all sets that these are a sample of
     p: float | None  # sign flips of the clusters of all sets, two-sided
     p_is_least: bool
+    p_interval: float | None  # of the interval of these sets
     wins: int  # sets
     ties: int
     losses: int
@@ -62,18 +65,22 @@ def over_sets(sets: Sequence[SetValues], *, margins: Margins = MARGINS, seed: in
     """
     if not sets or any(len(one.old) != len(one.new) or not len(one.old) for one in sets):
         raise ValueError("over_sets: expected one set or more, each with the values of the same queries, found others")
-    parts, bounds, means, differing = [], [], [], 0
+    parts, clustered, means, differing = [], [], [], 0
     for one in sets:
-        differences = one.new - one.old
-        differences = np.where(np.abs(differences) <= NOISE, 0.0, differences)
+        differences = without_noise(one.new - one.old)
         sums, sizes = totals(differences, one.clusters)
         differing += int(np.count_nonzero(differences))
         parts.append(sums / len(differences) / len(sets))
-        bounds.append(_bounds(sums, sizes))
+        clustered.append((sums, sizes))
         means.append(float(differences.mean()))
     weighed, signless = np.concatenate(parts), np.abs(means) <= NOISE
-    is_known = all(one is not None for one in bounds)
-    around = of_mean(means, bounds) if differing else None
+    is_known = all(len(sums) > 1 for sums, _ in clustered)
+
+    def interval(level: Level = intervals.LEVEL) -> Interval:
+        # Also of a set in which no query differs: another draw of them might.
+        return _of_mean(means, [intervals.of_difference(sums, sizes, level) for sums, sizes in clustered])
+
+    around = interval() if differing and is_known else None
     p = signs.flipped(weighed, seed=seed) if is_known else None
     return MeanOverSets(
         n_sets=len(sets),
@@ -84,6 +91,7 @@ def over_sets(sets: Sequence[SetValues], *, margins: Margins = MARGINS, seed: in
         interval_of_sample=_of_sample(means, around),
         p=p,
         p_is_least=p is not None and p <= signs.LEAST,
+        p_interval=None if around is None else float(intervals.p_value(interval)),
         wins=int(((np.array(means) > 0) & ~signless).sum()),
         ties=int(signless.sum()),
         losses=int(((np.array(means) < 0) & ~signless).sum()),
@@ -103,17 +111,13 @@ def of_mean(means: Sequence[float], bounds: Sequence[Interval | None]) -> Interv
     known = [one for one in bounds if one is not None]
     if not means or len(known) < len(means):
         return None
-    found, (low, high) = np.array(means), np.array(known).T
+    return _of_mean(means, known)
+
+
+def _of_mean(means: Sequence[float], bounds: Sequence[tuple[ArrayLike, ArrayLike]]) -> Interval:
+    found, (low, high) = np.array(means), np.array(bounds).T
     reach = np.hypot.reduce([found - low, high - found], axis=1) / len(found)
     return float(found.mean() - reach[0]), float(found.mean() + reach[1])
-
-
-def _bounds(sums: Floats, sizes: Floats) -> Interval | None:
-    """The interval of one set's difference, also where none of its queries differs: another draw of them might."""
-    if len(sums) < 2:
-        return None
-    low, high = intervals.of_difference(sums, sizes)
-    return float(low), float(high)
 
 
 def _of_sample(means: Sequence[float], fixed: Interval | None) -> Interval | None:

@@ -8,6 +8,7 @@ tests/benchmarks/intervals.py.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -54,6 +55,7 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval | None  # clustered, 95 %, of the difference
     p: float | None  # clustered sign-flip, two-sided
     p_is_least: bool  # no drawn pattern of signs lies as far out: p is below what is told
+    p_interval: float | None  # of the interval: it excludes 0 at every level up to 1 - p
     p_t: float | None  # paired t over queries, as if they were independent: exploratory
     effect: float | None  # mean difference / standard deviation of the differences over queries (Cohen's d_z)
     wins: int  # queries
@@ -62,6 +64,11 @@ class Paired(msgspec.Struct, frozen=True, kw_only=True):
     detectable: float | None  # smallest difference found at 5 % with 80 % power
     saturated: bool  # both means above SATURATED: what is left to gain is too little to rank by
     verdict: Verdict
+
+    @property
+    def differing(self) -> int:
+        """Queries whose value differs."""
+        return self.wins + self.losses
 
 
 def paired(
@@ -94,6 +101,9 @@ def paired(
     discordant = int(np.count_nonzero(sums))
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     around = _interval(sums, sizes, LEVEL) if discordant else None
+    p_interval = (
+        None if around is None else float(intervals.p_value(functools.partial(intervals.of_difference, sums, sizes)))
+    )
     p = None if len(sums) < 2 else signs.flipped(sums, seed=seed)
     return Paired(
         n_queries=len(differences),
@@ -102,9 +112,10 @@ def paired(
         old=float(before.mean()),
         new=float(after.mean()),
         difference=float(differences.mean()),
-        interval=around,
+        interval=_within(around, before, after),
         p=p,
         p_is_least=p is not None and p <= signs.LEAST,
+        p_interval=p_interval,
         p_t=_paired_t(differences),
         effect=_effect(differences),
         wins=wins,
@@ -224,6 +235,13 @@ def _values(name: str, values: ArrayLike) -> Floats:
 def _interval(sums: Floats, sizes: Floats, level: float) -> Interval | None:
     """The interval of a difference; None of fewer than two clusters."""
     return None if len(sums) < 2 else _pair(intervals.of_difference(sums, sizes, _checked(level)))
+
+
+def _within(around: Interval | None, *sides: Floats) -> Interval | None:
+    """The interval of a difference; of values from 0 to 1, as measures are, none lies beyond 1."""
+    if around is None or any(side.min() < 0 or side.max() > 1 for side in sides):
+        return around
+    return max(around[0], -1.0), min(around[1], 1.0)
 
 
 def _pair(bounds: tuple[Floats, Floats]) -> Interval:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import optimize, stats
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.rates import confint_poisson
@@ -44,6 +46,52 @@ class TestStudent:
         expected = stats.ttest_1samp(differences.reshape(9, 4).mean(axis=1), 0.0).confidence_interval(0.9)
 
         assert pytest.approx(tuple(expected), **CLOSE) == intervals.student(*totals(differences, labels), 0.9)
+
+
+class TestPValue:
+    @pytest.mark.parametrize("mean", [0.02, 0.05, -0.1])
+    def test_of_student_it_is_scipys(self, mean):
+        """
+        The p that agrees with Student's t is that of its test.
+        """
+        values = np.random.default_rng(4).normal(mean, 0.2, 50)
+
+        found = intervals.p_value(lambda level: intervals.student(values, np.ones(50), level))
+
+        assert pytest.approx(stats.ttest_1samp(values, 0.0).pvalue, rel=1e-4) == found
+
+    @given(st.lists(st.integers(-100, 100), min_size=2, max_size=60).filter(any))
+    @settings(max_examples=200, deadline=None)
+    def test_where_the_interval_begins_to_hold_0(self, hundredths):
+        """
+        An interval that may miss a little more than p excludes 0, and one that may miss a little less does not.
+        """
+        sums, sizes = np.array(hundredths) / 100, np.ones(len(hundredths))
+
+        p = float(intervals.p_value(lambda level: intervals.of_difference(sums, sizes, level)))
+
+        def excludes(alpha: float) -> bool:
+            low, high = intervals.of_difference(sums, sizes, 1 - alpha)
+            return bool(low > 0 or high < 0)
+
+        assert intervals.FINEST <= p <= 1
+        assert 1.001 * p >= 1 or excludes(1.001 * p)
+        assert p < 1.001 * intervals.FINEST or not excludes(0.999 * p)
+
+    def test_many_at_once(self):
+        """
+        Of many samples each has the p that it has alone.
+        """
+        sums, sizes = np.random.default_rng(5).exponential(0.1, (3, 4, 30)) - 0.08, np.ones(30)
+
+        found = intervals.p_value(lambda level: intervals.of_difference(sums, sizes, level))
+
+        alone = [
+            intervals.p_value(lambda level, own=own: intervals.of_difference(own, sizes, level))
+            for own in sums.reshape(-1, 30)
+        ]
+        assert (3, 4) == found.shape
+        assert pytest.approx(alone, rel=1e-12) == found.ravel().tolist()
 
 
 class TestSkewed:

@@ -116,6 +116,7 @@ def test_of_one_set_all_is_its_own():
 
     assert pytest.approx(own.interval, **EXACT) == found.interval
     assert (own.p, own.verdict, own.difference) == (found.p, found.verdict, pytest.approx(found.difference))
+    assert pytest.approx(own.p_interval, rel=1e-4) == found.p_interval
 
 
 def test_a_set_without_any_difference_is_not_sure():

@@ -63,10 +63,10 @@ def closing(margins: Margins) -> list[str]:
     alpha = without_zero(f"{ALPHA:g}")
     quality = (
         f"Quality: equivalent: the 95 % interval lies within ±{share(margins.equivalent)}; better, worse: it excludes "
-        f"0 and p Holm is below {alpha}; {accepted}undecided: none of these. p: sign flips of whole clusters; p Holm: "
-        "adjusted for all retrievers that are compared on the measure; W/T/L: queries won, tied and lost; effect: mean "
-        "difference over its standard deviation; detectable: what would be found in 80 % of cases, unknown where few "
-        "clusters differ."
+        f"0, and p Holm and its own p, adjusted alike, are below {alpha}; {accepted}undecided: none of these. p: sign "
+        "flips of whole clusters; p Holm: adjusted for all retrievers that are compared on the measure; W/T/L: queries "
+        "won, tied and lost; effect: mean difference over its standard deviation; detectable: what would be found in "
+        "80 % of cases, unknown where few clusters differ."
     )
     costs = (
         "Time and memory: the 95 % interval of new / old; equivalent: it lies within "
