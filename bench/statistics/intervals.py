@@ -87,18 +87,18 @@ def of_mean(sums: Floats, sizes: Floats, level: float = LEVEL) -> tuple[Floats, 
     return _proportion(mean, n * (stdtrit(n_queries - 1, (1 + level) / 2) / reach) ** 2, level)
 
 
-def few_events(sums: Floats, sizes: Floats, level: Level = LEVEL) -> tuple[Floats, Floats]:
+def few_events(sums: Floats, sizes: Floats, level: Level = LEVEL, unseen: float = 1.0) -> tuple[Floats, Floats]:
     """
     The interval of a mean difference of which few clusters tell: gains and losses are rare events, each of some weight.
 
     The bounds of a weighted sum of Poisson counts: M. Fay, E. Feuer 1997, "Confidence intervals for directly
     standardized rates: a method based on the gamma distribution", Statistics in Medicine 16; of equal weights they are
     the exact ones (F. Garwood 1936, Biometrika 28). An event not seen yet may weigh as much as the greatest seen, and
-    at least a whole query. Of gains less losses by the method of variance estimates recovery: G. Zou, A. Donner 2008,
-    "Construction of confidence limits about effect measures", Statistics in Medicine 27.
+    at least as so many whole queries. Of gains less losses by the method of variance estimates recovery: G. Zou, A.
+    Donner 2008, "Construction of confidence limits about effect measures", Statistics in Medicine 27.
     """
     n_queries = sizes.sum()
-    greatest = np.maximum(np.abs(sums).max(axis=-1), 1.0) / n_queries
+    greatest = np.maximum(np.abs(sums).max(axis=-1), unseen) / n_queries
     gain, gain_low, gain_high = _rare(np.maximum(sums, 0.0) / n_queries, greatest, level)
     loss, loss_low, loss_high = _rare(np.maximum(-sums, 0.0) / n_queries, greatest, level)
     low = gain - loss - np.hypot(gain - gain_low, loss_high - loss)

@@ -21,6 +21,7 @@ from bench.statistics.clusters import Floats
 from bench.statistics.paired import ALPHA, MARGINS, Interval, Margins, Verdict
 
 FEWEST = 16  # clusters of the first look: of fewer, a mean says too little to be worth its part of alpha
+TOGETHER = 0.1  # of a query's fellows in its cluster, those that a loss not seen yet takes with it
 SEED = 7
 
 
@@ -75,13 +76,15 @@ def bounds(sums: Floats, sizes: Floats, alpha: float = ALPHA) -> Iterator[tuple[
     sums: (..., n_clusters), of the differences, clusters as they are asked; sizes: (n_clusters,), at least two. The
     intervals are those of `intervals.of_difference`. While clusters are left, as far as `intervals.few_events` reaches
     too: a great loss that one query in fifty has is not seen in the first thirty, and all that is seen then are gains.
+    What is not seen yet may take several queries of a cluster: at one, recall of TF-IDF on samples of KorQuAD's articles
+    is called equivalent at the margin in 13 % of 400, at TOGETHER in 3 %.
     """
-    planned = looks(len(sizes), alpha)
+    planned, unseen = looks(len(sizes), alpha), 1 + TOGETHER * float((sizes**2).sum() / sizes.sum() - 1)
     for look in planned:
         asked, of_size = sums[..., : look.n_clusters], sizes[: look.n_clusters]
         low, high = intervals.of_difference(asked, of_size, look.level)
         if look is not planned[-1]:
-            few_low, few_high = intervals.few_events(asked, of_size, look.level)
+            few_low, few_high = intervals.few_events(asked, of_size, look.level, unseen=unseen)
             low, high = np.minimum(low, few_low), np.maximum(high, few_high)
         yield look, low, high
 
