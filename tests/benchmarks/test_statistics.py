@@ -86,15 +86,26 @@ class TestKept:
         """
         A part's lines hold until what it measures changes: a function that it calls, or a number that this one names.
         """
-        now = {name: lines.code(part.measured) for name, part in statistics.PARTS.items()}
+        now = {name: lines.code(part.measure) for name, part in statistics.PARTS.items()}
 
         monkeypatch.setattr(intervals, "FEW", intervals.FEW + 1)
 
-        after = {name: lines.code(part.measured) for name, part in statistics.PARTS.items()}
+        after = {name: lines.code(part.measure) for name, part in statistics.PARTS.items()}
         assert ["means"] == [name for name in now if now[name] == after[name]]
         monkeypatch.undo()
         monkeypatch.setattr(signs, "is_exact", paired.holm)
-        assert now["few"] != lines.code(statistics.PARTS["few"].measured)
+        assert now["few"] != lines.code(statistics.PARTS["few"].measure)
+
+    def test_code_is_what_draws_too(self, monkeypatch):
+        """
+        What draws the samples is part of what a line says, and so are the methods that it is drawn by.
+        """
+        now = {name: lines.code(part.measure) for name, part in statistics.PARTS.items()}
+
+        monkeypatch.setattr(skewed, "UNITY", 2 * skewed.UNITY)
+
+        after = {name: lines.code(part.measure) for name, part in statistics.PARTS.items()}
+        assert {"skewed", "families"} == {name for name in now if now[name] != after[name]}
 
     def test_words_about_it_may_change(self, tmp_path, monkeypatch):
         """
@@ -106,7 +117,7 @@ class TestKept:
             (tmp_path / f"{name}_of_two.py").write_text(f'def half(x):\n    """{said}"""\n    return x / 2  # {said}\n')
             module = importlib.import_module(f"{name}_of_two")
             monkeypatch.setattr(module.half, "__module__", "bench.statistics.signs")
-            codes.append(lines.code([module.half]))
+            codes.append(lines.code(module.half))
 
         assert codes[0] == codes[1]
 
@@ -202,7 +213,7 @@ class TestFamilies:
         for run in sums:
             pairs = [paired.paired(run[0], other) for other in run[1:]]
             differing = [pair for pair in pairs if pair.verdict != "identical"]
-            ps = holm([pair.p for pair in differing])
+            ps = holm([max(pair.p, pair.p_interval) for pair in differing])
             verdicts = [paired.verdict(1, pair.interval, p) for pair, p in zip(differing, ps, strict=True)]
             expected.append(bool({"better", "worse"} & set(verdicts)))
         assert expected == found.tolist()
@@ -295,10 +306,11 @@ class TestSection:
     @pytest.fixture
     def parts(self, monkeypatch):
         """One part of one subject."""
-        monkeypatch.setattr(statistics, "PARTS", {"few": Part("Few", "What it is.", list, ())})
+        monkeypatch.setattr(statistics, "PARTS", {"few": Part("Few", "What it is.", list, means.measure)})
 
-    def write(self, folder, *counts):
-        line = Line(regime={"sizes": "equal"}, seed=7, counts=counts, seconds=1.0, code="abc")
+    def write(self, folder, *counts, code=None):
+        code = lines.code(means.measure) + "data" if code is None else code
+        line = Line(regime={"sizes": "equal"}, seed=7, counts=counts, seconds=1.0, code=code)
         statistics.write_whole(folder / "few.jsonl", lines.msgspec.json.encode(line) + b"\n")
 
     def test_met(self, tmp_path, parts):
@@ -325,6 +337,17 @@ class TestSection:
         assert "1 of 2 rates" in text
         assert re.search(r"- Few, equal: covers \*\*85.0 .* rule 93 to 97", text)
         assert "**not met** |" in text
+
+    def test_other_code(self, tmp_path, parts):
+        """
+        Lines that were simulated with other code than today's are counted in words, and are not what is measured.
+        """
+        self.write(tmp_path, Count("covers", 950, 1000, 0.93, 0.97), code="abc")
+
+        text, well = statistics.section(tmp_path)
+
+        assert "**1 of them were simulated with other code than today's.**" in text
+        assert not well
 
     def test_the_gate_is_left_as_it_is(self):
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from bench.statistics import intervals, paired, signs
 from tests.benchmarks.intervals import SHAPES, Outcome, Shape, simulate
 from tests.benchmarks.trust.lines import Count, Part, Planned, compared, covers, errs
 
@@ -40,8 +39,6 @@ FEW: tuple[tuple[Shape, bool, float | None, float], ...] = tuple(
     )
     for effect in effects
 )
-
-MEASURED = (intervals.of_difference, intervals.student, signs.flipped, paired.verdict)
 
 
 def counts(found: Outcome, effect: float, *, others: bool = False) -> list[Count]:
@@ -85,7 +82,7 @@ correlate by .1 where a cluster has 5 queries, otherwise by .03; uneven sizes ar
 of .35 (15 and 48 clusters of 25 and more), .43 (of 5) and 1.23 (140 clusters) of the mean. "0/1, 2 %": 2 % of the
 queries change their outcome.""",
         lambda: planned(REGIMES),
-        MEASURED,
+        measure,
     ),
     "few": Part(
         "Few differences",
@@ -93,6 +90,6 @@ queries change their outcome.""",
 The same, where so few queries change that hardly any sample has 30 clusters that differ: what an approximate index
 does.""",
         lambda: planned(FEW),
-        MEASURED,
+        measure,
     ),
 }

@@ -14,7 +14,7 @@ import sys
 import textwrap
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from bench.formats.files import write_whole
 from bench.records import run_folder
 from tests.benchmarks.intervals import COVERS, ERRS, bounds
 
+OURS = ("bench.statistics.", "tests.benchmarks.")  # whose code is what a line was simulated with
 MOSTLY = 0.1  # of the samples bound rare events, by ends that are exact and so wider: they may cover more often
 
 
@@ -56,7 +57,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     counts: tuple[Count, ...]
     seconds: float  # of CPU time
-    code: str  # hash of what was measured, and of the data that it drew from
+    code: str  # hash of what it was simulated with, and of the data that it drew from
 
 
 class Planned(NamedTuple):
@@ -78,7 +79,7 @@ class Part(NamedTuple):
     title: str
     said: str  # what was simulated, and what the columns are
     lines: Callable[[], list[Planned]]
-    measured: tuple[Callable[..., object], ...]  # of bench.statistics: where they change, lines are simulated anew
+    measure: Callable[..., Sequence[Count]]  # where it changes, or what it uses of OURS, lines are simulated anew
 
 
 def covers(name: str, flags: np.ndarray, few: np.ndarray | None = None) -> Count:
@@ -97,16 +98,15 @@ def compared(name: str, flags: np.ndarray) -> Count:
     return Count(name, int(flags.sum()), len(flags), None)
 
 
-def code(functions: Iterable[Callable[..., object]]) -> str:
-    """A hash of some functions and of what of bench.statistics they use; words about it may change, and the rest."""
+def code(function: Callable[..., object]) -> str:
+    """A hash of a function and of what of OURS it uses, near or far; words about it may change, and the rest."""
     found: dict[str, str] = {}
-    for function in functions:
-        _use(function, found)
+    _use(function, found)
     return hashlib.sha256("".join(f"{name}={found[name]};" for name in sorted(found)).encode()).hexdigest()[:12]
 
 
 def _use(function: Callable[..., object], found: dict[str, str]) -> None:
-    """Add a function, without its docstring, and the functions and numbers of bench.statistics that it names."""
+    """Add a function, without its docstring, and the functions and values of OURS that it names."""
     name = f"{function.__module__}.{function.__qualname__}"
     if name in found:
         return
@@ -115,7 +115,7 @@ def _use(function: Callable[..., object], found: dict[str, str]) -> None:
         documented = isinstance(node, ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node, clean=False) is not None:
             node.body[:1] = [ast.Pass()]
-    found[name] = ast.dump(tree)
+    found[name] = ast.unparse(tree)
     module = sys.modules[function.__module__]
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -125,14 +125,14 @@ def _use(function: Callable[..., object], found: dict[str, str]) -> None:
 
 
 def _add(of: object, name: str, found: dict[str, str]) -> None:
-    if not (isinstance(of, ModuleType) and of.__name__.startswith("bench.statistics.")):
+    if not (isinstance(of, ModuleType) and of.__name__.startswith(OURS)):
         return
     value = getattr(of, name, None)
-    if inspect.isfunction(value) or inspect.isclass(value):
-        if value.__module__.startswith("bench.statistics."):
-            _use(value, found)
-    elif isinstance(value, int | float | str | tuple | np.ndarray):
-        found[f"{of.__name__}.{name}"] = repr(np.asarray(value).tolist())
+    for one in value.values() if isinstance(value, dict) else [value]:
+        if (inspect.isfunction(one) or inspect.isclass(one)) and one.__module__.startswith(OURS):
+            _use(one, found)
+    if isinstance(value, int | float | str | tuple | np.ndarray):
+        found[f"{of.__name__}.{name}"] = repr(np.asarray(value).tolist() if isinstance(value, np.ndarray) else value)
 
 
 def kept(file: Path, planned: Sequence[Planned], of_code: str) -> Iterator[Line]:

@@ -61,6 +61,6 @@ relevant passage); 1 less a mean has the same. *Uneven*: the standard deviation 
 *alike*: the correlation of two queries of one cluster. 93 to 97, or more where in more than 10 % of the samples so few
 clusters fall short that their correlation is assumed, which is exact or wider.""",
         planned,
-        (intervals.of_mean,),
+        measure,
     )
 }

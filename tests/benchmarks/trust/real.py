@@ -20,7 +20,7 @@ from bench.formats.files import write_whole
 from bench.instruments import quality
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.statistics import intervals, paired, signs
+from bench.statistics import intervals, paired
 from bench.statistics.clusters import NOISE, totals
 from retrievers.analysers import default_analyser
 from retrievers.registry import installed, parse, resolved
@@ -171,7 +171,7 @@ worse*, and *sign-flip*: found where nothing is, the clusters that differ being 
 sign flips by themselves ask another question (see above). Where most of a difference lies in two or three clusters, a
 sample that lacks them knows nothing of them.""",
         planned,
-        (intervals.of_difference, signs.flipped, paired.verdict),
+        measure,
     )
 }
 

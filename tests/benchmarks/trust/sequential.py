@@ -7,7 +7,6 @@ import itertools
 
 import numpy as np
 
-from bench.statistics import sequential_quality
 from bench.statistics.paired import MARGINS, Margins
 from tests.benchmarks import sequential
 from tests.benchmarks.intervals import SIMULATIONS, Shape
@@ -52,6 +51,6 @@ within {MARGINS.equivalent:g} and, where the true difference is {-NON_INFERIOR:g
 rate for each true difference; the first three lie on a boundary. Differences are graded, 0/1 of which so many change,
 or skewed: some lose much, and all others gain a little.""",
         planned,
-        (sequential_quality.order, sequential_quality.bounds, sequential_quality.verdict),
+        measure,
     )
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.benchmarks.intervals import AT_ONCE, SIMULATIONS, Floats, Outcome, Shape, ask, joined, sizes_of, summed
-from tests.benchmarks.trust.differences import MEASURED, counts
+from tests.benchmarks.trust.differences import counts
 from tests.benchmarks.trust.lines import Count, Part, Planned
 
 UNITY = 0.1  # mean of the skewed part
@@ -96,6 +96,6 @@ that do not change stay so. Sign flips by themselves ask whether old and new are
 are not: more often than 5 % they find what is no difference of means. A verdict asks for an interval that excludes 0
 too, which knows of skewness, and keeps its 5 %.""",
         planned,
-        MEASURED,
+        measure,
     )
 }

@@ -40,6 +40,7 @@ def section(folder: Path) -> tuple[str, bool]:
         return "Not measured.", False
     parts = [_part(PARTS[name], lines) for name, lines in found.items()]
     missing = [PARTS[name].title for name in PARTS if name not in found]
+    is_current = not any(_of_other_code(PARTS[name], lines) for name, lines in found.items())
     verdict, well = _verdict(found)
     said = INTRODUCTION.format(
         n=SIMULATIONS,
@@ -49,13 +50,21 @@ def section(folder: Path) -> tuple[str, bool]:
         mostly=100 * MOSTLY,
         missing="".join(f" Not measured: {title}." for title in missing),
     )
-    return "\n\n".join([said, verdict, *parts]), well and not missing
+    return "\n\n".join([said, verdict, *parts]), well and is_current and not missing
 
 
 def _part(part: Part, lines: Sequence[Line]) -> str:
     minutes = sum(line.seconds for line in lines) / 60
     took = f"{len(lines)} lines, within {minutes:.0f} minutes of one core."
+    other = _of_other_code(part, lines)
+    if other:
+        took += f" **{other} of them were simulated with other code than today's.**"
     return f"### {part.title}\n\n{part.said}\n\n{took}\n\n{_table(lines)}"
+
+
+def _of_other_code(part: Part, lines: Sequence[Line]) -> int:
+    now = code(part.measure)
+    return sum(not line.code.startswith(now) for line in lines)
 
 
 def _verdict(found: dict[str, list[Line]]) -> tuple[str, bool]:
@@ -130,7 +139,7 @@ def main() -> int:
     for name in given.parts:
         if name not in PARTS:
             options.error(f"expected a part, one of {', '.join(PARTS)}, found {name}")
-        for _ in kept(SIMULATED / f"{name}.jsonl", PARTS[name].lines(), code(PARTS[name].measured)):
+        for _ in kept(SIMULATED / f"{name}.jsonl", PARTS[name].lines(), code(PARTS[name].measure)):
             pass
     if not given.page:
         return 0
