@@ -73,20 +73,29 @@ def bounds(sums: Floats, sizes: Floats, alpha: float = ALPHA) -> Iterator[tuple[
     """
     Each look, with the lower and upper bounds of the mean difference that hold at all looks at once: (...,) each.
 
-    sums: (..., n_clusters), of the differences, clusters as they are asked; sizes: (n_clusters,), at least two. The
-    intervals are those of `intervals.of_difference`. While clusters are left, as far as `intervals.few_events` reaches
-    too: a great loss that one query in fifty has is not seen in the first thirty, and all that is seen then are gains.
-    What is not seen yet may take several queries of a cluster: at one, recall of TF-IDF on samples of KorQuAD's articles
-    is called equivalent at the margin in 13 % of 400, at TOGETHER in 3 %.
+    sums: (..., n_clusters), of the differences, clusters as they are asked; sizes: (n_clusters,), at least two.
     """
-    planned, unseen = looks(len(sizes), alpha), 1 + TOGETHER * float((sizes**2).sum() / sizes.sum() - 1)
+    planned = looks(len(sizes), alpha)
     for look in planned:
         asked, of_size = sums[..., : look.n_clusters], sizes[: look.n_clusters]
-        low, high = intervals.of_difference(asked, of_size, look.level)
-        if look is not planned[-1]:
-            few_low, few_high = intervals.few_events(asked, of_size, look.level, unseen=unseen)
-            low, high = np.minimum(low, few_low), np.maximum(high, few_high)
-        yield look, low, high
+        yield look, *bounds_at(look, asked, of_size, is_last=look is planned[-1])
+
+
+def bounds_at(look: Look, sums: Floats, sizes: Floats, *, is_last: bool) -> tuple[Floats, Floats]:
+    """
+    The bounds of one look, of the clusters that were asked by then.
+
+    The intervals are those of `intervals.of_difference`. While clusters are left, as far as `intervals.few_events`
+    reaches too: a great loss that one query in fifty has is not seen in the first thirty, and all that is seen then are
+    gains. What is not seen yet may take several queries of a cluster: at one, recall of TF-IDF on samples of KorQuAD's
+    articles is called equivalent at the margin in 13 % of 400, at TOGETHER in 3 %.
+    """
+    low, high = intervals.of_difference(sums, sizes, look.level)
+    if not is_last:
+        unseen = 1 + TOGETHER * float((sizes**2).sum() / sizes.sum() - 1)
+        few_low, few_high = intervals.few_events(sums, sizes, look.level, unseen=unseen)
+        low, high = np.minimum(low, few_low), np.maximum(high, few_high)
+    return low, high
 
 
 def stop(

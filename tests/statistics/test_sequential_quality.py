@@ -79,12 +79,12 @@ def test_queries_of_a_cluster_that_are_lost_together_are_allowed_for():
     """
     Where queries come in clusters, a loss that was not seen may be that of several: a tenth of a query's cluster.
     """
-    gains, sizes = np.random.default_rng(6).exponential(0.2, 60), np.where(np.arange(60) < 30, 11.0, 41.0)
+    gains, sizes = np.random.default_rng(6).exponential(0.2, 60), np.where(np.arange(60) % 3, 11.0, 41.0)
 
     (look, low, _), *_ = bounds(gains, sizes)
 
     asked, of_size = gains[: look.n_clusters], sizes[: look.n_clusters]
-    own = (30 * 11**2 + 30 * 41**2) / (30 * 11 + 30 * 41)  # queries in a query's cluster
+    own = (of_size**2).sum() / of_size.sum()  # queries in a query's cluster
     expected, _ = intervals.few_events(asked, of_size, look.level, 1 + (own - 1) / 10)
     single, _ = intervals.few_events(asked, of_size, look.level)
     assert pytest.approx(expected) == low
