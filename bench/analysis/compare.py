@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis import costs
+from bench.analysis.conditions import differing
 from bench.analysis.difference import (
     ComparedRun,
     Difference,
@@ -33,11 +34,9 @@ from bench.analysis.family import Family
 from bench.analysis.matching import matched
 from bench.errors import InputError
 from bench.instruments import quality
-from bench.records import comparability
 from bench.records.lookup import cells_of
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
-from bench.run.suite import Suite
 from bench.statistics import paired
 from bench.statistics.clusters import NOISE
 from bench.statistics.paired import MARGINS, Margins, Paired
@@ -118,43 +117,6 @@ def _notes(old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]
         if clusters_anew(old, was) or clusters_anew(new, now)
     }
     return tuple(found.values())
-
-
-# What was not the same of the two runs
-
-
-def differing(old: Run, new: Run) -> Iterator[tuple[str, object, object]]:
-    """
-    Field, old and new of all that differs in what two runs were made on and from.
-
-    The machine's and the software's fields come first, then `suite.KEY`, `passage_sets.NAME` (sha256), `plugins`, and
-    `adapters.SET: RETRIEVER` (hash of the models and the code that a spelling names).
-    """
-    for name, (one, other) in comparability.differences(old.environment, new.environment).items():
-        yield name, one, other
-    suites = [_whole(run.record.suite) for run in (old, new)]
-    for key in dict.fromkeys((*suites[0], *suites[1])):
-        one, other = (suite.get(key) for suite in suites)
-        if one != other:
-            yield f"suite.{key}", one, other
-    if old.record.plugins != new.record.plugins:
-        yield "plugins", old.record.plugins, new.record.plugins
-    for field, pair in (
-        ("passage_sets", (old.record.passage_sets, new.record.passage_sets)),
-        ("adapters", (old.record.identities, new.record.identities)),
-    ):
-        for name, value in pair[0].items():
-            if name in pair[1] and value != pair[1][name]:
-                yield f"{field}.{name}", value, pair[1][name]
-
-
-def _whole(suite: Mapping[str, object]) -> Mapping[str, object]:
-    """A suite with each key that its record is too old to have; as it is where it cannot be read."""
-    try:
-        found: dict[str, object] = msgspec.to_builtins(msgspec.convert(suite, Suite))
-    except msgspec.ValidationError:
-        return suite
-    return found
 
 
 # One pair of cells

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
 
-from bench.analysis.compare import compare, differing, of_retrievers
+from bench.analysis.compare import compare, of_retrievers
 from bench.errors import InputError
 from tests.helpers.records import failed, weight
 from tests.helpers.run_folders import N, cell, found
@@ -84,37 +82,6 @@ def test_a_retriever_that_is_none_of_the_runs_names_the_nearest(folders):
 
     with pytest.raises(InputError, match=r"BM25\(\) @ CSR\(\).*found 'BM25\(\) @ CSC\(\)'.*Did you mean"):
         of_retrievers(run, run, "BM25() @ CSR()", "BM25() @ CSC()")
-
-
-# Environments
-
-
-def test_what_differs_is_named_with_both_values(folders):
-    """
-    The machine's fields come first, then the suite's keys, plug-ins and adapters; what is the same is not named.
-    """
-    old = folders.run("old", cell(), k=10)
-    new = folders.run("new", cell(), k=20, cpu="B CPU")
-    plugged = msgspec.structs.replace(new.record, plugins=("/p.py sha256:1",), identities={"tiny: A()": "2"})
-    known = msgspec.structs.replace(old.record, identities={"tiny: A()": "1", "tiny: B()": "1"})
-
-    named = list(differing(replace(old, record=known), replace(new, record=plugged)))
-
-    assert [
-        ("cpu", "A CPU", "B CPU"),
-        ("suite.k", 10, 20),
-        ("plugins", (), ("/p.py sha256:1",)),
-        ("adapters.tiny: A()", "1", "2"),
-    ] == named
-
-
-def test_a_key_that_an_old_record_lacks_is_no_difference(folders):
-    """
-    A suite of an older record says nothing of a newer key: its default is what held.
-    """
-    old, new = folders.run("old", cell()), folders.run("new", cell(), rounds=3, seed=7)
-
-    assert [] == list(differing(old, new))
 
 
 # Quality
