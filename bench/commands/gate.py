@@ -13,8 +13,6 @@ from bench.commands import INTERRUPTED, OK, JsonObject, Plugin, echo_json, one_o
 
 if TYPE_CHECKING:
     from bench.gate.verdict import GateVerdict
-    from bench.records.run_folder import Run
-    from bench.run.suite import Gate
 
 GATE_FAILED = 1
 UNDECIDED = ("pass", "fail")
@@ -161,7 +159,7 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
     from bench.errors import InputError
     from bench.gate import age
     from bench.gate.judge import judge, policy_changes, unmeasured
-    from bench.gate.reference import whole
+    from bench.gate.reference import policy_of, whole
     from bench.records.run_folder import RUN
 
     run = read_run(folder)
@@ -172,8 +170,8 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
         )
     held_to = read_run(reference)
     whole(held_to, f"reference {reference}")
-    _policy(run)  # one that cannot be read is an input error
-    found, policy = compare(held_to, run), _policy(held_to)
+    policy_of(run)  # one that cannot be read is an input error
+    found, policy = compare(held_to, run), policy_of(held_to)
     judgment = judge(
         found,
         policy,
@@ -221,21 +219,6 @@ def _against_revision(
         except KeyboardInterrupt:
             progress.says("stopped; the checkout is removed")
             raise typer.Exit(INTERRUPTED) from None
-
-
-def _policy(run: Run) -> Gate:
-    """The policy of the suite that a run was made from."""
-    import msgspec
-
-    from bench.errors import InputError
-    from bench.run.suite import Gate
-
-    try:
-        return msgspec.convert(run.record.suite.get("gate") or {}, Gate)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"run {run.folder}: expected a [gate] in its record that can be read, found: {error}"
-        ) from error
 
 
 def _accept(folder: Path, reference: Path) -> None:
