@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,6 +22,7 @@ import msgspec
 from bench.errors import InputError
 from bench.gate.figures import P50, of_round
 from bench.passages import loader
+from bench.passages.passage_set import PassageSet
 from bench.run.cells import Cell
 from bench.run.runner import Prepared, Runner, begun
 from bench.run.suite import CellGroup, Suite
@@ -89,6 +90,7 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
     suite = msgspec.structs.replace(msgspec.convert(job.suite, Suite), baseline=None, published=())
     suite = spoken(suite, registry) if job.lenient else suite
     sets = [loader.load(name) for name in suite.passages]
+    _refuse_twins(sets)
     with begun(suite, sets, Path(job.folder), registry, plugins=[Path(p) for p in job.plugins]) as (runner, cells):
         runner.round_seconds, runner.report_imports = job.round_seconds, True
         prepared = _prepared(runner, cells)
@@ -110,6 +112,17 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
             runner.conclude(of_set)
         shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
     _say(answers, Answer())
+
+
+def _refuse_twins(sets: Sequence[PassageSet]) -> None:
+    """InputError for two sets of one content: their cells are the same ones, and would be asked by one name."""
+    known: dict[str, str] = {}
+    for one in sets:
+        other = known.setdefault(one.sha256, one.name)
+        if other != one.name:
+            raise InputError(
+                f"passages: expected each set once, found {other} and {one.name} with one content: leave one out"
+            )
 
 
 def spoken(suite: Suite, registry: Registry) -> Suite:

@@ -296,6 +296,20 @@ class TestRefusals:
 
         assert [] == left_behind(repository)
 
+    def test_two_sets_of_one_content(self, repository):
+        """
+        Two passage sets with the same content are refused by name: their cells could not be told apart.
+        """
+        write_set(repository / "twin")
+        commit(repository, "", '"Same()"')
+        suite = (repository / "suite.toml").read_text()
+        (repository / "suite.toml").write_text(suite.replace('["./zoo"]', '["./zoo", "./twin"]'))
+
+        with pytest.raises(InputError, match=r"zoo and .*twin with one content"):
+            judged("HEAD")
+
+        assert [] == left_behind(repository)
+
     def test_a_suite_that_cannot_be_read_there(self, repository):
         """
         A broken suite at the revision is said with the revision's name.
