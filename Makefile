@@ -47,7 +47,7 @@ calibrate: .venv/installed  ## is this machine quiet, are the instruments true; 
 coverage: .venv/installed  ## do intervals of percentiles hold what they say, simulated; a benchmark of minutes, not a test
 	$(BIN)/python -m tests.benchmarks.coverage
 
-identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchmark of 20 minutes, not a test
+identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchmark of 47 minutes, half an hour each time
 	$(BIN)/python -m tests.benchmarks.identical .benchmarks/identical
 
 SIMULATED := trust-differences trust-few trust-skewed trust-real trust-means trust-families trust-sequential

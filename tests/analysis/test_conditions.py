@@ -33,6 +33,6 @@ def test_a_key_that_an_old_record_lacks_is_no_difference(folders):
     """
     A suite of an older record says nothing of a newer key: its default is what held.
     """
-    old, new = folders.run("old", cell()), folders.run("new", cell(), rounds=3, seed=7)
+    old, new = folders.run("old", cell()), folders.run("new", cell(), rounds=5, seed=7)
 
     assert [] == list(differing(old, new))

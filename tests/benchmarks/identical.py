@@ -2,8 +2,8 @@
 Hold the intervals of p95 to what identical runs show: `make identical`, a benchmark for a quiet machine and no test.
 
 `python -m tests.benchmarks.identical FOLDER` makes one run of many rounds of twelve cells there, interleaved in random
-order as those of any run; stopped, it goes on where it was. They are read as the rounds of eight runs, dealt out by
-turns, so that whatever the machine does for a while it does to all. Prints, as Markdown, how often a run's interval
+order as those of any run; it ends after half an hour, and the next goes on where it was. They are read as the rounds
+of eight runs, dealt out by turns, so that whatever the machine does for a while it does to all. Prints, as Markdown, how often a run's interval
 holds the mean of the other seven, and how far it reaches beside that of ten rounds. Exits with 1 where a rule is not
 met.
 """
@@ -11,6 +11,7 @@ met.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,8 +27,13 @@ from bench.records import run_folder
 from bench.statistics import bootstrap
 from tests.benchmarks.intervals import table
 
-RUNS, ROUNDS, MANY = 8, 3, 10  # runs of so many rounds, and the rounds that a run's reach is held to
+RUNS, ROUNDS, MANY = (
+    8,
+    5,
+    10,
+)  # runs of as many rounds as a suite has by default, and the rounds that a run's reach is held to
 P = 0.95
+MINUTES = 30.0  # of one go
 HOLDS = 82 / 96  # least share of the tries
 REACHES = 1.8  # most, in median, of the reach of so many rounds
 LEXICAL = [
@@ -96,11 +102,16 @@ def measured(folder: Path) -> dict[str, Samples]:
 
 
 def made(folder: Path, rounds: int) -> int:
-    """Make the run, or go on with it: the exit code of `sparring run`."""
+    """Make the run, or go on with it, for so many MINUTES: the exit code of `sparring run`."""
     folder.mkdir(parents=True, exist_ok=True)
     suite = folder / "suite.toml"
     suite.write_text(SUITE.format(rounds=rounds, retrievers=", ".join(f"'{cell}'" for cell in CELLS)), encoding="utf-8")
-    return subprocess.run([*RUN, str(suite), "-o", str(folder / "run")], check=False).returncode
+    with subprocess.Popen([*RUN, str(suite), "-o", str(folder / "run")]) as run:
+        try:
+            return run.wait(60 * MINUTES)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGINT)  # it says how to go on
+            return run.wait()
 
 
 def report(found: dict[str, Tries]) -> tuple[str, bool]:
