@@ -3,9 +3,9 @@ Hold the intervals of p95 to what identical runs show: `make identical`, a bench
 
 `python -m tests.benchmarks.identical FOLDER` makes one run of many rounds of twelve cells there, interleaved in random
 order as those of any run; it ends after half an hour, and the next goes on where it was. They are read as the rounds
-of eight runs, dealt out by turns, so that whatever the machine does for a while it does to all. Prints, as Markdown, how often a run's interval
-holds the mean of the other seven, and how far it reaches beside that of ten rounds. Exits with 1 where a rule is not
-met.
+of eight runs, dealt out by turns, so that whatever the machine does for a while it does to all. Prints, as Markdown,
+how often a run's interval holds the mean of the other seven, and how far it reaches beside that of ten rounds. Exits
+with 1 where a rule is not met.
 """
 
 from __future__ import annotations
