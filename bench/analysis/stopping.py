@@ -39,7 +39,8 @@ def _pair(old: Run, new: Run, pair: CellPair, n_retrievers: int, margins: Margin
     primary = _decidable(pair)
     if primary is None:
         return pair
-    differences = without_noise(values(new, pair.new)[primary.name] - values(old, pair.old)[primary.name])
+    before, after = values(old, pair.old)[primary.name], values(new, pair.new)[primary.name]
+    differences = without_noise(after - before)
     sums, sizes = totals(differences, clusters_of_either((new, pair.new), (old, pair.old)))
     stop = sequential_quality.stop(sums, sizes, margins=margins, alpha=ALPHA / n_retrievers, seed=seed)
     if stop is None:

@@ -55,7 +55,7 @@ QueryText = Annotated[str | None, typer.Option(help="Of a file of queries: the c
 QueryId = Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")]
 Qrels = Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")]
 Language = Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).", show_default="en")]
-Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"3, {OF_SUITE}")]
+Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"5, {OF_SUITE}")]
 Threads = Annotated[
     list[int] | None,
     typer.Option(

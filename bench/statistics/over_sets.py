@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from bench.statistics import intervals, signs
 from bench.statistics.clusters import NOISE, Floats, totals, without_noise
 from bench.statistics.intervals import Level
-from bench.statistics.paired import MARGINS, Interval, Margins, Verdict, verdict
+from bench.statistics.paired import MARGINS, Interval, Margins, Verdict, verdict, within
 
 FEWEST_SETS = 5  # as a sample: of fewer Student's t is so wide that it tells nothing
 
@@ -80,7 +80,8 @@ def over_sets(sets: Sequence[SetValues], *, margins: Margins = MARGINS, seed: in
         # Also of a set in which no query differs: another draw of them might.
         return _of_mean(means, [intervals.of_difference(sums, sizes, level) for sums, sizes in clustered])
 
-    around = interval() if differing and is_known else None
+    whole = interval() if differing and is_known else None
+    around = within(whole, *(values for one in sets for values in (one.old, one.new)))
     p = signs.flipped(weighed, seed=seed) if is_known else None
     return MeanOverSets(
         n_sets=len(sets),
@@ -91,7 +92,7 @@ def over_sets(sets: Sequence[SetValues], *, margins: Margins = MARGINS, seed: in
         interval_of_sample=_of_sample(means, around),
         p=p,
         p_is_least=p is not None and p <= signs.LEAST,
-        p_interval=None if around is None else float(intervals.p_value(interval)),
+        p_interval=None if whole is None else float(intervals.p_value(interval)),
         wins=int(((np.array(means) > 0) & ~signless).sum()),
         ties=int(signless.sum()),
         losses=int(((np.array(means) < 0) & ~signless).sum()),

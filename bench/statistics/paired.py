@@ -112,7 +112,7 @@ def paired(
         old=float(before.mean()),
         new=float(after.mean()),
         difference=float(differences.mean()),
-        interval=_within(around, before, after),
+        interval=within(around, before, after),
         p=p,
         p_is_least=p is not None and p <= signs.LEAST,
         p_interval=p_interval,
@@ -237,7 +237,7 @@ def _interval(sums: Floats, sizes: Floats, level: float) -> Interval | None:
     return None if len(sums) < 2 else _pair(intervals.of_difference(sums, sizes, _checked(level)))
 
 
-def _within(around: Interval | None, *sides: Floats) -> Interval | None:
+def within(around: Interval | None, *sides: Floats) -> Interval | None:
     """The interval of a difference; of values from 0 to 1, as measures are, none lies beyond 1."""
     if around is None or any(side.min() < 0 or side.max() > 1 for side in sides):
         return around

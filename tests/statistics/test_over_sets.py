@@ -173,4 +173,17 @@ def test_swapping_old_and_new_mirrors_all(sets):
     assert (there.wins, there.ties, there.losses, there.p) == (back.losses, back.ties, back.wins, back.p)
     if there.interval is not None:
         assert pytest.approx((-there.interval[1], -there.interval[0]), **EXACT) == back.interval
-        assert there.interval[0] < there.difference < there.interval[1]
+        low, high = there.interval
+        assert low < there.difference or there.difference == -1 == low
+        assert there.difference < high or there.difference == 1 == high
+
+
+def test_no_mean_of_measures_lies_beyond_1():
+    """
+    Where two clusters a set tell next to nothing, the interval still ends where a difference of measures does.
+    """
+    sets = [SetValues(np.zeros(3), np.array([0.1, 0.9, 1.0])), SetValues(np.zeros(3), np.array([0.0, 0.8, 1.0]))]
+
+    low, high = over_sets(sets).interval
+
+    assert (True, 1.0) == (low < 0.5, high)
