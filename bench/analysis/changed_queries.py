@@ -57,6 +57,8 @@ def changes(old: Run, new: Run, pair: CellPair, most: int) -> Changes:
     """
     if pair.problem:
         return Changes([], 0, "")
+    if pair.old.is_stopped or pair.new.is_stopped:
+        return Changes([], 0, "no queries: not all were asked, since it was decided before")
     try:
         kept = kept_set(old, new, pair.passage_set)
         hits = [

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.analysis import costs
+from bench.analysis import costs, in_looks
 from bench.analysis.conditions import differing
 from bench.analysis.difference import (
     ComparedRun,
@@ -39,7 +39,7 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.statistics import paired
 from bench.statistics.clusters import NOISE
-from bench.statistics.paired import MARGINS, Margins, Paired
+from bench.statistics.paired import MARGINS, Margins
 
 __all__ = ["CellPair", "Comparison", "Difference", "Kind", "compare", "differing", "of_retrievers"]
 
@@ -126,20 +126,26 @@ def _pairs(
     old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margins: Margins
 ) -> tuple[CellPair, ...]:
     sides = ComparedRun("old", old), ComparedRun("new", new)
-    pairs = [_pair(*sides, *pair, margins) for pair in matched]
+    families = Counter(name for name, *_ in {(now.passage_set, was.retriever, now.retriever) for was, now in matched})
+    pairs = [_pair(*sides, *pair, margins, families[pair[1].passage_set]) for pair in matched]
     for name in dict.fromkeys(pair.passage_set for pair in pairs):
         pairs = _adjusted(pairs, name, margins)
     return tuple(_with_costs(*sides, pair) for pair in pairs)
 
 
-def _pair(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margins: Margins) -> CellPair:
-    """A pair with its quality."""
+def _pair(
+    old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margins: Margins, n_retrievers: int
+) -> CellPair:
+    """A pair with its quality; n_retrievers: compared on its set."""
     pair = CellPair(passage_set=now.passage_set, old=was, new=now)
     problem = _problem(was, now)
     if problem:
         return msgspec.structs.replace(pair, problem=problem)
     same_top, overlap = agreement(old, new, was, now)
-    found = tuple(_quality(old, new, was, now, margins))
+    if was.decision or now.decision:
+        found = tuple(in_looks.differences((old.run, was), (new.run, now), n_retrievers, margins))
+    else:
+        found = tuple(_quality(old, new, was, now, margins))
     return msgspec.structs.replace(pair, differences=found, same_top=same_top, overlap=overlap)
 
 
@@ -173,7 +179,7 @@ def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[Ce
     One retriever under several numbers of threads is one question, asked once: its largest p stands for it. Retrievers
     whose values are identical are no question.
     """
-    asked: dict[str, list[tuple[Hashable, Paired | None]]] = defaultdict(list)
+    asked: dict[str, list[tuple[Hashable, paired.Paired | None]]] = defaultdict(list)
     for pair in pairs:
         for d in pair.differences if pair.passage_set == name else ():
             asked[d.name].append((retrievers(pair), d.paired))
@@ -235,7 +241,7 @@ def _quality(
             paired=said,
             verdict=said.verdict,
             first_worse=_first_worse(one, other, ids),
-            why=_caution(said),
+            why=f"saturated: both above {paired.SATURATED:g}" if said.saturated else "",
         )
 
 
@@ -261,7 +267,3 @@ def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
     if quality.parse(measure)[1] is None and was.depth != now.depth:
         return f"it looks at all hits, and depth differs: {was.depth} / {now.depth}"
     return ""
-
-
-def _caution(said: Paired) -> str:
-    return f"saturated: both above {paired.SATURATED:g}" if said.saturated else ""

@@ -18,6 +18,7 @@ from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages.passage_set import PassageSet
 from bench.records.run_folder import (
+    ASKED,
     CLUSTERS,
     STAGES,
     FinishedStage,
@@ -124,8 +125,17 @@ class ComparedRun:
 
 
 def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:
-    """Each measure's value of every judged query, in the set's order: (n_judged,). InputError where they are gone."""
-    return {name: found for name, found in _arrays(run, m).items() if name != CLUSTERS}
+    """
+    Each measure's value of every judged query, in the set's order: (n_judged,).
+
+    InputError where they are gone, and of a cell that was stopped: `bench.analysis.in_looks` has what it was asked.
+    """
+    if m.decision is not None and m.is_stopped:
+        raise InputError(
+            f"{m.retriever} on {m.passage_set}: expected the values of every judged query, found those of "
+            f"{m.decision.n_asked:,} of {m.n_judged:,}: it was stopped once it was decided"
+        )
+    return {name: found for name, found in arrays_of(run, m).items() if name != CLUSTERS}
 
 
 def clusters(run: Run, m: Measurement) -> Sequence[Hashable] | None:
@@ -137,7 +147,7 @@ def clusters(run: Run, m: Measurement) -> Sequence[Hashable] | None:
     articles = _articles(run, m)
     if articles is not None:
         return articles
-    numbers = _arrays(run, m).get(CLUSTERS)
+    numbers = arrays_of(run, m).get(CLUSTERS)
     if numbers is not None:
         return None if len(np.unique(numbers)) == len(numbers) else numbers.tolist()
     kept = read_set(run.folder, m.passage_set)
@@ -190,7 +200,9 @@ def clusters_of_either(new: tuple[Run, Measurement], old: tuple[Run, Measurement
 def agreement(
     old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement
 ) -> tuple[float | None, float | None]:
-    """The share of queries with the same top k, and overlap@10; None where hits are not available."""
+    """The share of queries with the same top k, and overlap@10; None where hits of some queries are not available."""
+    if was.is_stopped or now.is_stopped:
+        return None, None
     try:
         one, other = (
             read_ranking(side.run.folder, m.cell, m.k, apart=searched_apart(m)) for side, m in ((old, was), (new, now))
@@ -209,14 +221,16 @@ def _of_judged(kept: PassageSet, labels: Sequence[str]) -> list[str]:
     return [label for label, is_judged in zip(labels, judged, strict=True) if is_judged]
 
 
-def _arrays(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float64 values, int32 numbers
-    path = run.folder / m.files.get("quality", f"quality/{m.cell}.npz")
+def arrays_of(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float64 values, int32 numbers
+    """What a run keeps of each judged query; of a cell that was stopped its measures are of those asked."""
+    path = run.folder / m.files.get("quality_asked" if m.is_stopped else "quality", f"quality/{m.cell}.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
-    lengths = {array.shape for array in found.values()}
+    # The clusters of a cell that was stopped are those of every judged query, its values those of the queries asked.
+    lengths = {array.shape for name, array in found.items() if ASKED not in found or name != CLUSTERS}
     if len(lengths) > 1 or not all(_is_values(array) for array in found.values()):
         raise InputError(f"{path}: expected one finite number for every judged query, found others: it is damaged")
     return found

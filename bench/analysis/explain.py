@@ -136,6 +136,15 @@ def _quality(m: Measurement) -> Iterator[Detail]:
         at_best = "" if ceiling is None else f"; {ceiling:.4f} if each query's own passage were found"
         said = f"mean over {m.n_judged or m.n_queries:,} judged queries{unanswered}{at_best}"
         yield Detail(name, "not measured" if value is None else f"{value:.4f}", said)
+    d = m.decision
+    if d is not None:
+        asked = f"{d.n_asked:,} of {m.n_judged:,} judged queries"
+        low, high = d.interval
+        by = f"{d.measure} beside {d.baseline}, by {asked}, {d.n_looks} of {d.planned_looks} looks"
+        around = f"{d.difference:+.4f}, bounds {low:+.4f} to {high:+.4f} that hold at all looks"
+        yield Detail("decision", d.verdict, f"{by}: {around}")
+        for name, mean in d.means.items():
+            yield Detail(name, f"{mean:.4f}", f"mean over {asked}: those that were asked")
     if m.tie_rate is not None:
         yield Detail(f"tie_rate@{m.k}", f"{m.tie_rate:.4f}", "queries whose top k is decided by position somewhere")
     if m.overlap_with_exact is not None:

@@ -40,13 +40,20 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
     spelling without the signs that a file system minds; the cell's key is added where two would be written alike, and
     where the spelling is long.
 
-    Raises InputError for a run whose passage sets were grown: its hits name synthetic passages, and score nothing.
+    Raises InputError for a run whose passage sets were grown: its hits name synthetic passages, and score nothing; and
+    for one with a cell that was stopped: other tools would score the queries that it was not asked as 0.
     """
     grown = max((m.n_distractors for m in run.measurements), default=0)
     if grown:
         raise InputError(
             f"run {run.folder}: expected hits of real passages alone, found a run grown by {grown:,} synthetic ones, "
             f"which have no ids and no judgments: export a run without --distractors"
+        )
+    stopped = [m.retriever for m in run.measurements if m.is_stopped]
+    if stopped:
+        raise InputError(
+            f"run {run.folder}: expected hits of every query, found a part of them for {', '.join(stopped)}, stopped "
+            f"once decided: export a run without --stop"
         )
     written = []
     homes = _file_names({name: sha256[:16] for name, sha256 in run.record.passage_sets.items()})

@@ -89,7 +89,7 @@ def spreads_of(pilot: Run) -> Pilot:
     for base in cells_of(pilot, baseline):
         others = [m for m in pilot.measurements if m.passage_set == base.passage_set and m.retriever != base.retriever]
         for m in others:
-            if base.status == m.status == "ok" and base.n_judged:
+            if base.status == m.status == "ok" and base.n_judged and not m.is_stopped:
                 before, after, of = values(pilot, base), values(pilot, m), clusters(pilot, base)
                 pair = f"{base.retriever} → {m.retriever}"
                 found[m.passage_set, pair] = {

@@ -27,7 +27,7 @@ def command_of(run: Run, m: Measurement) -> tuple[str, str | None]:
     source = next((name for name in whole.passages if loader.name_of(name) == m.passage_set), m.passage_set)
     plain = Suite(name="again", passages=(source,), cells=(CellGroup(retrievers=(m.retriever,)),))
     one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=None)
-    one = msgspec.structs.replace(one, published=(), gate=None, threads=m.threads)
+    one = msgspec.structs.replace(one, published=(), gate=None, stop=None, threads=m.threads)
     plugins = [word for path, _ in run.record.plugin_hashes for word in ("--plugin", path)]
     columns = [] if loader.has_card(source) else _columns(run)
     options = {name: getattr(one, name) for name in (*OPTIONS.values(), "limits")}

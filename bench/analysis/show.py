@@ -15,6 +15,7 @@ from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
+from bench.records.run_folder import asked as asked_of
 from bench.records.schema import Measurement, Status
 from bench.stage import matrices, plugin_files
 from retrievers.contract import Lexical, Persistent, VectorRetriever
@@ -52,6 +53,7 @@ class RetrieverView(NamedTuple):
     hits: list[Hit]
     gold_ranks: dict[str, int | None]  # relevant passage -> its rank among the hits that were kept, None: not there
     said: str  # why it has no hits, where it did not end well, or no matched words, where it might; else empty
+    is_asked: bool = True  # False: it was stopped before this query
 
 
 class QueryView(NamedTuple):
@@ -122,6 +124,10 @@ def _found(
 ) -> RetrieverView:
     if m.status != "ok":
         return RetrieverView(m.retriever, m.status, [], {}, m.reason)
+    asked = asked_of(run.folder, m.cell) if m.is_stopped else None
+    if asked is not None and query not in asked:
+        said = "not asked: it was decided, and stopped, before this query"
+        return RetrieverView(m.retriever, m.status, [], {}, said, is_asked=False)
     hits = read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})

@@ -159,16 +159,16 @@ def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided
     from bench.errors import InputError
     from bench.gate import age
     from bench.gate.judge import judge, policy_changes, unmeasured
-    from bench.gate.reference import policy_of, whole
+    from bench.gate.reference import policy_of, unstopped, whole
     from bench.records.run_folder import RUN
 
-    run = read_run(folder)
+    run = unstopped(read_run(folder))
     if not (reference / RUN).is_file():
         raise InputError(
             f"reference {reference}: expected a reference run, found none; "
             f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
         )
-    held_to = read_run(reference)
+    held_to = unstopped(read_run(reference))
     whole(held_to, f"reference {reference}")
     policy_of(run)  # one that cannot be read is an input error
     found, policy = compare(held_to, run), policy_of(held_to)

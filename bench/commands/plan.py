@@ -38,6 +38,7 @@ def plan(
     mode: run_options.ModeNames = None,
     rate: run_options.Rate = None,
     p99: run_options.P99 = None,
+    stop: run_options.Stop = None,
     seconds: run_options.Seconds = None,
     memory: run_options.Memory = None,
     plugin: Plugin = None,
@@ -71,14 +72,19 @@ def plan(
         mode=mode,
         rate=rate,
         p99=p99,
+        stop=stop,
         seconds=seconds,
         memory=memory,
         plugin=plugin,
     )
+    _told(options.request(), pilot, power=power, as_json=as_json)
+
+
+def _told(request: run_options.RunRequest, pilot: Path | None, *, power: bool, as_json: bool) -> None:
     if power:
-        _power(options.request(), pilot, as_json=as_json)
+        _power(request, pilot, as_json=as_json)
     else:
-        _plan(options.request(), as_json=as_json)
+        _plan(request, as_json=as_json)
 
 
 def _power(request: run_options.RunRequest, pilot: Path | None, *, as_json: bool) -> None:

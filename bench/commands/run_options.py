@@ -93,6 +93,13 @@ P99 = Annotated[
         show_default="none, or the suite's",
     ),
 ]
+Stop = Annotated[
+    str | None,
+    typer.Option(
+        help="decided: ask a retriever no more queries once it is decided beside the baseline.",
+        show_default="none, or the suite's",
+    ),
+]
 Seconds = Annotated[
     float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"600, {OF_SUITE}")
 ]
@@ -134,6 +141,7 @@ class RunOptions:
     mode: list[str] | None
     rate: str | None
     p99: str | None
+    stop: str | None
     seconds: float | None
     memory: str | None
     plugin: list[Path] | None
@@ -153,6 +161,7 @@ class RunOptions:
             "modes": self.mode,
             "rate": self.rate,
             "p99": self.p99,
+            "stop": self.stop,
             "distractors": self.distractors,
         }
         suite = _suite(self.what or [], self.passages or [])

@@ -69,7 +69,7 @@ def run_ab(
     run.
     """
     repository = toplevel(suite_file.resolve().parent)
-    suite = suites.load(str(suite_file))
+    suite = msgspec.structs.replace(suites.load(str(suite_file)), stop=None)  # every query is held
     with _terminable(), worktree(repository, ref) as tree:
         scratch = tree.parent
         runs = _empty(scratch / "runs" if keep is None else keep)

@@ -35,7 +35,7 @@ def accept(run: Run, folder: Path) -> None:
     InputError for a folder that holds something else, or cannot be written, for a run without a measurement or not
     measured to its end, and for values of queries that cannot be read.
     """
-    folder = folder.resolve()  # a link stays, and what it names is replaced
+    run, folder = unstopped(run), folder.resolve()  # a link stays, and what it names is replaced
     if not run.measurements:
         raise InputError(f"run {run.folder}: expected a finished run to accept, found no measurement in it")
     whole(run, f"run {run.folder}")
@@ -98,6 +98,17 @@ def _write(run: Run, folder: Path) -> None:
         run_folder.set_file(folder, name).write_bytes(
             msgspec.json.encode(msgspec.structs.replace(whole, passage_ids=(), merged={}))
         )
+
+
+def unstopped(run: Run) -> Run:
+    """The same run. InputError for one whose cells were to be stopped once decided: the gate holds every query."""
+    stop = run.record.suite.get("stop")
+    if stop is not None:
+        raise InputError(
+            f"run {run.folder}: expected every query asked of every cell, found stop = {stop!r} in its suite: the gate "
+            f"holds each query; run it without"
+        )
+    return run
 
 
 def policy_of(run: Run) -> Gate:

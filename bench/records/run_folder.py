@@ -7,7 +7,7 @@ stages.jsonl        one line a finished stage, appended: what a killed run resum
 measurements.jsonl  one line a cell, appended; the last line of a cell counts
 sets/               ids, qrels and labels of each passage set; no text, and no judgments while children run
 hits/               rows and scores of every query, to the suite's depth
-quality/            each measure's value of every judged query
+quality/            each measure's value of every judged query; of a cell that was stopped, .asked.npz: of those asked
 samples/            raw times
 lock                held while a run writes here
 """
@@ -35,6 +35,7 @@ from retrievers.contract import Hits
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
 WITHHELD: dict[str, dict[str, int]] = {}  # in place of qrels: a set that is judged has some
 CLUSTERS = "clusters"  # beside the measures in a file of `quality`: the number of every judged query's cluster
+ASKED = "asked"  # the same of a cell that was stopped: which of the judged queries have a value
 
 
 class FinishedStage(msgspec.Struct, frozen=True):
@@ -111,6 +112,11 @@ def read_hits(folder: Path, cell: str) -> Hits:
 def searched_apart(m: Measurement) -> bool:
     """Whether the hits of the search for k are kept beside those for the depth, since they may be others."""
     return "hits_k" in m.files
+
+
+def asked(folder: Path, cell: str) -> NDArray[np.int64] | None:
+    """The positions of the queries that a cell was asked before it was stopped; None: all."""
+    return hits_npz.asked(hits_file(folder, cell))
 
 
 def read_timed(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:

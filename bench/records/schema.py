@@ -13,6 +13,7 @@ measurement/5    `query` and `search`, the stages' names, for ask and serve, in 
 measurement/6    `new` (queries that the process has not seen) and `new_ratio`; `cpu_p50`; `runtime_bytes`,
                  `encoder_runtime_bytes`, `deployment_bytes`; `batch_overlap`; `figure_flags`; a memory's `children`;
                  a rate's `held_qps`
+measurement/7    `decision`: what was decided before all queries were asked; `n_timed`
 stage/2          the same as measurement/5; `timed_memory` for serve_memory
 stage/3          `loops`, `runtime` and `runtime_memory`, `opened`, `deployment_bytes`
 environment/2    what else decides times: processor family, model and stepping, caches, affinity, governor, clock
@@ -26,6 +27,8 @@ import hashlib
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
+
+from bench.records.decision import Decision
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "over-budget", "unsupported"]
 Stage: TypeAlias = Literal[
@@ -180,7 +183,7 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/6",
+    tag="measurement/7",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
@@ -213,6 +216,7 @@ class Measurement(
     n_passages: int
     n_distractors: int = 0  # of them synthetic, to see how bytes and time grow: quality is unknown then
     n_queries: int
+    n_timed: int | None = None  # of them
     n_judged: int | None
     n_unanswered: int | None
     n_merged: int
@@ -229,6 +233,7 @@ class Measurement(
     tie_rate: float | None  # tie_rate@k
     overlap_with_exact: float | None  # overlap@10 with an exact storage of the same encoder
     overlap_with_baseline: float | None  # overlap@10 with the suite's baseline; agreement, not quality
+    decision: Decision | None = None  # of a suite that stops what is decided; where it stopped, the above are None
     # time
     single: Latency | None  # text to ids: encode + search, query by query
     encode: Latency | None
@@ -263,6 +268,11 @@ class Measurement(
     flags: tuple[str, ...]
     figure_flags: dict[str, str] = {}  # key of JSON -> what speaks against that figure alone
     files: dict[str, str]  # what -> path in the run folder
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was decided, and left off, before all queries were asked."""
+        return self.decision is not None and self.decision.n_asked < (self.n_judged or 0)
 
     @property
     def predicted_bytes(self) -> int | None:

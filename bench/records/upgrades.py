@@ -120,6 +120,7 @@ UPGRADES: Mapping[str, Callable[[Content], Content]] = {
     "measurement/3": _retagged("measurement/4"),
     "measurement/4": _fourth_measurement,
     "measurement/5": _retagged("measurement/6"),
+    "measurement/6": _retagged("measurement/7"),
     "stage/1": _first_stage,
     "stage/2": _retagged("stage/3"),
     "environment/1": _retagged("environment/2"),

@@ -16,6 +16,7 @@ import msgspec
 from bench.instruments.modes import MODES
 from bench.instruments.stability import UNSTABLE
 from bench.records.comparability import HARDWARE, hardware_differences
+from bench.records.decision import Decision
 from bench.records.run_folder import Run
 from bench.records.schema import Footprint, Measurement
 from bench.report import formula_bytes
@@ -180,6 +181,8 @@ def _of_conditions(m: Measurement) -> Row:
         **{f"{measure}_ceiling": value for measure, value in (m.ceilings or {}).items()},
         "n_distractors": m.n_distractors,
         "n_judged": m.n_judged,
+        "n_timed": m.n_timed,
+        **_of_decision(m.decision),
         "n_merged": m.n_merged,
         "unknown_judgments": m.unknown_judgments,
         "split": m.built_apart,
@@ -192,6 +195,17 @@ def _of_conditions(m: Measurement) -> Row:
         "language": m.language,
         "passage_set_sha256": m.passage_set_sha256,
         "resolved": m.resolved,
+    }
+
+
+def _of_decision(decision: Decision | None) -> Row:
+    low, high = (None, None) if decision is None else decision.interval
+    return {
+        "decision": decision and decision.verdict,
+        "n_asked": decision and decision.n_asked,
+        "decision_difference": decision and decision.difference,
+        "decision_low": low,
+        "decision_high": high,
     }
 
 

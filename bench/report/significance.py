@@ -50,9 +50,13 @@ class Evidence:
         """
         The measure of every judged query: (n_judged,) float64; None where it was not kept, or not with its clusters.
 
-        InputError for a file that is there and cannot be read.
+        None too of a cell that was asked in looks, to be stopped once decided: a test of so many queries as there are,
+        made beside those of the looks, would err more often than it says. InputError for a file that is there and
+        cannot be read.
         """
-        if m.status != "ok" or "quality" not in m.files or (m.quality or {}).get(measure) is None:
+        if m.status != "ok" or m.decision is not None:
+            return None
+        if "quality" not in m.files or (m.quality or {}).get(measure) is None:
             return None
         path = run.folder / m.files["quality"]
         if path not in self._values and path.is_file():

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.instruments import quality
-from bench.records.run_folder import read_hits, read_timed
+from bench.records.run_folder import asked, read_hits, read_timed
 from bench.records.schema import Measurement
 from bench.run.cells import Cell
 from bench.run.suite import Suite
@@ -24,6 +24,8 @@ class Agreement:
         self.hits: dict[str, Hits] = {}
         for cell in cells:
             with contextlib.suppress(InputError):  # of a finished cell, taken away since: it agrees with nothing then
+                if asked(folder, cell.key) is not None:
+                    continue  # it was stopped: what agrees on a part is no agreement on the whole
                 if suite.k >= quality.OVERLAP_K:
                     self.hits[cell.key] = read_timed(folder, cell.key, suite.k, apart=cell.searched_apart(suite))
                 else:

@@ -30,6 +30,7 @@ def in_child(task: Task, suite: Suite) -> StageResult:
         threads=threads,
         seconds=suite.limits.seconds,
         memory_bytes=suite.limits.memory_bytes,
+        goes_on=task.goes_on,
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.errors import InputError
 from bench.instruments import latency, stability
 from bench.instruments.modes import MODES, SINGLE, Rounds, text_to_ids
 from bench.passages.loader import text_bytes
-from bench.records.schema import Fact, Measurement, StageResult
+from bench.records.schema import Fact, Measurement, RecordFields, StageResult
 from bench.run import flags, weights
 from bench.run.new_queries import new_queries
-from bench.run.quality_fields import quality_fields
+from bench.run.quality_fields import fields_of_stopped, quality_fields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
 from retrievers.contract import Adapter, Hits, VectorRetriever, spell
@@ -76,13 +77,14 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         n_passages=len(passage_set.passages) + suite.distractors,
         n_distractors=suite.distractors,
         n_queries=len(passage_set.queries),
+        n_timed=results.n_timed,
         n_merged=len(passage_set.merged),
         unknown_judgments=passage_set.unknown_judgments,
         text_bytes=text_bytes(passage_set),
         shape=encode.shape if encode else None,
         nonzeros=encode.nonzeros if encode else None,
         exact=cell.exact,
-        **quality_fields(cell.key, hits and hits[0], suite, passage_set, folder, timed=hits and hits[1]),
+        **_quality(results, hits, suite, folder),
         overlap_with_exact=None,
         overlap_with_baseline=None,
         **times,
@@ -120,6 +122,19 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         figure_flags=stability.figure_flags(times, contention),
         files=results.files(suite),
     )
+
+
+def _quality(results: CellResults, hits: tuple[Hits, Hits] | None, suite: Suite, folder: Path) -> RecordFields:
+    key, passage_set = results.cell.key, results.cell.passage_set
+    if hits is not None and results.asked is not None:
+        if results.decision is None:
+            raise InputError(
+                f"run folder {folder}: expected the hits of {suite.baseline}, beside which {results.cell.spelling} was "
+                "decided and stopped, found none: choose another folder with -o"
+            )
+        return fields_of_stopped(key, hits, results.asked, results.decision, suite, passage_set, folder)
+    fields = quality_fields(key, hits and hits[0], suite, passage_set, folder, timed=hits and hits[1])
+    return fields | {"decision": results.decision}
 
 
 def _cpu_ms(results: CellResults, rounds: Rounds) -> float | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.formats.files import write_whole
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
-from bench.records.run_folder import CLUSTERS
+from bench.records.decision import Decision
+from bench.records.run_folder import ASKED, CLUSTERS
 from bench.records.schema import RecordFields
 from bench.run.suite import Suite
 from retrievers.contract import Hits
@@ -36,23 +39,15 @@ def quality_fields(
     qrels = passage_set.qrels
     if qrels is None or suite.distractors:  # a synthetic passage has no judgment, and may well hold an answer
         return fields
-    answers = passage_set.answers
-    texts = None if answers is None else quality.Texts(passage_set.passages, answers)
-    of_set = passage_set.passage_ids, passage_set.query_ids, qrels
-    found = quality.measure(hits, *of_set, suite.measures, texts)
-    if timed is not None:
-        shallow = [name for name in suite.measures if 0 < (quality.parse(name)[1] or 0) <= suite.k]
-        found |= quality.measure(timed, *of_set, shallow, texts)
-    values = {name: found[name] for name in suite.measures if name in found}
-    arrays = io.BytesIO()
+    values = query_values(hits, timed, suite, passage_set, suite.measures)
     judged = quality.judged(passage_set.query_ids, qrels)
     clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]
-    np.savez_compressed(arrays, **values, **{CLUSTERS: clusters})  # type: ignore[arg-type]  # measures by name
-    write_whole(folder / "quality" / f"{key}.npz", arrays.getvalue())
+    _keep(folder / "quality" / f"{key}.npz", values | {CLUSTERS: clusters})
     fields["n_judged"] = int(judged.sum())
     fields["n_unanswered"] = quality.n_unanswered(timed or hits, passage_set.query_ids, qrels)
     fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
-    fields["ceilings"] = quality.ceilings(*of_set, suite.measures, texts)
+    of_set = passage_set.passage_ids, passage_set.query_ids, qrels
+    fields["ceilings"] = quality.ceilings(*of_set, suite.measures, _texts(passage_set))
     if passage_set.labels is not None:
         labels = [label for label, is_judged in zip(passage_set.labels, judged, strict=True) if is_judged]
         by_label = {name: quality.by_label(one, labels) for name, one in values.items()}
@@ -62,6 +57,58 @@ def quality_fields(
             label: {name: means[label][1] for name, means in by_label.items()} for label in groups
         }
     return fields
+
+
+def query_values(
+    hits: Hits, timed: Hits | None, suite: Suite, passage_set: PassageSet, measures: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Those of the measures that the set allows, of every judged query: (n_judged,) each. hits, timed: as above."""
+    of_set = passage_set.passage_ids, passage_set.query_ids, passage_set.qrels or {}
+    texts = _texts(passage_set)
+    found = quality.measure(hits, *of_set, measures, texts)
+    if timed is not None:
+        shallow = [name for name in measures if 0 < (quality.parse(name)[1] or 0) <= suite.k]
+        found |= quality.measure(timed, *of_set, shallow, texts)
+    return {name: found[name] for name in measures if name in found}
+
+
+def fields_of_stopped(
+    key: str,
+    hits: tuple[Hits, Hits],
+    asked: NDArray[np.int64],
+    decision: Decision,
+    suite: Suite,
+    passage_set: PassageSet,
+    folder: Path,
+) -> RecordFields:
+    """
+    The same fields of a cell that was stopped: no means over all queries, but what was decided, and what the queries
+    that were asked came to. Their values are kept in a file of another name.
+
+    hits: to the depth, and of the search for k. asked: positions of the queries that were asked.
+    """
+    judged = np.flatnonzero(quality.judged(passage_set.query_ids, passage_set.qrels or {}))
+    among = np.searchsorted(judged, asked)
+    found = query_values(*hits, suite, passage_set, suite.measures)
+    values = {name: of_all[among] for name, of_all in found.items()}
+    clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]
+    _keep(folder / "quality" / f"{key}.asked.npz", values | {ASKED: among, CLUSTERS: clusters})
+    means = {name: float(one.mean()) for name, one in values.items()}
+    return quality_fields(key, None, suite, passage_set, folder) | {
+        "n_judged": len(judged),
+        "decision": msgspec.structs.replace(decision, means=means),
+    }
+
+
+def _texts(passage_set: PassageSet) -> quality.Texts | None:
+    answers = passage_set.answers
+    return None if answers is None else quality.Texts(passage_set.passages, answers)
+
+
+def _keep(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:  # Any: float64 values, int32 numbers
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # measures by name
+    write_whole(path, content.getvalue())
 
 
 def _numbered(clusters: Sequence[str]) -> NDArray[np.int32]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.instruments.modes import Rounds
+from bench.records.decision import Decision
 from bench.records.run_folder import samples
 from bench.records.schema import Fact, Stage, StageResult
 from bench.run.cells import Cell
@@ -32,6 +34,9 @@ class CellResults:
     predicted_ledger: dict[str, int] | None
     changed_files: tuple[str, ...] = ()  # beside a plug-in: no longer what the passages were encoded with
     deployment: StageResult | None = None
+    n_timed: int = 0  # queries
+    decision: Decision | None = None  # beside the baseline, of a suite that stops what is decided
+    asked: NDArray[np.int64] | None = None  # positions of the queries, of a cell that was stopped
 
     @property
     def rounds(self) -> dict[Stage, tuple[StageResult, ...]]:
@@ -50,7 +55,7 @@ class CellResults:
             cold_ms={stage: [result.cold_ms for result in results] for stage, results in self.rounds.items()},
             paired=self.cell.encoder is not None,
             whole="joint" if self.joints else "search",
-            n_queries=min(suite.queries, len(self.cell.passage_set.queries)),
+            n_queries=self.n_timed,
             settings=suite.settings,
         )
 
@@ -69,10 +74,22 @@ class CellResults:
             files["hits"] = f"hits/{self.cell.key}.npz"
             if self.cell.searched_apart(suite):
                 files["hits_k"] = f"hits/{self.cell.key}.k{suite.k}.npz"
-            if self.cell.passage_set.qrels is not None and not suite.distractors:
+            if self.asked is not None:
+                files["quality_asked"] = f"quality/{self.cell.key}.asked.npz"
+            elif self.cell.passage_set.qrels is not None and not suite.distractors:
                 files["quality"] = f"quality/{self.cell.key}.npz"
         for stage, results in self.rounds.items():
             for number, result in enumerate(results):
                 if result.samples:
                     files[f"{stage}-{number}"] = result.samples
         return files
+
+
+def rounds_of(
+    stages: Mapping[str, StageResult], key: Callable[[Cell, int], str], cell: Cell
+) -> tuple[StageResult, ...]:
+    """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""
+    found: list[StageResult] = []
+    while (result := stages.get(key(cell, len(found)))) is not None:
+        found.append(result)
+    return tuple(found)

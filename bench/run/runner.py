@@ -12,7 +12,7 @@ import datetime
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,10 @@ from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import Columns, PassageSet
 from bench.progress import Progress, Silent
 from bench.records import journal, run_folder
+from bench.records.run_folder import asked as asked_of
 from bench.records.run_folder import read_hits, read_timed
 from bench.records.schema import UNTRIED, Measurement, RunRecord, StageResult, digest
+from bench.run import looks
 from bench.run.agreement import Agreement
 from bench.run.cells import Cell, make_cells
 from bench.run.children import Children, refuse_changed_files
@@ -35,7 +37,7 @@ from bench.run.execute import in_child
 from bench.run.measurement import measurement
 from bench.run.prediction import Shape, predict
 from bench.run.resolve import resolve_spellings
-from bench.run.results import CellResults
+from bench.run.results import CellResults, rounds_of
 from bench.run.suite import Suite
 from bench.run.tasks import Runtime, Work, runtime_of, stages
 from bench.stage import matrices, plugin_files
@@ -211,7 +213,8 @@ class Runner:
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
         """Encode and build the unfinished cells of one passage set."""
         passage_set, children = cells[0].passage_set, self.children
-        work = Work(self.suite, self.writer.folder, self.registry, passage_set, self.round_seconds, self.report_imports)
+        own = self.writer.folder, self.registry, passage_set, self.round_seconds, self.report_imports
+        work = Work(self.suite, *own, looks=looks.planned(self.suite, cells, self.writer.folder, self.progress.says))
         todo = [cell for cell in cells if not self.finished(cell)]
         for cell in cells:
             if cell.problem:
@@ -254,42 +257,41 @@ class Runner:
 
     def conclude(self, prepared: Prepared) -> None:
         """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
-        work, encoded, failed = prepared.work, prepared.encoded, self.children.failed
+        work, encoded = prepared.work, prepared.encoded
         agreement = Agreement(self.children.alive(prepared.cells), self.suite, self.writer.folder)
         plugins = {cell.encoder: cell.plugins for cell in prepared.todo if cell.encoder and cell.encoder in encoded}
         changed = {name: tuple(plugin_files.changed(encoded[name].opened, of_it)) for name, of_it in plugins.items()}
         for cell in prepared.cells:
             old = self.writer.measurements[cell.key] if self.finished(cell) else None
-            result = old or measurement(
-                CellResults(
-                    cell=cell,
-                    failure=failed.get(cell.key),
-                    encode=encoded.get(cell.encoder or ""),
-                    build=self.writer.stages.get(work.build_key(cell)),
-                    queries=self.rounds(work.query_key, cell),
-                    searches=self.rounds(work.search_key, cell),
-                    joints=self.rounds(work.joint_key, cell),
-                    predicted_ledger=prepared.predicted.get(cell.key),
-                    changed_files=changed.get(cell.encoder or "", ()),
-                    deployment=self.children.deployments.get(cell.key),
-                ),
-                self.suite,
-                self.writer.folder,
-                None if cell.key in failed else self.hits(cell),
-            )
+            result = old or self.measured(prepared, cell, changed.get(cell.encoder or "", ()))
             result = agreement.filled_in(result, cell)
             if result != old:
                 self.writer.measured(result)
         work.remove()
 
+    def measured(self, prepared: Prepared, cell: Cell, changed_files: tuple[str, ...]) -> Measurement:
+        """The measurement of a cell that has run, or failed. changed_files: of its encoder's plug-in."""
+        work, failure, stages = prepared.work, self.children.failed.get(cell.key), self.writer.stages
+        hits = self.hits(cell) if failure is None else None
+        asked = asked_of(self.writer.folder, cell.key) if failure is None else None
+        results = CellResults(
+            cell=cell,
+            failure=failure,
+            encode=prepared.encoded.get(cell.encoder or ""),
+            build=stages.get(work.build_key(cell)),
+            queries=rounds_of(stages, work.query_key, cell),
+            searches=rounds_of(stages, work.search_key, cell),
+            joints=rounds_of(stages, work.joint_key, cell),
+            predicted_ledger=prepared.predicted.get(cell.key),
+            changed_files=changed_files,
+            deployment=self.children.deployments.get(cell.key),
+            n_timed=len(work.sample),
+            decision=None if work.looks is None or hits is None else work.looks.decision(cell, *hits, asked),
+            asked=asked,
+        )
+        return measurement(results, self.suite, self.writer.folder, hits)
+
     def hits(self, cell: Cell) -> tuple[Hits, Hits]:
         """What a cell found: to the depth, and in the search for k."""
         folder, apart = self.writer.folder, cell.searched_apart(self.suite)
         return read_hits(folder, cell.key), read_timed(folder, cell.key, self.suite.k, apart=apart)
-
-    def rounds(self, key: Callable[[Cell, int], str], cell: Cell) -> tuple[StageResult, ...]:
-        """What the journal holds of a stage of a cell, by round: every one that was asked for, however many."""
-        found: list[StageResult] = []
-        while (result := self.writer.stages.get(key(cell, len(found)))) is not None:
-            found.append(result)
-        return tuple(found)

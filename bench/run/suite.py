@@ -102,6 +102,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     rate: str = Settings().rate
     rate_seconds: float = Settings().rate_seconds
     p99: str | None = None  # of mode rate: the highest rate that keeps it is searched for
+    stop: str | None = None  # "decided": a cell is asked no more queries once it is decided beside the baseline
     limits: Limits = Limits()
     cells: tuple[CellGroup, ...]
     published: tuple[Published, ...] = ()

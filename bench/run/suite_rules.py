@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # of a suite: it becomes part of a folder's name
 LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
+STOPS = ("decided",)
 MOST_DISTRACTORS = 1_000_000_000  # hits are kept as 32-bit positions
 
 
@@ -40,6 +41,7 @@ def _checked(suite: Suite) -> Suite:
     _check_limits(suite)
     _check_cells(suite)
     _check_names(suite)
+    _check_stop(suite)
     if not suite.pairs():
         raise _refusal("cells", "at least one cell", [])
     _check_gate(suite)
@@ -115,6 +117,17 @@ def _check_names(suite: Suite) -> None:
             if other != spellings[0]:
                 expected = f"one retriever of a passage set under the name {group.name!r}"
                 raise _refusal("cells.name", expected, [other, spellings[0]])
+
+
+def _check_stop(suite: Suite) -> None:
+    if suite.stop is None:
+        return
+    if suite.stop not in STOPS:
+        raise _refusal("stop", " or ".join(map(repr, STOPS)), suite.stop)
+    if suite.baseline is None:
+        raise _refusal("stop", "with a baseline, beside which the other cells are decided", None)
+    if suite.distractors:
+        raise _refusal("stop", "without distractors, among which no quality is measured", suite.distractors)
 
 
 def _check_gate(suite: Suite) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,11 @@ from bench.passages.loader import PassageSet
 from bench.records.schema import Stage, StageResult, digest
 from bench.run.cells import Cell
 from bench.run.identity import alignment
+from bench.run.looks import QueryLooks
 from bench.run.suite import Suite
 from bench.stage import matrices
 from bench.stage.job import Job, JobFields
+from bench.stage.stopping import GoesOn
 from retrievers.contract import spell
 from retrievers.registry import Registry
 
@@ -43,6 +46,7 @@ class Task(NamedTuple):
     cells: tuple[Cell, ...]
     job: Job
     output: TaskFolder | None = None  # of a task that makes a folder
+    goes_on: GoesOn | None = None  # of a search in looks: asked after each
 
 
 class Runtime(NamedTuple):
@@ -105,6 +109,7 @@ class Work:
     round_seconds: float = SECONDS_A_ROUND
     report_imports: bool = False
     runtimes: dict[str, Runtime] = field(default_factory=dict)  # encoder, or key of a build -> what it runs on
+    looks: QueryLooks | None = None
 
     def __post_init__(self) -> None:
         self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
@@ -121,8 +126,9 @@ class Work:
         self.texts = {name: str(texts / f"{name}.json") for name in contents}
         for name, content in contents.items():
             write_whole(Path(self.texts[name]), msgspec.json.encode(content))
-        n_queries = len(self.passage_set.queries)
-        chosen = random.Random(self.suite.seed).sample(range(n_queries), min(self.suite.queries, n_queries))  # noqa: S311  # no secret
+        # What is timed is what is judged: of a search that may be stopped, only the first look surely is.
+        among = range(len(self.passage_set.queries)) if self.looks is None else self.looks.rows[0]
+        chosen = random.Random(self.suite.seed).sample(among, min(self.suite.queries, len(among)))  # noqa: S311  # no secret
         self.common: JobFields = {
             "entries": tuple((e.group, e.name, e.target, e.package) for e in self.registry.entries.values()),
             "sample": tuple(chosen),
@@ -139,6 +145,11 @@ class Work:
             "passage_set": self.passage_set.sha256,
             **self.texts,
         }
+
+    @property
+    def sample(self) -> tuple[int, ...]:
+        """Positions of the queries that are timed."""
+        return tuple(self.common["sample"])
 
     @property
     def n_passages(self) -> int:
@@ -216,8 +227,8 @@ class Work:
             if cell.joinable and in_one_process(self.suite):
                 tasks.append(self._joint(number, cell))
         random.Random(f"{self.suite.seed} {number}").shuffle(tasks)  # noqa: S311  # no secret
-        if number == 0:  # what holds both parts is held to what the search finds
-            tasks.sort(key=lambda task: task.job.stage == "joint")
+        if number == 0:  # what holds both parts is held to what the search finds, what may be stopped to the baseline
+            tasks.sort(key=lambda task: (task.job.stage == "joint", bool(task.job.looks)))
         return tasks
 
     def _query(self, number: int, encoder: str, cells: Sequence[Cell]) -> Task:
@@ -225,8 +236,11 @@ class Work:
         return self._timed(self.query_key(cells[0], number), encoder, cells, number, stage="query", **fields)
 
     def _search(self, number: int, cell: Cell) -> Task:
+        looks = self.looks
+        in_looks = looks.of(cell) if looks is not None and number == 0 else ()
         fields = self._searcher(cell) | self._runs_on(self.build_key(cell))
         fields |= {
+            "looks": in_looks,
             "scope": "part" if cell.timed_apart else "engine",
             "hits": self._file("hits", cell.key) if number == 0 else None,
             "judged": self._file("hits", cell.key),
@@ -234,7 +248,8 @@ class Work:
             "storage_folder": str(self._built(cell)) if cell.savable else None,
         }
         key = self.search_key(cell, number)
-        return self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
+        task = self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
+        return task._replace(goes_on=partial(looks.goes_on, cell)) if looks is not None and in_looks else task
 
     def _joint(self, number: int, cell: Cell) -> Task:
         judged = {"judged": self._file("hits", cell.key), "exact": cell.exact is True}

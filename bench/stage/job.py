@@ -35,6 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     samples: str | None = None
     hits: str | None = None  # where the hits of all queries are to be kept
     judged: str | None = None  # where an earlier round kept them
+    looks: tuple[tuple[int, ...], ...] = ()  # of a search that may be stopped: positions of the queries, look by look
     exact: bool = False  # the first k of a search do not depend on how many are asked for
     sample: tuple[int, ...] = ()  # positions of the queries to time
     modes: tuple[str, ...] = ()  # names of `bench.instruments.modes.MODES`
@@ -53,7 +54,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     runtime: tuple[str, ...] = ()  # modules of other distributions that the adapters run on, in order of import
     kernels: tuple[str, ...] = ()  # of ours, compiled for them
     report_imports: bool = False  # the result names the files of Python that were imported
-    parent: int = 0  # set, with the two below, by who starts the child
+    parent: int = 0  # set, with the three below, by who starts the child
+    pipes: tuple[int, int] | None = None  # to ask whether a search goes on, and to read the answer
     cgroup: str | None = None  # file to join
     memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
 

@@ -6,12 +6,12 @@ As in `bench.stage.stages`, every import that takes memory stands inside a funct
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.instruments.modes import MODES
-from bench.stage import outputs
+from bench.stage import outputs, stopping
 from bench.stage.job import Job, given
 
 if TYPE_CHECKING:
@@ -33,13 +33,15 @@ def judged_hits(job: Job, adapter: Adapter, queries: Any) -> tuple[float, Judged
     Seconds that searching took, and the judged hits of the sample.
 
     The first round searches for all queries and keeps what it finds: for the depth and, where the first k may depend on
-    how many are asked for, for k. The others read that; but what is built anew in each process, and finds what is near
-    only, is held to what it finds itself, as is a search that has no run around it.
+    how many are asked for, for k. A search that has looks asks whether it goes on after each; the sample is of the
+    first. The other rounds read that; but what is built anew in each process, and finds what is near only, is held to
+    what it finds itself, as is a search that has no run around it.
     """
     from bench.instruments.answers import JudgedHits
 
     if job.hits is not None:
-        seconds, top, deep = _searched(job, adapter, queries, keep=True)
+        found = _searched_in_looks(job, adapter, queries) if job.looks else _searched(job, adapter, queries, keep=True)
+        seconds, top, deep = found
         rows = list(job.sample)
         return seconds, JudgedHits(_rows(top, rows), _rows(deep, rows))
     if job.judged is None or (job.storage_folder is None and not job.exact):
@@ -93,10 +95,46 @@ def _searched(job: Job, adapter: Adapter, queries: Any, *, keep: bool) -> tuple[
     return seconds + more, top, deep
 
 
-def _sampled(queries: Any, job: Job) -> Any:  # Any: texts, a list; vectors
+def _searched_in_looks(job: Job, adapter: Adapter, queries: Any) -> tuple[float, Hits, Hits]:  # Any: as above
+    """The same, of as many looks as the parent wants; what was not asked has no hits."""
     import numpy as np
 
-    return [queries[i] for i in job.sample] if job.engine else queries[np.array(job.sample, np.int64)]
+    from bench.formats import hits_npz
+
+    path, seconds, asked = given(job.hits), 0.0, np.zeros(0, np.int64)
+    top, deep = _no_hits(job, job.k), _no_hits(job, job.depth)
+    for number, look in enumerate(job.looks, start=1):
+        rows = np.array(look, np.int64)
+        more, *found = _searched(job, adapter, _chosen(queries, job, look), keep=False)
+        seconds, asked = seconds + more, np.sort(np.append(asked, rows))
+        for hits, new in zip((top, deep), found, strict=True):
+            hits.rows[rows], hits.scores[rows] = new.rows, new.scores
+        outputs.keep(job, path, rows=deep.rows.astype(np.int32), scores=deep.scores, asked=asked)
+        if not job.exact and job.k < job.depth:
+            kept = str(hits_npz.of_search_for(Path(path), job.k))
+            outputs.keep(job, kept, rows=top.rows.astype(np.int32), scores=top.scores, asked=asked)
+        if number < len(job.looks) and not stopping.goes_on(job):
+            break
+    return seconds, top, deep
+
+
+def _no_hits(job: Job, k: int) -> Hits:
+    import numpy as np
+
+    from retrievers.contract import Hits
+
+    n_queries = sum(map(len, job.looks))
+    return Hits(np.full((n_queries, k), -1, np.int64), np.full((n_queries, k), -np.inf, np.float32))
+
+
+def _sampled(queries: Any, job: Job) -> Any:  # Any: texts, a list; vectors
+    return _chosen(queries, job, job.sample)
+
+
+def _chosen(queries: Any, job: Job, rows: Sequence[int]) -> Any:  # Any: as above
+    import numpy as np
+
+    return [queries[i] for i in rows] if job.engine else queries[np.array(rows, np.int64)]
 
 
 def _rows(hits: Hits, rows: list[int]) -> Hits:
@@ -124,6 +162,7 @@ def hold_hits(job: Job, kept: Mapping[str, KeptHits], judged: JudgedHits, *, ane
 
 def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
     """Where a batch of queries has other vectors than each alone: overlap@k of the hits of both, as a fact."""
+    from bench.formats import hits_npz
     from bench.instruments import quality
     from bench.stage import matrices
 
@@ -132,6 +171,9 @@ def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
     alone, batch = matrices.query_vectors(Path(given(job.matrix)))
     if batch is None:
         return {}
+    asked = hits_npz.asked(outputs.scratch_of(job, given(job.hits)))
+    if asked is not None:
+        alone, batch = alone[asked], batch[asked]
     overlap = quality.overlap(adapter.search(alone, job.k), adapter.search(batch, job.k), job.k)
     return {"batch_overlap": float(overlap.mean())}
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def place(job: Job) -> None:
     """Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there."""
     for path in filter(None, (job.samples, job.hits)):
-        _scratch(job, path).replace(path)
+        scratch_of(job, path).replace(path)
     if job.hits is not None:
         from bench.formats import hits_npz
 
         top = hits_npz.of_search_for(Path(job.hits), job.k)
-        scratch = _scratch(job, str(top))
+        scratch = scratch_of(job, str(top))
         if scratch.exists():
             scratch.replace(top)
 
@@ -32,10 +32,10 @@ def keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays
     """Write what `place` brings to a path."""
     import numpy as np
 
-    np.savez_compressed(_scratch(job, path), **arrays)
+    np.savez_compressed(scratch_of(job, path), **arrays)
 
 
-def _scratch(job: Job, path: str) -> Path:
+def scratch_of(job: Job, path: str) -> Path:
     """Where a file waits for the end of its stage: beside the result, which is removed with all that failed."""
     return Path(job.result).with_name(f"{Path(path).parent.name}-{Path(path).name}")
 

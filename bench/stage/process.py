@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 
 from bench.records.schema import StageResult, Status
-from bench.stage import cleanup, worker
+from bench.stage import cleanup, stopping, worker
 from bench.stage.cgroup import memory_cgroup
 from bench.stage.failure import reason, shortened, signal_name, tells_of_memory
 from bench.stage.job import Job
+from bench.stage.stopping import GoesOn, Question
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -38,16 +39,24 @@ _PAUSE_SECONDS = 0.01  # this process is not woken for every line that a child p
 _POLL_SECONDS = 0.05  # where the kernel does not tell that a process has ended
 
 
-def run(job: Job, folder: Path, *, threads: int, seconds: float, memory_bytes: int) -> StageResult:
+def run(
+    job: Job, folder: Path, *, threads: int, seconds: float, memory_bytes: int, goes_on: GoesOn | None = None
+) -> StageResult:
     """
     Do one job in a child of its own and say how it ended.
 
-    folder: a scratch folder for job and result. Every way to end badly is a status, never an exception; so is a child
+    folder: a scratch folder for job and result. goes_on: asked after each look of a job that has looks; a search in
+    looks that nobody is asked about is whole. Every way to end badly is a status, never an exception; so is a child
     that this process could not start or watch (no memory to start it, no room on the disk). Of what it started or
     wrote nothing is left then; of a child that ended well, its files alone.
     """
     try:
-        result = _run(job, folder, threads, seconds, memory_bytes)
+        if goes_on is None:
+            result = _run(job, folder, threads, seconds, memory_bytes)
+        else:
+            with stopping.pipes() as pipes:
+                job = msgspec.structs.replace(job, pipes=pipes.of_child)
+                result = _run(job, folder, threads, seconds, memory_bytes, pipes.question(job, goes_on))
     except OSError as error:
         said = f"{job.stage} could not be run: {reason(error)}"
         result = StageResult(stage=job.stage, status="failed", reason=said, threads=threads)
@@ -56,7 +65,9 @@ def run(job: Job, folder: Path, *, threads: int, seconds: float, memory_bytes: i
     return result
 
 
-def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int) -> StageResult:
+def _run(
+    job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int, question: Question | None = None
+) -> StageResult:
     folder.mkdir(parents=True, exist_ok=True)
     result_file = Path(job.result)
     result_file.unlink(missing_ok=True)
@@ -69,8 +80,8 @@ def _run(job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int
         job_file = folder / "job.json"
         job_file.write_bytes(msgspec.json.encode(job))
         start = time.perf_counter()
-        with started(worker.__name__, job_file, environment | variables) as output:
-            timed_out = not output.read_until_it_ends(seconds)
+        with started(worker.__name__, job_file, environment | variables, job.pipes or ()) as output:
+            timed_out = not output.read_until_it_ends(seconds, question)
         elapsed = time.perf_counter() - start
         killed_for_memory = group is not None and group.out_of_memory()
         code, lines = output.exit_code(), output.last_lines()
@@ -95,14 +106,21 @@ def hash_seed(job: Job) -> str:
 
 
 @contextlib.contextmanager
-def started(module: str, job: Path, environment: Mapping[str, str]) -> Iterator[ChildOutput]:
-    """A module of ours in a process of its own, given a file; ended with all of its session when the block ends."""
+def started(
+    module: str, job: Path, environment: Mapping[str, str], descriptors: Sequence[int] = ()
+) -> Iterator[ChildOutput]:
+    """
+    A module of ours in a process of its own, given a file; ended with all of its session when the block ends.
+
+    descriptors: of files, that it inherits.
+    """
     with subprocess.Popen(  # noqa: S603  # our own interpreter and module
         [sys.executable, "-P", "-m", module, str(job)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment,
+        pass_fds=descriptors,
         start_new_session=True,  # so that it can be ended with all it started
     ) as child:
         try:
@@ -132,13 +150,15 @@ class ChildOutput:
         with contextlib.suppress(OSError, AttributeError):  # refused by the kernel, or there is no such request
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
-    def read_until_it_ends(self, seconds: float) -> bool:
+    def read_until_it_ends(self, seconds: float, question: Question | None = None) -> bool:
         """
         Whether the child ends within so many seconds; what it starts may hold the pipe for longer.
 
+        question: answered whenever the child asks it; the time that takes is the child's.
         Woken by the kernel where it offers that, since `Popen.wait` polls up to 50 ms late.
         """
         told = [os.pidfd_open(self._child.pid)] if hasattr(os, "pidfd_open") else []
+        asked = [] if question is None else [question.readable]
         deadline, rests_until = time.perf_counter() + seconds, 0.0
         try:
             while not self._ended(told):
@@ -148,7 +168,9 @@ class ChildOutput:
                 resting = self._open and now < rests_until
                 wait = min(deadline, rests_until if resting else deadline) - now
                 watched = [*told, self._pipe] if self._open and not resting else told
-                ready, _, _ = select.select(watched, [], [], wait if told else min(wait, _POLL_SECONDS))
+                ready, _, _ = select.select([*watched, *asked], [], [], wait if told else min(wait, _POLL_SECONDS))
+                if question is not None and question.readable in ready:
+                    question.answer()
                 if self._pipe in ready and self.read() < _PIPE_BYTES // 2:
                     rests_until = time.perf_counter() + _PAUSE_SECONDS
             return True

@@ -32,7 +32,8 @@ HANDS_OUT = {"bench.commands", "bench.formats", "retrievers.analysers", "retriev
 FREE = {"__future__", "os", "pathlib", "typing"}  # what every process has imported anyway
 # What a child process never imports, whatever stage it does, and what of it it may.
 NOT_IN_A_CHILD = ("bench.passages", "bench.records", "bench.run")
-IN_A_CHILD = {"bench.passages", "bench.passages.synthetic", "bench.records", "bench.records.schema"}
+IN_A_CHILD = {"bench.passages", "bench.passages.synthetic", "bench.records"}
+IN_A_CHILD |= {"bench.records.decision", "bench.records.schema"}
 
 
 @functools.cache

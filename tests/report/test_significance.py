@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
+from bench.records.decision import Decision
 from bench.report import model, numbers, significance
 from bench.report.render import markdown
 from bench.report.tables.cells import grids
@@ -104,6 +105,36 @@ def test_a_dagger_differs_from_the_baseline(tmp_path):
 
     assert {"A()": "", "B()": "", "C()": "†", "D()": "†"} == {name: cell.mark for name, cell in found.items()}
     assert "†: differs from nDCG@10 of A(), p < .05" in markdown.table([run], View(wide=True)).replace("\\", "")
+
+
+def test_a_cell_that_was_asked_in_looks_has_no_mark(tmp_path):
+    """
+    What could have been stopped is tested by its looks alone: no dagger, no tie and no interval, though all is there.
+    """
+    run = judged_run(tmp_path, {"A()": BASELINE, "B()": NEARLY, "C()": WORSE})
+    decision = Decision(
+        baseline="A()",
+        measure="nDCG@10",
+        verdict="worse",
+        n_asked=len(BASELINE),
+        n_looks=2,
+        planned_looks=2,
+        difference=-0.1,
+        interval=(-0.2, -0.05),
+        level=0.975,
+    )
+    first, *others = run.measurements
+    told = (msgspec.structs.replace(m, n_judged=len(BASELINE), decision=decision) for m in others)
+    in_looks = replace(run, measurements=(first, *told))
+
+    found = cells(in_looks)
+
+    assert [("", ""), ("", "")] == [(found[name].mark, found[name].interval) for name in ("B()", "C()")]
+    assert model.TIED not in {cell.style for cell in found.values()}
+    text = markdown.table([in_looks], View(wide=True))
+    assert "worse after all" in text
+    assert "nDCG@10 -.1000" in text
+    assert "95 % interval that excludes 0" not in text
 
 
 def test_holm_is_over_the_retrievers_of_a_run(tmp_path):

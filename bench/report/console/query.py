@@ -40,7 +40,7 @@ def _print_found(found: RetrieverView, console: Console) -> None:
     if found.status != "ok":
         console.print(Text(printable(f"  {found.status}: {found.said}"), "red"), soft_wrap=True)
         return
-    if not found.hits:
+    if not found.hits and found.is_asked:
         console.print(Text("  found nothing"))
     for hit in found.hits:
         _print_hit(hit, console)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bench.instruments.latency import QUERIES_PER_TAIL
 from bench.records.run_folder import Run
+from bench.records.schema import Measurement
 from bench.report import significance
 from bench.report.columns import FIELDS, RECALL, SHOWN, THREADS, Field, chosen, text_of
 from bench.report.model import NEVER, Column, Grid
@@ -113,5 +114,9 @@ def _too_few(cells: Sequence[RunCell], key: str) -> list[str]:
         return []
     percent = PERCENTILES[key]
     needed = -(-QUERIES_PER_TAIL * 100 // (100 - percent))
-    few = max((min(m.n_queries, most_timed(run)) for _, run, m in cells if m.single is not None), default=needed)
+    few = max((_n_timed(run, m) for _, run, m in cells if m.single is not None), default=needed)
     return [f"no p{percent}: {few:,} queries are timed, {needed:,} are needed"] if few < needed else []
+
+
+def _n_timed(run: Run, m: Measurement) -> int:
+    return min(m.n_queries, most_timed(run)) if m.n_timed is None else m.n_timed

@@ -6,11 +6,13 @@ import re
 import string
 from collections.abc import Sequence
 
+from bench.records.decision import Decision
 from bench.records.schema import Measurement
 from bench.report import doubts
 from bench.report.columns import Field
 from bench.report.conditions import IMPORTED
 from bench.report.model import Column, TableCell
+from bench.report.numbers import bounds, four
 from bench.report.rows import Row
 
 # How many cells a footnote counts, where a flag is called otherwise than by the words before its colon.
@@ -56,9 +58,22 @@ def remarks(m: Measurement) -> list[str]:
     """What a reader must know before taking the numbers of a cell as they stand: a sentence each, its flags first."""
     found = [] if m.origin is None else [IMPORTED]
     found += m.flags
+    if m.decision is not None:
+        found.append(_decided(m, m.decision))
     if m.n_unanswered:
         found.append(f"judged queries with no hits (scored 0): {m.n_unanswered:,} of {m.n_judged or m.n_queries:,}")
     return found
+
+
+def _decided(m: Measurement, decision: Decision) -> str:
+    """What the looks at a cell came to, in place of a test of all queries."""
+    n_judged, measure = f"{m.n_judged:,} judged queries", decision.measure
+    beside = f"{four(decision.difference, '+')} {bounds(decision.interval, lambda value: four(value, '+'))}"
+    told = f"{beside} beside {decision.baseline}, bounds of all looks"
+    if not m.is_stopped:
+        return f"{decision.verdict} after all {n_judged}, asked in looks: {measure} {told}"
+    mean = four(decision.means.get(measure))
+    return f"{decision.verdict}, decided after {decision.n_asked:,} of {n_judged}: {measure} {mean} over these, {told}"
 
 
 def kind(remark: str) -> str:

@@ -55,7 +55,10 @@ def quality_cells(d: Difference) -> list[TableCell]:
     """The fields of QUALITY."""
     said = d.paired
     if said is None:
-        return [TableCell(four(d.old)), TableCell(four(d.new)), *[EMPTY] * len(QUALITY[2:])]
+        if d.interval is None or d.old is None or d.new is None:
+            return [TableCell(four(d.old)), TableCell(four(d.new)), *[EMPTY] * len(QUALITY[2:])]
+        difference, around = four(d.new - d.old, "+"), bounds(d.interval, lambda value: four(value, "+"))
+        return [*map(TableCell, (four(d.old), four(d.new), difference, around)), *[EMPTY] * len(QUALITY[4:])]
     return [
         TableCell(four(d.old)),
         TableCell(four(d.new)),
