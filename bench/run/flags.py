@@ -70,6 +70,13 @@ def of_times(times: RecordFields, results: CellResults, suite: Suite) -> list[st
     ]
 
 
+def of_decision(results: CellResults) -> list[str]:
+    """A decision beside a baseline that has come to nothing."""
+    if results.decision is None or not results.baseline_failed:
+        return []
+    return [f"decided beside a baseline that failed: {results.decision.baseline}"]
+
+
 def of_work(results: CellResults) -> list[str]:
     """What has more threads at work than it says, or other vectors in a batch than alone."""
     if results.failure is not None:

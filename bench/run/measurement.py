@@ -114,6 +114,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
             *encoder_flags,
             *flags.of_parts(facts, results),
             *flags.of_files(results),
+            *flags.of_decision(results),
             *flags.of_times(times, results, suite),
             *filter(None, [new.flag]),
             *flags.of_work(results),

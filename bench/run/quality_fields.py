@@ -85,10 +85,10 @@ def fields_of_stopped(
     The same fields of a cell that was stopped: no means over all queries, but what was decided, and what the queries
     that were asked came to. Their values are kept in a file of another name.
 
-    hits: to the depth, and of the search for k. asked: positions of the queries that were asked.
+    hits: to the depth, and of the search for k. asked: positions of the queries that were asked, judged or not.
     """
     judged = np.flatnonzero(quality.judged(passage_set.query_ids, passage_set.qrels or {}))
-    among = np.searchsorted(judged, asked)
+    among = np.flatnonzero(np.isin(judged, asked))
     found = query_values(*hits, suite, passage_set, suite.measures)
     values = {name: of_all[among] for name, of_all in found.items()}
     clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]

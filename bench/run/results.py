@@ -36,6 +36,7 @@ class CellResults:
     deployment: StageResult | None = None
     n_timed: int = 0  # queries
     decision: Decision | None = None  # beside the baseline, of a suite that stops what is decided
+    baseline_failed: bool = False  # after it had been searched for what was decided by
     asked: NDArray[np.int64] | None = None  # positions of the queries, of a cell that was stopped
 
     @property

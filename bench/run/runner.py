@@ -272,8 +272,10 @@ class Runner:
     def measured(self, prepared: Prepared, cell: Cell, changed_files: tuple[str, ...]) -> Measurement:
         """The measurement of a cell that has run, or failed. changed_files: of its encoder's plug-in."""
         work, failure, stages = prepared.work, self.children.failed.get(cell.key), self.writer.stages
-        hits = self.hits(cell) if failure is None else None
-        asked = asked_of(self.writer.folder, cell.key) if failure is None else None
+        hits, asked = (None, None) if failure else (self.hits(cell), asked_of(self.writer.folder, cell.key))
+        decision = None if work.looks is None or hits is None else work.looks.decision(cell, *hits, asked)
+        if looks.stopped_itself(asked, decision):
+            failure, hits, asked, decision = looks.STOPPED_ITSELF, None, None, None
         results = CellResults(
             cell=cell,
             failure=failure,
@@ -286,7 +288,8 @@ class Runner:
             changed_files=changed_files,
             deployment=self.children.deployments.get(cell.key),
             n_timed=len(work.sample),
-            decision=None if work.looks is None or hits is None else work.looks.decision(cell, *hits, asked),
+            decision=decision,
+            baseline_failed=work.looks is not None and work.looks.has_failed(self.children.failed),
             asked=asked,
         )
         return measurement(results, self.suite, self.writer.folder, hits)

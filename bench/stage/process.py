@@ -54,14 +54,33 @@ def run(
         if goes_on is None:
             result = _run(job, folder, threads, seconds, memory_bytes)
         else:
-            with stopping.pipes() as pipes:
-                job = msgspec.structs.replace(job, pipes=pipes.of_child)
-                result = _run(job, folder, threads, seconds, memory_bytes, pipes.question(job, goes_on))
+            result = _run_in_looks(job, folder, threads, seconds, memory_bytes, goes_on)
     except OSError as error:
         said = f"{job.stage} could not be run: {reason(error)}"
         result = StageResult(stage=job.stage, status="failed", reason=said, threads=threads)
     if result.status != "ok" and job.out is not None:  # others may need the room
         shutil.rmtree(job.out, ignore_errors=True)
+    return result
+
+
+def _run_in_looks(
+    job: Job, folder: Path, threads: int, seconds: float, memory_bytes: int, goes_on: GoesOn
+) -> StageResult:
+    """The same, of a child that asks after each look; what it has kept by then may be anything, and be refused."""
+    refused: list[str] = []
+
+    def judged(job: Job) -> bool:
+        try:
+            return goes_on(job)
+        except Exception as error:
+            refused.append(reason(error))
+            return False
+
+    with stopping.pipes() as pipes:
+        job = msgspec.structs.replace(job, pipes=pipes.of_child)
+        result = _run(job, folder, threads, seconds, memory_bytes, pipes.question(job, judged))
+    if refused and result.status == "ok":
+        result = msgspec.structs.replace(result, status="failed", reason=f"a look could not be judged: {refused[0]}")
     return result
 
 

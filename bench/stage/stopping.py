@@ -15,6 +15,7 @@ from bench.stage.job import Job
 
 GoesOn: TypeAlias = Callable[[Job], bool]  # given a job whose files hold the hits so far
 ASK, GO_ON, STOP = b"?", b"+", b"."
+LOST = "expected to ask whether to go on, found the pipe gone: an adapter must close no file that it did not open"
 
 
 class Question(NamedTuple):
@@ -56,12 +57,17 @@ def pipes() -> Iterator[Pipes]:
 
 
 def goes_on(job: Job) -> bool:
-    """Ask the parent, and wait for its word. EOFError where it is gone."""
+    """Ask the parent, and wait for its word. EOFError where it is gone, OSError where the pipes are ours no more."""
     if job.pipes is None:
         return True
     ask, hear = job.pipes
-    os.write(ask, ASK)
-    heard = os.read(hear, 1)
+    try:
+        os.write(ask, ASK)
+        heard = os.read(hear, 1)
+    except OSError as error:
+        raise OSError(f"{LOST}: {error.strerror}") from error
     if not heard:
         raise EOFError("expected to be told whether the search goes on, found the run gone")
+    if heard not in (GO_ON, STOP):
+        raise OSError(f"{LOST}: {heard!r} was read")
     return heard == GO_ON

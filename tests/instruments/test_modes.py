@@ -70,7 +70,7 @@ def toy(monkeypatch):
 def in_this_process(monkeypatch, tmp_path):
     """Children are done here, where the toy mode is known."""
 
-    def run(job, folder, *, threads, seconds, memory_bytes) -> StageResult:
+    def run(job, folder, *, threads, seconds, memory_bytes, goes_on=None) -> StageResult:
         folder.mkdir(parents=True, exist_ok=True)
         result = worker.attempt(job)
         outputs.place(job)

@@ -22,6 +22,23 @@ from bench.statistics import sequential_quality
 from bench.statistics.clusters import totals
 from tests.helpers.tiny import registry, run, suite, tiny_set
 
+# Finds the passage of each query, and fails in every process but the first that was asked all of them.
+LATER = """
+
+class Later(Same):
+    def search(self, queries, k):
+        import os, pathlib, re
+
+        first = pathlib.Path({first!r})
+        if len(queries) == {n} and not first.exists():
+            first.write_text(str(os.getpid()))
+        if first.exists() and first.read_text() != str(os.getpid()):
+            raise ValueError("no more")
+        hits = no_hits(len(queries), k)
+        hits.rows[:, 0] = [int((re.findall("[0-9]+", query) or ["0"])[0]) % {n} for query in queries]
+        hits.scores[:, 0] = 1.0
+        return hits
+"""
 N = 80  # queries: looks at 20, 40 and 80
 BASELINE, WRONG, RIGHT = "BM25() @ CSR()", "Same()", "TfIdf() @ CSR()"
 
@@ -78,16 +95,34 @@ class TestPlan:
         """
         assert [38, 75, 150, 300] == [look.n_clusters for look in planned(engines, tiny_set(300, 300)).planned]
 
-    def test_unjudged_queries_come_last(self, engines):
+    def test_unjudged_queries_are_in_every_look(self, engines):
         """
-        A query without judgments is asked with the last look, by those that are asked all.
+        Queries without judgments are dealt out over the looks: when one is asked does not tell whether it is judged.
         """
-        passage_set = tiny_set(N, N)
-        qrels = {query: grades for query, grades in passage_set.qrels.items() if query != "q5"}
+        passage_set = tiny_set(2 * N, 2 * N)
+        qrels = {query: grades for query, grades in passage_set.qrels.items() if int(query[1:]) % 2}
 
         found = planned(engines, msgspec.structs.replace(passage_set, qrels=qrels))
 
-        assert [5 in rows for rows in found.rows] == [False] * (len(found.rows) - 1) + [True]
+        assert [40, 40, 80] == [len(rows) for rows in found.rows]
+        assert [20, 20, 40] == [sum(row % 2 for row in rows) for rows in found.rows]
+        assert list(range(2 * N)) == sorted(row for rows in found.rows for row in rows)
+
+    def test_what_cannot_run_counts_too(self, engines):
+        """
+        Looks and levels are those of all cells, also of one that cannot run today: the same command may go on with it.
+        """
+        known = stopping(WRONG, RIGHT)
+        cells = make_cells(known, [tiny_set(N, N)], registry(engines))
+        gone = [replace(cell, problem="no model") if cell.spelling == RIGHT else cell for cell in cells]
+
+        assert looks.planned(known, cells, None, print).planned == looks.planned(known, gone, None, print).planned
+
+    def test_a_measure_that_the_set_has_not(self, engines):
+        """
+        Where the primary measure reads answers that the set has not, nothing is decided and all is asked at once.
+        """
+        assert planned(engines, tiny_set(N, N), primary="Answer@10", measures=("Answer@10", "R@1")) is None
 
     @pytest.mark.parametrize(
         ("n_queries", "judged", "changes"),
@@ -133,6 +168,56 @@ def stopped(engines, tmp_path_factory):
 
 @pytest.mark.slow
 class TestRun:
+    def test_unjudged_queries_that_were_asked(self, engines, tmp_path, cache):
+        """
+        Of a cell that was stopped the values are those of the judged queries alone, of what was asked.
+        """
+        passage_set = tiny_set(2 * N, 2 * N)
+        qrels = {query: grades for query, grades in passage_set.qrels.items() if int(query[1:]) % 2}
+        part = msgspec.structs.replace(passage_set, qrels=qrels)
+
+        m = run(stopping(WRONG), tmp_path / "run", part, registry(engines), (engines,))[WRONG]
+
+        asked = run_folder.asked(tmp_path / "run", m.cell)
+        with np.load(tmp_path / "run" / m.files["quality_asked"]) as kept:
+            values, judged = kept["R@1"], kept[ASKED]
+        assert (40, 20, 20, N) == (len(asked), len(values), m.decision.n_asked, m.n_judged)
+        assert [row // 2 for row in asked if row % 2] == judged.tolist()
+
+    def test_one_that_breaks_the_pipe_fails_alone(self, engines, tmp_path, cache):
+        """
+        An adapter that speaks for the search, or closes its pipe, fails by its own fault; the others are measured.
+        """
+        plugin = tmp_path / "speaks.py"
+        plugin.write_text(
+            engines.read_text() + "\n\nimport os\n\n\ndef _pipes():\n"
+            "    links = {n: os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if int(n) > 2 and "
+            "os.path.lexists(f'/proc/self/fd/{n}')}\n"
+            "    return [int(n) for n, to in links.items() if to.startswith('pipe:')]\n"
+            "\n\nclass Closes(Same):\n    'Closes what it did not open.'\n\n    def search(self, queries, k):\n"
+            "        for number in _pipes():\n            os.close(number)\n        return super().search(queries, k)\n"
+        )
+        known = msgspec.structs.replace(suite(BASELINE, "Closes()", RIGHT, baseline=BASELINE), stop="decided")
+
+        found = run(known, tmp_path / "run", tiny_set(N, N), registry(plugin), (plugin,))
+
+        assert ("failed", "ok") == (found["Closes()"].status, found[RIGHT].status)
+        assert "close no file that it did not open" in found["Closes()"].reason
+
+    def test_a_baseline_that_fails_later(self, engines, tmp_path, cache):
+        """
+        A decision beside a baseline that failed in a later round is flagged.
+        """
+        plugin = tmp_path / "later.py"
+        plugin.write_text(engines.read_text() + LATER.format(first=str(tmp_path / "first"), n=N))
+        known = msgspec.structs.replace(suite("Later()", WRONG, baseline="Later()", rounds=2), stop="decided")
+
+        found = run(known, tmp_path / "run", tiny_set(N, N), registry(plugin), (plugin,))
+
+        assert "failed" == found["Later()"].status
+        assert ("worse", 20) == (found[WRONG].decision.verdict, found[WRONG].decision.n_asked)
+        assert "decided beside a baseline that failed: Later()" in found[WRONG].flags
+
     def test_what_is_decided_is_asked_no_more(self, stopped):
         """
         A cell that is clearly worse is stopped at the first look: it has no means over all queries, but what was
@@ -165,6 +250,7 @@ class TestRun:
 
         assert found[BASELINE].decision is None
         assert (1.0, N, False) == (found[RIGHT].quality["R@1"], found[RIGHT].decision.n_asked, found[RIGHT].is_stopped)
+        assert ("identical", 0.0) == (found[RIGHT].decision.verdict, found[RIGHT].decision.difference)
         assert run_folder.asked(folder, found[RIGHT].cell) is None
         assert 1.0 == found[RIGHT].overlap_with_baseline
 

@@ -37,6 +37,25 @@ def test_a_search_that_nobody_watches_is_whole():
     assert stopping.goes_on(JOB)
 
 
+@pytest.mark.parametrize("word", [b"x", None])
+def test_a_word_that_is_none(word):
+    """
+    What is neither of the parent's two words, and a pipe that is closed, is said to be the adapter's doing.
+    """
+    with stopping.pipes() as pipes:
+        hear, say = os.pipe()
+        if word is None:
+            os.close(hear)
+        else:
+            os.write(say, word)
+
+        with pytest.raises(OSError, match="must close no file that it did not open"):
+            stopping.goes_on(msgspec.structs.replace(JOB, pipes=(pipes.ask, hear)))
+
+        for descriptor in (say, *(() if word is None else (hear,))):
+            os.close(descriptor)
+
+
 def test_a_parent_that_is_gone():
     """
     Where the parent has ended, the search ends as well.
