@@ -28,12 +28,13 @@ from bench.analysis.difference import (
     clusters_anew,
     clusters_of_either,
     judged_ids,
+    measures_of,
+    unlike,
     values,
 )
 from bench.analysis.family import Family
 from bench.analysis.matching import matched
 from bench.errors import InputError
-from bench.instruments import quality
 from bench.records.lookup import cells_of
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -126,10 +127,12 @@ def _pairs(
     old: Run, new: Run, matched: Sequence[tuple[Measurement, Measurement]], margins: Margins
 ) -> tuple[CellPair, ...]:
     sides = ComparedRun("old", old), ComparedRun("new", new)
-    families = Counter(name for name, *_ in {(now.passage_set, was.retriever, now.retriever) for was, now in matched})
+    questions = {(now.passage_set, in_looks.is_so(was, now), was.retriever, now.retriever) for was, now in matched}
+    families = Counter(name for name, *_ in questions)
+    whole = Counter(name for name, is_in_looks, *_ in questions if not is_in_looks)
     pairs = [_pair(*sides, *pair, margins, families[pair[1].passage_set]) for pair in matched]
-    for name in dict.fromkeys(pair.passage_set for pair in pairs):
-        pairs = _adjusted(pairs, name, margins)
+    for name, size in families.items():
+        pairs = _adjusted(pairs, name, margins, whole[name] / size)
     return tuple(_with_costs(*sides, pair) for pair in pairs)
 
 
@@ -142,7 +145,7 @@ def _pair(
     if problem:
         return msgspec.structs.replace(pair, problem=problem)
     same_top, overlap = agreement(old, new, was, now)
-    if was.decision or now.decision:
+    if in_looks.is_so(was, now):
         found = tuple(in_looks.differences((old.run, was), (new.run, now), n_retrievers, margins))
     else:
         found = tuple(_quality(old, new, was, now, margins))
@@ -172,18 +175,19 @@ def _problem(was: Measurement, now: Measurement) -> str:
     return ""
 
 
-def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[CellPair]:
+def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins, share: float) -> list[CellPair]:
     """
     The pairs with Holm's p of each measure, and the verdict that it allows: a family are the retrievers on one set.
 
     One retriever under several numbers of threads is one question, asked once: its largest p stands for it. Retrievers
-    whose values are identical are no question.
+    whose values are identical are no question. share: of ALPHA that those have which were not asked in looks: the
+    bounds of the others spend the rest, each an equal part.
     """
     asked: dict[str, list[tuple[Hashable, paired.Paired | None]]] = defaultdict(list)
     for pair in pairs:
         for d in pair.differences if pair.passage_set == name else ():
             asked[d.name].append((retrievers(pair), d.paired))
-    families = {measure: Family(found, "retrievers", margins) for measure, found in asked.items()}
+    families = {measure: Family(found, "retrievers", margins, share=share) for measure, found in asked.items()}
     return [
         msgspec.structs.replace(
             pair, differences=tuple(families[d.name].concluded(retrievers(pair), d) for d in pair.differences)
@@ -206,18 +210,17 @@ def _quality(
     old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement, margins: Margins
 ) -> Iterator[Difference]:
     """The measures that either has: the primary one, then the others."""
-    named = [name for name, value in (now.quality or {}).items() if value is not None]
-    named += [name for name, value in (was.quality or {}).items() if value is not None and name not in named]
+    first = new.run.record.suite.get("primary")
+    named = measures_of(was, now, first)
     if not named:
         return
-    first = new.run.record.suite.get("primary")
     try:
         before, after = values(old.run, was), values(new.run, now)
         known, problem = clusters_of_either((new.run, now), (old.run, was)), ""
     except InputError as error:
         before, after, known, problem = {}, {}, None, f"no values of each query: {error}"
     ids = functools.cache(functools.partial(_ids, (new.run, now), (old.run, was)))
-    for name in sorted(named, key=lambda name: name != first):
+    for name in named:
         told = Difference(
             name=name,
             kind="quality",
@@ -225,11 +228,11 @@ def _quality(
             new=(now.quality or {}).get(name),
             primary=name == first,
             verdict="not compared",
-            why=_unlike(name, was, now) or problem,
+            why=unlike(name, was, now) or problem,
         )
         one, other = before.get(name), after.get(name)
         if not told.why and (one is None or other is None or len(one) != len(other)):
-            told = msgspec.structs.replace(told, why="the values of each query are not of the same queries")
+            told = msgspec.structs.replace(told, why=in_looks.OTHER_QUERIES)
         if told.why or one is None or other is None:
             yield told
             continue
@@ -257,13 +260,3 @@ def _ids(*sides: tuple[Run, Measurement]) -> Sequence[str]:
         with contextlib.suppress(InputError):
             return judged_ids(*side)
     return ()
-
-
-def _unlike(measure: str, was: Measurement, now: Measurement) -> str:
-    """Why two means of one measure are not of the same thing."""
-    for name, m in (("old", was), ("new", now)):
-        if (m.quality or {}).get(measure) is None:
-            return f"not measured in the {name} run"
-    if quality.parse(measure)[1] is None and was.depth != now.depth:
-        return f"it looks at all hits, and depth differs: {was.depth} / {now.depth}"
-    return ""

@@ -197,9 +197,16 @@ def _unlike(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measureme
 
 
 def _timed(side: ComparedRun, m: Measurement) -> int:
-    """How many queries were timed."""
+    """How many queries were timed; a record of before leaves it to its suite."""
+    if m.n_timed is not None:
+        return m.n_timed
     most = side.run.record.suite.get("queries")
     return min(most, m.n_queries) if isinstance(most, int) else m.n_queries
+
+
+def _sample(side: ComparedRun, m: Measurement) -> tuple[object, ...]:
+    """What decides which queries of a set were timed; a suite that stops times those of the first look."""
+    return m.seed, _timed(side, m), side.run.record.suite.get("stop")
 
 
 def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now: Measurement) -> Interval | None:
@@ -210,7 +217,7 @@ def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now:
     for the new side.
     """
     single = name in PERCENTILES
-    same = single and was.seed == now.seed and _timed(old, was) == _timed(new, now)
+    same = single and _sample(old, was) == _sample(new, now)
     sides = []
     for side, m, seed in ((old, was, SEED), (new, now, SEED if same else SEED + 1)):
         if single:

@@ -47,7 +47,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     old: float | None
     new: float | None
-    interval: Interval | None = None  # 95 %: of new - old for quality, of new / old for latency and memory
+    interval: Interval | None = None  # of new - old for quality, of new / old for latency and memory
+    level: float | None = None  # of the interval, where it is not 95 %
     p: float | None = None  # quality only, as the two below
     p_holm: float | None = None  # of the primary measure: within all retrievers compared on its set
     paired: Paired | None = None
@@ -122,6 +123,27 @@ class ComparedRun:
         return samples(
             self.run.folder, [StageResult(stage="search", status="ok", samples=path) for path in paths], mode
         )
+
+
+def means(m: Measurement) -> dict[str, float]:
+    """The mean of each measure that a cell has; of one that was stopped, over the queries that it was asked."""
+    found = m.decision.means if m.decision is not None and m.is_stopped else m.quality or {}
+    return {name: mean for name, mean in found.items() if mean is not None}
+
+
+def measures_of(was: Measurement, now: Measurement, first: object) -> list[str]:
+    """The measures that either has: the first one, then the others of the new one and of the old one."""
+    return sorted(dict.fromkeys((*means(now), *means(was))), key=lambda name: name != first)
+
+
+def unlike(measure: str, was: Measurement, now: Measurement) -> str:
+    """Why two means of one measure are not of the same thing; empty where they are."""
+    for name, m in (("old", was), ("new", now)):
+        if measure not in means(m):
+            return f"not measured in the {name} run"
+    if quality.parse(measure)[1] is None and was.depth != now.depth:
+        return f"it looks at all hits, and depth differs: {was.depth} / {now.depth}"
+    return ""
 
 
 def values(run: Run, m: Measurement) -> dict[str, NDArray[np.float64]]:

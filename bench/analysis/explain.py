@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.analysis import reproduce
+from bench.analysis.in_looks import level_text
 from bench.records.run_folder import STAGES, FinishedStage, Run, lines, samples
 from bench.records.schema import Environment, Footprint, Latency, Measurement, Memory, Rate, StageResult
 from bench.run.tasks import encode_key
@@ -75,6 +76,12 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Detail]:
     synthetic = f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""
     searched = f"{m.n_passages:,} passages{synthetic}, {m.n_queries:,} queries"
     yield Detail("searched", searched, f"{m.n_merged:,} equal passages merged")
+    if m.n_timed is not None:
+        yield Detail("timed", f"{m.n_timed:,} of {m.n_queries:,} queries", "the same ones of every cell of the set")
+    if m.decision is not None:
+        looks = f"{m.decision.n_looks} of {m.decision.planned_looks}"
+        shared = "the cells of the run share 5 %, so that it may be decided sooner where it is made again alone"
+        yield Detail("looks", looks, f"bounds of {level_text(m.decision.level)}: {shared}")
     if m.origin is None:
         machine = run.environment
         known = f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB"

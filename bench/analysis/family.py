@@ -33,8 +33,21 @@ class Family:
     alpha: of skewed differences sign flips alone find one of twenty that are alike in a third of all runs.
     """
 
-    def __init__(self, asked: Iterable[tuple[Hashable, Said | None]], members: str, margins: Margins = MARGINS) -> None:
-        """members: what its questions are called, in the plural."""
+    def __init__(
+        self,
+        asked: Iterable[tuple[Hashable, Said | None]],
+        members: str,
+        margins: Margins = MARGINS,
+        *,
+        share: float = 1.0,
+    ) -> None:
+        """
+        Args:
+            asked: each question with what is said of its difference.
+            members: what its questions are called, in the plural.
+            margins: what is too little to matter.
+            share: of alpha that they have; the rest is that of retrievers asked in looks, whose bounds spend it.
+        """
         ps: dict[Hashable, float] = {}
         greater: dict[Hashable, float] = {}
         for question, said in asked:
@@ -42,8 +55,9 @@ class Family:
                 of_both = max(said.p, 1.0 if said.p_interval is None else said.p_interval)
                 ps[question] = max(said.p, ps.get(question, 0.0))
                 greater[question] = max(of_both, greater.get(question, 0.0))
-        self._adjusted, self._greater = _holm(ps), _holm(greater)
+        self._adjusted, self._greater = _holm(ps, share), _holm(greater, share)
         self._members, self._margins = members, margins
+        self._beside = " beside those asked in looks" if share < 1 else ""
 
     def conclusion(self, question: Hashable, said: Said | None) -> Conclusion | None:
         """What may be said of a difference; None where it was not tested."""
@@ -51,7 +65,11 @@ class Family:
             return None
         p = self._greater[question]
         verdict = paired.verdict(said.differing, said.interval, p, self._margins)
-        why = "" if verdict == said.verdict else f"not once adjusted for {len(self._adjusted)} {self._members}"
+        why = (
+            ""
+            if verdict == said.verdict
+            else f"not once adjusted for {len(self._adjusted)} {self._members}{self._beside}"
+        )
         return Conclusion(self._adjusted[question], p, verdict, why)
 
     def concluded(self, question: Hashable, d: Difference) -> Difference:
@@ -63,5 +81,5 @@ class Family:
         return msgspec.structs.replace(d, p_holm=found.p_holm, verdict=found.verdict, why=why)
 
 
-def _holm(ps: dict[Hashable, float]) -> dict[Hashable, float]:
-    return dict(zip(ps, paired.holm(list(ps.values())), strict=True))
+def _holm(ps: dict[Hashable, float], share: float) -> dict[Hashable, float]:
+    return {question: min(1.0, p / share) for question, p in zip(ps, paired.holm(list(ps.values())), strict=True)}

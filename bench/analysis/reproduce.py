@@ -25,9 +25,12 @@ def command_of(run: Run, m: Measurement) -> tuple[str, str | None]:
         return shlex.join(run.record.command), None
     whole = msgspec.convert(run.record.suite, Suite)
     source = next((name for name in whole.passages if loader.name_of(name) == m.passage_set), m.passage_set)
-    plain = Suite(name="again", passages=(source,), cells=(CellGroup(retrievers=(m.retriever,)),))
-    one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=None)
-    one = msgspec.structs.replace(one, published=(), gate=None, stop=None, threads=m.threads)
+    # Looks are at the difference from the baseline, and decide which queries are timed: both are made again.
+    baseline, stop = (None, None) if m.decision is None else (m.decision.baseline, whole.stop)
+    retrievers = (m.retriever,) if baseline is None else (baseline, m.retriever)
+    plain = Suite(name="again", passages=(source,), cells=(CellGroup(retrievers=retrievers),))
+    one = msgspec.structs.replace(whole, name="again", passages=plain.passages, cells=plain.cells, baseline=baseline)
+    one = msgspec.structs.replace(one, published=(), gate=None, stop=stop, threads=m.threads)
     plugins = [word for path, _ in run.record.plugin_hashes for word in ("--plugin", path)]
     columns = [] if loader.has_card(source) else _columns(run)
     options = {name: getattr(one, name) for name in (*OPTIONS.values(), "limits")}

@@ -19,6 +19,8 @@ Pilot = Annotated[
     ),
 ]
 
+UPPER_BOUNDS = "--stop: the times are upper bounds: a cell that is decided is asked no more queries"
+
 
 def plan(
     what: run_options.What = None,
@@ -109,6 +111,8 @@ def _plan(request: run_options.RunRequest, *, as_json: bool) -> None:
     with shown(Console(stderr=True)) as progress:
         for doubt in request.doubts():
             progress.says(doubt)
+        if request.suite.stop is not None:
+            progress.says(UPPER_BOUNDS)
         planned = planning.plan(request.suite, request.sets, request.registry, progress)
     if as_json:
         echo_json([cell for one in planned for cell in one.cells])
