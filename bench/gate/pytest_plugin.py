@@ -62,11 +62,33 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--sparring-reference: expected a reference, found none in {reference}: make it and commit it: "
             f"sparring run {suite} -o RUN, then sparring gate RUN --accept --reference {reference}"
         )
+    if reference is not None:
+        _refuse_stop(Path(suite).resolve())
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("--sparring measures time and memory: leave out -n, so that nothing runs beside it")
     path = Path(suite).resolve()
     if all(Path(argument.partition("::")[0]).resolve() != path for argument in config.args):
         config.args.append(str(path))
+
+
+def _refuse_stop(suite: Path) -> None:
+    """
+    UsageError for a suite that stops cells once they are decided: the gate holds each query.
+
+    With a revision the gate asks all whatever the suite says. A suite that cannot be read is told when it is collected.
+    """
+    from bench.errors import InputError
+    from bench.run import suite as suites
+
+    try:
+        stop = suites.load(str(suite)).stop
+    except InputError:
+        return
+    if stop is not None:
+        raise pytest.UsageError(
+            f"--sparring: expected every query asked of every cell, found stop = {stop!r} in {suite}: "
+            f"the gate holds each query; leave it out"
+        )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

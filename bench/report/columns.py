@@ -27,6 +27,7 @@ class Field:
     unresolved: str = ""  # the key that tells whether the value is below what can be told from noise
     saturated: str = ""  # the key that tells that there is no value since queries came faster than they were answered
     among: str = ""  # the key that tells which rows are compared; empty: all
+    quality: bool = False  # over all judged queries: unknown of a cell that was stopped before the last
 
 
 def _loaded(key: str, column: Column) -> Field:
@@ -163,12 +164,15 @@ def best_of(field: Field, rows: Sequence[Row], groups: Sequence[str]) -> list[bo
     """
     Which rows hold the best of a column within their group; those that read equal share it, all equal: none.
 
-    None too where something speaks against the best: the second is not the best for that.
+    None too where something speaks against the best: the second is not the best for that. Nor is any the best of a
+    quality beside a cell that was stopped before its last query, which may well be better.
     """
     marked = [False] * len(rows)
     if field.better is None:
         return marked
     for group in set(groups):
+        if field.quality and any(row["stopped"] for row, of in zip(rows, groups, strict=True) if of == group):
+            continue
         measured = {
             index: (value, text_of(field, row))
             for index, row in enumerate(rows)

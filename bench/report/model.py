@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 BEST = "bold green"
 TIED = "italic"  # not told apart from the best
-STATUS_STYLE = {"over-budget": "yellow", "unsupported": "yellow"}  # refused, not broken
+STOPPED = "stopped"  # in place of a measure: the cell was decided before its last query
+STATUS_STYLE = {"over-budget": "yellow", "unsupported": "yellow", STOPPED: "yellow"}  # by design, not broken
 NAME_WIDTH = 32  # of a retriever's name, where there is no room for the whole on one line
 NEVER = 0  # how soon a column is dropped: never; of the others the highest goes first
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.records.run_folder import Run
+from bench.report.model import STOPPED
 from bench.report.rows import names
 from bench.run.suite import Published
 
@@ -20,7 +21,8 @@ class Figure:
 
     run: str
     published: Published
-    ours: float | None  # None: the cell did not run, or lacks the measure
+    ours: float | None  # None: the cell did not run, was stopped, or lacks the measure
+    is_stopped: bool = False  # once it was decided beside the baseline: it has no means over all queries
 
     @property
     def difference(self) -> float | None:
@@ -29,9 +31,9 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """`ok`, `missed` or `not run`; `-` where the suite allows any difference."""
+        """`ok`, `missed`, `stopped` or `not run`; `-` where the suite allows any difference."""
         if self.ours is None:
-            return "not run"
+            return STOPPED if self.is_stopped else "not run"
         tests = []
         if self.published.within is not None and self.difference is not None:
             tests.append(abs(self.difference) <= self.published.within + ROUNDING)
@@ -46,8 +48,9 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     """Every published figure that the runs' suites name, in their order, with ours."""
     found = []
     for name, run in zip(names(runs), runs, strict=True):
-        ours = {(m.passage_set, m.retriever): m.quality or {} for m in run.measurements if m.status == "ok"}
+        cells = {(m.passage_set, m.retriever): m for m in run.measurements if m.status == "ok"}
         for published in msgspec.convert(run.record.suite.get("published", []), list[Published]):
-            quality = ours.get((published.passage_set, published.retriever), {})
-            found.append(Figure(name, published, quality.get(published.measure)))
+            m = cells.get((published.passage_set, published.retriever))
+            ours = None if m is None else (m.quality or {}).get(published.measure)
+            found.append(Figure(name, published, ours, m is not None and m.is_stopped))
     return found

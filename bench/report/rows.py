@@ -16,7 +16,6 @@ import msgspec
 from bench.instruments.modes import MODES
 from bench.instruments.stability import UNSTABLE
 from bench.records.comparability import HARDWARE, hardware_differences
-from bench.records.decision import Decision
 from bench.records.run_folder import Run
 from bench.records.schema import Footprint, Measurement
 from bench.report import formula_bytes
@@ -38,6 +37,8 @@ OTHER_TIMES = {  # key of JSON -> where its value is in a record, as `Mode.keys`
     "new_ratio_high": "new_ratio.1",
     "cpu_p50_ms": "cpu_p50",
 }
+
+MEAN_DIGITS = 12  # of a mean that is found by subtracting: the last binary digits are noise
 
 _NO_WEIGHT = Footprint(ledger=None, disk_bytes=None, resident=None)
 
@@ -182,7 +183,7 @@ def _of_conditions(m: Measurement) -> Row:
         "n_distractors": m.n_distractors,
         "n_judged": m.n_judged,
         "n_timed": m.n_timed,
-        **_of_decision(m.decision),
+        **_of_decision(m),
         "n_merged": m.n_merged,
         "unknown_judgments": m.unknown_judgments,
         "split": m.built_apart,
@@ -198,11 +199,19 @@ def _of_conditions(m: Measurement) -> Row:
     }
 
 
-def _of_decision(decision: Decision | None) -> Row:
+def _of_decision(m: Measurement) -> Row:
+    """What was decided, and the means that it is of: over the judged queries that were asked, the baseline's too."""
+    decision = m.decision
     low, high = (None, None) if decision is None else decision.interval
+    mean = None if decision is None else (decision.means if m.is_stopped else m.quality or {}).get(decision.measure)
+    baseline_mean = None if decision is None or mean is None else round(mean - decision.difference, MEAN_DIGITS) + 0.0
     return {
+        "stopped": m.is_stopped,
         "decision": decision and decision.verdict,
         "n_asked": decision and decision.n_asked,
+        "decision_level": decision and decision.level,
+        "decision_mean": mean,
+        "decision_baseline_mean": baseline_mean,
         "decision_difference": decision and decision.difference,
         "decision_low": low,
         "decision_high": high,

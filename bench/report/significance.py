@@ -34,6 +34,10 @@ NOT_ON_DISK = (
     "the values of each query are not on disk (folders quality and sets of the run): ties with the best, differences "
     "from the baseline and intervals are unknown"
 )
+IN_LOOKS = (
+    "a cell that was asked in looks has no †, no interval and no tie with the best, and where it is the best nothing "
+    "ties with it: beside the looks such a test would err more often than it says"
+)
 
 Values = NDArray[np.float64]
 
@@ -223,16 +227,30 @@ def judge(
             )
     runs = list({id(run): run for run, _ in cells}.values())
     timed = any(field.time for field in fields if field.key in intervals)
-    return notes_on_marks(evidence, runs, [cell for line in lines for cell in line], timed=timed)
+    in_looks = any(field.quality for field in fields) and any(m.decision is not None for _, m in cells)
+    shown = [cell for line in lines for cell in line]
+    return notes_on_marks(evidence, runs, shown, timed=timed, in_looks=in_looks)
 
 
-def notes_on_marks(evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell], *, timed: bool) -> MarkNotes:
-    """What to say under a table about the marks in it. timed: some interval is that of a time."""
+def notes_on_marks(
+    evidence: Evidence, runs: Sequence[Run], shown: Iterable[TableCell], *, timed: bool, in_looks: bool
+) -> MarkNotes:
+    """
+    What to say under a table about the marks in it.
+
+    Args:
+        evidence: what the marks were made from.
+        runs: of the table.
+        shown: its figures.
+        timed: some interval is that of a time.
+        in_looks: some measure is of a cell that was asked in looks.
+    """
     cells = list(shown)
     legend = [explained(runs)] if any(cell.mark == DAGGER for cell in cells) else []
     if any(cell.interval for cell in cells):
         legend.append(INTERVALS_OF_TIMES if timed else INTERVALS)
-    return MarkNotes([NOT_ON_DISK] if evidence.is_missing else [], tuple(legend))
+    notes = [NOT_ON_DISK] if evidence.is_missing else []
+    return MarkNotes([*notes, *([IN_LOOKS] if in_looks else [])], tuple(legend))
 
 
 def around(evidence: Evidence, run: Run, m: Measurement, key: str) -> paired.Interval | None:

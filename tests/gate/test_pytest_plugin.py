@@ -339,6 +339,22 @@ class TestRefusals:
         assert pytest.ExitCode.USAGE_ERROR == found.ret
         assert said in "\n".join(found.errlines)
 
+    def test_a_suite_that_stops(self, project):
+        """
+        A suite that stops what is decided is refused before anything is measured; beside a revision all is asked.
+        """
+        stops = SUITE.replace("rounds = 1", 'rounds = 1\nstop = "decided"\nbaseline = "BM25() @ CSR()"')
+        (project.path / "suite.toml").write_text(stops)
+        judged(project, *BOTH)
+
+        found = called(project, *ASKED, "--sparring-reference", "ref")
+        beside = called(project, *ASKED, "--sparring-ab", "main", "--collect-only", "-q")
+
+        assert pytest.ExitCode.USAGE_ERROR == found.ret
+        assert "--sparring: expected every query asked of every cell, found stop = 'decided'" in found.stderr.str()
+        assert not (project.path / "calls").exists()
+        assert pytest.ExitCode.OK == beside.ret
+
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("arguments", "said"),

@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bench.errors import InputError
+from bench.records.decision import Decision
 from bench.report import rows as flat
 from bench.report.charts import frontier
 from bench.report.tables.frontier import Frontier, Point, points_of, read
@@ -348,3 +350,44 @@ def test_another_measure_can_be_drawn():
 
     assert ("nDCG@10", 0.5) == (read([run]).measure, read([run]).points[0].quality)
     assert ("R@1", 0.25) == (read([run], measure="R@1").measure, read([run], measure="R@1").points[0].quality)
+
+
+def test_no_interval_of_what_was_asked_in_looks(tmp_path):
+    """
+    A cell that was asked all its queries in looks is drawn without an interval, and a remark says why.
+    """
+    run = judged_run(tmp_path, {"A()": [0.0, 1.0] * 50, "B()": [1.0] * 99 + [0.0]}, single=latency(1.0))
+    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 3, "planned_looks": 3, "level": 0.975}
+    said = Decision(**known, verdict="better", n_asked=100, difference=0.49, interval=(0.2, 0.6))
+    first, second = run.measurements
+    whole = (first, replace(second, n_judged=100, decision=said))
+
+    found = read([type(run)(run.folder, run.record, run.environment, whole)])
+
+    assert [True, False] == [point.interval is not None for point in found.points]
+    assert ("no interval of a cell that was asked in looks",) == found.remarks[-1:]
+    assert found.is_claimed
+
+
+def test_no_frontier_beside_what_was_stopped():
+    """
+    Where a cell was stopped before its last query no frontier is claimed; what was decided of it is said below.
+    """
+    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 1, "planned_looks": 3, "level": 0.975}
+    cells = [cell("A()"), cell("B()", 0.6, 2.0)]
+    for name, n_asked, verdict in (("C()", 20, "better"), ("D()", 20, "better"), ("E()", 40, "worse")):
+        said = Decision(**known, verdict=verdict, n_asked=n_asked, difference=0.4, interval=(0.2, 0.6))
+        cells.append(replace(cell(name), quality=None, n_judged=320, decision=said))
+
+    found = read([run_of(*cells)])
+
+    root = parsed(frontier.svg(found))
+    assert ["A()", "B()"] == [point.name for point in found.points]
+    assert (
+        "not drawn, stopped: better after 20 of 320 judged queries: C(), D(); worse after 40 of 320 judged queries: E()"
+    ) in found.remarks
+    assert any(remark.startswith("no frontier: ") for remark in found.remarks)
+    assert [] == of_class(root, "frontier-line")
+    assert {"ground"} == {of_class(mark, "glyph")[0].get("class").split()[0] for mark in of_class(root, "mark")}
+    assert "frontier (full marks)" not in words(root)
+    assert "On the frontier" not in frontier.svg(found)

@@ -12,6 +12,7 @@ import pytest
 from bench.commands.history import history
 from bench.errors import InputError
 from bench.records import run_folder
+from bench.records.decision import Decision
 from bench.report.tables import history as timeline
 from tests.helpers import command
 from tests.helpers.histories import cell, commit, version, write
@@ -68,6 +69,20 @@ class TestLines:
 
         assert ("failed", "it broke", None, None) == (second.status, second.reason, second.value, second.value_change)
         assert pytest.approx(0.2) == third.value_change
+
+    def test_a_cell_that_was_stopped(self):
+        """
+        A cell that was stopped has no measure, and a remark says what was decided, and after how many queries.
+        """
+        known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 1, "planned_looks": 3, "level": 0.975}
+        better = Decision(**known, verdict="better", n_asked=20, difference=0.4, interval=(0.2, 0.6))
+
+        found = timeline.lines([version(1, cell(0.5)), version(2, cell(quality=None, decision=better))])
+        (grid,) = timeline.grids(found)
+
+        assert ("ok", None) == (found[1].status, found[1].value)
+        assert found[1].reason.startswith("better, decided after 20 of 495 judged queries: ")
+        assert f"* 2026-01-02: {found[1].reason}" in grid.notes
 
     def test_cells(self):
         """

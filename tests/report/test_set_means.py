@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
+from bench.records.decision import Decision
 from bench.report.render import markdown
+from bench.report.tables.marks import NO_BEST
 from bench.report.tables.pivot import pivoted
 from bench.report.tables.set_means import NOTE
 from bench.report.view import Pivot, View
@@ -88,6 +91,25 @@ def test_who_lacks_a_set_has_no_mean(folders):
     grid = pivoted([type(run)(run.folder, run.record, run.environment, cells)], Pivot("passages"))
 
     assert [[".250", ".600", ".425"], [".250", "failed", "-"], [".250", "-", "-"]] == [line[1:] for line in texts(grid)]
+
+
+def test_none_is_best_beside_one_that_was_stopped(run):
+    """
+    A retriever that was stopped on a set has no mean, and none of the others is the best for that.
+    """
+    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 1, "planned_looks": 2, "level": 0.975}
+    better = Decision(**known, verdict="better", n_asked=10, difference=0.5, interval=(0.3, 0.7))
+    cells = list(run.measurements)
+    at = next(place for place, m in enumerate(cells) if m.retriever == "B()")
+    cells[at] = msgspec.structs.replace(cells[at], quality=None, decision=better)
+
+    grid = pivoted([type(run)(run.folder, run.record, run.environment, tuple(cells))], Pivot("passages"))
+
+    assert [("", "-"), ("", "")] == [
+        (grid.lines[0][-1].style, grid.lines[1][-1].text),
+        (grid.lines[2][-1].style, grid.lines[2][-3].style),
+    ]
+    assert NO_BEST in grid.notes
 
 
 @pytest.mark.parametrize(

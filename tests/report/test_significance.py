@@ -12,9 +12,12 @@ import pytest
 from bench.errors import InputError
 from bench.records.decision import Decision
 from bench.report import model, numbers, significance
+from bench.report import rows as flat
 from bench.report.render import markdown
+from bench.report.tables import marks
 from bench.report.tables.cells import grids
 from bench.report.tables.pivot import pivoted
+from bench.report.tables.storages import storage_grids
 from bench.report.view import Pivot, View
 from bench.statistics import paired
 from tests.helpers.judged import judged_run
@@ -148,14 +151,14 @@ def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
     many = judged_run(tmp_path / "many", values)
     threads = replace(two, measurements=(*two.measurements, *(replaced(two.measurements[1], threads=2),) * 4))
 
-    marks = [
+    differing = [
         significance.daggers(significance.Evidence(), [(run, m) for m in run.measurements])[1]
         for run in (two, many, threads)
     ]
 
     p = paired.sign_flip(little - BASELINE)
     assert p < 0.05 < 4 * p
-    assert [True, False, True] == marks
+    assert [True, False, True] == differing
 
 
 def replaced(m, **changes):
@@ -252,3 +255,132 @@ def test_runs_side_by_side_tie(tmp_path):
 
     assert ["passages", "language", "queries", "retriever", "old", "new"] == [column.head for column in drawn.columns]
     assert [[model.TIED, model.BEST], ["", model.BEST]] == [[cell.style for cell in line[4:]] for line in drawn.lines]
+
+
+def in_looks(run, **of_cells):
+    """The run, each cell of those names decided after so many of its queries; those that were stopped have no mean."""
+    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 2, "planned_looks": 2, "level": 0.975}
+    cells = []
+    for m in run.measurements:
+        n_asked = of_cells.get(m.retriever.removesuffix("()"))
+        if n_asked is None:
+            cells.append(m)
+            continue
+        verdict = Decision(
+            **known, verdict="better", n_asked=n_asked, difference=0.4, interval=(0.2, 0.6), means={"nDCG@10": 0.9}
+        )
+        stopped = {"quality": None} if n_asked < m.n_queries else {}
+        cells.append(replaced(m, n_judged=m.n_queries, decision=verdict, **stopped))
+    return replace(run, measurements=tuple(cells))
+
+
+def test_none_is_best_beside_one_that_was_stopped(tmp_path):
+    """
+    Beside a cell that was stopped before its last query none is bold or italic, and a note says why.
+    """
+    run = in_looks(judged_run(tmp_path, {"A()": BASELINE, "B()": ABOVE, "C()": BEST}), C=20)
+
+    (drawn,) = grids([run], INTERVALS)
+    across = pivoted([run], Pivot("retriever"))
+
+    assert ["", "", "dim"] == [line[1].style for line in drawn.lines]
+    assert marks.NO_BEST in drawn.notes
+    assert ["", ""] == [cell.style for cell in across.lines[0][3:5]]
+    assert marks.NO_BEST in across.notes
+
+
+def test_none_is_best_of_labels_and_storages(tmp_path):
+    """
+    Nor is one in the tables of labels and of storages; times and bytes are compared as ever.
+    """
+    labels = {"label_counts": {"x": 100}, "quality_by_label": {"x": {"nDCG@10": 0.5}}, "single": latency(1.0)}
+    first, second, third = judged_run(tmp_path, {"A()": BASELINE, "B()": BEST, "C()": BEST}, **labels).measurements
+    whole = run_of(first, replaced(second, quality_by_label={"x": {"nDCG@10": 0.8}}, single=latency(2.0)), third)
+    run = in_looks(whole, C=20)
+    pairs = [replaced(m, encoder="E()", storage=m.retriever) for m in run.measurements]
+
+    (by_label,) = grids([run], View(labels=True))
+    (storages,) = storage_grids([replace(run, measurements=tuple(pairs))])
+    (columns,) = grids([run], View(columns=("nDCG@10", "single_p50_ms")))
+
+    for drawn in (by_label, storages):
+        assert model.BEST not in {cell.style for line in drawn.lines for cell in line}
+        assert marks.NO_BEST in drawn.notes
+    assert [("", model.BEST), ("", "")] == [(line[1].style, line[2].style) for line in columns.lines[:2]]
+
+
+@pytest.mark.parametrize("n_asked", [20, 100])
+def test_a_note_says_why_nothing_ties(tmp_path, n_asked):
+    """
+    Where a cell was asked in looks, all its queries or a part, a note says that it has no tie, dagger and interval.
+    """
+    run = in_looks(judged_run(tmp_path, {"A()": BASELINE, "B()": ABOVE}), B=n_asked)
+
+    notes = [pivoted([run], Pivot("retriever")).notes, grids([run], INTERVALS)[0].notes]
+
+    assert [True, True] == [significance.IN_LOOKS in found for found in notes]
+    assert significance.IN_LOOKS not in grids([run], View(columns=("n_queries",)))[0].notes
+
+
+def test_a_pivot_says_what_was_stopped(tmp_path):
+    """
+    In a pivot a cell that was stopped reads so, and a note says what was decided of it; a time stands as it is.
+    """
+    values = {"A()": BASELINE, "B()": BEST, "C()": BEST}
+    run = in_looks(judged_run(tmp_path, values, single=latency(1.0)), B=20, C=40)
+
+    grid = pivoted([run], Pivot("retriever"))
+    times = pivoted([run], Pivot("retriever", "single_p50_ms"))
+
+    assert [".500", "stopped", "stopped"] == [cell.text for cell in grid.lines[0][3:]]
+    (said,) = [note for note in grid.notes if note.startswith("stopped: ")]
+    assert "B() better after 20 of 100 judged queries, nDCG@10 +.4000 [+.2000, +.6000]; C() better after 40" in said
+    assert ["1.00"] * 3 == [cell.text for cell in times.lines[0][3:]]
+    assert not any("stopped" in note for note in times.notes)
+
+
+def test_labels_say_what_was_stopped(tmp_path):
+    """
+    In the table by label a cell that was stopped has a letter, and the footnote of the default table.
+    """
+    labels = {"label_counts": {"x": 100}, "quality_by_label": {"x": {"nDCG@10": 0.5}}}
+    run = in_looks(judged_run(tmp_path, {"A()": BASELINE, "B()": BEST}, **labels), B=20)
+
+    (drawn,) = grids([run], View(labels=True))
+
+    assert ["", "a"] == [line[-1].text for line in drawn.lines]
+    assert f"a: {marks.remarks(run.measurements[1])[0]}" in drawn.notes
+
+
+def test_footnotes_of_looks_are_one_line(tmp_path):
+    """
+    Cells that were decided stand in one footnote with verdict, count, difference and bounds; of many the first few.
+    """
+    values = {"A()": BASELINE} | dict.fromkeys([f"{name}()" for name in "BCDEFG"], BEST)
+    run = judged_run(tmp_path, values)
+
+    (few,) = grids([in_looks(run, B=20, C=40, D=100)], INTERVALS)
+    (many,) = grids([in_looks(run, B=20, C=20, D=40, E=40, F=100, G=100)], INTERVALS)
+
+    beside = "nDCG@10 +.4000 [+.2000, +.6000]"
+    head = "a: asked in looks beside A(), bounds of all looks"
+    asked = {"B()": "20 of 100", "C()": "40 of 100", "D()": "all 100"}
+    each = [f"{name} better after {share} judged queries, {beside}" for name, share in asked.items()]
+    assert [f"{head}: {'; '.join(each)}"] == [note for note in few.notes if " after " in note]
+    (said,) = [note for note in many.notes if " after " in note]
+    assert 4 == said.count(beside)
+    assert said.endswith("; and 2 more: --json has each")
+
+
+@pytest.mark.parametrize(("n_asked", "mean"), [(20, 0.9), (100, 0.8)])
+def test_rows_have_the_means_of_what_was_asked(tmp_path, n_asked, mean):
+    """
+    JSON has the level of the bounds, and both means over the queries that were asked: their difference is the one told.
+    """
+    run = in_looks(judged_run(tmp_path, {"A()": BASELINE, "B()": BEST}), B=n_asked)
+
+    first, second = flat.rows([run])
+
+    keys = ("decision_level", "decision_mean", "decision_baseline_mean", "stopped")
+    assert [None, None, None, False] == [first[key] for key in keys]
+    assert [0.975, pytest.approx(mean), pytest.approx(mean - 0.4), n_asked < 100] == [second[key] for key in keys]

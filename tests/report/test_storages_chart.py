@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.commands import write_picture
 from bench.errors import InputError
+from bench.records.decision import Decision
 from bench.records.schema import Measurement
 from bench.report.charts import storages
 from bench.report.charts.axes import rounded
@@ -35,14 +36,18 @@ def full_run():
 
 def test_a_patch_tells_size_and_loss():
     """
-    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what it would need.
+    A cell of the picture tells the bytes of a passage and what is lost, or why it did not run and what it would need;
+    of one that was stopped, once decided, that it was.
     """
+    known = {"baseline": "A()", "measure": "R@10", "n_looks": 1, "planned_looks": 3, "level": 0.975}
+    worse = Decision(**known, verdict="worse", n_asked=20, difference=-0.4, interval=(-0.6, -0.2))
     refused = {"status": "over-budget", "quality": None, "predicted_ledger": {"vectors": 1_500_000}}
     run = run_of(
         exact("A()", ledger={"values": 300_000}),
         cell("B()", 0.78, ledger={"values": 1_500}),
         cell("C()", **refused),
         cell("D()", quality=None, status="unsupported"),
+        cell("E()", quality=None, decision=worse, ledger={"values": 3_000}),
         primary="R@10",
     )
 
@@ -53,8 +58,9 @@ def test_a_patch_tells_size_and_loss():
         ("B()", 10, "10 B", "lost .0200"),
         ("C()", None, "over-budget", "needs 10.0 kB"),
         ("D()", None, "unsupported", ""),
+        ("E()", 20, "20 B", "stopped"),
     ] == told
-    assert ["B()", "A()", "C()", "D()"] == by_size(read([run]).patches)
+    assert ["B()", "E()", "A()", "C()", "D()"] == by_size(read([run]).patches)
 
 
 def test_every_cell_has_a_field_with_its_figures():

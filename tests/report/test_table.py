@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bench.errors import InputError
+from bench.records.decision import Decision
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import columns, model, numbers, rows
@@ -620,6 +621,19 @@ def test_verdict_on_a_published_figure(figure, verdict):
     (found,) = figures([run_of(*cells, published=[published(**figure)])])
 
     assert verdict == found.verdict
+
+
+def test_a_published_figure_of_a_cell_that_was_stopped():
+    """
+    Beside a cell that ran and was stopped, once decided, a published figure says so.
+    """
+    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 1, "planned_looks": 3, "level": 0.975}
+    worse = Decision(**known, verdict="worse", n_asked=20, difference=-0.4, interval=(-0.6, -0.2))
+    cell = measurement(quality=None, decision=worse)
+
+    (found,) = figures([run_of(cell, published=[published(value=0.65, within=0.01)])])
+
+    assert "stopped" == found.verdict
 
 
 def test_published_figures_have_a_table():

@@ -79,7 +79,13 @@ def svg(frontier: Frontier) -> str:
     up = axes.linear(reached, bottom, top, least=LEAST_SPAN, within=(0.0, 1.0))
     on = pareto.frontier([point.quality for point in frontier.points], [point.ms for point in frontier.points])
     places = [
-        Place(point, across.place(point.ms), up.place(point.quality), is_on, per_byte * (point.bytes or 0))
+        Place(
+            point,
+            across.place(point.ms),
+            up.place(point.quality),
+            frontier.is_claimed and is_on,
+            per_byte * (point.bytes or 0),
+        )
         for point, is_on in zip(frontier.points, on, strict=True)
     ]
     stairs = _stairs(places, bottom)
@@ -102,7 +108,7 @@ def svg(frontier: Frontier) -> str:
         *head,
         axes.beside(up, LEFT, WIDTH - RIGHT, axes.decimals(up)),
         axes.below(across, top, bottom, "p50 of one query, text to ids, in ms (left is faster)", lambda ms: f"{ms:,g}"),
-        _line(stairs),
+        *([_line(stairs)] if frontier.is_claimed else []),
         *(_mark(place, frontier.measure, up) for place in _largest_first(places)),
         *named,
         *below,
@@ -118,8 +124,8 @@ def _about(frontier: Frontier, places: Sequence[Place]) -> str:
     on, off = (
         [_told(place.point, frontier.measure) for place in places if place.on is is_on] for is_on in (True, False)
     )
-    said = [f"On the frontier: {'; '.join(on) or 'nothing'}."]
-    said += [f"Below it: {'; '.join(off)}."] if off else []
+    said = [f"On the frontier: {'; '.join(on) or 'nothing'}."] if frontier.is_claimed else []
+    said += [f"{'Below it' if frontier.is_claimed else 'Cells'}: {'; '.join(off)}."] if off else []
     said += [f"{remark}." for remark in (*frontier.remarks, frontier.conditions) if remark]
     return " ".join(said)
 
@@ -144,8 +150,9 @@ def _head(frontier: Frontier, largest: int, per_byte: float) -> tuple[list[Marku
             glyph = _shape(vectors, GLYPH, class_=colour)
             entries += [element("g", glyph, transform=_at(x + 5, y)), text(x + 15, y + 4, SHOWN[vectors])]
             x += 15 + width(SHOWN[vectors]) + GAP
-    entries += [element("line", x1=x, x2=x + 18, y1=y, y2=y, class_="ink-line", stroke_width=1.5)]
-    entries += [text(x + 23, y + 4, "frontier (full marks)")]
+    if frontier.is_claimed:
+        entries += [element("line", x1=x, x2=x + 18, y1=y, y2=y, class_="ink-line", stroke_width=1.5)]
+        entries += [text(x + 23, y + 4, "frontier (full marks)")]
     y += HIGH
     entries.append(text(MARGIN, y, f"{frontier.measure} (up is better)"))
     if largest > 0:

@@ -35,6 +35,7 @@ from bench.report.charts.svg import (
     width,
     wrapped,
 )
+from bench.report.model import STOPPED
 from bench.report.numbers import four, sized
 from bench.report.tables.frontier import several_of
 from bench.report.tables.lines import RunCell
@@ -133,7 +134,13 @@ def _first(m: Measurement, ledger: int | None, size: float) -> str:
 
 
 def _quality(m: Measurement, exact: Mapping[str, float | None] | None, primary: str | None) -> str:
-    """What is lost of the primary measure; of an exact storage, and where none is exact, the measure as it is."""
+    """
+    What is lost of the primary measure; of an exact storage, and where none is exact, the measure as it is.
+
+    Of a cell that was stopped before its last query, that it was.
+    """
+    if m.is_stopped:
+        return STOPPED
     value, best = ((measured or {}).get(primary or "") for measured in (m.quality, exact))
     if value is None or m.n_distractors:
         return ""

@@ -16,7 +16,7 @@ from bench.report.numbers import MISSING, share
 from bench.report.rows import Row, baseline, hardware, measures, most_timed, names, primary, row
 from bench.report.tables.labels import label_grid
 from bench.report.tables.lines import RunCell, failures, hardware_note, heading, lines_of, name_cell
-from bench.report.tables.marks import add_remarks, figure_notes
+from bench.report.tables.marks import add_remarks, figure_notes, no_best
 from bench.report.tables.published import published_grids
 from bench.report.view import DEFAULT, View
 
@@ -55,7 +55,8 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     if view.is_default and not view.intervals:
         intervals = {name for run in runs if (name := primary(run)) is not None}
     judged = significance.judge([(run, m) for _, run, m in cells], fields, lines, intervals=intervals)
-    notes = add_remarks([m for _, _, m in cells], columns, lines) + figure_notes(fields, rows)
+    notes = add_remarks(cells, columns, lines) + figure_notes(fields, rows)
+    notes += no_best(fields, [m for _, _, m in cells])
     notes += [note for field in wanted if field not in fields for note in _too_few(cells, field.key)]
     unknown = max(m.unknown_judgments for _, _, m in cells)
     if unknown:
@@ -94,7 +95,11 @@ def _quality(cells: Sequence[RunCell], named: Sequence[str]) -> list[Field]:
         # What the passages' own judgments say comes first; a span may be found in a passage by chance.
         return [
             Field(
-                name, Column(_head(name, ceilings), drop=NEVER if name in kept else 1, opens=index == 0), share, "high"
+                name,
+                Column(_head(name, ceilings), drop=NEVER if name in kept else 1, opens=index == 0),
+                share,
+                "high",
+                quality=True,
             )
             for index, name in enumerate(sorted(named, key=ceilings.__contains__))
         ]

@@ -41,6 +41,7 @@ class Frontier:
     points: tuple[Point, ...]
     remarks: tuple[str, ...] = ()  # what was left out, and what a reader must know
     conditions: str = ""  # what the numbers hold for
+    is_claimed: bool = True  # False: a cell was stopped, whose quality is unknown and may lie above any of the points
 
 
 def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | None = None) -> Frontier:
@@ -72,7 +73,12 @@ def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | Non
         raise InputError(f"frontier of {name}: expected cells with {key} and a time, found none: {'; '.join(remarks)}")
     if evidence.is_missing:
         remarks += ("no interval where the run does not keep the value of each query",)
-    return Frontier(name, key, points, remarks, "; ".join(dict.fromkeys(map(_conditions, used))))
+    if any(m.decision is not None and not m.is_stopped for _, _, m in cells):
+        remarks += ("no interval of a cell that was asked in looks",)
+    stopped = any(m.is_stopped for _, _, m in cells)
+    remarks += (f"no frontier: a cell was stopped before its last query, and its {key} is unknown",) if stopped else ()
+    conditions = "; ".join(dict.fromkeys(map(_conditions, used)))
+    return Frontier(name, key, points, remarks, conditions, is_claimed=not stopped)
 
 
 def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tuple[str, ...]]:
@@ -84,9 +90,13 @@ def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tup
     several = {key: len({row.get(key) for row in rows}) > 1 for key in ("run", "threads")}
     points: list[Point] = []
     lacking: dict[str, list[str]] = {}
+    stopped: dict[str, list[str]] = {}  # what was decided -> cells
     for row in rows:
         name = _name(row, several)
         point = _point(name, row, measure)
+        if point is None and row.get("stopped"):
+            stopped.setdefault(_decided(row), []).append(name)
+            continue
         if point is None:
             lacking.setdefault(f"not drawn, {_why(row, measure)}", []).append(name)
             continue
@@ -97,7 +107,9 @@ def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tup
             lacking.setdefault("times unstable", []).append(name)
         if doubts.mark(row, P50).startswith(doubts.NEW_MARK):
             lacking.setdefault("time of new queries, since repeated ones are answered faster", []).append(name)
-    return tuple(points), tuple(f"{why}: {several_of(names)}" for why, names in lacking.items())
+    decided = "; ".join(f"{what}: {several_of(names)}" for what, names in stopped.items())
+    remarks = [f"not drawn, stopped: {decided}"] if decided else []
+    return tuple(points), (*remarks, *(f"{why}: {several_of(names)}" for why, names in lacking.items()))
 
 
 def several_of(names: Sequence[str]) -> str:
@@ -132,6 +144,10 @@ def _why(row: Row, measure: str) -> str:
     if row["status"] != "ok":
         return str(row["status"])
     return f"no {measure}" if row.get(measure) is None else "no p50"
+
+
+def _decided(row: Row) -> str:
+    return f"{row['decision']} after {row['n_asked']:,} of {row['n_judged']:,} judged queries"
 
 
 def _vectors(row: Row) -> Vectors:

@@ -20,6 +20,7 @@ from bench.report import doubts, rows
 from bench.report.columns import FIELDS, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four, megabytes, significant, sized
+from bench.report.tables.marks import decisions
 
 BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
@@ -49,7 +50,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     cell_name: str | None
     threads: int
     status: str
-    reason: str | None
+    reason: str | None  # why it has no figures; of a cell that was stopped: what was decided
     measure: str | None  # the key of `sparring table --json` that `value` is
     value: float | None
     value_change: float | None
@@ -101,7 +102,7 @@ def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None
             cell_name=m.cell_name or None,
             threads=m.threads,
             status=m.status,
-            reason=m.reason or None,
+            reason=" ".join(decisions(m)) if m.is_stopped else m.reason or None,
             measure=key or None,
             value=_number(doubts.value(row, key)),
             value_change=_change(key, old, row, differs),
@@ -221,6 +222,8 @@ def _remarks(line: Line, before: Line | None) -> Iterator[str]:
         yield f"now {line.retriever}"
     if line.status != "ok":
         yield shorten(line.reason or line.status, LONGEST_REASON, placeholder=" ...")
+    elif line.reason is not None:
+        yield line.reason
 
 
 def _figure(line: Line, key: str, value: float | None) -> TableCell:

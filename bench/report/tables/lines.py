@@ -41,6 +41,19 @@ def name_cell(m: Measurement, name: str, why: str) -> TableCell:
     return TableCell(name) if m.status == "ok" else TableCell(name, STATUS_STYLE.get(m.status, "red"), why)
 
 
+def names_of(cells: Sequence[RunCell]) -> list[str]:
+    """What each cell is called: with its run, its threads and its passage set where they tell it from another."""
+    has_runs = len({name for name, _, _ in cells}) > 1
+    has_threads, has_sets = (len({getattr(m, key) for _, _, m in cells}) > 1 for key in ("threads", "passage_set"))
+    return [
+        (f"{name}: " if has_runs else "")
+        + m.retriever
+        + (f", threads {m.threads}" if has_threads else "")
+        + (f" on {m.passage_set}" if has_sets else "")
+        for name, _, m in cells
+    ]
+
+
 def shortened(reason: str) -> str:
     """A reason on one line, as long as a reader takes."""
     line = " ".join(reason.split())

@@ -12,9 +12,9 @@ from bench.records.schema import Measurement
 from bench.report import doubts, significance
 from bench.report import rows as flat
 from bench.report.columns import FIELDS, Field, best_of, text_of
-from bench.report.model import BEST, STATUS_STYLE, TIED, Column, Grid, TableCell
+from bench.report.model import BEST, STATUS_STYLE, STOPPED, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
-from bench.report.tables.marks import figure_notes
+from bench.report.tables.marks import decisions_note, figure_notes, no_best
 from bench.report.tables.set_means import ACROSS, NOTE, line_name, set_means
 from bench.report.view import Axis, Pivot
 
@@ -74,6 +74,7 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
     notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
     notes += figure_notes(fields, list({id(p.m): p.row for cells in lines.values() for p in cells.values()}.values()))
     notes += [NOTE] if means else []
+    notes += _stopped([place for cells in lines.values() for place in cells.values()])
     if apart and axis == "run":
         notes.append(f"hardware differs ({apart}): times are not compared across runs")
     return Grid(
@@ -170,13 +171,24 @@ def _unjudged(cells: Iterable[Measurement]) -> list[str]:
     return [f"{name}: no judgments, so no quality" for name in names]
 
 
+def _stopped(places: Sequence[_Place]) -> list[str]:
+    """What was decided of the cells that have no measure since they were stopped, and that none is best beside them."""
+    found = {id(place.m): (place.name, place.run, place.m) for place in places if _is_stopped(place)}
+    said = [f"{STOPPED}: {decisions_note(list(found.values()))}"] if found else []
+    return said + no_best([place.field for place in places], [m for _, _, m in found.values()])
+
+
+def _is_stopped(place: _Place) -> bool:
+    return place.field.quality and place.m.is_stopped
+
+
 def _is_quality(runs: Sequence[Run], fields: Sequence[Field]) -> bool:
     return any(field.key in flat.measures(runs) for field in fields)
 
 
 def _fields(runs: Sequence[Run], pivot: Pivot) -> list[Field]:
     """How what is shown reads, and which is best: one field, or all measures where they stand across."""
-    named = {name: Field(name, Column(name), share, "high") for name in flat.measures(runs)}
+    named = {name: Field(name, Column(name), share, "high", quality=True) for name in flat.measures(runs)}
     if pivot.axis == "measure":
         if pivot.measure is not None:
             raise InputError(f"--pivot measure shows every measure: leave out --measure {pivot.measure}")
@@ -224,7 +236,9 @@ def _judged(
             )
     runs = {id(place.run): place.run for places in by_set.values() for place in places.values()}
     timed = any(place.field.time for places in by_set.values() for place in places.values())
-    return shown, significance.notes_on_marks(evidence, list(runs.values()), shown.values(), timed=timed)
+    in_looks = any(p.field.quality and p.m.decision is not None for places in by_set.values() for p in places.values())
+    used = list(runs.values())
+    return shown, significance.notes_on_marks(evidence, used, shown.values(), timed=timed, in_looks=in_looks)
 
 
 def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
@@ -237,6 +251,8 @@ def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> di
         text = text_of(field, place.row)
         if place.m.status != "ok":
             found[at] = TableCell(place.m.status, STATUS_STYLE.get(place.m.status, "red"))
+        elif _is_stopped(place):
+            found[at] = TableCell(STOPPED, STATUS_STYLE[STOPPED])
         elif is_best:
             found[at] = TableCell(text, BEST)
         elif is_tied and any(best):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.records.run_folder import Run
-from bench.report.model import Column, Grid, TableCell
+from bench.report.model import STOPPED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four
 from bench.report.published import Figure, figures
 from bench.report.tables.marks import Marks
 
-VERDICT_STYLE = {"ok": "green", "missed": "bold red", "not run": "yellow"}
+VERDICT_STYLE = {"ok": "green", "missed": "bold red", "not run": "yellow", STOPPED: "yellow"}
 
 
 def published_grids(runs: Sequence[Run]) -> list[Grid]:

@@ -49,7 +49,8 @@ def set_means(
     means = {key: float(np.mean([_value(m, field.key) for _, m in found])) for key, found in whole.items()}
     tied = dict(zip(whole, significance.ties_over_sets(evidence, list(whole.values()), field.key), strict=True))
     texts = {key: field.text(mean) for key, mean in means.items()}
-    best = texts[max(means, key=means.__getitem__)] if len(set(texts.values())) > 1 else ""
+    stopped = any(m.is_stopped for found in cells.values() for _, m in found)  # such a one may well be better
+    best = texts[max(means, key=means.__getitem__)] if len(set(texts.values())) > 1 and not stopped else ""
     shown = {}
     for key, found in whole.items():
         style = TIED if best and tied[key] else ""

@@ -17,7 +17,7 @@ from bench.report.model import Column, Grid
 from bench.report.numbers import four, megabytes, share, significant, sized
 from bench.report.rows import Row
 from bench.report.tables.lines import RunCell, hardware_note, heading, lines_of, name_cell, shortened
-from bench.report.tables.marks import add_remarks, figure_notes
+from bench.report.tables.marks import add_remarks, figure_notes, no_best
 
 RECALL = re.compile(r"R@\d+")
 MATCHED = 0.001  # of the primary measure: who loses no more is compared by time and bytes
@@ -26,7 +26,7 @@ SERVICE = "service time of one query, vector to ids"
 PEAK = "above what the process held when the stage began"
 LOST = "what exact search of the same float32 vectors finds more"
 SMALLER = "than float32 by formula, sparse vectors as CSR and dense ones as an array"
-OVERLAP = Field(EXACT, Column("overlap@10", drop=1, opens=True), share, "high")
+OVERLAP = Field(EXACT, Column("overlap@10", drop=1, opens=True), share, "high", quality=True)
 COSTS = (
     Field("search_p50_ms", Column("search p50 ms", drop=1, opens=True, meaning=SERVICE), significant, "low", time=True),
     Field("search_p95_ms", Column("search p95 ms", drop=1, meaning=SERVICE), significant, "low", time=True),
@@ -121,7 +121,8 @@ def _grid(title: str, found: Sequence[RunCell], *, several: bool) -> Grid:
     named = [name_cell(each[2], each[2].storage or "", why(each)) for each in found]
     columns, lines = lines_of(found, "storage", named, fields, rows, several=several, apart=bool(apart))
     notes = [*_exact_note(exact, quality, several=several), *_theory(found), *_bounds(found)]
-    notes += add_remarks([m for _, _, m in found], columns, lines) + figure_notes(fields, rows) + hardware_note(apart)
+    notes += add_remarks(found, columns, lines) + figure_notes(fields, rows) + hardware_note(apart)
+    notes += no_best(fields, [m for _, _, m in found])
     return Grid(title, tuple(columns), tuple(map(tuple, lines)), tuple(notes), goes_on=True, legend=(LEGEND,))
 
 
@@ -155,15 +156,19 @@ def _lost(quality: Sequence[str], runs: Sequence[Run]) -> list[Field]:
     """The primary measure as it is, and what is lost of each."""
     primaries = [name for name in dict.fromkeys(flat.primary(run) for run in runs) if name in quality]
     lost = [
-        Field(f"lost {name}", Column(f"{name} lost", drop=1, opens=index == 0, meaning=LOST), four, "low")
+        Field(f"lost {name}", Column(f"{name} lost", drop=1, opens=index == 0, meaning=LOST), four, "low", quality=True)
         for index, name in enumerate(quality)
     ]
-    return [*(Field(name, Column(name, drop=1, opens=True), four, "high") for name in primaries if name), *lost]
+    own = [Field(name, Column(name, drop=1, opens=True), four, "high", quality=True) for name in primaries if name]
+    return [*own, *lost]
 
 
 def _as_found(quality: Sequence[str]) -> list[Field]:
     """The measures as they are, where no exact search tells what is lost."""
-    return [Field(name, Column(name, drop=1, opens=not index), four, "high") for index, name in enumerate(quality)]
+    return [
+        Field(name, Column(name, drop=1, opens=not index), four, "high", quality=True)
+        for index, name in enumerate(quality)
+    ]
 
 
 # Under a table
