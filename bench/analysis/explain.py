@@ -76,7 +76,7 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Detail]:
     synthetic = f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""
     searched = f"{m.n_passages:,} passages{synthetic}, {m.n_queries:,} queries"
     yield Detail("searched", searched, f"{m.n_merged:,} equal passages merged")
-    if m.n_timed is not None:
+    if m.n_timed is not None and m.origin is None:
         yield Detail("timed", f"{m.n_timed:,} of {m.n_queries:,} queries", "the same ones of every cell of the set")
     if m.decision is not None:
         looks = f"{m.decision.n_looks} of {m.decision.planned_looks}"

@@ -122,7 +122,7 @@ class TestAgain:
         table = tmp_path / "docs.csv"
         table.write_text("body\na\n")
         run = run_folder.read(primer_run / "run")
-        changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 3}
+        changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 5}
         changed |= {"modes": ["single", "batch"], "limits": {"seconds": 600.0, "memory": "8GB"}}
         columns = {"text": "body", "title": None, "queries": "my questions.csv", "language": "ko"}
         record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
