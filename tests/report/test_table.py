@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 
 import pytest
 from hypothesis import given, settings
@@ -13,190 +11,16 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.records.decision import Decision
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
-from bench.report import columns, model, numbers, rows
-from bench.report.published import figures
-from bench.report.render import csv as csv_format
-from bench.report.render import json as json_format
+from bench.report import model, rows
 from bench.report.render import markdown, terminal
 from bench.report.tables import cells as grid
 from bench.report.view import View
-from tests.helpers.places import ROOT
-from tests.helpers.records import MEASURES, failed, latency, measurement, memory, run_of, weight
+from tests.helpers.records import failed, latency, measurement, run_of, weight
 from tests.helpers.tables import WIDE, drawn
 
 LABELS = View(labels=True)
-
-# The object of a cell
-
-RELIED_ON = """
-passage_set retriever encoder storage status n_passages n_queries n_unanswered R@1 R@10 R@100 nDCG@10 RR@10
-single_p50_ms single_p95_ms encode_p50_ms search_p50_ms batch_qps search_batch_qps encode_seconds build_seconds
-ledger_bytes disk_bytes resident_bytes encoder_ledger_bytes encoder_resident_bytes text_bytes peak_build_bytes
-peak_search_bytes peak_query_bytes new_p50_ms index_seconds deployment_bytes flags
-"""
-
-
-def test_row_has_the_keys_that_are_relied_on():
-    """
-    A row begins with the keys of the design, the measures in the suite's order among them.
-    """
-    row = rows.row(measurement(), MEASURES)
-
-    relied_on = RELIED_ON.split()
-    assert relied_on == list(row)[: len(relied_on)]
-
-
-def test_row_tells_each_part_apart():
-    """
-    The storage's bytes are the plain keys, the encoder's have its name, and a peak is above the phase's start.
-    """
-    cell = measurement(
-        storage_weight=weight(100, 200, disk=300),
-        encoder_weight=weight(10, 20, disk=30),
-        build_memory=memory(0),
-        single=latency(2.0, 3.0),
-        encode=latency(0.5),
-        search=latency(1.5),
-        joint=latency(1.9),
-        shape=(150, 10),
-        nonzeros=30,
-    )
-
-    row = rows.row(cell)
-
-    assert (100, 200, 300) == (row["ledger_bytes"], row["resident_bytes"], row["disk_bytes"])
-    assert (10, 20, 30) == (row["encoder_ledger_bytes"], row["encoder_resident_bytes"], row["encoder_disk_bytes"])
-    assert (1_000, 9_000_000, None) == tuple(
-        row[key] for key in ("peak_build_bytes", "peak_build_process_bytes", "peak_search_bytes")
-    )
-    assert (2.0, 3.0, 0.5, 1.5) == tuple(
-        row[key] for key in ("single_p50_ms", "single_p95_ms", "encode_p50_ms", "search_p50_ms")
-    )
-    assert -0.05 == pytest.approx(row["joint_gap"])
-    assert 0.02 == pytest.approx(row["density"])
-    assert 100 / 150 == pytest.approx(row["bytes_per_passage"])
-
-
-def test_json_says_null_where_nothing_was_measured():
-    """
-    A cell that failed has every key in JSON, the measures too, and null for all that was not measured: never 0.
-    """
-    run = run_of(failed(), name="a-run")
-
-    (cell,) = json.loads(json_format.table([run]))
-
-    measured = {key: cell[key] for key in RELIED_ON.split() if cell[key] is not None}
-    assert {
-        "passage_set": "primer",
-        "retriever": "BM25() @ CSR()",
-        "encoder": "BM25()",
-        "storage": "CSR()",
-        "status": "failed",
-        "n_passages": 150,
-        "n_queries": 495,
-        "text_bytes": 60_000,
-        "flags": [],
-    } == measured
-    assert ("it broke", "a-run") == (cell["reason"], cell["run"])
-
-
-def test_json_keeps_a_measured_zero():
-    """
-    Zero is a number, and stays one.
-    """
-    run = run_of(measurement(quality={"R@1": 0.0}, storage_weight=weight(0, 0, disk=0)))
-
-    (cell,) = json.loads(json_format.table([run]))
-
-    assert [0.0, 0, 0, 0] == [cell[key] for key in ("R@1", "ledger_bytes", "resident_bytes", "disk_bytes")]
-
-
-def test_json_of_several_runs_is_one_array():
-    """
-    Every cell of every run is one object of one array, and all name the same measures.
-    """
-    one, other = run_of(measurement(), name="one"), run_of(measurement(quality={"P@5": 0.2}), name="other")
-
-    cells = json.loads(json_format.table([one, other]))
-
-    assert [("one", None), ("other", 0.2)] == [(cell["run"], cell["P@5"]) for cell in cells]
-
-
-def test_csv_parses_back():
-    """
-    CSV has one line a cell with every key of its row; not measured is empty, several flags stand in one field.
-    """
-    flags = ("one, with a comma", 'two "quoted"')
-    cells = [measurement(flags=flags), failed(reason="first line\nsecond line")]
-
-    text = csv_format.table([run_of(*cells)])
-
-    first, second = csv.DictReader(io.StringIO(text))
-    assert list(rows.rows([run_of(*cells)])[0]) == list(first)
-    assert ("0.5", 'one, with a comma; two "quoted"', "") == (first["R@1"], first["flags"], first["single_p50_ms"])
-    assert ("", "first line\nsecond line") == (second["R@1"], second["reason"])
-
-
-def test_frame_has_a_line_a_cell():
-    """
-    A DataFrame of runs has one line a cell, and no number where none was measured.
-    """
-    frame = rows.frame([run_of(measurement(), failed())])
-
-    assert ["ok", "failed"] == frame["status"].tolist()
-    assert [False, True] == frame["nDCG@10"].isna().tolist()
-
-
-def test_every_field_is_explained():
-    """
-    results/README.md names every field of a row and every column of a table.
-    """
-    text = (ROOT / "results" / "README.md").read_text()
-    keys = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
-    heads = [field.column.head for field in columns.FIELDS]
-
-    assert [] == [name for name in (*keys, *heads) if f"`{name}`" not in text]
-
-
-# The numbers
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0"),
-        (0.00001, "<0.0001"),
-        (0.04123, "0.0412"),
-        (0.9996, "1.00"),
-        (3.984, "3.98"),
-        (9.996, "10.0"),
-        (99.96, "100"),
-        (603.4, "603"),
-        (12_345.0, "12,300"),
-        (-2.5, "-2.50"),
-    ],
-)
-def test_three_significant_digits(value, text):
-    """
-    Times and sizes have three significant digits, also where rounding reaches the next power of ten.
-    """
-    assert text == numbers.significant(value)
-
-
-@settings(deadline=None)
-@given(st.floats(min_value=-1e12, max_value=1e12))
-def test_a_number_reads_back(value):
-    """
-    What is printed is the value to half a unit of its last place.
-    """
-    text = numbers.significant(value)
-
-    assert (0.0 if text.startswith("<") else float(text.replace(",", ""))) == pytest.approx(
-        value, rel=0.00501, abs=5e-5
-    )
 
 
 # In Markdown
@@ -582,84 +406,6 @@ def test_control_characters_never_reach_a_reader():
         assert 'A("\ufffd]0;title\ufffd\ufffd[31mred")' in text
 
 
-# Figures from outside
-
-
-def published(**changes) -> dict[str, object]:
-    return {
-        "passage_set": "primer",
-        "retriever": "BM25() @ CSR()",
-        "measure": "nDCG@10",
-        "source": "Somewhere 2020",
-        "value": None,
-        "within": None,
-        "at_least": None,
-    } | changes
-
-
-@pytest.mark.parametrize(
-    ("figure", "verdict"),
-    [
-        ({"value": 0.6451, "within": 0.005}, "ok"),  # 0.6501 - 0.6451 is 0.005 and a little in binary
-        ({"value": 0.6450, "within": 0.005}, "missed"),
-        ({"value": 0.6552, "within": 0.005}, "missed"),
-        ({"at_least": 0.6501}, "ok"),
-        ({"at_least": 0.66}, "missed"),
-        ({"value": 0.65, "within": 0.01, "at_least": 0.66}, "missed"),
-        ({"value": 0.1}, "-"),
-        ({"value": 0.65, "within": 0.01, "measure": "P@5"}, "not run"),
-        ({"value": 0.65, "within": 0.01, "passage_set": "scifact"}, "not run"),
-        ({"value": 0.65, "within": 0.01, "retriever": "BM25() @ Flat()"}, "not run"),
-    ],
-)
-def test_verdict_on_a_published_figure(figure, verdict):
-    """
-    Ours meets a published figure within what is allowed, misses it, or did not run; a cell that failed did not run.
-    """
-    cells = (measurement(quality={"nDCG@10": 0.6501}), failed(retriever="BM25() @ Flat()"))
-
-    (found,) = figures([run_of(*cells, published=[published(**figure)])])
-
-    assert verdict == found.verdict
-
-
-def test_a_published_figure_of_a_cell_that_was_stopped():
-    """
-    Beside a cell that ran and was stopped, once decided, a published figure says so.
-    """
-    known = {"baseline": "A()", "measure": "nDCG@10", "n_looks": 1, "planned_looks": 3, "level": 0.975}
-    worse = Decision(**known, verdict="worse", n_asked=20, difference=-0.4, interval=(-0.6, -0.2))
-    cell = measurement(quality=None, decision=worse)
-
-    (found,) = figures([run_of(cell, published=[published(value=0.65, within=0.01)])])
-
-    assert "stopped" == found.verdict
-
-
-def test_published_figures_have_a_table():
-    """
-    Ours, the published figure, their difference and what is allowed stand side by side, the source below.
-    """
-    figures = [
-        published(value=0.6451, within=0.005),
-        published(measure="R@1", at_least=0.9),
-        published(retriever="RankBM25()", value=0.5, source="Elsewhere 2021"),
-    ]
-    run = run_of(measurement(quality={"nDCG@10": 0.6439, "R@1": 1.0}), published=figures)
-
-    lines = [" ".join(line.split()) for line in drawn(run).splitlines()]
-
-    at = lines.index("Against published figures")
-    assert [
-        "set retriever measure ours published difference allowed",
-        "primer BM25() @ CSR() nDCG@10 .6439 .6451 -.0012 ±0.005 ok a",
-        "primer BM25() @ CSR() R@1 1.0000 - - ≥ 0.9 ok a",
-        "primer RankBM25() nDCG@10 - .5000 - - not run b",
-        "a: Somewhere 2020",
-        "b: Elsewhere 2021",
-    ] == [lines[at + 1], *lines[at + 3 : at + 8]]
-
-
 # Without judgments, by label, several runs
 
 
@@ -801,15 +547,3 @@ def test_an_unknown_column_is_refused():
     """
     with pytest.raises(InputError, match=r"--columns: expected some of .*R@1, .*found 'p50_ms'\. Did you mean"):
         grid.grids([run_of(full())], View(columns=("p50_ms",)))
-
-
-def test_published_figures_alone():
-    """
-    Figures from outside can be had without the tables of the cells.
-    """
-    run = run_of(measurement(), published=[published(value=0.5, within=0.01)])
-
-    text = markdown.table([run], View(published=True))
-
-    assert text.startswith("**Against published figures**")
-    assert "150 passages" not in text
