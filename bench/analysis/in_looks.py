@@ -27,7 +27,7 @@ from bench.errors import InputError
 from bench.records.run_folder import ASKED, CLUSTERS, Run
 from bench.records.schema import Measurement
 from bench.statistics import sequential_quality
-from bench.statistics.clusters import NOISE, totals, without_noise
+from bench.statistics.clusters import totals, without_noise
 from bench.statistics.paired import ALPHA, SATURATED, Margins, within
 from bench.statistics.sequential_quality import Look
 
@@ -167,10 +167,11 @@ class _Part(NamedTuple):
         """A difference with what its queries say."""
         old, new = before[self.queries], after[self.queries]
         own = [label for label, asked in zip(self.clusters, self.queries.tolist(), strict=True) if asked]
-        sums, sizes = totals(without_noise(new - old), own)
+        differences = without_noise(new - old)
+        sums, sizes = totals(differences, own)
         low, high = sequential_quality.bounds_at(self.look, sums, sizes, is_last=self.is_last)
         around = float(low), float(high)
-        alike = self.is_last and not np.any(np.abs(new - old) > NOISE)
+        alike = self.is_last and not differences.any()
         asked = f"over {int(self.queries.sum()):,} of {len(self.queries):,} judged queries"
         said = [f"{asked}, by bounds of all looks: {level_text(self.look.level)}, not 95 %"]
         if min(old.mean(), new.mean()) > SATURATED:

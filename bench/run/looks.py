@@ -90,14 +90,15 @@ class QueryLooks:
             return None
         measure = self.suite.primary
         new = query_values(hits, timed, self.suite, self.passage_set, (measure,))[measure]
-        sums, sizes = totals(without_noise(new - old), self._clusters())
+        differences = without_noise(new - old)
+        sums, sizes = totals(differences, self._clusters())
         number = self._looks_taken(asked)
         look = self.planned[number - 1]
         first = sequential_quality.order(len(sums), self.suite.seed)[: look.n_clusters]
         is_last = number == len(self.planned)
         low, high = sequential_quality.bounds_at(look, sums[first], sizes[first], is_last=is_last)
         around = float(low), float(high)
-        alike = is_last and not without_noise(new - old).any()
+        alike = is_last and not differences.any()
         n_asked = int(sizes[first].sum())
         return Decision(
             baseline=baseline.spelling,
