@@ -11,7 +11,7 @@ import numpy as np
 from bench.instruments import cpu, latency
 from bench.instruments.latency import LONGEST_WARM_UP, SECONDS_A_ROUND, timed
 from bench.instruments.memory import Phase
-from bench.instruments.modes import SINGLE, Mode, Target, chosen
+from bench.instruments.modes import Mode, Target, chosen
 from bench.instruments.stability import UNDER_LOAD, Disturbance
 from bench.records.schema import Fact, Loop, Stage, StageResult
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from bench.instruments.modes import Samples
 
 NEW = "new"  # the samples of the pass over queries that the process has not seen: (1, n_queries)
-AGAIN = "again"  # and of one more, where no loop repeats them one at a time
+AGAIN = "again"  # of its first queries, asked once more a little later within that pass: (1, n_again)
 FRESH = "fresh"  # two passes over synthetic queries, which no process has seen before the first: (2, n_fresh)
+REPEATED = 50  # queries of the new pass that are asked once more
+LATER = 10  # queries after which one is: the next ones have passed through the processor's caches
 Kept = TypeVar("Kept", bound="Answers")
 
 
@@ -62,7 +64,7 @@ def measured(
     loops: dict[str, Loop] = {}
     looping, disturbance = Phase(), Disturbance()
     if here:
-        samples = _first_passes(target, kept[NEW], again=SINGLE not in here)
+        samples = _first_passes(target, kept[NEW])
     for mode in here:
         if mode.closed:
             found, loops[mode.name] = _looped(mode, target, kept[mode.name])
@@ -94,14 +96,33 @@ def measured(
     return TimedRound(result, samples, kept)
 
 
-def _first_passes(target: Target, kept: Answers, *, again: bool) -> Samples:
-    """The pass over queries that the process has not seen, one more where it is wanted, and two over fresh ones."""
-    found = {NEW: latency.single(target.one, target.n_queries, 0.0, kept.one)}
-    if again:
-        found[AGAIN] = latency.single(target.one, target.n_queries, 0.0, kept.one)
+def _first_passes(target: Target, kept: Answers) -> Samples:
+    """
+    The pass over queries that the process has not seen, of which some are asked again, and two over fresh ones.
+
+    Whatever slows the machine for a moment slows both: that pass is short, and what comes long after it tells little.
+    """
+    order = _with_repeats(target.n_queries)
+    again = np.array([asked for _, asked in order])
+
+    def keep(place: int, found: object) -> None:
+        if not again[place]:
+            kept.one(order[place][0], found)
+
+    times = latency.single(lambda place: target.one(order[place][0]), len(order), 0.0, keep)
+    found = {NEW: times[:, ~again], AGAIN: times[:, again]}
     if target.fresh_one is not None and target.n_fresh:
         found[FRESH] = np.concatenate([latency.single(target.fresh_one, target.n_fresh, 0.0) for _ in range(2)])
     return found
+
+
+def _with_repeats(n_queries: int) -> list[tuple[int, bool]]:
+    """Every query in order, and between them the first ones again: its position, and whether it was asked before."""
+    order = []
+    for place in range(n_queries + LATER):
+        order += [(place, False)] if place < n_queries else []
+        order += [(place - LATER, True)] if LATER <= place < LATER + min(REPEATED, n_queries) else []
+    return order
 
 
 def _looped(mode: Mode, target: Target, kept: Answers) -> tuple[Samples, Loop]:

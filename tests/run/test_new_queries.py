@@ -66,6 +66,17 @@ class TestNewQueries:
 
         assert flagged == bool(found.flag)
 
+    @pytest.mark.parametrize(
+        ("new", "again", "flagged"), [(1.3, 1, True), (1.7, 1.7, False), (1.7, 1.6, False), (3, 3, True)]
+    )
+    def test_slow_as_the_pass_begins(self, new, again, flagged):
+        """
+        Where queries that are asked again within the same pass are as slow, it is the machine, unless by far.
+        """
+        found = new_queries(rounds(new=[(new,)] * 3, again=[(again,)] * 3, single=[(1, 1)] * 3))
+
+        assert flagged == bool(found.flag)
+
     @pytest.mark.parametrize("paired", [False, True])
     def test_in_memory(self, paired):
         """
