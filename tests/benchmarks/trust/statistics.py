@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.formats.files import write_whole
 from bench.records import run_folder
 from tests.benchmarks.intervals import COVERS, ERRS, SIMULATIONS, table
-from tests.benchmarks.trust import differences, families, means, real, sequential, skewed
+from tests.benchmarks.trust import differences, families, means, real, seeds, sequential, skewed
 from tests.benchmarks.trust.lines import MOSTLY, Count, Line, Part, code, kept
 from tests.helpers.places import ROOT
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Part] = {
     **skewed.PARTS,
     **real.PARTS,
     **means.PARTS,
+    **seeds.PARTS,
     **families.PARTS,
     **sequential.PARTS,
 }
