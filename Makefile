@@ -69,16 +69,9 @@ trust-real: .benchmarks/trust/population.npz
 trust-gate: .venv/installed  ## of that page real gate runs: 2 hours in all, half an hour each time
 	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
 
-towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; a benchmark of hours, not a test
-	$(BIN)/sparring train towers
-	$(BIN)/sparring run models/towers/suite.toml --rounds 1 --mode single -o models/towers/ring
-	$(BIN)/sparring train korean
-	$(BIN)/sparring run models/korean/suite.toml --rounds 1 --mode single -o models/korean/ring
-	$(BIN)/python -m tests.helpers.sparse_models models/splade-tiny
-	$(BIN)/sparring train tests/data/splade.toml
-	$(BIN)/sparring run models/splade/suite.toml --rounds 1 --mode single -o models/splade/ring
-	$(BIN)/python -m tests.benchmarks.towers models/towers models/towers/ring models/korean models/korean/ring \
-		models/splade models/splade/ring --page results/towers.md --svg results/towers.svg
+towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; hours, half an hour each time
+	$(BIN)/python -m tests.benchmarks.towers
+	$(BIN)/python -m tests.benchmarks.towers --page
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30

