@@ -23,7 +23,7 @@ from bench.instruments import environment
 from bench.passages import loader
 from bench.records import run_folder
 from bench.run.suite import Gate, Suite
-from tests.benchmarks.trust import page, rates
+from tests.benchmarks.trust import page, pooled, rates
 from tests.benchmarks.trust.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
 from tests.benchmarks.trust.trials import CELLS, ENGINES, Times, Trial, repository, trial
 
@@ -259,6 +259,36 @@ class TestCounting:
         assert (2.0, 1.0, 20) == (rounds.first_seconds, rounds.seconds, len(rounds.ratios("Same1()")))
 
 
+class TestPooled:
+    def noisy(self, lean: float, n: int = 40) -> Trial:
+        """A gate run whose new side takes so many times as long in every cell, but for noise of 3 %."""
+        rng = np.random.default_rng(3)
+        times = {
+            cell: {"single_p50_ms": Times((1.0,) * n, tuple(lean * np.exp(rng.normal(0, 0.03, n))))} for cell in CELLS
+        }
+        return msgspec.structs.replace(gate_run({}), times=times)
+
+    @pytest.mark.parametrize(("lean", "level"), [(1.0, True), (1.01, False), (0.99, False)])
+    def test_a_side_that_is_slower(self, lean, level):
+        """
+        What both sides take alike is level; one per cent to either side is not.
+        """
+        found = pooled.pooled(np.random.default_rng(1), [self.noisy(lean)] * 10, "single_p50_ms")
+
+        assert level == found.is_level
+        assert found.low < lean < found.high
+        assert (10 * 40 * len(SPEED_ALIKE), 10 * len(SPEED_ALIKE)) == (found.n, found.n_units)
+
+    def test_too_few_to_tell(self):
+        """
+        An interval that reaches too far is not level, be 1 in it.
+        """
+        found = pooled.pooled(np.random.default_rng(1), [self.noisy(1.0, n=4)], "single_p50_ms")
+
+        assert found.low < 1 < found.high
+        assert not found.is_level
+
+
 class TestPage:
     @pytest.fixture
     def quick(self, monkeypatch, tmp_path):
@@ -281,7 +311,7 @@ class TestPage:
         text, well = page.page(tmp_path)
 
         assert well
-        assert 9 == text.count("| met |")
+        assert 10 == text.count("| met |")
         assert "not met" not in text
         assert text.index("Not measured.") < text.index("## The gate")
         assert "| caught: +10 % p50 | 20 of 20: 100.00 % (83.16–100.00) | 20 of 20" in text

@@ -12,7 +12,7 @@ from bench.gate.figures import FIGURES, P50
 from bench.gate.speed import Speed
 from bench.records import run_folder
 from tests.benchmarks.intervals import table
-from tests.benchmarks.trust import rates
+from tests.benchmarks.trust import pooled, rates
 from tests.benchmarks.trust.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
 from tests.benchmarks.trust.statistics import COMMITTED, section
 from tests.benchmarks.trust.trials import CELLS, Trial
@@ -183,12 +183,15 @@ def page(folder: Path) -> tuple[str, bool]:
     by_load = groups(trials)
     held = rules(by_load[-1])
     names = [group.name for group in by_load]
+    level = pooled.of_figures(np.random.default_rng(SEED), trials)
     text = PAGE.format(
         statistics=section(COMMITTED)[0],
         conditions=conditions(trials),
         rules="\n".join(["| rule | found | |", "| --- | --- | --- |", *map(str, held)]),
         real=table(["real gate runs", *names], list(real_rows(by_load))),
         open=table(["search", *names], list(open_rows(by_load))),
+        pooled=table(["new / old", "median", "new is greater", "pairs", "cells of runs", ""], list(pooled.rows(level))),
+        pooled_most=100 * pooled.MOST,
         resampled=table(["resampled gate runs", *names], list(resampled_rows(by_load))),
         by_recording=table(
             ["recording", "spread", "of the middle", "false", *(f"caught: {CAUGHT_ROWS[cell]}" for cell in SLOWED)],
@@ -209,7 +212,8 @@ def page(folder: Path) -> tuple[str, bool]:
         seed=SEED,
         slower=100 * rates.POLICY.slower,
     )
-    return text, all(rule.found.n and rule.holds(rule.found) for rule in held)
+    leans = not all(one.is_level for one in level.values())
+    return text, not leans and all(rule.found.n and rule.holds(rule.found) for rule in held)
 
 
 def conditions(trials: Sequence[Trial]) -> str:
@@ -271,6 +275,12 @@ Speed in these runs, figures: pass / undecided / called slower (which fails). Th
 slower and more, so +5 % lies on its edge, where neither answer is wrong.
 
 {open}
+
+Whether the gate leans to a side: new over old of those {n_alike} cells, pooled over all pairs of rounds of gate runs
+and recordings. In brackets the 95 % interval (bootstrap over cells of runs): it is to hold 1, and to reach no further
+than {pooled_most:g} % to either side.
+
+{pooled}
 
 ### Resampled
 

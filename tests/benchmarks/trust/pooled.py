@@ -1,0 +1,68 @@
+"""Whether the gate leans to a side: new over old where nothing changed, pooled over cells and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.gate.figures import FIGURES
+from tests.benchmarks.trust.rates import SPEED_ALIKE
+from tests.benchmarks.trust.trials import Trial
+
+DRAWS = 2_000
+MOST = 0.005  # that either end of the interval may lie off the ratio
+
+
+class Pooled(NamedTuple):
+    """The median of new / old over pairs of rounds, its 95 % interval, and how often new is the greater."""
+
+    ratio: float
+    low: float
+    high: float
+    greater: float  # share of the pairs that differ
+    n: int  # pairs
+    n_units: int  # cells of runs
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the interval holds 1, and is short."""
+        return self.low <= 1 <= self.high and max(self.high - self.ratio, self.ratio - self.low) <= MOST
+
+
+def pooled(rng: np.random.Generator, trials: Sequence[Trial], figure: str) -> Pooled:
+    """
+    Of one figure, over all pairs of rounds of the cells whose search is alike, of gate runs and recordings.
+
+    The interval is a percentile bootstrap over cells of runs: a process of each side answers all rounds of one.
+    """
+    units = [t.times[cell][figure].ratios for t in trials for cell in SPEED_ALIKE if figure in t.times[cell]]
+    if not units:
+        return Pooled(1.0, 0.0, np.inf, 0.5, 0, 0)
+    every = np.concatenate(units)
+    places = rng.integers(len(units), size=(DRAWS, len(units)))
+    drawn = [np.median(np.concatenate([units[place] for place in row])) for row in places]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    differ = every[every != 0]
+    return Pooled(
+        float(np.exp(np.median(every))),
+        float(np.exp(low)),
+        float(np.exp(high)),
+        float((differ > 0).mean()) if len(differ) else 0.5,
+        len(every),
+        len(units),
+    )
+
+
+def of_figures(rng: np.random.Generator, trials: Sequence[Trial]) -> dict[str, Pooled]:
+    """Each figure that the trials have."""
+    return {figure.name: found for name, figure in FIGURES.items() if (found := pooled(rng, trials, name)).n}
+
+
+def rows(found: dict[str, Pooled]) -> Iterator[list[str]]:
+    """A line for each figure, and whether it keeps the rule."""
+    for name, one in found.items():
+        told = f"×{one.ratio:.4f} [{one.low:.4f}, {one.high:.4f}]"
+        met = "met" if one.is_level else "**not met**"
+        yield [name, told, f"{100 * one.greater:.1f} %", f"{one.n:,}", str(one.n_units), met]
