@@ -75,8 +75,8 @@ def run_ab(
         runs = _empty(scratch / "runs" if keep is None else keep)
         moved = _Checkout(repository, tree)
         former = _former(moved.path(suite_file.resolve()), ref) or suite
-        policy, old_suite = former.gate or Gate(), _old_suite(former, suite)
-        install = (suite.gate or Gate()).install
+        own, old_suite = suite.gate or Gate(), _old_suite(former, suite)
+        policy, install = with_longer_budget(former.gate or Gate(), own), own.install
         changed = policy_changes(*(_plain(one) for one in (former, suite)))
         python, variables, notes = environment(install, tree, scratch, says)
         present = [path.resolve() for path in plugins]
@@ -105,6 +105,12 @@ def run_ab(
             changed_policy=tuple(changed),
             notes=tuple(notes),
         )
+
+
+def with_longer_budget(policy: Gate, own: Gate) -> Gate:
+    """A policy with the budget of another where that is longer: it hides nothing, and what is undecided asks for it."""
+    longer = max(policy, own, key=lambda gate: gate.budget_seconds)
+    return msgspec.structs.replace(policy, budget=longer.budget)
 
 
 def _empty(folder: Path) -> Path:

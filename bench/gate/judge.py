@@ -29,6 +29,7 @@ ROUNDING = 1e-12
 ONE_SIDED = 1 / 16  # chance of so many losses among near ties, which swap both ways: four of four, six of seven
 SUSPICIOUS = 0.5  # times as long, and less: is it still doing the work?
 BLESS = "better, and unexplained: bless it with --accept"
+BLESSED = ("quality", "bytes", "policy")  # kinds of findings of which a change may be meant
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
 NO_MATTER = (
     *("commit", "dirty", "code_sha256", "installed_sha256", "kernel", "memory_bytes", f"{LIBRARY}sparring"),
@@ -74,6 +75,8 @@ def judge(
     conditions = [name for name, _, _ in found.environment if name.startswith("suite.") and name not in NO_CONDITION]
     if conditions:
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
+    if speeds is not None and any(f.kind in BLESSED and f.outcome == "fail" for cell in cells for f in cell.findings):
+        said.append("--ab accepts nothing: what is meant fails until it is merged, and is the old side from then on")
     if not cells:
         said.append("there is no cell")
     # In an A/B a suite may be all new; but where the old side had cells something has to be held to them.
@@ -106,11 +109,14 @@ def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
 
     ValidationError (msgspec) for a [gate] that is none.
     """
-    policies = [msgspec.structs.asdict(msgspec.convert(suite.get("gate") or {}, Gate)) for suite in (old, new)]
-    names = [name for name in policies[0] if name != "install"]  # how a side is made, not what it is held to
+    gates = [msgspec.convert(suite.get("gate") or {}, Gate) for suite in (old, new)]
+    policies = [msgspec.structs.asdict(gate) for gate in gates]
+    names = [name for name in policies[0] if name not in ("install", "budget")]  # how sides are measured, not held
     keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
     keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
     keys += [("distractors", old.get("distractors") or 0, new.get("distractors") or 0)]
+    if gates[1].budget_seconds < gates[0].budget_seconds:  # with less of it more stays undecided; more hides nothing
+        keys.append(("[gate] budget", gates[0].budget, gates[1].budget))
     changed = [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
     for name in ("measures", "passages"):
         gone = [one for one in _names(old, name) if one not in _names(new, name)]

@@ -10,8 +10,10 @@ import pytest
 
 from bench.commands.gate import gate
 from bench.gate import reference
+from bench.gate.ab import with_longer_budget
 from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
+from bench.run.suite import Gate
 from tests.helpers.command import call
 from tests.helpers.engines import ENGINE
 from tests.helpers.gated import EXACT, HALF, requery, rewrite
@@ -154,6 +156,7 @@ def test_a_measure_that_is_not_the_primary_one(held):
         ({"primary": "R@1"}, "primary nDCG@10 -> R@1"),
         ({"distractors": 10, "measures": ["nDCG@10"]}, "distractors 0 -> 10, measures without R@1, R@10, R@100, RR@10"),
         ({"passages": []}, "passages without tiny"),
+        ({"gate": {"budget": "1m"}}, "[gate] budget 90s -> 1m"),
     ],
 )
 def test_a_policy_of_its_own(held, keys, said):
@@ -170,6 +173,19 @@ def test_a_policy_of_its_own(held, keys, said):
     assert 1 == code
     assert f"policy differs: {said}: bless with --accept" in found.line
     assert {EXACT: ["nDCG@10"], "policy": ["policy"]} == failed(found)
+
+
+def test_a_longer_budget(held):
+    """
+    More time to measure speed in hides nothing: it is no other policy.
+    """
+    code, found = held(lambda other: resuited(other, gate={"budget": "5m"}))
+
+    assert (0, {}) == (code, failed(found))
+    assert (Gate(quality=0.5, budget="5m"), Gate()) == (
+        with_longer_budget(Gate(quality=0.5), Gate(budget="5m")),
+        with_longer_budget(Gate(), Gate(quality=0.5, budget="1m")),
+    )
 
 
 def test_losses_without_a_gain_elsewhere(held):

@@ -94,6 +94,17 @@ class TestReference:
 
         assert "gate: fail - 2 cells, none held to the reference: does each run on both sides?" == found.line
 
+    @pytest.mark.parametrize("losses", [{}, dict.fromkeys(range(4), -1.0)])
+    def test_nothing_is_accepted_by_a_revision(self, ran, other, losses):
+        """
+        An A/B that fails on what may be meant says that nothing is accepted there; one that passes does not.
+        """
+        requery(other, losses)
+
+        found = judged(ran, other, speeds={})
+
+        assert bool(losses) == any(note.startswith("--ab accepts nothing") for note in found.notes)
+
     @pytest.mark.slow
     def test_one_query_worse(self, ran, other):
         """
