@@ -71,7 +71,6 @@ trust-gate: .venv/installed  ## of that page real gate runs: 2 hours in all, hal
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; hours, half an hour each time
 	$(BIN)/python -m tests.benchmarks.towers
-	$(BIN)/python -m tests.benchmarks.towers --page
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30

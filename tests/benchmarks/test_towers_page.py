@@ -49,12 +49,19 @@ def variant(name: str, by_seed: list[list[float]], *, minutes=(1.0, 1.0), negati
     recipe = Recipe(
         name=name,
         data=Data("a", "b", "c"),
-        model=Model("static"),
+        model=Model("static" if name == "static" else "a model"),
         loss=Loss(matryoshka=more.get("matryoshka", ())),
         optimiser=Optimiser(batch=negatives + 1, accumulate=2),
     )
     return Trial(
-        recipe=recipe, models=models, leaks=("of 1 passage none",), environment=run_of().environment, tested=tested
+        recipe=recipe,
+        sets=dict.fromkeys(("train", "dev", "test"), "00"),
+        models=models,
+        leaks=("of 1 passage none",),
+        device="cpu",
+        precision="float32",
+        environment=run_of().environment,
+        tested=tested,
     )
 
 
@@ -81,17 +88,23 @@ class TestRecords:
         with pytest.raises(InputError, match=r"expected at most \d+ rows that differ, found 200"):
             Letters.of(np.arange(200.0)[:, None])
 
-    def test_another_recipe_is_another_trial(self, tmp_path):
+    def test_what_is_made(self, tmp_path):
         """
-        A variant has its record, until a word of its recipe changes.
+        A variant has its record, until a word of its recipe changes, or the dimensions that its vectors are cut to.
         """
-        made = variant("batch-8", [[1.0] * 8])
-        part = trials.Part(made.recipe, (), True, tmp_path / "batch-8.json")
-        assert not trials.is_made(part)
-        part.record.write_bytes(msgspec.json.encode(made))
+        found = variant("batch-8", [[1.0] * 8])
+        part = trials.Part(found.recipe, (), True, tmp_path / "batch-8.json")
+        other = msgspec.structs.replace(found.recipe, seeds=(4,))
+        assert trials.made(part) is None
+        part.record.write_bytes(msgspec.json.encode(found))
 
-        assert trials.is_made(part)
-        assert not trials.is_made(part._replace(recipe=msgspec.structs.replace(made.recipe, seeds=(4,))))
+        assert found == trials.made(part)
+        assert trials.made(part._replace(recipe=other)) is None
+        assert trials.made(part._replace(dims=(32,))) is None
+        assert trials.made(part._replace(is_tested=False)) is None
+        assert trials.folder_of(part, tmp_path) != trials.folder_of(part._replace(recipe=other), tmp_path)
+        part.record.write_bytes(b"{}")
+        assert trials.made(part) is None
 
     def test_a_variant_that_was_not_tested(self):
         """
@@ -167,25 +180,79 @@ class TestTables:
         assert ["32", ".2500", ".7500"] == found[1:4]
         assert all(each.startswith("+.5000") for each in found[4:])
 
-    def test_temperatures(self):
-        """
-        Of each similarity stand the temperatures with the dev recall, the best of them bold.
-        """
-        dev = {0.05: 0.5, 0.1: 0.75, 0.2: 0.6}
-        found = [
+    def searched(self, *recalls: float) -> list[Trial]:
+        """Variants that were not tested, at temperatures of .05, .1 and .2, with these dev recalls."""
+        made = variant("cosine", [[1.0] * 8])
+        return [
             msgspec.structs.replace(
                 made,
                 tested=None,
                 recipe=msgspec.structs.replace(made.recipe, loss=Loss(temperature=temperature)),
                 models=tuple(msgspec.structs.replace(model, kept=recall) for model in made.models),
             )
-            for temperature, recall in dev.items()
-            for made in [variant("cosine", [[1.0] * 8])]
+            for temperature, recall in zip((0.05, 0.1, 0.2), recalls, strict=True)
         ]
 
-        text = "".join(page.temperatures(found))
+    def test_temperatures(self):
+        """
+        Of each similarity stand the temperatures with the dev recall of each seed, the best of them bold.
+        """
+        inside, edge = (
+            "".join(page.temperatures(self.searched(*found))) for found in ((0.5, 0.75, 0.6), (0.5, 0.6, 0.7))
+        )
 
-        assert "0.05: .5000; **0.1: .7500**; 0.2: .6000" == cells(text, "cosine")[1]
+        assert "| cosine | 0.1 | **.7500** | .7500; .7500 |  |" in inside
+        assert "| cosine | 0.05 | .5000 | .5000; .5000 |  |" in inside
+        assert "| cosine | 0.2 | **.7000** | .7000; .7000 | at the edge of the grid |" in edge
+
+    def test_another_temperature_than_the_best(self):
+        """
+        What was trained at another temperature than the best that was searched is on no page.
+        """
+        tested = variant("batch-8", [[0.5] * 8] * 2)
+        text = f"Above.\n{page.MARK}\nold"
+
+        assert page.written(text, [*self.searched(0.75, 0.6, 0.5), tested]).startswith(
+            f"Above.\n{page.MARK}\n\n8 models"
+        )
+        with pytest.raises(InputError, match=r"recipe batch-8: expected the temperature .* 0\.1, found 0\.05"):
+            page.written(text, [*self.searched(0.6, 0.75, 0.5), tested])
+
+    def test_pages_without_their_mark(self):
+        """
+        A page whose tables cannot be told from its words is not written.
+        """
+        with pytest.raises(InputError, match="found it 0 times"):
+            page.written("another page", [variant("batch-8", [[0.5] * 8])])
+
+    def test_sets_of_one_name(self):
+        """
+        Variants that were held to two versions of a set are in no one table.
+        """
+        first = variant("batch-8", [[0.5] * 8])
+        other = msgspec.structs.replace(first, sets=first.sets | {"test": "01"})
+
+        with pytest.raises(InputError, match="book: expected one set for all variants"):
+            page.written(page.MARK, [first, other])
+
+    def test_a_static_start(self):
+        """
+        A static start is drawn by its seed, and that of the first is kept: the first model alone is held to it.
+        """
+        found = cells("".join(page.ring([variant("static", [[0.25] * 8, [0.75] * 8])])), "static")
+
+        assert ".5000 (.2500–.7500)" == found[5]
+        assert found[7].startswith("+.2500")
+
+    @pytest.mark.parametrize(("by_seed", "told"), [([[1.0] * 8], "1.0000 ["), ([[0.98] * 7 + [1.0]] * 2, ".9825 [")])
+    def test_a_mean_near_one(self, by_seed, told):
+        """
+        The interval of a mean ends at 1.
+        """
+        text = page.mean_with_interval(np.array(by_seed), None)
+
+        assert text.startswith(told)
+        assert float(text.rstrip("]").rpartition(" ")[2]) <= 1
 
 
 def test_the_picture_is_of_the_same_values():

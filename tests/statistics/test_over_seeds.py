@@ -34,10 +34,13 @@ def slow(by_seed: np.ndarray, level: float) -> tuple[float, float]:
             cell = sum(row[place] - by_seed[:, place].mean() - (row.mean() - whole) for place in places)
             squares += (cell / n_questions) ** 2
     of_means = sum((row.mean() - whole) ** 2 for row in by_seed) / (n_seeds - 1)
-    variance = max(of_means - squares / (n_seeds - 1), 0.0) / n_seeds
-    reach = stats.t.ppf((1 + level) / 2, n_seeds - 1) * variance**0.5
+    left = max(of_means - squares / (n_seeds - 1), 0.0)
+    alone, beside = (stats.t.ppf((1 + level) / 2, n_seeds - 1) * (each / n_seeds) ** 0.5 for each in (of_means, left))
     low, high = intervals.of_difference(*totals(by_seed.mean(axis=0), LABELS), level)
-    return whole - ((whole - low) ** 2 + reach**2) ** 0.5, whole + ((high - whole) ** 2 + reach**2) ** 0.5
+    return (
+        min(whole - alone, whole - ((whole - low) ** 2 + beside**2) ** 0.5),
+        max(whole + alone, whole + ((high - whole) ** 2 + beside**2) ** 0.5),
+    )
 
 
 class TestInterval:
@@ -100,7 +103,9 @@ class TestPaired:
 
         assert found.interval[0] <= alone.interval[0] < alone.interval[1] <= found.interval[1]
         assert found.p_interval >= alone.p_interval
-        assert (alone.difference, alone.p, alone.wins) == (found.difference, found.p, found.wins)
+        assert (alone.difference, alone.p) == (found.difference, found.p)
+        assert (3 * len(LABELS), 0, 0) == (found.wins, found.ties, found.losses)
+        assert [None] * 3 == [found.p_t, found.effect, found.detectable]
         assert pytest.approx(slow(new - old, 0.95), **CLOSE) == found.interval
 
     def test_a_difference_that_seeds_alone_make_is_no_verdict(self):
@@ -120,7 +125,19 @@ class TestPaired:
         old = np.full((1, 40), 0.5)
         new = np.repeat([[0.25], [0.75]], 40, axis=1)
 
-        assert "undecided" == over_seeds.paired(old, new).verdict
+        found = over_seeds.paired(old, new)
+
+        assert ("undecided", 80) == (found.verdict, found.differing)
+
+    def test_gains_that_losses_beside_them_make_up_for(self):
+        """
+        Where every cluster gains as much as it loses, at every seed, models differ; what that tells is nothing.
+        """
+        new = np.array([[0.5, -0.5, 0.0, 0.0], [-0.5, 0.5, 0.0, 0.0]])
+
+        found = over_seeds.paired(np.zeros((1, 4)), new, [0, 0, 1, 2])
+
+        assert ("undecided", None, 4) == (found.verdict, found.interval, found.differing)
 
     def test_identical(self):
         """

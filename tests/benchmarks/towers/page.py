@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.analysis.family import Family
+from bench.errors import InputError
 from bench.report.charts.training import DevCurve, Gain, Trainings
 from bench.report.numbers import four, megabytes, significant
 from bench.report.tables.pairs import p_cell
-from bench.statistics import intervals, over_seeds
+from bench.statistics import intervals, over_seeds, paired
 from bench.statistics.clusters import totals
 from bench.statistics.paired import Paired
+from bench.training.recipe import STATIC, Recipe
 from tests.benchmarks.intervals import table
 from tests.benchmarks.towers.trials import MAIN, MEASURES, Trial
 
@@ -34,12 +36,22 @@ MARK = "<!-- from here on written by tests/benchmarks/towers -->"
 
 
 def written(text: str, trials: Sequence[Trial]) -> str:
-    """A page whose tables are those of the trials; what stands above MARK stays."""
+    """
+    A page whose tables are those of the trials; what stands above MARK stays.
+
+    InputError for a page without that mark, trials on several versions of a set, and temperatures that are not the
+    best of those that were searched.
+    """
+    if text.count(MARK) != 1:
+        raise InputError(f"the page: expected the line {MARK} once, found it {text.count(MARK)} times")
+    refuse_other_temperatures([each.recipe for each in trials if each.tested is not None], trials)
     tested = [each for each in trials if each.tested is not None]
     sets = list(dict.fromkeys(each.on_test.passage_set for each in tested))
     parts = [*machines(trials), *temperatures(trials)]
     for passage_set in sets:
         found = [each for each in tested if each.on_test.passage_set == passage_set]
+        if len({each.sets["test"] for each in found}) > 1:
+            raise InputError(f"{passage_set}: expected one set for all variants, found several of that name")
         parts += [part for one in (ring, curve, compared, by_dims) for part in one(found)]
     return text.partition(MARK)[0] + MARK + "\n\n" + "\n".join(parts)
 
@@ -49,7 +61,9 @@ def machines(trials: Sequence[Trial]) -> Iterator[str]:
     found = dict.fromkeys(
         f"{e.cpu}, {e.cores} cores, Python {e.python}, torch {e.libraries.get('torch')}, sentence-transformers "
         f"{e.libraries.get('sentence-transformers')}"
-        for e in (each.environment for each in trials)
+        f", {each.device}, {each.precision}"
+        for each in trials
+        for e in [each.environment]
     )
     minutes = sum(model.seconds for each in trials for model in each.models) / 60
     n_models = sum(len(each.models) for each in trials)
@@ -58,35 +72,52 @@ def machines(trials: Sequence[Trial]) -> Iterator[str]:
 
 def temperatures(trials: Sequence[Trial]) -> Iterator[str]:
     """Dev recall by temperature, of each similarity."""
-    found = by_temperature(trials)
-    if not found:
+    searched = by_temperature(trials)
+    if not searched:
         return
     yield "## Temperatures\n"
-    yield f"Of each similarity that with the best {MAIN} of dev questions; the test questions were not asked.\n"
-    rows = [
-        (kind, "; ".join(
-            f"**{told}**" if temperature == best(of_kind) else told
-            for temperature, recall in sorted(of_kind.items())
-            for told in [f"{temperature:g}: {four(recall)}"]
-        ))
-        for kind, of_kind in found.items()
-    ]  # fmt: skip
-    yield table(["similarity", f"temperature: dev {MAIN}"], [list(row) for row in rows]) + "\n"
+    yield (
+        f"Of each similarity that with the best {MAIN} of dev questions, in bold, over seeds that are none of those\n"
+        "below; at one batch and one rate. No test question was asked.\n"
+    )
+    rows = []
+    for kind, found in searched.items():
+        for temperature, recalls in sorted(found.items()):
+            is_best = temperature == best(found)
+            told = four(float(np.mean(recalls)))
+            edge = "at the edge of the grid" if is_best and temperature in (min(found), max(found)) else ""
+            mean = f"**{told}**" if is_best else told
+            rows.append([kind, f"{temperature:g}", mean, "; ".join(map(four, recalls)), edge])
+    yield table(["similarity", "temperature", f"dev {MAIN}", "seeds", ""], rows) + "\n"
 
 
-def by_temperature(trials: Sequence[Trial]) -> dict[str, dict[float, float]]:
-    """Similarity -> temperature -> dev recall, of the variants that were not tested."""
-    found: dict[str, dict[float, float]] = {}
+def by_temperature(trials: Sequence[Trial]) -> dict[str, dict[float, list[float]]]:
+    """Similarity -> temperature -> dev recall of each seed, of the variants that were not tested."""
+    found: dict[str, dict[float, list[float]]] = {}
     for each in trials:
         if each.tested is None:
-            recall = float(np.mean([model.kept for model in each.models]))
-            found.setdefault(each.recipe.model.similarity, {})[each.recipe.temperature] = recall
+            recalls = [model.kept for model in each.models]
+            found.setdefault(each.recipe.model.similarity, {})[each.recipe.temperature] = recalls
     return found
 
 
-def best(of_kind: dict[float, float]) -> float:
-    """The temperature with the greatest recall."""
-    return max(of_kind, key=lambda temperature: of_kind[temperature])
+def refuse_other_temperatures(recipes: Sequence[Recipe], trials: Sequence[Trial]) -> None:
+    """InputError for a dense recipe on the set that temperatures were searched on whose own is not the best of them."""
+    searched = by_temperature(trials)
+    trained_on = {each.recipe.data.train for each in trials if each.tested is None}
+    for recipe in recipes:
+        if recipe.model.head == "dense" and recipe.data.train in trained_on:
+            wanted = best(searched[recipe.model.similarity])
+            if recipe.temperature != wanted:
+                raise InputError(
+                    f"recipe {recipe.name}: expected the temperature with the best dev recall of its similarity, "
+                    f"{wanted:g}, found {recipe.temperature:g}: name it under [loss]"
+                )
+
+
+def best(of_kind: dict[float, list[float]]) -> float:
+    """The temperature with the greatest mean recall."""
+    return max(of_kind, key=lambda temperature: float(np.mean(of_kind[temperature])))
 
 
 def held_against(old: Trial, new: Trial, measure: str, dims: int | None = None) -> Paired:
@@ -114,18 +145,18 @@ def adjusted(said: Sequence[Paired]) -> list[str]:
 
 def mean_with_interval(values: NDArray[np.float64], clusters: Sequence[Hashable] | None) -> str:
     """
-    A mean over seeds and questions, were others of both drawn.
+    A mean over seeds and questions, were others of both drawn; of one seed, were other questions.
 
-    values: (n_seeds, n_questions).
+    values: (n_seeds, n_questions), from 0 to 1.
     """
+    mean = four(float(values.mean()))
+    alone = paired.interval_of_mean(values.mean(axis=0), clusters)
+    if alone is None:
+        return mean
     by_seed = [totals(of_seed, clusters) for of_seed in values]
     sums, sizes = np.stack([of_one for of_one, _ in by_seed]), by_seed[0][1]
-    low, high = (
-        over_seeds.interval(sums, sizes, of_clusters=intervals.of_mean)
-        if len(sums) > 1
-        else intervals.of_mean(sums[0], sizes)
-    )
-    return f"{four(float(values.mean()))} [{four(float(low))}, {four(float(high))}]"
+    low, high = alone if len(sums) < 2 else over_seeds.interval(sums, sizes, of_clusters=intervals.of_mean)
+    return f"{mean} [{four(max(float(low), 0.0))}, {four(min(float(high), 1.0))}]"
 
 
 def by_negatives(found: Sequence[Trial]) -> list[Trial]:
@@ -149,7 +180,7 @@ def ring(found: Sequence[Trial]) -> Iterator[str]:
     rows = [[f"`{one.retriever}`", "", "", "", *[four(one.mean(name)) for name in MEASURES], *[""] * 5]
             for one in baselines]  # fmt: skip
     starts = {(each.on_test.start.letters, each.recipe.model.similarity): each.on_test.start for each in found}
-    tested = [(each.on_test.start.values(MAIN)[None], each.by_seed(MAIN)) for each in found]
+    tested = [(each.on_test.start.values(MAIN)[None], beside_start(each)) for each in found]
     tested += [(bm25, start.values(MAIN)[None]) for start in starts.values()]
     tested += [(bm25, each.by_seed(MAIN)) for each in found]
     said = [over_seeds.paired(old, new, clusters) for old, new in tested]
@@ -175,6 +206,12 @@ def ring(found: Sequence[Trial]) -> Iterator[str]:
     )
     yield table(head, rows) + "\n"
     yield "\n".join(f"- Leaks: {leak}." for leak in first.leaks) + "\n"
+
+
+def beside_start(found: Trial) -> NDArray[np.float64]:
+    """What is held to the start: each seed, or of a static start, which its seed draws, the one whose start is kept."""
+    by_seed = found.by_seed(MAIN)
+    return by_seed[:1] if found.recipe.model.start == STATIC else by_seed
 
 
 def shortened(spelled: str) -> str:

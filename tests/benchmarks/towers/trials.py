@@ -7,6 +7,7 @@ which the page is made. No text and no id of a set is in it.
 
 from __future__ import annotations
 
+import hashlib
 import string
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
@@ -112,9 +113,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One variant."""
 
     recipe: Recipe
+    sets: dict[str, str]  # SHA-256 of train, dev and test
     models: tuple[Model, ...]
     leaks: tuple[str, ...]
-    environment: Environment
+    device: str
+    precision: str
+    environment: Environment  # of the first seed
     tested: HeldOut | None  # None: dev recall is all that was asked
 
     @property
@@ -162,15 +166,23 @@ def parts(recipe: Path | str, records: Path, *, is_tested: bool = True) -> Itera
         yield Part(each, dims, is_tested, records / asked.name / f"{each.name}.json")
 
 
-def read(path: Path) -> Trial | None:
-    """A record; None where there is none."""
-    return msgspec.json.decode(path.read_bytes(), type=Trial) if path.is_file() else None
+def made(part: Part) -> Trial | None:
+    """Its record; None where there is none, and where it is of another recipe, or of another version of a record."""
+    if not part.record.is_file():
+        return None
+    try:
+        found = msgspec.json.decode(part.record.read_bytes(), type=Trial)
+    except msgspec.DecodeError:
+        return None
+    cut = tuple(found.tested.cut) if found.tested else ()
+    is_same = found.recipe == part.recipe and (found.tested is not None) == part.is_tested
+    return found if is_same and (cut == part.dims or not part.is_tested) else None
 
 
-def is_made(part: Part) -> bool:
-    """Whether the record is there, and of this very recipe."""
-    found = read(part.record)
-    return found is not None and found.recipe == part.recipe
+def folder_of(part: Part, models: Path) -> Path:
+    """Where its models go: another recipe of that name has another folder."""
+    sha256 = hashlib.sha256(msgspec.json.encode(part.recipe)).hexdigest()
+    return models / part.record.parent.name / sha256[:8] / part.recipe.name
 
 
 def files(part: Part, folder: Path) -> tuple[Path, Path]:
@@ -197,17 +209,21 @@ def spelled(part: Part, folder: Path) -> list[str]:
 def keep(part: Part, folder: Path, ring: Path) -> None:
     """Write the record of the models in a folder, and of their run."""
     found = cards.of(folder)
-    if [card.seed for card in found] != sorted(part.recipe.seeds):
-        raise InputError(f"{folder}: expected a model of each seed, found {[card.seed for card in found]}")
-    made = Trial(
+    if [card.seed for card in found] != sorted(part.recipe.seeds) or any(card.recipe != part.recipe for card in found):
+        raise InputError(f"{folder}: expected a model of each seed of {part.recipe.name}, found {len(found)} or others")
+    first = found[0]
+    trial = Trial(
         recipe=part.recipe,
+        sets={name: getattr(first, name).sha256 for name in ("train", "dev", "test")},
         models=tuple(map(Model.of, found)),
-        leaks=tuple(leaks.told(name) for name, leaks in found[0].leaks.items()),
-        environment=found[0].environment,
+        leaks=tuple(leaks.told(name) for name, leaks in first.leaks.items()),
+        device=first.device,
+        precision=first.precision,
+        environment=first.environment,
         tested=_tested(part, folder, run_folder.read(ring)) if part.is_tested else None,
     )
     part.record.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(part.record, msgspec.json.encode(made) + b"\n")
+    write_whole(part.record, msgspec.json.encode(trial) + b"\n")
 
 
 def _tested(part: Part, folder: Path, run: Run) -> HeldOut:
