@@ -66,7 +66,7 @@ trust-real: .benchmarks/trust/population.npz
 .benchmarks/trust/population.npz: | .venv/installed  # needs SPARRING_DATA
 	$(BIN)/python -m tests.benchmarks.trust.real
 
-trust-gate: .venv/installed  ## of that page real gate runs: 2 hours in all, half an hour each time
+trust-gate: .venv/installed  ## of that page real gate runs: 3 hours in all, half an hour each time
 	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; hours, half an hour each time

@@ -108,9 +108,8 @@ def run_ab(
 
 
 def with_longer_budget(policy: Gate, own: Gate) -> Gate:
-    """A policy with the budget of another where that is longer: it hides nothing, and what is undecided asks for it."""
-    longer = max(policy, own, key=lambda gate: gate.budget_seconds)
-    return msgspec.structs.replace(policy, budget=longer.budget)
+    """A policy with the budget of another that is not shorter: it hides nothing, and what is undecided asks for it."""
+    return policy if own.is_shorter_than(policy) else msgspec.structs.replace(policy, budget=own.budget)
 
 
 def _empty(folder: Path) -> Path:

@@ -115,7 +115,7 @@ def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
     keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
     keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
     keys += [("distractors", old.get("distractors") or 0, new.get("distractors") or 0)]
-    if gates[1].budget_seconds < gates[0].budget_seconds:  # with less of it more stays undecided; more hides nothing
+    if gates[1].is_shorter_than(gates[0]):  # with less of it more stays undecided; more hides nothing
         keys.append(("[gate] budget", gates[0].budget, gates[1].budget))
     changed = [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
     for name in ("measures", "passages"):

@@ -61,8 +61,8 @@ def speeds_of(
                 del open_pairs[pair]
         number += 1
         if number == 1:
-            end = time.monotonic() + policy.budget_seconds
-            _say_if_short(open_pairs.values(), policy, says)
+            end = time.monotonic() + policy.budget_seconds(len(pairs))
+            _say_if_short(open_pairs.values(), policy, len(pairs), says)
         says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
     return speeds | _with_budget({now.cell: speeds[now.cell] for _, now in open_pairs}, rounds, policy)
 
@@ -125,10 +125,10 @@ def _figures(answer: Answer) -> Mapping[str, float]:
 # The budget
 
 
-def _say_if_short(rounds: Collection[_CellRounds], policy: Gate, says: Callable[[str], None]) -> None:
+def _say_if_short(rounds: Collection[_CellRounds], policy: Gate, n_cells: int, says: Callable[[str], None]) -> None:
     """That the budget is plainly short, before it is begun: judged by the first pairs, which take longest."""
     needed = (FEWEST_ROUNDS - 1) * sum(of_cell.seconds[0] for of_cell in rounds)
-    if needed > policy.budget_seconds:
+    if needed > policy.budget_seconds(n_cells):
         says(
             f"[gate] budget = {policy.budget!r} is short for {FEWEST_ROUNDS} pairs of rounds of {len(rounds)} "
             f"cell{'' if len(rounds) == 1 else 's'}: about {_rounded(needed)} s are needed"

@@ -50,6 +50,9 @@ class CellGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         return passages if self.passages is None else self.passages
 
 
+MANY_CELLS = 1_000  # more than any suite of a gate has
+
+
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `sparring gate` refuses, and how long it may take; no part of what decides a cell's numbers."""
 
@@ -59,15 +62,19 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: float = 0.0  # share by which bytes may change
     slower: float = 0.05  # share by which the median service time may grow
     milliseconds: float = 0.0  # growth of it below this many is let be
-    budget: str = "90s"  # of measuring speed, for all cells
+    budget: str = "40s a cell"  # of measuring speed; without "a cell" for all cells together
     install: str = ""  # of `--ab`: the command that installs the worktree into an environment of its own
 
-    @property
-    def budget_seconds(self) -> float:
-        match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*(s|m|min)\s*", self.budget)
+    def budget_seconds(self, n_cells: int) -> float:
+        """Of so many cells together."""
+        match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*(s|m|min)(\s+a\s+cell)?\s*", self.budget)
         if match is None:
-            raise InputError(f'gate.budget: expected a time such as "90s" or "5m", found {self.budget!r}')
-        return float(match[1]) * (1 if match[2] == "s" else 60)
+            raise InputError(f'gate.budget: expected a time such as "40s a cell" or "5m", found {self.budget!r}')
+        return float(match[1]) * (1 if match[2] == "s" else 60) * (n_cells if match[3] else 1)
+
+    def is_shorter_than(self, other: Gate) -> bool:
+        """Whether its budget is, of one cell or of many."""
+        return any(self.budget_seconds(n) < other.budget_seconds(n) for n in (1, MANY_CELLS))
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -156,7 +156,8 @@ def test_a_measure_that_is_not_the_primary_one(held):
         ({"primary": "R@1"}, "primary nDCG@10 -> R@1"),
         ({"distractors": 10, "measures": ["nDCG@10"]}, "distractors 0 -> 10, measures without R@1, R@10, R@100, RR@10"),
         ({"passages": []}, "passages without tiny"),
-        ({"gate": {"budget": "1m"}}, "[gate] budget 90s -> 1m"),
+        ({"gate": {"budget": "1m"}}, "[gate] budget 40s a cell -> 1m"),
+        ({"gate": {"budget": "39s a cell"}}, "[gate] budget 40s a cell -> 39s a cell"),
     ],
 )
 def test_a_policy_of_its_own(held, keys, said):
@@ -179,12 +180,12 @@ def test_a_longer_budget(held):
     """
     More time to measure speed in hides nothing: it is no other policy.
     """
-    code, found = held(lambda other: resuited(other, gate={"budget": "5m"}))
+    code, found = held(lambda other: resuited(other, gate={"budget": "5m a cell"}))
 
     assert (0, {}) == (code, failed(found))
-    assert (Gate(quality=0.5, budget="5m"), Gate()) == (
-        with_longer_budget(Gate(quality=0.5), Gate(budget="5m")),
-        with_longer_budget(Gate(), Gate(quality=0.5, budget="1m")),
+    assert (Gate(quality=0.5, budget="1m a cell"), Gate()) == (
+        with_longer_budget(Gate(quality=0.5), Gate(budget="1m a cell")),
+        with_longer_budget(Gate(), Gate(quality=0.5, budget="5m")),  # of all cells together: of eight it is shorter
     )
 
 

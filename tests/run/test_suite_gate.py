@@ -25,7 +25,19 @@ class TestPolicy:
 
         found = suites.parse(text, "here").gate
 
-        assert (0.1, 120.0, 0.05) == (found.bytes, found.budget_seconds, found.slower)
+        assert (0.1, 120.0, 0.05) == (found.bytes, found.budget_seconds(8), found.slower)
+
+    @pytest.mark.parametrize(
+        ("budget", "seconds", "shorter"),
+        [("90s", 90, True), ("1.5m", 90, True), ("40s a cell", 320, False), ("1 min a cell", 480, False)],
+    )
+    def test_budget(self, budget, seconds, shorter):
+        """
+        A budget is of all cells together, or of each; it is shorter than another if it is of one cell or of many.
+        """
+        found = Gate(budget=budget)
+
+        assert (seconds, shorter) == (found.budget_seconds(8), found.is_shorter_than(Gate()))
 
     @pytest.mark.parametrize(
         ("line", "said"),

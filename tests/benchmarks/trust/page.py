@@ -11,13 +11,14 @@ import numpy as np
 from bench.gate.figures import FIGURES, P50
 from bench.gate.speed import Speed
 from bench.records import run_folder
+from bench.run.suite import Gate
 from tests.benchmarks.intervals import table
 from tests.benchmarks.trust import pooled, rates
 from tests.benchmarks.trust.rates import SLOWED, SPEED_ALIKE, Rate, Rounds
 from tests.benchmarks.trust.statistics import COMMITTED, section
 from tests.benchmarks.trust.trials import CELLS, Trial
 
-BUDGET = 90.0  # seconds of a gate run
+BUDGET = Gate().budget_seconds(len(CELLS))  # seconds of a gate run
 RESAMPLED = 2_000  # gate runs, loaded and unloaded each
 DRAWS = 2_000  # of each figure of the curve
 PAIRS = (5, 6, 8, 10, 12, 16, 24, 32)
@@ -260,7 +261,7 @@ Made by `make trust` from measured figures alone; no number here was put in by h
 Every gate run is the real command, `sparring gate suite.toml --ab HEAD~1`, on a git repository made for it:
 {n_cells} engines on `primer`, whose second commit makes three of them slower (a query is searched 21, 22 or 24 times in
 place of 20), one heavier by 1 % of its lists and one poorer (it answers some queries by nothing, after the same work);
-in the rest nothing changes. Budget {budget:g} s for all cells. *Loaded*: another process keeps one core busy.
+in the rest nothing changes. Budget {budget:g} s in all, the default. *Loaded*: another process keeps one core busy.
 
 {rules}
 
