@@ -28,9 +28,9 @@ TOKENIZER_FILES = (  # the first of these that is there
     ("sentencepiece.bpe.model", "spiece.model", "tokenizer.model"),
     ("vocab.txt", "vocab.json", "merges.txt"),
 )
-
 PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("document", "passage", "corpus")}
 COUNTED = 256  # texts whose tokens are counted at a time
+LENGTHS = 8  # tokens: what texts are padded to in half precision
 NO_LIMIT = 1 << 20  # tokenizers say "no limit" by a length beyond any model's
 
 
@@ -81,8 +81,8 @@ class ModelFolder:
         """What the training cost, of a model that `sparring train` made: seconds, joules, peak bytes, negatives."""
         try:
             card = json.loads((self.folder / TRAINING).read_text(encoding="utf-8"))
-            found = {"seconds": card["spent"]["seconds"], "joules": card["spent"]["joules"]}
-            found |= {"peak_bytes": card["spent"]["peak_bytes"], "negatives": card["negatives"]}
+            found = {name: card["spent"][name] for name in ("seconds", "joules", "peak_bytes")}
+            found["negatives"] = card["negatives"]
         except (OSError, ValueError, KeyError, TypeError):
             return {}
         return {f"training_{name}": value for name, value in found.items() if isinstance(value, int | float)}
@@ -172,8 +172,7 @@ class Tower:
         if self.max_length is None:
             return 0
         tokenizer = self.model.tokenizer
-        # A token takes a character at least, and no normaliser makes ASCII longer: short ASCII needs no counting.
-        # (SentencePiece puts one character before the text.)
+        # A token takes a character at least, no normaliser makes ASCII longer, and SentencePiece adds one in front.
         room = self.max_length - tokenizer.num_special_tokens_to_add() - 1
         prompted = [self.prompts[role] + text for text in texts]
         doubtful = [text for text in prompted if len(text) > room or not text.isascii()]
@@ -233,6 +232,10 @@ def opened(
         max_length=_limited(model, source.name, max_length),
         prompts={role: own_prompt(model, role) if prompt is None else prompt for role, prompt in prompts.items()},
     )
+    # In half precision a processor compiles kernels for each length of text, a megabyte each: whole multiples have few.
+    if dtype != "float32" and tower.max_length is not None and tower.max_length % LENGTHS == 0:
+        for module in (module for module in model.modules() if hasattr(module, "processing_kwargs")):
+            module.processing_kwargs = {**module.processing_kwargs, "text": {"pad_to_multiple_of": LENGTHS}}
     # Safetensors are mapped: untouched, a page of weights is in memory only after a text that needs it, and the model
     # would weigh what the words of the warm-up happen to weigh.
     for tensor in tower.tensors():
@@ -260,8 +263,7 @@ def sentence_transformers() -> Any:  # Any: the module, untyped here
 
 def _limited(model: Any, name: str, max_length: int | None) -> int | None:  # Any: of the library's models
     """Set the model's maximum length where asked for; the length in force, None where it takes any."""
-    own = model.max_seq_length
-    own = int(own) if own is not None and own < NO_LIMIT else None
+    own = None if (model.max_seq_length or NO_LIMIT) >= NO_LIMIT else int(model.max_seq_length)
     if max_length is None:
         return own
     most = getattr(model.config, "max_position_embeddings", own)  # the limit it was trained with may be lower

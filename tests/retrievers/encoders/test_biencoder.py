@@ -363,6 +363,19 @@ def test_bfloat16_is_near_float32(minilm):
     assert 0.51 > half.ledger()["weights"] / minilm.ledger()["weights"]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "max_length", "tokens"), [("float32", 256, 4), ("bfloat16", 256, 8), ("bfloat16", 9, 4)]
+)
+def test_lengths_in_half_precision(dtype, max_length, tokens):
+    """
+    In half precision texts are padded to whole eights, of which there are few, but never beyond what a model reads.
+    """
+    prompts = dict.fromkeys(("query", "passage"))
+    tower = models.opened(models.find(MINILM), device="cpu", dtype=dtype, max_length=max_length, prompts=prompts)
+
+    assert tokens == tower.model.preprocess(["a cat"])["input_ids"].shape[1]
+
+
 def test_the_ledger_counts_the_weights(minilm):
     """
     The ledger has the bytes of the weights in memory and of the tokenizer's file.
