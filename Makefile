@@ -53,7 +53,7 @@ identical: .venv/installed  ## do intervals of p95 hold identical runs; a benchm
 SIMULATED := trust-differences trust-few trust-skewed trust-real trust-means trust-seeds trust-families trust-sequential
 
 trust: $(SIMULATED) trust-gate  ## how often statistics and gate are wrong -> results/trust.md; parts of half an hour, which go on
-	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust --page results/trust.md
+	$(BIN)/python -m tests.benchmarks.trust results/trust --page results/trust.md
 
 trust-statistics: $(SIMULATED)  ## of that page the statistics alone
 	$(BIN)/python -m tests.benchmarks.trust.statistics --page results/trust.md
@@ -66,8 +66,8 @@ trust-real: .benchmarks/trust/population.npz
 .benchmarks/trust/population.npz: | .venv/installed  # needs SPARRING_DATA
 	$(BIN)/python -m tests.benchmarks.trust.real
 
-trust-gate: .venv/installed  ## of that page real gate runs: 3 hours in all, half an hour each time
-	$(BIN)/python -m tests.benchmarks.trust .benchmarks/trust
+trust-gate: .venv/installed  ## of that page real gate runs, kept under results/trust: 3 hours in all, half an hour each time
+	$(BIN)/python -m tests.benchmarks.trust results/trust
 
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; hours, half an hour each time
 	$(BIN)/python -m tests.benchmarks.towers
