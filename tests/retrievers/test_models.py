@@ -1,10 +1,12 @@
-"""How the name of a model becomes a folder, and what of it is refused."""
+"""How the name of a model becomes a folder, what of it is refused, and how it is opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from retrievers import models
 from retrievers.encoders.biencoder import BiEncoder
@@ -99,3 +101,43 @@ def test_a_page_about_the_model_is_no_part_of_it(toy):
 
     assert before == beside
     assert before != BiEncoder(toy).fingerprint()
+
+
+# Opened
+
+
+def opened(dtype: str = "float32", max_length: int | None = None) -> models.Tower:
+    prompts = dict.fromkeys(("query", "passage"))
+    return models.opened(models.find(MINILM), device="cpu", dtype=dtype, max_length=max_length, prompts=prompts)
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return opened()
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
+@given(texts=st.lists(st.text(st.sampled_from("ab, 1é가ﷺ‍\t日"), max_size=400), max_size=4))
+def test_cut_counts_as_the_tokenizer_does(minilm, texts):
+    """
+    The short way to tell that a text is not cut agrees with counting the tokens of every text.
+    """
+    tokenizer = minilm.model.tokenizer
+
+    expected = sum(len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) > 256 for text in texts)
+
+    assert expected == minilm.cut(texts, "passage")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dtype", "max_length", "tokens"), [("float32", 256, 4), ("bfloat16", 256, 8), ("bfloat16", 9, 4)]
+)
+def test_lengths_in_half_precision(dtype, max_length, tokens):
+    """
+    In half precision texts are padded to whole eights, of which there are few, but never beyond what a model reads.
+    """
+    tower = opened(dtype, max_length)
+
+    assert tokens == tower.model.preprocess(["a cat"])["input_ids"].shape[1]

@@ -334,20 +334,6 @@ def test_the_share_of_passages_cut():
     assert 0.5 == encoder.describe()["passages_cut"]
 
 
-@settings(deadline=None, max_examples=60)
-@given(texts=st.lists(st.text(st.sampled_from("ab, 1é가ﷺ‍\t日"), max_size=400), max_size=4))
-def test_cut_counts_as_the_tokenizer_does(minilm, texts):
-    """
-    The short way to tell that a text is not cut agrees with counting the tokens of every text.
-    """
-    tower = minilm._towers["passage"]
-    tokenizer = tower.model.tokenizer
-
-    expected = sum(len(tokenizer(text, truncation=False, verbose=False)["input_ids"]) > 256 for text in texts)
-
-    assert expected == tower.cut(texts, "passage")
-
-
 @pytest.mark.slow
 def test_bfloat16_is_near_float32(minilm):
     """
@@ -361,19 +347,6 @@ def test_bfloat16_is_near_float32(minilm):
     assert np.float32 == vectors.dtype
     assert ((minilm.encode(texts, "passage") * vectors).sum(axis=1) >= 0.999).all()
     assert 0.51 > half.ledger()["weights"] / minilm.ledger()["weights"]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "max_length", "tokens"), [("float32", 256, 4), ("bfloat16", 256, 8), ("bfloat16", 9, 4)]
-)
-def test_lengths_in_half_precision(dtype, max_length, tokens):
-    """
-    In half precision texts are padded to whole eights, of which there are few, but never beyond what a model reads.
-    """
-    prompts = dict.fromkeys(("query", "passage"))
-    tower = models.opened(models.find(MINILM), device="cpu", dtype=dtype, max_length=max_length, prompts=prompts)
-
-    assert tokens == tower.model.preprocess(["a cat"])["input_ids"].shape[1]
 
 
 def test_the_ledger_counts_the_weights(minilm):
