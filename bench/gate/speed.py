@@ -12,8 +12,8 @@ from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.run.suite import Gate
 from bench.statistics.sequential_speed import (
     FEWEST_ROUNDS,
-    NOISY_ALPHA,
-    SLOWER_ALPHA,
+    NOISY,
+    STEADY,
     Decision,
     decision_of,
     rounds_needed,
@@ -41,7 +41,7 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str 
     sides: list[NDArray[np.float64]] = [np.maximum(np.asarray(v, np.float64), figure.resolution) for v in (old, new)]
     ratios = np.log(sides[1] / sides[0]) * (1 if figure.more_is_worse else -1)
     was, now = (float(np.median(side)) for side in sides)
-    decision, bounds = decision_of(ratios, policy.slower, SLOWER_ALPHA if name == P50 else NOISY_ALPHA)
+    decision, bounds = decision_of(ratios, policy.slower, STEADY if name == P50 else NOISY)
     if decision == "slower" and _is_little(name, now - was, policy):
         decision = "pass"
     if decision == "undecided" and bounds and name == RESIDENT and was * np.expm1(bounds[1]) < LEAST_BYTES:

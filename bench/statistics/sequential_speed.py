@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Decision: TypeAlias = Literal["slower", "pass", "undecided"]
 
-FEWEST_ROUNDS = 5  # of which a trimmed mean still has three
-BEYOND_NOISE = {3: 2.0, 4: 1.5}  # so few pairs decide where each of them is so many times as slow
-TRIMMED = 0.2  # share of the rounds that is left out at either end
-SLOWER_ALPHA = 0.001  # of each look, one-sided
-NOISY_ALPHA = 0.0001  # the same of figures that vary by more than the smallest difference: tails, batches
+
+class Level(NamedTuple):
+    """How sure it has to be that a figure is slower."""
+
+    alpha: float  # of each look, one-sided
+    beyond_noise: Mapping[int, float]  # so few pairs decide where each of them is so many times as slow
+
+
+FEWEST_ROUNDS = 5
+TRIMMED, TRIMMED_ROUNDS = 0.2, 8  # share of the rounds that is left out at either end, of so many rounds or more
+STEADY = Level(0.0002, {3: 2.0, 4: 1.5})
+NOISY = Level(0.00003, {3: 3.0, 4: 2.0})  # figures that vary by more than the smallest difference: tails, batches
 PASS_ALPHA = 0.01
 TOO_MANY = 1_000  # pairs of rounds, that nobody waits for
 
 
-def decision_of(
-    ratios: ArrayLike, slower: float, alpha: float = SLOWER_ALPHA
-) -> tuple[Decision, tuple[float, float] | None]:
+def decision_of(ratios: ArrayLike, slower: float, level: Level = STEADY) -> tuple[Decision, tuple[float, float] | None]:
     """
     What the log ratios (new / old) of some pairs of rounds decide, and the lower and the upper bound that it goes by.
 
     `slower` where the lower bound is above 0 and the median at least log(1 + slower); `pass` where both the upper bound
     and the median are below that. Asked after each pair from FEWEST_ROUNDS on; sooner where each pair lies
     beyond any noise, and then the bounds are the least and the greatest of them. The bounds are the tighter ones of
-    two means: the plain one by Student's t, which tells most of few rounds, and the one trimmed at both ends with the
-    winsorised spread (Tukey & McLaughlin 1963), which a neighbour's bursts do not move. A level alone, asked again
-    and again, would cry wolf: the second condition of `slower` is what keeps A/A quiet.
+    two means: the plain one by Student's t, which tells most of few rounds, and from TRIMMED_ROUNDS on the one trimmed
+    at both ends with the winsorised spread (Tukey & McLaughlin 1963), which a neighbour's bursts do not move: of fewer
+    rounds what is left may well be alike by chance. A level alone, asked again and again, would cry wolf: the second
+    condition of `slower` is what keeps A/A quiet.
 
-    Resampled 20,000 times from pairs of real rounds of two cells, 150 each on two cores that others used too (their
-    spread 1.6 and 2.8 %), and 34 each with a busy loop on the other core as well (2.1 and 3.7 %): A/A is called slower
-    in at most 0.01 %; +10 % is caught in 83 to 99.9 % within 6 pairs, 98.5 % and more within 8, all within 16, and
-    passes in none; +5 % in 35 to 62 % within 8, 67 to 74 % within 16. Synthetic noise, within 16: normal of 8 %: 0.8 %
-    and 88 %; bursts (40 % on average, either way) in every tenth pair: none and 99.8 %, where the plain mean alone
-    catches 78 %. Where other jobs came and went (64 pairs of eight cells, which spread by 40 %) each of three was twice
-    as slow, or each of four half as slow again, in .05 to .1 % of A/A, figure by figure, and in 56 to 61 % at x2.35.
-    Rounds that vary more tell later: results/trust.md has recordings of several minutes one by one.
+    Resampled 40,000 times from 1,300 real pairs of alike rounds on two cores that other work used too (in half of them
+    a loop kept one busy; half of the p50 differ by more than 12 %, of the p95 by more than 28 %), within 16 pairs: A/A
+    is called slower in .028 % of p50, .020 % of p95, .003 % of new queries and .017 % of batches; of p50 +20 % is
+    caught in 35 %, +50 % in 96 %, x2.35 in all, and in 97 % within 8. Normal noise of 2 % (40,000 times): A/A never,
+    +10 % in 91 % within 6 and in all within 8; of 4 %: .022 %, and 68 % within 8, all within 16; of 8 %: .22 %, and
+    68 % within 16; of 3 % with bursts (40 %, either way) in every tenth pair: never, and 99 % within 16. Rounds that
+    vary more tell later: results/trust.md has recordings of several minutes one by one.
     """
     found = np.sort(np.asarray(ratios, np.float64))
-    beyond = max(BEYOND_NOISE.get(len(found), np.inf), 1 + slower)
+    beyond = max(level.beyond_noise.get(len(found), np.inf), 1 + slower)
     if len(found) and found[0] >= np.log(beyond):
         return "slower", (float(found[0]), float(found[-1]))
     if len(found) < FEWEST_ROUNDS:
         return "undecided", None
-    pairs = [_bounds(found, cut, alpha) for cut in (0, max(1, int(TRIMMED * len(found))))]
+    cuts = (0, int(TRIMMED * len(found))) if len(found) >= TRIMMED_ROUNDS else (0,)
+    pairs = [_bounds(found, cut, level.alpha) for cut in cuts]
     low, high = max(low for low, _ in pairs), min(high for _, high in pairs)
     median, limit = float(np.median(found)), float(np.log1p(slower))
     if low > 0 and median >= limit:
@@ -64,7 +71,7 @@ def rounds_needed(ratios: ArrayLike, slower: float) -> int | None:
 
     found = np.asarray(ratios, np.float64)
     median, limit, spread = float(np.median(found)), float(np.log1p(slower)), float(found.std(ddof=1))
-    away, alpha = (median, SLOWER_ALPHA) if median >= limit else (limit - median, PASS_ALPHA)
+    away, alpha = (median, STEADY.alpha) if median >= limit else (limit - median, PASS_ALPHA)
     n = np.arange(FEWEST_ROUNDS, TOO_MANY)
     enough = n[-stdtrit(n - 1, alpha) * spread <= away * np.sqrt(n)]
     return int(enough[0]) if len(enough) else None

@@ -13,7 +13,7 @@ from bench.gate.rounds import is_open
 from bench.gate.speed import Speed, decided
 from bench.gate.verdict import Finding
 from bench.run.suite import Gate
-from bench.statistics.sequential_speed import BEYOND_NOISE
+from bench.statistics.sequential_speed import STEADY
 from tests.benchmarks.intervals import bounds
 from tests.benchmarks.trust.trials import CELLS, Trial
 
@@ -206,7 +206,7 @@ def power(
         for cell in cells:
             looks = (
                 (size, speeds_of(drawn_pairs[cell][:size, :1], (P50,))[0].decision)
-                for size in range(min(BEYOND_NOISE), max(pairs) + 1)
+                for size in range(min(STEADY.beyond_noise), max(pairs) + 1)
             )
             size, decision = next((look for look in looks if look[1] != "undecided"), (0, "undecided"))
             when.append(size if decision == "slower" else max(pairs) + 1)
