@@ -157,7 +157,7 @@ class TestSides:
         """
         named = 'retrievers = ["TfIdf(sublinear=%s) @ CSR()"]\n%s = "ours"'
         for sublinear, key in (("False", "label"), ("True", "name")):
-            text = SUITE % ("", "1s", "")
+            text = SUITE % ("", "6s", "")
             (repository / "suite.toml").write_text(text.replace("retrievers = []", named % (sublinear, key)))
             git(repository, "add", ".")
             git(repository, "commit", "-qm", "a change")
