@@ -70,10 +70,24 @@ def classes_of(path: Path) -> dict[str, type]:
 def source_sha256(target: str) -> str:
     """sha256 of the code behind a target, `package.module:Class` or `file.py:Class`: the files' names and bytes."""
     total = hashlib.sha256()
-    for name, path in sorted(_sources(target.rpartition(":")[0])):
+    for name, path in sorted(source_files(target.rpartition(":")[0])):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+def is_ours(target: str) -> bool:
+    """Whether a target is of this project's own package of adapters."""
+    return target.startswith("retrievers.")
+
+
+def files_of(target: str) -> list[Path]:
+    """The files of Python that a target may be made of: of one of ours its module, which tells by imports what else."""
+    module = target.rpartition(":")[0]
+    if not is_ours(target):
+        return [path for _, path in source_files(module)]
+    spec = importlib.util.find_spec(module)
+    return [Path(spec.origin)] if spec is not None and spec.origin is not None else []
 
 
 def folder_of(target: str) -> Path | None:
@@ -86,7 +100,7 @@ def folder_of(target: str) -> Path | None:
     return Path(folders[0]) if folders else None
 
 
-def _sources(module: str) -> list[tuple[str, Path]]:
+def source_files(module: str) -> list[tuple[str, Path]]:
     """
     The Python files that a module may be made of, each with its name.
 
