@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.progress import Range
 
 MISSING = "-"
 
@@ -14,6 +18,18 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def between(seconds: Range) -> str:
+    """`3 min (2 to 4 min)`; of what is not known `unknown, at least 3 min`."""
+    if seconds.likely is None or seconds.high is None:
+        return f"unknown, at least {duration(seconds.low)}"
+    low, high = duration(seconds.low), duration(seconds.high)
+    if low == high:
+        return duration(seconds.likely)
+    unit = high.rpartition(" ")[2]
+    low = low.removesuffix(f" {unit}") if low.count(" ") == high.count(" ") == 1 else low
+    return f"{duration(seconds.likely)} ({low} to {high})"
 
 
 def significant(value: float) -> str:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Task, TaskID
 
+from bench.progress import Passages
 from bench.report.console import agreement
+from bench.report.console import progress as progress_lines
 from bench.report.console.agreement import disagreements
 from bench.report.console.lists import print_sets
 from bench.report.console.progress import Left, shown
@@ -158,6 +160,92 @@ def test_bar():
 
     assert ("sec[red]ond\N{REPLACEMENT CHARACTER}.zip", 2000, 4000) == (task.description, task.completed, task.total)
     assert "[bold]said" in console.file.getvalue()
+
+
+# Lines, where there is no terminal
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when they are told to."""
+    now = [1000.0]
+    monkeypatch.setattr(progress_lines.time, "monotonic", lambda: now[0])
+    return now
+
+
+def lines(used: Console) -> list[str]:
+    return text_of(used).splitlines()
+
+
+def test_ten_minutes_of_one_encoding(clock):
+    """
+    One line as it begins, one every half minute: passages, their rate, and what is left by what runs.
+    """
+    used = console(width=200)
+    with shown(used) as progress:
+        progress.starts("encode BM25()", 0, 20, None)
+        clock[0] += 8.0
+        progress.starts("encode Slow()", 1, 20, None)
+        for second in range(1, 601):
+            clock[0] += 1.0
+            progress.runs(Passages(20 * second, 12_000, 20.0), 600.0 - second, 640.0 - second)
+
+    assert "0 of 20 stages done; now encode BM25()" == lines(used)[0]
+    assert "1 of 20 stages done; now encode Slow()" == lines(used)[1]
+    assert 20 == len(lines(used)[2:])
+    assert (
+        "1 of 20 stages done; now encode Slow(), 600 of 12,000 passages, 20.0 a second, about 10 min left of it; "
+        "about 10 min left in all"
+    ) == lines(used)[2]
+    assert (
+        "1 of 20 stages done; now encode Slow(), 11,400 of 12,000 passages, 20.0 a second, about 30 s left of it; "
+        "about 70 s left in all"
+    ) == lines(used)[-2]
+
+
+def test_short_stages_have_no_line(clock):
+    """
+    Of many short stages some are told; one that lasts is named after a second, and none that is over.
+    """
+    used = console(width=200)
+    with shown(used) as progress:
+        for number in range(100):
+            clock[0] += 0.1
+            progress.starts(f"search C{number}()", number, 101, 10.0)
+        progress.starts("build D()", 100, 101, 10.0)
+        clock[0] += 1.5
+        progress.runs(None, None, 10.0)
+
+    assert 8 <= len(lines(used)) <= 12
+    assert "100 of 101 stages done; now build D(); about 10 s left in all" == lines(used)[-1]
+
+
+def test_nothing_is_claimed_that_is_not_known(clock):
+    """
+    Neither a rate nor a time left where there is none yet.
+    """
+    used = console(width=200)
+    with shown(used) as progress:
+        progress.starts("encode Slow()", 1, 20, None)
+        clock[0] += 31.0
+        progress.runs(Passages(0, 12_000, None), None, None)
+
+    assert "1 of 20 stages done; now encode Slow(), 0 of 12,000 passages" == lines(used)[-1]
+
+
+def test_the_bar_moves_inside_one_encoding():
+    """
+    On a terminal the passages stand before the name, which is cut where there is no room.
+    """
+    used = console(terminal=True, width=80)
+
+    with shown(used) as progress:
+        progress.starts('encode BiEncoder("all-MiniLM-L6-v2")', 5, 19, None)
+        progress.runs(Passages(12_800, 40_000, 61.0), 445.0, 900.0)
+
+    *_, line = (line for line in text_of(used).split("\x1b[2K") if "12,800" in line)
+    for figure in ("5/19", "about 15 min left", "12,800 of 40,000"):
+        assert figure in line
 
 
 # Where retrievers disagree
