@@ -54,6 +54,17 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
         part.unlink(missing_ok=True)
 
 
+def settle(path: Path, *, within: bool = True) -> None:
+    """Wait until a file, or a folder (with all that is within it), is on the disk: no record may name what is lost."""
+    paths = [path, *path.rglob("*")] if within and path.is_dir() else [path]
+    for each in paths:
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def kind(path: Path) -> str:
     """The suffix that tells the format, in lower case: `.csv` for docs.csv and for docs.csv.gz."""
     return Path(path.name.removesuffix(".gz")).suffix.lower()

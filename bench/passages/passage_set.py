@@ -4,6 +4,7 @@ A collection as its files have it -> PassageSet: title and text joined, equal pa
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639
 SHOWN_IDS = 2  # of passages and of queries, beside judgments that fit none
 
 
-class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
+class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Passages, queries and qrels of one collection, loaded and verified; equal passages merged into the first."""
 
     name: str
@@ -45,6 +46,16 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True):
     n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
     vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
+
+    @functools.cached_property
+    def passages_sha256(self) -> str:
+        """SHA-256 of the passages' texts: what an encoder makes of them is found again by it."""
+        return _sha256([self.passages])
+
+    @functools.cached_property
+    def asked_sha256(self) -> str:
+        """SHA-256 of ids and texts: on no judgment hangs what a search finds, or how fast."""
+        return _sha256([self.passage_ids, self.passages, self.query_ids, self.queries])
 
 
 def text_bytes(passage_set: PassageSet) -> int:
@@ -206,4 +217,8 @@ def fingerprint(passage_set: PassageSet) -> str:
     ]
     if passage_set.answers is not None:
         parts.append(passage_set.answers)
+    return _sha256(parts)
+
+
+def _sha256(parts: list[object]) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()

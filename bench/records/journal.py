@@ -1,11 +1,11 @@
-"""Writing into a run folder: one process at a time, appending; only the same suite on the same machine resumes."""
+"""Writing into a run folder: one process at a time, appending; a run goes on, and grows, on the same machine."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from bench.errors import InputError
 from bench.formats.files import write_whole
 from bench.lock import LOCK, held
-from bench.records.comparability import LIBRARY, differences
+from bench.records import growth, run_folder
 from bench.records.run_folder import (
     ENVIRONMENT,
     MEASUREMENTS,
@@ -35,13 +35,19 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stages = {line.task: line.result for line in lines(folder / STAGES, FinishedStage)}
+        self.stages = run_folder.stages(folder)
         self.measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
 
     def finished(self, task: str, result: StageResult) -> None:
         """Record one stage that went well."""
         self.stages[task] = result
         self._append(STAGES, FinishedStage(task, result))
+
+    def forgets(self, task: str, reason: str) -> None:
+        """Record that a stage has to be done again, and why: it counts no longer, also for who reads the journal."""
+        known = self.stages.pop(task, None)
+        if known is not None:
+            self._append(STAGES, FinishedStage(task, StageResult(stage=known.stage, status="failed", reason=reason)))
 
     def measured(self, measurement: Measurement) -> None:
         """Record one cell."""
@@ -71,15 +77,29 @@ def _drop_torn_line(descriptor: int) -> None:
         os.ftruncate(descriptor, content.rfind(b"\n") + 1)
 
 
-def _is_beginning(path: Path) -> bool:
-    """Whether a file is one that a run killed at its very start may leave."""
-    return path.name in (LOCK, ENVIRONMENT) or path.name.endswith(".part")
+def _is_begun(folder: Path) -> bool:
+    """Whether all that a folder without a record holds is what a run leaves that is killed at its very start."""
+    put_away = any(folder.glob(f"{growth.OLD}*/{RUN}"))  # and maybe not all of it
+    known = {LOCK, ENVIRONMENT, *(run_folder.CONTENTS if put_away else ())}
+    return all(
+        path.name in known or path.name.endswith(".part") or (put_away and path.name.startswith(growth.OLD))
+        for path in folder.iterdir()
+    )
 
 
 @contextlib.contextmanager
-def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterator[Writer]:
+def opened(
+    folder: Path, record: RunRecord, environment: Environment, *, was: RunRecord | None = None, fresh: bool = False
+) -> Iterator[Writer]:
     """
-    Hold a run folder for writing: a new one, or one made from the same suite on the same machine, to resume.
+    Hold a run folder for writing: a new one, or one that holds a run, to go on there on the same machine.
+
+    Args:
+        folder: absolute.
+        record: what the run is made from.
+        environment: where.
+        was: the record that is there, from which this one has grown; None: only the same goes on.
+        fresh: what is there is put away first.
 
     InputError, and nothing is touched, where another run holds it, or it holds another suite, other passage sets or
     another environment, or files that are no run's. InputError too where the disk takes no more while it is held.
@@ -87,22 +107,15 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
     existing = folder / RUN
     if folder.exists() and not folder.is_dir():
         raise InputError(f"run folder {folder}: expected a folder, found a file; choose another with -o")
-    if folder.is_dir() and not existing.exists() and not all(map(_is_beginning, folder.iterdir())):
+    if folder.is_dir() and not existing.exists() and not _is_begun(folder):
         raise InputError(
             f"run folder {folder}: expected a new or empty folder or a run, found other files; choose another with -o"
         )
     with held(folder, "run"), _disk_errors_explained(folder):
+        if (fresh and existing.exists()) or (not existing.exists() and (folder / STAGES).exists()):
+            growth.put_away(folder)
         if existing.exists():
-            old = _refuse_other(folder, record, environment)
-            known = {cell: identity for cell, identity in record.identities.items() if identity is not None}
-            gate = {"gate": record.suite.get("gate")}  # it decides no number
-            kept = msgspec.structs.replace(
-                old,
-                identities=old.identities | known,  # of cells that could not be made before
-                suite=old.suite if old.suite.get("gate") == gate["gate"] else old.suite | gate,
-            )
-            if kept != old:
-                write_whole(existing, pretty(kept))
+            _go_on(folder, record, environment, was)
         else:
             write_whole(folder / ENVIRONMENT, pretty(environment))
             write_whole(existing, pretty(record))
@@ -111,6 +124,21 @@ def opened(folder: Path, record: RunRecord, environment: Environment) -> Iterato
         for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
             part.unlink(missing_ok=True)
         yield Writer(folder)
+
+
+def _go_on(folder: Path, record: RunRecord, environment: Environment, was: RunRecord | None) -> None:
+    """Write what the folder's records are from now on; InputError where they are not those that may be gone on with."""
+    old = read_record(folder / RUN, RunRecord)
+    began = read_record(folder / ENVIRONMENT, Environment)
+    growth.refuse_other_environment(folder, began, environment)
+    if was is None:
+        record = _same(folder, old, record)
+    elif was != old:
+        raise InputError(f"run folder {folder}: expected it as it was read, found another run's changes; run it again")
+    if began.libraries != environment.libraries:
+        write_whole(folder / ENVIRONMENT, pretty(msgspec.structs.replace(environment, mhz=began.mhz)))
+    if record != old:
+        write_whole(folder / RUN, pretty(record))
 
 
 @contextlib.contextmanager
@@ -128,44 +156,15 @@ def _disk_errors_explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_other(folder: Path, record: RunRecord, environment: Environment) -> RunRecord:
-    """The folder's own record; InputError where it is not this run's."""
-    old = read_record(folder / RUN, RunRecord)
+def _same(folder: Path, old: RunRecord, record: RunRecord) -> RunRecord:
+    """The folder's own record; InputError where it was made from anything else."""
     for name in ("suite_sha256", "passage_sets", "plugins"):
         if getattr(old, name) != getattr(record, name):
             what = ", ".join(_changed(old, record)) if name == "suite_sha256" else f"{getattr(old, name)}"
             raise InputError(
-                f"run folder {folder} holds another run: {name.replace('_sha256', '')} differs ({what}); "
-                "choose another folder with -o"
+                f"run folder {folder} holds another run: {name.replace('_sha256', '')} differs ({what}); {growth.FRESH}"
             )
-    for cell, identity in record.identities.items():
-        known = old.identities.get(cell)
-        if known is not None and identity is not None and known != identity:
-            raise InputError(
-                f"run folder {folder}: the model or the code of {cell} has changed since it was begun; "
-                "choose another folder with -o"
-            )
-    changed = differences(read_record(folder / ENVIRONMENT, Environment), environment)
-    changed.pop("dirty", None)  # the code's own hash says whether what runs has changed
-    changed.pop("commit", None)
-    changed.pop("affinity", None)  # how many CPUs there are counts; which of them may be another choice each time
-    if changed:
-        raise InputError(
-            f"run folder {folder} was begun in another environment ({_named(changed)}): numbers of both in one "
-            f"table would mislead; begin another folder with -o"
-        )
     return old
-
-
-def _named(changed: Mapping[str, tuple[object, object]]) -> str:
-    """What of an environment has changed, in words where its value is a hash."""
-    libraries = any(name.startswith(LIBRARY) for name in changed)
-    hashes = {"code_sha256": "Sparring's own code has changed"}
-    hashes["installed_sha256"] = "" if libraries else "the installed packages have changed"
-    said = [
-        hashes.get(name, f"{name.removeprefix(LIBRARY)} was {was}, is {now}") for name, (was, now) in changed.items()
-    ]
-    return "; ".join(filter(None, said))
 
 
 def _changed(old: RunRecord, new: RunRecord) -> list[str]:

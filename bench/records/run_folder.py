@@ -9,6 +9,7 @@ sets/               ids, qrels and labels of each passage set; no text, and no j
 hits/               rows and scores of every query, to the suite's depth
 quality/            each measure's value of every judged query; of a cell that was stopped, .asked.npz: of those asked
 samples/            raw times
+old-N/              what was here before a run began anew
 lock                held while a run writes here
 """
 
@@ -33,6 +34,7 @@ from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
+CONTENTS = (ENVIRONMENT, MEASUREMENTS, "sets", "hits", "quality", "samples", STAGES)  # beside RUN
 WITHHELD: dict[str, dict[str, int]] = {}  # in place of qrels: a set that is judged has some
 CLUSTERS = "clusters"  # beside the measures in a file of `quality`: the number of every judged query's cluster
 ASKED = "asked"  # the same of a cell that was stopped: which of the judged queries have a value
@@ -56,7 +58,7 @@ class Run:
 
 
 def read(folder: Path) -> Run:
-    """Read a run folder. InputError names the file and line that is not a Sparring record."""
+    """Read a run folder, the cells that it is made of. InputError names the file and line that is not a record."""
     if not (folder / RUN).is_file():
         raise InputError(
             f"run {folder}: expected a run folder with {RUN}, found none; `sparring run -o FOLDER` makes one"
@@ -64,12 +66,20 @@ def read(folder: Path) -> Run:
     measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
     for m in measurements.values():
         _check_names(folder, m)
+    record = read_record(folder / RUN, RunRecord)
+    cells = measurements if record.cells is None else record.cells
     return Run(
         folder,
-        read_record(folder / RUN, RunRecord),
+        record,
         read_record(folder / ENVIRONMENT, Environment),
-        tuple(measurements.values()),
+        tuple(m for cell, m in measurements.items() if cell in cells),
     )
+
+
+def stages(folder: Path) -> dict[str, StageResult]:
+    """The stages that a run has finished, by their task: its last line counts, and takes back what it says is lost."""
+    last = {line.task: line.result for line in lines(folder / STAGES, FinishedStage)}
+    return {task: result for task, result in last.items() if result.status == "ok"}
 
 
 def _check_names(folder: Path, m: Measurement) -> None:

@@ -14,11 +14,13 @@ measurement/6    `new` (queries that the process has not seen) and `new_ratio`; 
                  `encoder_runtime_bytes`, `deployment_bytes`; `batch_overlap`; `figure_flags`; a memory's `children`;
                  a rate's `held_qps`
 measurement/7    `decision`: what was decided before all queries were asked; `n_timed`
+measurement/8    `limit_idle_seconds`, and no limit of time (None); `queries_key`, apart from `matrix_key`
 stage/2          the same as measurement/5; `timed_memory` for serve_memory
 stage/3          `loops`, `runtime` and `runtime_memory`, `opened`, `deployment_bytes`
 environment/2    what else decides times: processor family, model and stepping, caches, affinity, governor, clock
 run/2            `command` and `columns`: how the passage sets were named and read
 run/3            the name of a suite's cell is `name`, not label
+run/4            `cells`: which measurements it is made of, where some are of it no more
 """
 
 from __future__ import annotations
@@ -183,7 +185,7 @@ class Measurement(
     kw_only=True,
     forbid_unknown_fields=True,
     tag_field="schema",
-    tag="measurement/7",
+    tag="measurement/8",
 ):
     """One cell, once. Never edited; a correction is a new line."""
 
@@ -209,7 +211,8 @@ class Measurement(
     encode_threads: int | None
     k: int
     depth: int
-    limit_seconds: float
+    limit_seconds: float | None
+    limit_idle_seconds: float | None = None  # None also of older records
     limit_memory_bytes: int
     limited_by: str
     # what was searched
@@ -264,6 +267,7 @@ class Measurement(
     # provenance
     reused_matrix: bool
     matrix_key: str | None
+    queries_key: str | None = None  # None also of older records, whose queries lie beside their passages
     facts: dict[str, Fact]
     flags: tuple[str, ...]
     figure_flags: dict[str, str] = {}  # key of JSON -> what speaks against that figure alone
@@ -285,14 +289,15 @@ class Measurement(
         return joint / single - 1 if joint is not None and single else None
 
 
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/3"):
-    """What a run folder was made from: decides whether the same suite resumes in it or another is refused."""
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="run/4"):
+    """What a run folder was made from: decides what of it stays when a run goes on there."""
 
     suite_sha256: str
     suite: dict[str, object]  # the suite as it was resolved
     passage_sets: dict[str, str]  # name -> sha256
     plugins: tuple[str, ...]  # path and sha256 of each file
     identities: dict[str, str | None] = {}  # "set: retriever" -> hash of models and code; None: it could not be made
+    cells: tuple[str, ...] | None = None  # keys of the measurements that it is made of; None: all that are there
     made: str  # date and time, UTC
     command: tuple[str, ...] = ()  # the command line, as it was given
     columns: dict[str, str | None] | None = None  # how one's own files were read

@@ -121,9 +121,11 @@ UPGRADES: Mapping[str, Callable[[Content], Content]] = {
     "measurement/4": _fourth_measurement,
     "measurement/5": _retagged("measurement/6"),
     "measurement/6": _retagged("measurement/7"),
+    "measurement/7": _retagged("measurement/8"),
     "stage/1": _first_stage,
     "stage/2": _retagged("stage/3"),
     "environment/1": _retagged("environment/2"),
     "run/1": _retagged("run/2"),
     "run/2": _second_run,
+    "run/3": _retagged("run/4"),
 }

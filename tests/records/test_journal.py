@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bench.errors import InputError
 from bench.lock import LOCK
 from bench.records import journal, run_folder
-from tests.helpers.begun import begin, contents, environment, measurement, record
+from tests.helpers.begun import begin, contents, environment, measurement, record, stage
 
 
 @pytest.fixture
@@ -75,7 +76,6 @@ def test_another_suite_is_refused(begun, changes, words):
         ({"cpu": "Another CPU"}, r"cpu was .*, is Another CPU\)"),
         ({"cores": 96}, r"cores was \d+, is 96"),
         ({"code_sha256": "0"}, r"\(Sparring's own code has changed\)"),
-        ({"installed_sha256": "0"}, r"\(the installed packages have changed\).* begin another folder with -o"),
         (
             {"libraries": environment().libraries | {"numpy": "9.9"}, "installed_sha256": "0"},
             r"\(numpy was [\d.]+, is 9\.9\)",
@@ -103,6 +103,18 @@ def test_a_commit_alone_is_no_other_environment(begun):
         assert ["a", "b"] == list(writer.measurements)
 
 
+def test_a_library_more_is_no_other_environment(begun):
+    """
+    What was not there before is in no number of before: it is recorded, and nothing is refused.
+    """
+    more = environment(libraries=environment().libraries | {"bm25s": "9.9"}, installed_sha256="0")
+
+    with journal.opened(begun, record(), more) as writer:
+        assert ["a", "b"] == list(writer.measurements)
+
+    assert more.libraries == run_folder.read(begun).environment.libraries
+
+
 def test_other_cpus_of_the_same_machine_go_on(tmp_path):
     """
     Which of its CPUs a run may use, and how fast their clock is at the moment, keeps it from nothing; how fast it was
@@ -121,15 +133,73 @@ def test_other_cpus_of_the_same_machine_go_on(tmp_path):
 
 def test_another_policy_of_the_gate(begun):
     """
-    What a gate refuses decides no number: a run resumes under another policy, and its record has the new one.
+    What a gate refuses decides no number: a run goes on under another policy, and its record has the new one.
     """
     suite = record().suite | {"gate": {"bytes": 0.5}}
 
-    with journal.opened(begun, record(suite=suite), environment()):
+    with journal.opened(begun, record(suite=suite), environment(), was=record()):
         pass
 
     assert {"bytes": 0.5} == run_folder.read(begun).record.suite["gate"]
     assert run_folder.read(begun).record.suite_sha256 == record().suite_sha256
+
+
+def test_what_has_grown_meanwhile(begun):
+    """
+    Where another run has changed the record since it was read, nothing is written.
+    """
+    before = contents(begun)
+
+    with (
+        pytest.raises(InputError, match="found another run's changes; run it again"),
+        journal.opened(begun, record(), environment(), was=record(made="another time")),
+    ):
+        pass
+
+    assert before == contents(begun)
+
+
+def test_put_away_in_two_goes(tmp_path, monkeypatch):
+    """
+    A kill while a run's files are put away loses none: what is left goes into a folder of its own the next time.
+    """
+    folder = begin(tmp_path / "run")
+    before = {name for name in contents(folder) if name != LOCK}
+    replace, moved = Path.replace, []
+
+    def killed(path, target):
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+        moved.append(path.name)
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt), journal.opened(folder, record(), environment(), fresh=True):
+            pass
+
+    with journal.opened(folder, record(), environment(), fresh=True) as writer:
+        assert {} == writer.measurements
+
+    away = {name.partition("/")[2] for name in contents(folder) if name.startswith("old-")}
+    assert before <= away
+    assert (folder / "old-1" / run_folder.RUN).is_file()
+
+
+def test_a_stage_that_is_taken_back(begun):
+    """
+    What is lost counts no longer, for who goes on and for who reads; done again, it does.
+    """
+    with journal.opened(begun, record(), environment()) as writer:
+        writer.forgets("build-1", "its file is gone")
+        writer.forgets("never-run", "nothing to take back")
+        assert {} == writer.stages
+    assert {} == run_folder.stages(begun)
+
+    with journal.opened(begun, record(), environment()) as writer:
+        assert {} == writer.stages
+        writer.finished("build-1", stage(build_seconds=2.0))
+    assert 2.0 == run_folder.stages(begun)["build-1"].build_seconds
 
 
 def test_foreign_files(tmp_path):
