@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import msgspec
 import tomli_w
@@ -14,7 +15,7 @@ from bench.records.schema import Measurement
 from bench.run.suite import CellGroup, Suite
 
 SUITE_FILE = "again.toml"
-# Option of `sparring run` -> key of a suite; the two limits are told apart.
+# Option of `sparring run` -> key of a suite; the limits are told apart.
 OPTIONS = {"--rounds": "rounds", "--threads": "threads", "--seed": "seed", "--queries": "queries", "--mode": "modes"}
 OPTIONS |= {"--distractors": "distractors", "--rate": "rate", "--p99": "p99"}
 
@@ -44,7 +45,8 @@ def command_of(run: Run, m: Measurement) -> tuple[str, str | None]:
 def _options(one: Suite, plain: Suite) -> list[str]:
     """The options of `sparring run` that make the suite `plain` the suite `one`."""
     said = [(option, getattr(one, name), getattr(plain, name)) for option, name in OPTIONS.items()]
-    said += [(f"--{name}", getattr(one.limits, name), getattr(plain.limits, name)) for name in ("seconds", "memory")]
+    limits = ("seconds", "idle", "memory")
+    said += [(f"--{name}", getattr(one.limits, name), getattr(plain.limits, name)) for name in limits]
     changed = [(option, value) for option, value, usual in said if value != usual]
     return [
         word
@@ -63,5 +65,10 @@ def _columns(run: Run) -> list[str]:
 
 def toml(suite: Suite) -> str:
     """A suite as the text of a file that it is read from."""
-    table = {name: value for name, value in msgspec.to_builtins(suite).items() if value not in (None, ())}
-    return tomli_w.dumps(table)
+    return tomli_w.dumps(_without_none(msgspec.to_builtins(suite)))
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:  # Any: whatever TOML has
+    """TOML has no null: what is not named is the default."""
+    found = {name: _without_none(value) if isinstance(value, dict) else value for name, value in table.items()}
+    return {name: value for name, value in found.items() if value not in (None, ())}

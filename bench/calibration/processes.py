@@ -16,6 +16,7 @@ from bench.calibration.figures import KnownFigure
 from bench.calibration.other_work import OtherWork
 from bench.records.schema import StageResult
 from bench.stage import process
+from bench.stage.child import Allowed
 from bench.stage.job import Job
 from retrievers.registry import Registry
 
@@ -108,6 +109,7 @@ def _job(registry: Registry, folder: Path, storage: str) -> Job:
         storage=storage,
         entries=tuple((e.group, e.name, e.target, e.package) for e in registry.entries.values()),
         matrix=str(folder / "matrix"),
+        query_matrix=str(folder / "matrix"),
         storage_folder=str(folder / "storage"),
         result=str(folder / "job" / "result.json"),
         sample=(0,),  # each search of mapped bytes reads those anew that a limit pushed out
@@ -116,4 +118,4 @@ def _job(registry: Registry, folder: Path, storage: str) -> Job:
 
 
 def _done(job: Job, folder: Path, memory_bytes: int) -> StageResult:
-    return process.run(job, folder / "job", threads=1, seconds=JOB_SECONDS, memory_bytes=memory_bytes)
+    return process.run(job, folder / "job", Allowed(1, memory_bytes, JOB_SECONDS))

@@ -42,6 +42,7 @@ def plan(
     p99: run_options.P99 = None,
     stop: run_options.Stop = None,
     seconds: run_options.Seconds = None,
+    idle: run_options.Idle = None,
     memory: run_options.Memory = None,
     plugin: Plugin = None,
     power: Power = False,
@@ -76,6 +77,7 @@ def plan(
         p99=p99,
         stop=stop,
         seconds=seconds,
+        idle=idle,
         memory=memory,
         plugin=plugin,
     )

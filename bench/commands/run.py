@@ -37,6 +37,7 @@ def run(
     p99: run_options.P99 = None,
     stop: run_options.Stop = None,
     seconds: run_options.Seconds = None,
+    idle: run_options.Idle = None,
     memory: run_options.Memory = None,
     plugin: Plugin = None,
     output: Annotated[
@@ -70,6 +71,7 @@ def run(
         p99=p99,
         stop=stop,
         seconds=seconds,
+        idle=idle,
         memory=memory,
         plugin=plugin,
     )

@@ -101,7 +101,13 @@ Stop = Annotated[
     ),
 ]
 Seconds = Annotated[
-    float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"600, {OF_SUITE}")
+    float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"none, {OF_SUITE}")
+]
+Idle = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, help="End a stage that makes no progress for so many seconds.", show_default=f"600, {OF_SUITE}"
+    ),
 ]
 Memory = Annotated[str | None, typer.Option(help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")]
 
@@ -143,6 +149,7 @@ class RunOptions:
     p99: str | None
     stop: str | None
     seconds: float | None
+    idle: float | None
     memory: str | None
     plugin: list[Path] | None
 
@@ -165,7 +172,7 @@ class RunOptions:
             "distractors": self.distractors,
         }
         suite = _suite(self.what or [], self.passages or [])
-        suite = override(suite, changes, {"seconds": self.seconds, "memory": self.memory})
+        suite = override(suite, changes, {"seconds": self.seconds, "idle": self.idle, "memory": self.memory})
         if self.p99 is not None and RATE.name not in suite.modes:
             raise typer.BadParameter(f"--p99: expected with --mode {RATE.name}, found {', '.join(suite.modes)}")
         columns = _columns(self._files(file), self.passages or [])

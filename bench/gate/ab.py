@@ -168,7 +168,7 @@ def _is_path(name: str) -> bool:
 
 def _preparing(suite: Suite) -> float:
     """Seconds within which a side must have encoded and built all its cells."""
-    return PREPARING_SECONDS + 2 * len(suite.pairs()) * suite.limits.seconds
+    return PREPARING_SECONDS + 2 * len(suite.pairs()) * suite.limits.at_most
 
 
 # The revision

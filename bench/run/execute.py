@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,22 +18,19 @@ from bench.run.identity import matrix_key
 from bench.run.suite import Suite
 from bench.run.tasks import Task, TaskFolder
 from bench.stage import matrices, process
+from bench.stage.child import Allowed
 from retrievers.registry import Registry
 
 
-def in_child(task: Task, suite: Suite) -> StageResult:
-    """Run the task's child, with the threads that its stage is declared to have."""
+def in_child(task: Task, suite: Suite, told: Callable[[], object] | None = None) -> StageResult:
+    """Run the task's child, with the threads that its stage is declared to have. told: about once a second."""
     threads = task.cells[0].threads
     if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
         threads = suite.encode_threads or processor.cores()
-    return process.run(
-        task.job,
-        Path(task.job.result).parent,
-        threads=threads,
-        seconds=suite.limits.seconds,
-        memory_bytes=suite.limits.memory_bytes,
-        goes_on=task.goes_on,
-    )
+    limits = suite.limits
+    seconds = math.inf if limits.seconds is None else limits.seconds
+    allowed = Allowed(threads, limits.memory_bytes, seconds, limits.idle)
+    return process.run(task.job, Path(task.job.result).parent, allowed, goes_on=task.goes_on, told=told)
 
 
 def fill(task: Task, output: TaskFolder, suite: Suite, registry: Registry, attempt: Attempt) -> StageResult:

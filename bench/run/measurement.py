@@ -72,6 +72,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         k=suite.k,
         depth=suite.depth,
         limit_seconds=suite.limits.seconds,
+        limit_idle_seconds=suite.limits.idle,
         limit_memory_bytes=suite.limits.memory_bytes,
         limited_by=(first or build or encode or _NOTHING).limited_by,
         n_passages=len(passage_set.passages) + suite.distractors,

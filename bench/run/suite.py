@@ -15,14 +15,21 @@ from bench.run.suite_rules import check
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
+DAY = 86_400.0  # seconds
 FORMER_KEYS = {"label": "name"}  # of a group of cells, before 0.2.0
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one stage may take."""
 
-    seconds: float = 600.0
+    seconds: float | None = None  # of the whole stage; None: as long as it gets on
+    idle: float = 600.0  # seconds without progress: no block finished, no file grown, no CPU time taken
     memory: str = "8GB"
+
+    @property
+    def at_most(self) -> float:
+        """Seconds after which a stage is given up by who waits for it from afar."""
+        return DAY if self.seconds is None else self.seconds
 
     @property
     def memory_bytes(self) -> int:

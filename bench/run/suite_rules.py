@@ -90,8 +90,10 @@ def _check_measures(suite: Suite) -> None:
 
 
 def _check_limits(suite: Suite) -> None:
-    if not 0 < suite.limits.seconds <= LONGEST_SECONDS:
-        raise _refusal("limits.seconds", f"more than 0, at most {LONGEST_SECONDS:,}", suite.limits.seconds)
+    for name in ("seconds", "idle"):
+        limit = getattr(suite.limits, name)
+        if limit is not None and not 0 < limit <= LONGEST_SECONDS:
+            raise _refusal(f"limits.{name}", f"more than 0, at most {LONGEST_SECONDS:,}", limit)
     if suite.limits.memory_bytes <= 0:
         raise _refusal("limits.memory", "more than 0", suite.limits.memory)
 

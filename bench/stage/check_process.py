@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench.stage import check_worker, cleanup, process
+from bench.stage import check_worker, cleanup
 from bench.stage.check_worker import CheckJob, CheckLine
+from bench.stage.child import ChildOutput, TimeLimit, started
 from bench.stage.failure import signal_name
 from bench.stage.worker import EXIT_SECONDS
 from retrievers.registry import PluginError
@@ -41,14 +42,14 @@ def checked(spellings: Sequence[str], plugins: Sequence[Path], seconds: float) -
         lines.touch()
         wanted = CheckJob(tuple(spellings), tuple(map(str, plugins)), str(lines), os.getpid())
         job.write_bytes(msgspec.json.encode(wanted))
-        with process.started(check_worker.__name__, job, os.environ | variables) as output:
+        with started(check_worker.__name__, job, os.environ | variables) as output:
             told = _lines(lines, output, seconds)
             first = next(told, CheckLine())
             rules = list(first.rules.items())
             for (name, rule), line in zip(rules, told, strict=False):
                 yield CheckRow(spellings[0], name, rule, line.status, line.found)
                 done += 1
-            ended = output.read_until_it_ends(EXIT_SECONDS if done == len(rules) else 0)
+            ended = not output.read_until_it_ends(TimeLimit(EXIT_SECONDS if done == len(rules) else 0))
     if first.refused:
         raise PluginError(first.refused)
     if not rules:
@@ -60,7 +61,7 @@ def checked(spellings: Sequence[str], plugins: Sequence[Path], seconds: float) -
         yield CheckRow(spellings[0], name, rule, "not run", f"{rules[done][0]} was the last")
 
 
-def _fault(output: process.ChildOutput, seconds: float, *, ended: bool) -> str:
+def _fault(output: ChildOutput, seconds: float, *, ended: bool) -> str:
     """What came instead of a line, and what to do."""
     if not ended:
         return f"found nothing after {seconds:g} s: mend what does not come back, or allow more time (--seconds)"
@@ -70,12 +71,12 @@ def _fault(output: process.ChildOutput, seconds: float, *, ended: bool) -> str:
     return f"found that the process ended ({how}{last}): raise an exception, and never exit"
 
 
-def _lines(path: Path, output: process.ChildOutput, seconds: float) -> Iterator[CheckLine]:
+def _lines(path: Path, output: ChildOutput, seconds: float) -> Iterator[CheckLine]:
     """The lines of a file as a child writes them, until it has ended or the time is over."""
     deadline, over, part = time.monotonic() + seconds, False, b""
     with path.open("rb") as file:
         while not over:
             left = max(deadline - time.monotonic(), 0.0)
-            over = output.read_until_it_ends(min(LOOK_SECONDS, left)) or left == 0
+            over = not output.read_until_it_ends(TimeLimit(min(LOOK_SECONDS, left))) or left == 0
             *whole, part = (part + file.read()).split(b"\n")
             yield from (msgspec.json.decode(line, type=CheckLine) for line in whole)

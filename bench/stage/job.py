@@ -25,12 +25,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     passages: str | None = None  # JSON array of texts
     queries: str | None = None
     warm: str | None = None  # JSON array of synthetic queries, for what comes before the clock
-    matrix: str | None = None  # folder of vectors
+    matrix: str | None = None  # folder of the passages' vectors
+    query_matrix: str | None = None  # of the queries'
     encoder_folder: str | None = None  # a saved encoder
     storage_folder: str | None = None  # a saved storage or engine; None: build it here, in the serving process
     alignment: str | None = None  # JSON: by role, each text's row in the collection's files, and how many they have
     vectors: str | None = None  # the file of a passage set that holds vectors and no text
     out: str | None = None  # folder to write a matrix or a storage into
+    query_out: str | None = None  # to write the vectors of the queries into
+    blocks: str | None = None  # where the blocks of a matrix are kept until it is whole
     result: str
     samples: str | None = None
     hits: str | None = None  # where the hits of all queries are to be kept
@@ -50,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: Synthetic = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
     seed: int = 0
     language: str = ""
-    passage_set: str = ""  # its sha256
+    passage_set: str = ""  # the sha256 of its passages' texts
     runtime: tuple[str, ...] = ()  # modules of other distributions that the adapters run on, in order of import
     kernels: tuple[str, ...] = ()  # of ours, compiled for them
     report_imports: bool = False  # the result names the files of Python that were imported

@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 
 from bench.records.schema import StageResult
 from bench.stage import cgroup, lifecycle, matrices, process
+from bench.stage.child import Allowed
 from bench.stage.job import Job
 from retrievers.contract import Hits, Vectors, top_k
 from retrievers.registry import installed
@@ -116,7 +117,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
         sample=(0,),  # which is asked before weighing; all are asked for their hits
         depth=DEPTH,
     )
-    built = process.run(common, folder / "work", threads=1, seconds=SECONDS, memory_bytes=ENOUGH_BYTES)
+    built = process.run(common, folder / "work", Allowed(1, ENOUGH_BYTES, SECONDS))
     if built.status != "ok" or built.ledger is None:
         raise RuntimeError(f"expected {case.loaded} to be built, found {built.status}: {built.reason}")
     expected = brute_force(passages, queries) if case.exact else in_memory(case.loaded, folder / "storage", queries)
@@ -139,7 +140,7 @@ def _served(job: Job, folder: Path, limit: int, expected: Hits, *, grouped: bool
         drop_pages(path)
     make = cgroup.make_cgroup if grouped else lambda limit: None
     with mock.patch.object(cgroup, "make_cgroup", make):
-        result = process.run(job, folder / "work", threads=1, seconds=SECONDS, memory_bytes=limit)
+        result = process.run(job, folder / "work", Allowed(1, limit, SECONDS))
     right = False
     if result.status == "ok":
         with np.load(str(job.hits)) as found:

@@ -47,7 +47,7 @@ def test_help_is_whole():
     usual = Suite(name="usual", passages=(), cells=())
     values = {name: str(getattr(usual, name)) for name in ("rounds", "threads", "seed")}
     values |= {"queries": f"{usual.queries} are timed", "mode": " and ".join(usual.modes)}
-    values |= {"seconds": f"{usual.limits.seconds:g}", "memory": usual.limits.memory}
+    values |= {"idle": f"{usual.limits.idle:g}", "memory": usual.limits.memory}
 
     listed = CliRunner().invoke(cli.app, ["--help"], terminal_width=78).stdout  # what the command leaves of 80
     told = {option.name: option.show_default for option in get_command(cli.app).commands["run"].params}

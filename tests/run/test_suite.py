@@ -150,7 +150,11 @@ def test_no_size(memory):
     ("old", "new", "words"),
     [
         ("rounds = 2", "round = 2", ["unknown key 'round'", "Did you mean rounds?"]),
-        ("seconds = 30", "second = 30", ["limits: unknown key 'second'", "seconds, memory", "Did you mean seconds?"]),
+        (
+            "seconds = 30",
+            "second = 30",
+            ["limits: unknown key 'second'", "seconds, idle, memory", "Did you mean seconds?"],
+        ),
         ("encoders =", "encoder =", ["cells: unknown key 'encoder'", "Did you mean encoders?"]),
         ("at_least =", "atleast =", ["published: unknown key 'atleast'", "Did you mean at_least?"]),
         ("[[cells]]\nencoders", "[[cell]]\nencoders", ["unknown key 'cell'", "Did you mean cells?"]),

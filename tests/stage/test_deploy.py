@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from bench.stage import process
+from bench.stage.child import Allowed
 from bench.stage.job import Job
 from retrievers.registry import installed, parse
 from tests.helpers.places import PLUGINS
@@ -65,7 +66,7 @@ def deployed(folder: Path, encoder: str, storage: str) -> int | None:
         sample=tuple(range(QUERIES)),
         result=str(folder / "work" / "result.json"),
     )
-    result = process.run(job, folder / "work", threads=1, seconds=120, memory_bytes=8 * 10**9)
+    result = process.run(job, folder / "work", Allowed(1, 8 * 10**9, 120))
     assert ("ok", "") == (result.status, result.reason)
     return result.deployment_bytes
 

@@ -23,8 +23,7 @@ import pytest
 from bench.lock import LOCK
 from bench.records import run_folder
 from bench.records.schema import Measurement
-from bench.stage import cgroup, cleanup, failure, matrices
-from bench.stage import process as child
+from bench.stage import cgroup, child, cleanup, failure, matrices
 from tests.benchmarks import faults
 from tests.benchmarks.faults import BLOWS, SOUND, Fault
 from tests.helpers.disks import disk
@@ -456,17 +455,17 @@ def test_where_the_kernel_does_not_tell(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     code = "import time; print('a line', flush=True); time.sleep({})"
 
-    def ends(sleeps: float, limit: float) -> tuple[bool, tuple[str, ...]]:
+    def ends(sleeps: float, limit: float) -> tuple[str, tuple[str, ...]]:
         command = [sys.executable, "-c", code.format(sleeps)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             output = child.ChildOutput(process)
-            ended = output.read_until_it_ends(limit)
+            over = output.read_until_it_ends(child.TimeLimit(limit))
             process.kill()
             output.read()
-            return ended, output.last_lines()
+            return over, output.last_lines()
 
-    assert (True, ("a line",)) == ends(0, limit=60)
-    assert not ends(3600, limit=0.2)[0]
+    assert ("", ("a line",)) == ends(0, limit=60)
+    assert "its time is over" == ends(3600, limit=0.2)[0]
 
 
 def test_what_nobody_can_print_to_anymore():

@@ -18,6 +18,7 @@ import pytest
 
 from bench.records.schema import StageResult
 from bench.stage import cgroup, failure, matrices, process, worker
+from bench.stage.child import Allowed
 from bench.stage.job import Job
 from retrievers.contract import Unsupported
 from retrievers.registry import parse
@@ -74,7 +75,7 @@ class Ring:
         if stage == "joint":
             fields |= {"samples": str(self.samples), "storage_folder": str(self.folder / "out"), "scope": "pair"}
         job = msgspec.structs.replace(self.common, stage=stage, storage=storage, **fields)
-        return process.run(job, self.folder / "work", threads=1, seconds=seconds, memory_bytes=4 * 10**9)
+        return process.run(job, self.folder / "work", Allowed(1, 4 * 10**9, seconds))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from bench.records.schema import StageResult
 from bench.stage import process
+from bench.stage.child import Allowed
 from bench.stage.job import Job
 from tests.helpers.places import PLUGINS
 from tests.helpers.tiny import registry
@@ -46,7 +47,7 @@ def search(tmp_path):
         )
         (tmp_path / "hits").mkdir(exist_ok=True)
         job = msgspec.structs.replace(job, **fields)
-        result = process.run(job, tmp_path / "work", threads=1, seconds=60, memory_bytes=4 * 10**9)
+        result = process.run(job, tmp_path / "work", Allowed(1, 4 * 10**9, 60))
         assert ("ok", "") == (result.status, result.reason)
         return result
 
