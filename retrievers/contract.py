@@ -109,6 +109,13 @@ class Linked(Protocol):
 
 
 @runtime_checkable
+class Counting(Protocol):
+    """Counts the passages that it encodes, for its facts: is told of those that an earlier process has encoded."""
+
+    def count(self, texts: Sequence[str], role: Role) -> None: ...
+
+
+@runtime_checkable
 class Accountable(Protocol):
     """Knows its bytes by component (values, indices, offsets, vectors, vocabulary ...)."""
 

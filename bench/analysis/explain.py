@@ -13,7 +13,7 @@ from bench.analysis import reproduce
 from bench.analysis.in_looks import level_text
 from bench.records.run_folder import STAGES, FinishedStage, Run, lines, samples
 from bench.records.schema import Environment, Footprint, Latency, Measurement, Memory, Rate, StageResult
-from bench.run.tasks import encode_key
+from bench.run.keys import encode_key
 
 STAGE_OF = {"encode": "query", "search": "search", "joint": "joint"}  # latency -> the stage whose samples make it
 
@@ -70,7 +70,11 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Detail]:
         encoding = "" if m.encode_threads is None else f", {m.encode_threads} for passages"
         yield Detail("rounds", str(m.rounds), f"seed {m.seed}")
         yield Detail("threads", str(m.threads), f"for queries{encoding}")
-        yield Detail("limits", f"{m.limit_seconds:g} s, {m.limit_memory_bytes:,} bytes a stage", m.limited_by)
+        times = [
+            *([] if m.limit_seconds is None else [f"{m.limit_seconds:g} s"]),
+            *([] if m.limit_idle_seconds is None else [f"{m.limit_idle_seconds:g} s without progress"]),
+        ]
+        yield Detail("limits", f"{', '.join([*times, f'{m.limit_memory_bytes:,} bytes'])} a stage", m.limited_by)
     timed = "" if m.origin is not None else f"; timed at k = {m.k}"
     yield Detail("depth", str(m.depth), f"hits kept a query{timed}")
     synthetic = f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""

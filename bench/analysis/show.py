@@ -176,10 +176,11 @@ def _words(m: Measurement, registry: Registry) -> tuple[_Words | None, str]:
     """The vectors of a cell with a sparse encoder, from the cache; None, and why, where they are not there."""
     if m.matrix_key is None or m.nonzeros is None:
         return None, ""
-    folder = matrices.place(m.matrix_key)
-    if matrices.find(folder, plugin_files.folders(m.resolved, registry.targets())) is None:
+    folder, of_queries = matrices.place(m.matrix_key), matrices.place(m.queries_key or m.matrix_key)
+    plugins = plugin_files.folders(m.resolved, registry.targets())
+    if any(matrices.find(each, plugins) is None for each in (folder, of_queries)):
         return None, "no matched words: its vectors are no longer in the cache; run it again"
-    queries, passages = matrices.load(folder, "queries"), matrices.load(folder, "passages")
+    queries, passages = matrices.load(of_queries, matrices.QUERIES), matrices.load(folder, matrices.PASSAGES)
     if isinstance(queries, np.ndarray) or isinstance(passages, np.ndarray):
         return None, ""
     try:

@@ -45,10 +45,13 @@ def run(
         typer.Option(
             "-o",
             "--output",
-            help="The run folder; the same suite resumes.",
+            help="The run folder; what was measured there stays, and the run goes on.",
             show_default="results/ and date, time and suite",
         ),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew in the run folder; what is there goes to a folder old-1 in it.")
+    ] = False,
 ) -> None:
     """Run a suite, or retrievers on passage sets; print the table."""
     options = run_options.RunOptions(
@@ -75,11 +78,11 @@ def run(
         memory=memory,
         plugin=plugin,
     )
-    outcome = _run(options.request(), output)
+    outcome = _run(options.request(), output, fresh=fresh)
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
 
 
-def _run(request: run_options.RunRequest, output: Path | None) -> RunOutcome:
+def _run(request: run_options.RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome:
     """Run it, print its table on standard output, and how it went on standard error."""
     from rich.console import Console
 
@@ -105,6 +108,7 @@ def _run(request: run_options.RunRequest, output: Path | None) -> RunOutcome:
                 progress=progress,
                 command=("sparring", *sys.argv[1:]),
                 columns=request.columns,
+                fresh=fresh,
             )
     done = run_folder.read(folder)
     terminal.table([done], console)
@@ -117,6 +121,7 @@ def _tell(outcome: RunOutcome, folder: Path, *, several: bool) -> None:
     """How a run went, on standard error; several: passage sets."""
     from bench.records.schema import UNTRIED
     from bench.report.console.plan import bytes_predicted
+    from bench.report.numbers import between, duration
     from bench.report.text import printable
 
     typer.echo(
@@ -127,9 +132,9 @@ def _tell(outcome: RunOutcome, folder: Path, *, several: bool) -> None:
     weighed = bytes_predicted(outcome.measurements)
     if weighed is not None:
         typer.echo(printable(weighed), err=True)
-    if outcome.predicted_seconds is not None:
+    if outcome.predicted is not None:
         after = outcome.wall_seconds - outcome.rehearsed_seconds
-        typer.echo(f"predicted {outcome.predicted_seconds:.0f} s, taken {after:.0f} s after the rehearsal", err=True)
+        typer.echo(f"predicted {between(outcome.predicted)}, taken {duration(after)} after the rehearsal", err=True)
     if outcome.failed:
         first = next(m for m in outcome.measurements if m.status not in ("ok", *UNTRIED))
         cell = f"{first.passage_set}: {first.retriever}" if several else first.retriever

@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -24,7 +23,9 @@ from bench.gate.figures import P50, of_round
 from bench.passages import loader
 from bench.passages.passage_set import PassageSet
 from bench.run.cells import Cell
-from bench.run.runner import Prepared, Runner, begun
+from bench.run.conclusion import Prepared
+from bench.run.keys import query_key, search_key
+from bench.run.runner import Runner, begun
 from bench.run.suite import CellGroup, Suite
 from bench.stage.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
@@ -109,7 +110,7 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
             found = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
             _say(answers, Answer(figures=found, milliseconds=found.get(P50), code=code()))
         for of_set in prepared.values():
-            runner.conclude(of_set)
+            runner.conclusion.conclude(of_set)
         shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
     _say(answers, Answer())
 
@@ -118,7 +119,7 @@ def _refuse_twins(sets: Sequence[PassageSet]) -> None:
     """InputError for two sets of one content: their cells are the same ones, and would be asked by one name."""
     known: dict[str, str] = {}
     for one in sets:
-        other = known.setdefault(one.sha256, one.name)
+        other = known.setdefault(one.asked_sha256, one.name)
         if other != one.name:
             raise InputError(
                 f"passages: expected each set once, found {other} and {one.name} with one content: leave one out"
@@ -150,7 +151,7 @@ def _prepared(runner: Runner, cells: Iterable[Cell]) -> dict[str, Prepared]:
     of_sets: dict[str, list[Cell]] = {}
     for cell in cells:
         of_sets.setdefault(cell.passage_set.name, []).append(cell)
-    runner.children.left = {name: Counter() for name in of_sets}  # nobody is told how many stages are left
+    runner.children.left = {name: {} for name in of_sets}  # nobody is told how many stages are left
     return {name: runner.prepare(of_set) for name, of_set in of_sets.items()}
 
 
@@ -169,9 +170,9 @@ def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> dict[
     runner.round(prepared, number, [cell])
     if cell.key in runner.children.failed:
         return {}
-    stages, work = runner.writer.stages, prepared.work
-    keys = [work.query_key] if cell.timed_apart else []
-    return of_round(runner.writer.folder, [stages[key(cell, number)] for key in (*keys, work.search_key)])
+    stages = runner.writer.stages
+    keys = [query_key] if cell.timed_apart else []
+    return of_round(runner.writer.folder, [stages[key(cell, number)] for key in (*keys, search_key)])
 
 
 def _answers() -> io.TextIOWrapper:

@@ -186,13 +186,9 @@ class Phase:
         own: bytes that the harness took meanwhile and holds, such as samples: no part of growth and peak.
         """
         high = peak()
+        above = self._above(high, own)
         collect_and_trim()  # what the phase took and freed is no weight of what it made
         now = snapshot()
-        above: int | None = None
-        if high is not None and self._peak_at_start is not None:
-            # Without a reset the mark may stem from before the phase; it tells something only if it moved.
-            moved = high > self._peak_at_start
-            above = max(high - self._start.resident - own, 0) if self._reset or moved else None
         children = now.children - self._start.children
         return Memory(
             private=now.private - self._start.private - own,
@@ -203,3 +199,14 @@ class Phase:
             peak_above_start=None if above is None else above + max(children, 0),
             source=now.source if self._reset else f"{now.source}, peak not reset",
         )
+
+    def above_start(self) -> int | None:
+        """Bytes of the high-water mark so far above what was resident at the start, of this process alone."""
+        return self._above(peak(), 0)
+
+    def _above(self, high: int | None, own: int) -> int | None:
+        if high is None or self._peak_at_start is None:
+            return None
+        # Without a reset the mark may stem from before the phase; it tells something only if it moved.
+        moved = high > self._peak_at_start
+        return max(high - self._start.resident - own, 0) if self._reset or moved else None

@@ -10,7 +10,15 @@ import msgspec
 
 from bench.errors import InputError
 from bench.passages.loader import PassageSet
-from bench.run.identity import build_spelling, cell_key, identity_of, matrix_key, takes_synthetic_text
+from bench.run.identity import (
+    build_spelling,
+    cell_key,
+    encoder_key,
+    identity_of,
+    matrix_key,
+    queries_key,
+    takes_synthetic_text,
+)
 from bench.run.resolve import parse_retriever, resolve_language
 from bench.run.suite import Suite
 from bench.stage import plugin_files
@@ -31,7 +39,9 @@ class Cell:
     written: Adapter = None  # as the suite spells it; None where it cannot be made
     retriever: Adapter = None  # the same with its defaults resolved
     encoder: str | None = None  # the resolved encoder's spelling; None of an engine
-    matrix_key: str | None = None  # the identity of what the encoder makes
+    encoder_key: str | None = None  # the identity of the encoder
+    matrix_key: str | None = None  # the identity of what the encoder makes of the passages
+    queries_key: str | None = None  # and of the queries
     plugins: dict[str, Path] = field(default_factory=dict)  # of the encoder: adapter -> the folder of its plug-in
     build_spelling: str = ""  # without search-time options: cells that differ in those alone share one build
     identity: str | None = None  # hash of the models and the code behind its numbers
@@ -133,9 +143,13 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
                 f"passage set {passage_set.name!r} holds vectors and no text: expected an encoder of given vectors, "
                 f"such as Vectors() @ Flat(), found {spell(written)}"
             )
+        key = encoder_key(encoder, suite, registry) if encoder is not None else None
+        matrix = matrix_key(key, encoder, passage_set, suite) if key is not None else None
         return replace(
             unmade,
-            matrix_key=matrix_key(encoder, passage_set, suite, registry) if encoder is not None else None,
+            encoder_key=key,
+            matrix_key=matrix,
+            queries_key=queries_key(matrix, encoder, passage_set) if matrix is not None else None,
             plugins=plugin_files.folders(unmade.encoder or "", registry.targets()),
             build_spelling=build_spelling(retriever),
             identity=identity_of(retriever, passage_set, registry),

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import statistics
-from collections import Counter
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from bench.errors import InputError
 from bench.progress import Progress
 from bench.records.journal import Writer
-from bench.records.schema import Stage, StageResult
+from bench.records.schema import StageResult
 from bench.run.cells import Cell
-from bench.run.execute import fill, in_child
+from bench.run.execute import cached, fill, in_child
+from bench.run.keys import Child
 from bench.run.suite import Suite
-from bench.run.tasks import Task, TaskFolder, encode_key
-from bench.stage import matrices, plugin_files
+from bench.run.tasks import Task
+from bench.stage import reported
 from retrievers.registry import Registry
 
 
@@ -32,9 +31,10 @@ class Children:
     registry: Registry
     progress: Progress
     failed: dict[str, StageResult] = field(default_factory=dict)  # cell key -> what ended it
-    durations: dict[Stage, list[float]] = field(default_factory=dict)  # seconds of the children so far
-    left: dict[str, Counter[Stage]] = field(default_factory=dict)  # passage set -> children still to run
+    left: dict[str, dict[str, Child]] = field(default_factory=dict)  # passage set -> children still to run, by task
     total: int = 0  # that the run has, those of the journal among them
+    expected: dict[tuple[str, Child], float] = field(default_factory=dict)  # on a passage set: seconds, predicted
+    took: dict[tuple[str, Child], float] = field(default_factory=dict)  # the last of its kind
     measured_seconds: float = 0.0
     deployments: dict[str, StageResult] = field(default_factory=dict)  # cell key -> how its deployment ended
     code: set[str] = field(default_factory=set)  # files that the children imported, where they report them
@@ -43,16 +43,16 @@ class Children:
         """The cells that have not failed."""
         return [cell for cell in cells if cell.key not in self.failed]
 
-    def encode(self, task: Task, output: TaskFolder) -> StageResult | None:
-        """Find the matrix in the cache, or make it and put it there; never one of other files than its key tells."""
-        known = matrices.find(output.final, task.cells[0].plugins)
+    def encode(self, task: Task) -> StageResult | None:
+        """Find the vectors in the cache, or make them and put them there; never of other files than their key tells."""
+        known = cached(task)
         if known is not None:
             self.count(task)
-            if known.opened and task.key not in self.writer.stages:  # when the run goes on, they must be the same
+            journalled = self.writer.stages.get(task.key)
+            if known.opened and journalled is None:  # when the run goes on, they must be the same
                 self._finished(task, known)
-            journalled = self.writer.stages.get(task.key) or known
-            return msgspec.structs.replace(journalled, runtime=known.runtime, kernels=known.kernels)
-        result = fill(task, output, self.suite, self.registry, self._child)
+            return msgspec.structs.replace(known, reused=journalled is None or journalled.reused)
+        result = fill(task, self.suite, self.registry, self._child)
         if result.status == "ok":
             self._finished(task, result)
             return result
@@ -100,19 +100,30 @@ class Children:
         return result
 
     def _child(self, task: Task) -> StageResult:
-        done = self.total - sum(counts.total() for counts in self.left.values())
+        done = self.total - sum(map(len, self.left.values()))
         self.progress.starts(f"{task.job.stage} {task.subject}", done, self.total, self.seconds_left())
-        result = in_child(task, self.suite)
+        begun = time.perf_counter()
+        result = in_child(task, self.suite, lambda: self._told(task, begun))
         self.code.update(result.code)
         result = msgspec.structs.replace(result, code=())
         if result.samples is not None:  # relative: the run folder may be moved
             relative = Path(result.samples).relative_to(self.writer.folder)
             result = msgspec.structs.replace(result, samples=relative.as_posix())
         self.count(task)
-        self.durations.setdefault(task.job.stage, []).append(result.process_seconds or 0.0)
+        self.took[_kind(task)] = result.process_seconds or 0.0
         if result.status == "ok":
             self.measured_seconds += result.measured_seconds
         return result
+
+    def _told(self, task: Task, begun: float) -> None:
+        """Tell how far the child is that runs, and what is left of all."""
+        said = reported.of(task.job)
+        own = None if said is None else said.seconds_left()
+        if own is None and (expected := self._seconds_of(*_kind(task))) is not None:
+            own = max(expected - (time.perf_counter() - begun), 0.0)
+        others = self.seconds_left(but=task.key)
+        left = None if own is None or others is None else own + others
+        self.progress.runs(None if said is None else said.passages(), own, left)
 
     def _finished(self, task: Task, result: StageResult) -> None:
         """Journal a result, without the long lists that are of use only while the run lasts."""
@@ -126,26 +137,26 @@ class Children:
 
     def count(self, task: Task) -> None:
         """One child less to run."""
-        self.left[task.cells[0].passage_set.name][task.job.stage] -= 1
+        self.left[task.cells[0].passage_set.name].pop(task.key, None)
 
-    def seconds_left(self) -> float | None:
-        """Predicted: each stage's children take what its children took so far, on average; None before any has run."""
-        if not self.durations:
-            return None
-        overall = statistics.mean(seconds for taken in self.durations.values() for seconds in taken)
-        typical = {stage: statistics.mean(taken) for stage, taken in self.durations.items()}
-        return sum(
-            number * typical.get(stage, overall) for counts in self.left.values() for stage, number in counts.items()
-        )
+    def seconds_left(self, but: str = "") -> float | None:
+        """
+        Of the children that are still to run, as long as the last of their kind or as was predicted; else None.
+
+        but: the task of one that is left out.
+        """
+        total = 0.0
+        for name, children in self.left.items():
+            for key, child in children.items():
+                seconds = self._seconds_of(name, child)
+                if key != but and seconds is None:
+                    return None
+                total += 0.0 if key == but or seconds is None else seconds
+        return total
+
+    def _seconds_of(self, passage_set: str, child: Child) -> float | None:
+        return self.took.get((passage_set, child), self.expected.get((passage_set, child)))
 
 
-def refuse_changed_files(cells: Sequence[Cell], writer: Writer) -> None:
-    """InputError where a file beside a plug-in is another than when the run encoded: numbers of both would be mixed."""
-    for key, plugins in {cell.matrix_key: cell.plugins for cell in cells if cell.matrix_key is not None}.items():
-        known = writer.stages.get(encode_key(key))
-        changed = plugin_files.changed(known.opened, plugins) if known is not None else []
-        if changed:
-            raise InputError(
-                f"run folder {writer.folder}: expected {', '.join(changed)} as when the run was begun, found another; "
-                "choose another folder with -o"
-            )
+def _kind(task: Task) -> tuple[str, Child]:
+    return task.cells[0].passage_set.name, Child(task.job.stage, task.subject)

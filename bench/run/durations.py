@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from bench.instruments.latency import LONGEST_WARM_UP, STEADY_BLOCK, STEADY_BLOCKS
 from bench.instruments.modes import Pace, Scope, chosen
-from bench.records.schema import StageResult
+from bench.progress import Range
+from bench.records.schema import Fact, Stage, StageResult
 from bench.run.cells import Cell
-from bench.run.tasks import Work, in_one_process, is_deployed
+from bench.run.extrapolation import NOTHING, extrapolated, measured
+from bench.run.keys import in_one_process, is_deployed
+from bench.run.tasks import Work
 from bench.stage.deploy import QUERIES
-from bench.stage.rehearsal import extrapolated, smallest
+from bench.stage.rehearsal import points, smallest
 
-Stages: TypeAlias = list[tuple[float, int]]  # seconds of a child, and how many such there are
-
-
-def total(stages: Stages) -> tuple[float, float]:
-    """Seconds of all, and of the longest one."""
-    return sum(seconds * number for seconds, number in stages), max(seconds for seconds, _ in stages)
+ASKED = ("one", "every")  # what a rehearsal has of a query: asked alone, and among all
 
 
-def encoder_stages(result: StageResult, cell: Cell, work: Work, *, encoded: bool) -> Stages:
-    """Encoding, and encoding queries in each round, by the encoder's rehearsal; encoded: its matrix is in the cache."""
-    n, n_queries = work.n_passages, len(work.passage_set.queries)
-    start, facts = _startup(result), result.facts
-    encode = start + extrapolated(facts, "make", encoded_passages(cell, work))
-    encode += n_queries * extrapolated(facts, "every", n)
-    query = 0.0 if cell.given else start + smallest(facts, "make") + _round([result], "part", work)
-    return [(0.0 if encoded else encode, 1), (query, work.suite.rounds * len(work.suite.thread_counts))]
+class Alike(NamedTuple):
+    """The children of one stage of one part, which take alike."""
+
+    each: Range  # seconds
+    number: int
+
+
+Stages: TypeAlias = Mapping[Stage, Alike]
+
+
+def total(stages: Stages) -> Range:
+    """Seconds of all."""
+    return Range.total(found.each.times(found.number) for found in stages.values() if found.number)
+
+
+def longest(stages: Stages) -> Range:
+    """Seconds of the longest one; of those that are not known the greatest of what they take at least."""
+    return max(
+        (found.each for found in stages.values() if found.number), key=lambda each: each.at_least, default=NOTHING
+    )
+
+
+def encoder_stages(result: StageResult, cell: Cell, work: Work, *, encode: Range | None) -> Stages:
+    """
+    Encoding, and encoding queries in each round, by the encoder's rehearsal.
+
+    encode: seconds of encoding where they are known: nothing of a matrix in the cache; None: by the rehearsal.
+    """
+    n_queries = len(work.passage_set.queries)
+    start, facts = Range.exactly(_startup(result)), result.facts
+    if encode is None:
+        made = extrapolated(facts, "make", encoded_passages(cell, work))
+        encode = Range.total([start, made, of_queries(facts, "every").times(n_queries)])
+    query = NOTHING
+    if not cell.given:
+        asked = [of_queries(facts, what) for what in ASKED]
+        query = Range.total([start, Range.exactly(smallest(facts, "make")), _round(asked, "part", work)])
+    return {"encode": Alike(encode, 1), "query": Alike(query, work.suite.rounds * len(work.suite.thread_counts))}
 
 
 def searcher_stages(
@@ -40,19 +69,26 @@ def searcher_stages(
     builds: whether it is the first of the cells that share its build.
     """
     n, rounds = work.n_passages, work.suite.rounds
-    start, make = _startup(result), extrapolated(result.facts, "make", n)
-    search = start + (0.0 if cell.savable else make) + _round([result], "part" if cell.timed_apart else "engine", work)
-    every = len(work.passage_set.queries) * extrapolated(result.facts, "every", n)  # in the first round
-    stages = [(start + make, int(builds))] if cell.savable else []
-    stages += [(search + every, 1), (search, rounds - 1)]
+    start, make = Range.exactly(_startup(result)), extrapolated(result.facts, "make", n)
+    rest = [] if cell.savable else [make]
+    asked = [extrapolated(result.facts, what, n) for what in ASKED]
+    round_ = _round(asked, "part" if cell.timed_apart else "engine", work)
+    # All queries are asked in the first round: told of every round as a share of it.
+    every = asked[1].times(len(work.passage_set.queries) / rounds)
+    stages: dict[Stage, Alike] = {"search": Alike(Range.total([start, round_, every, *rest]), rounds)}
+    if cell.savable:
+        stages["build"] = Alike(Range.total([start, make]), int(builds))
     if encoder is not None and cell.joinable and in_one_process(work.suite):
-        loading = _startup(encoder) + smallest(encoder.facts, "make")
-        stages.append((loading + _round([encoder, result], "pair", work), rounds))
+        loading = Range.exactly(_startup(encoder) + smallest(encoder.facts, "make"))
+        pair = [Range.total([of_queries(encoder.facts, what), own]) for what, own in zip(ASKED, asked, strict=True)]
+        stages["joint"] = Alike(Range.total([loading, _round(pair, "pair", work)]), rounds)
     if is_deployed(cell, work.suite):
-        both = [start, 0.0 if cell.savable else make, _answers(result, work)]
+        n_answers = min(QUERIES, len(work.common["sample"]))
+        both = [start, asked[0].times(n_answers), *rest]
         if encoder is not None:
-            both += [_startup(encoder), smallest(encoder.facts, "make"), _answers(encoder, work)]
-        stages.append((sum(both), 1))
+            loading = Range.exactly(_startup(encoder) + smallest(encoder.facts, "make"))
+            both += [loading, of_queries(encoder.facts, "one").times(n_answers)]
+        stages["deploy"] = Alike(Range.total(both), 1)
     return stages
 
 
@@ -61,23 +97,32 @@ def encoded_passages(cell: Cell, work: Work) -> int:
     return work.n_passages if cell.takes_synthetic_text else len(work.passage_set.passages)
 
 
-def _answers(result: StageResult, work: Work) -> float:
-    """Seconds of the few queries that a deployed process answers."""
-    return min(QUERIES, len(work.common["sample"])) * extrapolated(result.facts, "one", work.n_passages)
-
-
 def _startup(result: StageResult) -> float:
     """Seconds of a child besides what it rehearsed: its start, its imports, its end."""
     inside = result.facts.get("seconds")
     return max(0.0, (result.process_seconds or 0.0) - (inside if isinstance(inside, float) else 0.0))
 
 
-def _round(parts: Sequence[StageResult], scope: Scope, work: Work) -> float:
-    """Seconds of the warm-up and the loops of one round, in a process that holds what was rehearsed."""
+def of_queries(facts: Mapping[str, Fact], what: str) -> Range:
+    """Seconds of encoding a query, "one" alone or "every" among others: the same whatever passages there are."""
+    found = [seconds for _, seconds in points(facts, what)]
+    return measured(statistics.median(found)) if found else NOTHING
+
+
+def _round(asked: Sequence[Range], scope: Scope, work: Work) -> Range:
+    """Seconds of the warm-up and the loops of one round. asked: of a query alone, and of one among all."""
     timed = len(work.common["sample"])
-    one, every = (
-        timed * sum(extrapolated(part.facts, what, work.n_passages) for part in parts) for what in ("one", "every")
+    one, every = (each.times(timed) for each in asked)
+    low = _loops(scope, timed, one.low, every.low, work)
+    if one.likely is None or one.high is None or every.likely is None or every.high is None:
+        return Range(low, None, None)
+    return Range(
+        low, _loops(scope, timed, one.likely, every.likely, work), _loops(scope, timed, one.high, every.high, work)
     )
+
+
+def _loops(scope: Scope, timed: int, one: float, every: float, work: Work) -> float:
+    """Seconds of a round. one, every: seconds of its queries, one after the other and all at once."""
     pace = Pace(timed, one, every, work.suite.settings)
     modes = chosen(work.suite.modes)
     warm_up = min(STEADY_BLOCKS * STEADY_BLOCK * one / max(timed, 1), LONGEST_WARM_UP)

@@ -11,16 +11,20 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from bench.records.schema import Fact, StageResult, Status
+from bench.progress import Range
+from bench.records.schema import Fact, Stage, StageResult, Status
+from bench.run import rates
 from bench.run.cells import Cell
-from bench.run.durations import encoded_passages, encoder_stages, searcher_stages, total
+from bench.run.durations import Alike, Stages, encoded_passages, encoder_stages, searcher_stages, total
+from bench.run.extrapolation import NOTHING, extrapolated
 from bench.run.prediction import Prediction, Shape, Source, predict
 from bench.run.tasks import Task, Work
 from bench.stage import matrices
-from bench.stage.rehearsal import extrapolated, extrapolated_shape, largest
-from retrievers.contract import Lexical
+from bench.stage.rehearsal import extrapolated_shape, largest
+from retrievers.contract import Lexical, spell
 
-FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to predict
+FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to predict, but for a slow encoder
+FEWEST_ENCODED = 200  # and that of one that is so small
 COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
 
 Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
@@ -29,23 +33,31 @@ Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
 class Encoding(NamedTuple):
     """What is predicted of an encoder."""
 
-    seconds: float  # to encode all passages and queries, unless that is in the cache, and queries in every round
-    peak_bytes: int | None  # of fitting and encoding, above what was resident before
-    shape: Shape | None
-    longest_seconds: float = 0.0  # of one stage, of those that are still to run
+    stages: Stages  # encoding all passages and queries, unless that is in the cache, and queries in every round
+    peak_bytes: int | None = None  # of fitting and encoding, above what was resident before
+    shape: Shape | None = None
     encoded: bool = False  # whether the passages are in the cache, so that peak_bytes is of what was
+
+    @property
+    def seconds(self) -> Range:
+        """Of all its children."""
+        return total(self.stages)
 
 
 class SearchEstimate(NamedTuple):
     """What is predicted of the storage or engine of a cell: building (once for all that share a build) and search."""
 
     prediction: Prediction
-    seconds: float | None = None  # None: its rehearsal failed, or it is refused
+    stages: Stages | None = None  # None: its rehearsal failed, or it is refused
     peak_bytes: int | None = None  # of building, above what was resident before: its vectors are
     ledger_bytes: int | None = None  # grown from a share: of one that cannot predict its ledger
     status: Status = "ok"  # of its rehearsal, or its encoder's
     reason: str = ""
-    longest_seconds: float = 0.0  # of one stage; the build among them, also where another cell does it
+
+    @property
+    def seconds(self) -> Range | None:
+        """Of all its children."""
+        return None if self.stages is None else total(self.stages)
 
 
 class Estimate(NamedTuple):
@@ -53,9 +65,10 @@ class Estimate(NamedTuple):
 
     encodings: dict[str, Encoding]  # by the encoder's spelling
     searches: dict[str, SearchEstimate]  # by the cell's name
+    expected: dict[tuple[Stage, str], Range]  # stage and subject of a child -> its seconds
 
     @property
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, Range]:
         """Encoder or retriever -> seconds of all its children."""
         known = {name: encoding.seconds for name, encoding in self.encodings.items()}
         return known | {name: each.seconds for name, each in self.searches.items() if each.seconds is not None}
@@ -66,24 +79,27 @@ class Estimate(NamedTuple):
         return tuple(name for name, search in self.searches.items() if search.status != "ok")
 
     @property
-    def total(self) -> float:
+    def total(self) -> Range:
         """Seconds of all children."""
-        return sum(self.seconds.values())
+        return Range.total(self.seconds.values())
 
 
 def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt | None = None) -> Estimate:
     """
     Rehearse the parts of some cells of one passage set and add up what the run's children will take.
 
-    A part whose rehearsal fails is left out, and named; one that the run will refuse for its predicted bytes takes no
-    time. fill: encodes all passages into the cache, for lexical encoders that do it in COUNTED_SECONDS; without it the
-    size of their matrix is grown from a share.
+    How long an encoder takes is told by the last time that it was run on this machine, where there was one. A part
+    whose rehearsal fails is left out, and named; one that the run will refuse for its predicted bytes takes no time.
+    fill: encodes all passages into the cache, for lexical encoders that do it in COUNTED_SECONDS; without it the size
+    of their matrix is grown from a share.
     """
     folder = work.folder / "rehearsal"
     encodings: dict[str, Encoding] = {}
     searches: dict[str, SearchEstimate] = {}
     rehearsed: dict[str, StageResult] = {}
     samples: dict[str, Path] = {}
+    cached: set[str] = set()  # encoders of whose vectors all are in the cache
+    expected: dict[tuple[Stage, str], Range] = {}
     built: set[str] = set()
     for cell in cells:
         name, encoder = cell.encoder, None
@@ -93,8 +109,9 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
             rehearsed[name] = attempt(work.rehearsal(cell, samples[name], of_encoder=True))
             if rehearsed[name].status == "ok":
                 alike = [other for other in cells if other.encoder == name]
-                encodings[name], matrix = _encoding(rehearsed[name], alike, work, fill)
-                samples[name] = matrix or samples[name]
+                encodings[name], is_cached = _encoding(rehearsed[name], alike, work, fill)
+                cached |= {name} if is_cached else set()
+                expected |= {(stage, name): found.each for stage, found in encodings[name].stages.items()}
         if name is not None:
             encoder = rehearsed[name]
             if encoder.status != "ok":
@@ -105,40 +122,80 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
         if prediction.status != "ok":
             searches[cell.name] = SearchEstimate(prediction)
             continue
-        searcher = attempt(work.rehearsal(cell, samples.get(name or "", folder), of_encoder=False))
+        sample = samples.get(name or "", folder)
+        searcher = attempt(work.rehearsal(cell, sample, of_encoder=False, is_cached=name in cached))
         builds = cell.build_spelling not in built
         searches[cell.name] = _search(searcher, encoder, prediction, shape, cell, work, builds=builds)
         if searcher.status == "ok":
             built.add(cell.build_spelling)
+        for stage, found in (searches[cell.name].stages or {}).items():
+            expected[stage, cell.build_spelling if stage == "build" else spell(cell.retriever)] = found.each
     shutil.rmtree(folder, ignore_errors=True)
-    return Estimate(encodings, searches)
+    return Estimate(encodings, searches, expected)
 
 
-def _encoding(
-    result: StageResult, cells: Sequence[Cell], work: Work, fill: Attempt | None
-) -> tuple[Encoding, Path | None]:
-    """What is predicted of the encoder of some cells, and the folder of its matrix, where that is in the cache now."""
+def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Estimate:
+    """
+    The same of a set that is so small that encoding alone may take long: of the encoders that name no terms.
+
+    Nothing is rehearsed of one that was run on this machine before.
+    """
+    folder = work.folder / "rehearsal"
+    found: dict[str, Encoding] = {}
+    for cell in {cell.encoder: cell for cell in cells if cell.encoder and may_take_long(cell)}.values():
+        before = rates.of(cell.encoder_key or "")
+        if before is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            result = attempt(work.rehearsal(cell, folder, of_encoder=True))
+            shutil.rmtree(folder, ignore_errors=True)
+            if result.status != "ok":
+                continue
+            stages = encoder_stages(result, cell, work, encode=None)
+        else:
+            stages = {"encode": Alike(rates.predicted(before, cell.passage_set.passages), 1)}
+        found[cell.encoder or ""] = Encoding(stages)
+    expected = {(stage, name): each for name, one in found.items() for stage, (each, _) in one.stages.items()}
+    return Estimate(found, {}, expected)
+
+
+def may_take_long(cell: Cell) -> bool:
+    """Whether encoding a small set may: terms are counted in no time, and what is in the cache is there."""
+    is_slow = not isinstance(cell.retriever.encoder, Lexical) and not cell.given
+    return is_slow and cell.matrix_key is not None and not matrices.place(cell.matrix_key).is_dir()
+
+
+def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Attempt | None) -> tuple[Encoding, bool]:
+    """What is predicted of the encoder of some cells, and whether all its vectors are in the cache now."""
     n, cell = work.n_passages, cells[0]
-    matrix = None if cell.matrix_key is None else matrices.place(cell.matrix_key)
     # Once: a matrix in the cache is read whole to see that it is sound.
-    known = None if matrix is None else matrices.find(matrix, cell.plugins)
+    known, of_queries = (
+        None if key is None else matrices.find(matrices.place(key), cell.plugins)
+        for key in (cell.matrix_key, cell.queries_key)
+    )
+    is_cached = known is not None and of_queries is not None
     peak = _bytes(result.facts, "peak", encoded_passages(cell, work))
     source: Source = "cached"
     if known is None and fill is not None and largest(result.facts) < n and _countable(result, cell, n):
         encoded, source = fill(work.encode(cells)), "counted"
         known = encoded if encoded.status == "ok" else None
+        is_cached = known is not None
     if known is not None and known.shape is not None:
         shape: Shape | None = Shape(known.shape[1], known.nonzeros, source)
         if known.build_memory is not None and known.build_memory.peak_above_start is not None:
             peak = known.build_memory.peak_above_start
     else:
         shape = _shape(result.facts, n)
-    seconds, longest = total(encoder_stages(result, cell, work, encoded=known is not None))
-    return Encoding(seconds, peak, shape, longest, known is not None), matrix if known else None
+    before = rates.of(cell.encoder_key or "")
+    encode = None if before is None or work.suite.distractors else rates.predicted(before, cell.passage_set.passages)
+    stages = encoder_stages(result, cell, work, encode=NOTHING if known is not None else encode)
+    return Encoding(stages, peak, shape, known is not None), is_cached
 
 
 def _countable(result: StageResult, cell: Cell, n: int) -> bool:
-    return isinstance(cell.retriever.encoder, Lexical) and extrapolated(result.facts, "make", n) <= COUNTED_SECONDS
+    return (
+        isinstance(cell.retriever.encoder, Lexical)
+        and extrapolated(result.facts, "make", n).at_least <= COUNTED_SECONDS
+    )
 
 
 def _shape(facts: dict[str, Fact], n: int) -> Shape | None:
@@ -170,11 +227,11 @@ def _search(
         # It was rehearsed with fewer columns than there will be: what it takes grows with its ledger.
         smaller = predict(cell.searcher, n, Shape(*rehearsed, "predicted"), work.suite).ledger
         peak = round(peak * sum(prediction.ledger.values()) / max(sum((smaller or prediction.ledger).values()), 1))
-    seconds, longest = total(searcher_stages(result, encoder, cell, work, builds=builds))
-    return SearchEstimate(prediction, seconds, peak, _bytes(result.facts, "ledger", n), longest_seconds=longest)
+    stages = searcher_stages(result, encoder, cell, work, builds=builds)
+    return SearchEstimate(prediction, stages, peak, _bytes(result.facts, "ledger", n))
 
 
 def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:
     """Bytes at a size, no less than at any that was tried: the first step pays for what is set up only once."""
     tried = [value for name, value in facts.items() if name.startswith(f"{what} ") and isinstance(value, int | float)]
-    return ceil(max(extrapolated(facts, what, n), *tried)) if tried else None
+    return ceil(max(extrapolated(facts, what, n).at_least, *tried)) if tried else None

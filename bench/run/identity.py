@@ -1,4 +1,4 @@
-"""What decides a cell's numbers, hashed: passages, retriever, models, code, conditions."""
+"""What decides a cell's numbers, hashed: passages, retriever, models, code, libraries, conditions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.instruments import environment, processor
+from bench.instruments import environment, imports, processor
 from bench.passages import synthetic
+from bench.records import growth
 from bench.records.schema import digest
 from bench.stage import indexing, job, matrices, outputs
+from retrievers import plugin
 from retrievers.contract import (
     Adapter,
     Aligned,
@@ -26,25 +28,27 @@ from retrievers.contract import (
     search_options,
     spell,
 )
-from retrievers.registry import Registry
+from retrievers.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from bench.passages.passage_set import PassageSet
     from bench.run.suite import Suite
 
+ROLES: tuple[Role, ...] = ("passage", "query")
 # The code that decides what is synthetic, who is given which of it, and how it is written.
 SYNTHESISERS = [Path(str(module.__file__)) for module in (synthetic, job, indexing, outputs, matrices)]
 
 
 def cell_key(passage_set: PassageSet, spelling: str, suite: Suite) -> str:
-    """The name of a cell in records and files: its passage set, resolved spelling and conditions."""
-    conditions = {
-        name: value
-        for name, value in msgspec.to_builtins(suite).items()
-        if name not in ("name", "passages", "cells", "published", "baseline", "gate")
-    }
+    """
+    The name of a cell in records and files: its passage set, resolved spelling, and under which conditions it is run.
+
+    Judgments and measures are none of them: it may be judged anew. Nor are limits: they may be lifted.
+    """
+    free = {*growth.FREE, *growth.DECIDING}
+    conditions = {name: value for name, value in msgspec.to_builtins(suite).items() if name not in free}
     language = [passage_set.language] if suite.distractors else []  # decides which text is synthetic
-    return digest([passage_set.name, passage_set.sha256, spelling, conditions, *language])[:16]
+    return digest([passage_set.name, passage_set.asked_sha256, spelling, conditions, *language])[:16]
 
 
 def build_spelling(retriever: Adapter) -> str:
@@ -61,36 +65,57 @@ def identity_of(retriever: Adapter, passage_set: PassageSet, registry: Registry)
     """
     The hash of the models and the code behind a retriever's numbers.
 
-    Raises what an adapter raises when it is asked for its model's fingerprint.
+    Of libraries those that the code imports. Raises what an adapter raises when it is asked for its model's
+    fingerprint.
     """
     encoder = retriever.encoder if isinstance(retriever, VectorRetriever) else None
-    code = [sources(spell(retriever), registry), environment.code_sha256("retrievers")]
-    return digest([fingerprints(retriever), code, _alignment(encoder, passage_set)])
+    spelling = spell(retriever)
+    libraries = imports.libraries(code_files(spelling, registry))
+    code = [sources(spelling, registry), environment.code_sha256("retrievers"), libraries]
+    rows = [_alignment(encoder, passage_set, role) for role in ROLES]
+    return digest([fingerprints(retriever), code, rows])
 
 
-def matrix_key(encoder: object, passage_set: PassageSet, suite: Suite, registry: Registry) -> str:
+def encoder_key(encoder: object, suite: Suite, registry: Registry) -> str:
     """
-    The hash of all that decides an encoder's matrix, and what making it cost: a matrix is found again by it alone.
+    The hash of an encoder and of what runs it: models, code, the libraries that the code imports, machine and threads.
 
     Raises what the encoder raises when it is asked for its model's fingerprint.
     """
     spelling = spell(encoder)
+    files = code_files(spelling, registry)
     parts = [
-        passage_set.sha256,
         spelling,
         fingerprints(encoder),
         sources(spelling, registry),
-        environment.code_sha256("retrievers"),
-        environment.installed_sha256(),
-        environment.versions(),
+        imports.sha256(file for file in files if imports.is_ours(file)),
+        imports.libraries(files),
         environment.machine(),
         suite.encode_threads or processor.cores(),
-        _alignment(encoder, passage_set),
     ]
-    if suite.distractors:  # the texts and the encoder that they are made from are in the parts above
-        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in SYNTHESISERS]
-        parts += [suite.distractors, suite.seed, passage_set.language, takes_synthetic_text(encoder), code]
     return digest(parts)[:32]
+
+
+def matrix_key(of_encoder: str, encoder: object, passage_set: PassageSet, suite: Suite) -> str:
+    """
+    The hash of all that decides an encoder's matrix of passages, and what making it cost: it is found again by that.
+
+    No query and no judgment is in it. of_encoder: its `encoder_key`.
+    """
+    parts: list[object] = [of_encoder, passage_set.passages_sha256, _alignment(encoder, passage_set, "passage")]
+    if suite.distractors:  # the texts and the encoder that they are made from are in the parts above
+        parts += [suite.distractors, suite.seed, passage_set.language, takes_synthetic_text(encoder), _synthesisers()]
+    return digest(parts)[:32]
+
+
+def queries_key(matrix: str, encoder: object, passage_set: PassageSet) -> str:
+    """The hash of all that decides the vectors of the queries, synthetic ones too. matrix: its `matrix_key`."""
+    alignment = _alignment(encoder, passage_set, "query")
+    return digest([matrix, passage_set.queries, passage_set.language, _synthesisers(), alignment])[:32]
+
+
+def _synthesisers() -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in SYNTHESISERS]
 
 
 def takes_synthetic_text(encoder: object) -> bool:
@@ -110,9 +135,9 @@ def fingerprints(adapter: object) -> list[str]:
     return own + [found for option in options_of(adapter).values() for found in fingerprints(option)]
 
 
-def _alignment(encoder: object, passage_set: PassageSet) -> str | None:
+def _alignment(encoder: object, passage_set: PassageSet, role: Role) -> str | None:
     """The hash of which row belongs to which text, where an encoder goes by it: the set's hash tells texts alone."""
-    return digest(alignment(passage_set)) if isinstance(encoder, Aligned) else None
+    return digest(alignment(passage_set)[role]) if isinstance(encoder, Aligned) else None
 
 
 def alignment(passage_set: PassageSet) -> dict[Role, tuple[tuple[int, ...], int]]:
@@ -128,5 +153,14 @@ def alignment(passage_set: PassageSet) -> dict[Role, tuple[tuple[int, ...], int]
 
 
 def sources(spelling: str, registry: Registry) -> list[str]:
-    """sha256 of the code of every adapter that a spelling may name."""
-    return sorted(entry.source_sha256() for entry in registry.entries.values() if f"{entry.name}(" in spelling)
+    """sha256 of the code of every adapter of others that a spelling may name."""
+    return sorted(entry.source_sha256() for entry in _named(spelling, registry) if not plugin.is_ours(entry.target))
+
+
+def code_files(spelling: str, registry: Registry) -> set[Path]:
+    """The files of Python that the adapters of a spelling are made of, and those of ours that these import."""
+    return imports.followed(path for entry in _named(spelling, registry) for path in plugin.files_of(entry.target))
+
+
+def _named(spelling: str, registry: Registry) -> list[Entry]:
+    return [entry for entry in registry.entries.values() if f"{entry.name}(" in spelling]

@@ -174,7 +174,6 @@ def _measurement(
         "threads": suite.thread_counts[0],
         "k": suite.k,
         "depth": suite.depth,
-        "limit_seconds": suite.limits.seconds,
         "limit_memory_bytes": suite.limits.memory_bytes,
         "limited_by": "",
         "n_passages": len(passage_set.passage_ids),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from bench.errors import InputError
@@ -15,8 +16,9 @@ from bench.instruments.modes import MODES, SINGLE, Rounds, text_to_ids
 from bench.passages.loader import text_bytes
 from bench.records.schema import Fact, Measurement, RecordFields, StageResult
 from bench.run import flags, weights
+from bench.run.cells import Cell
 from bench.run.new_queries import new_queries
-from bench.run.quality_fields import fields_of_stopped, quality_fields
+from bench.run.quality_fields import fields_of_stopped, kept_file, quality_fields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
 from retrievers.contract import Adapter, Hits, VectorRetriever, spell
@@ -108,6 +110,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         built_apart=all(result.built_apart for result in (*results.searches, *results.queries)),
         reused_matrix=encode.reused if encode else False,
         matrix_key=cell.matrix_key,
+        queries_key=cell.queries_key,
         facts=facts,
         flags=(
             *flags.of_distractors(facts, suite),
@@ -123,6 +126,38 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
         ),
         figure_flags=stability.figure_flags(times, contention),
         files=results.files(suite),
+    )
+
+
+def is_judged(m: Measurement, cell: Cell, suite: Suite, folder: Path) -> bool:
+    """Whether a cell was judged by the judgments and the measures that there are now, and that is still there."""
+    measures = suite.measures if m.quality is not None else ()
+    return (
+        m.passage_set_sha256 == cell.passage_set.sha256
+        and tuple(m.quality or ()) == measures
+        and all((folder / path).is_file() for what, path in m.files.items() if what.startswith("quality"))
+    )
+
+
+def judged_again(old: Measurement, cell: Cell, suite: Suite, folder: Path, hits: tuple[Hits, Hits]) -> Measurement:
+    """
+    A measurement with the judgments and the measures that there are now; whatever was timed stays.
+
+    hits: to the depth, and of the search for k.
+    """
+    deep, timed = hits
+    passage_set = cell.passage_set
+    files = {what: path for what, path in old.files.items() if what != "quality"}
+    if (path := kept_file(cell.key, passage_set, suite)) is not None:
+        files["quality"] = path
+    return msgspec.structs.replace(
+        old,
+        suite=suite.name,
+        cell_name=cell.given_name,
+        passage_set_sha256=passage_set.sha256,
+        unknown_judgments=passage_set.unknown_judgments,
+        files=files,
+        **quality_fields(cell.key, deep, suite, passage_set, folder, timed=timed),
     )
 
 

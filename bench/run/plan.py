@@ -7,18 +7,19 @@ Nothing is left behind but matrices in the cache, where the run finds them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from bench.passages.loader import PassageSet
-from bench.progress import Progress, Silent
+from bench.progress import Progress, Range, Silent
 from bench.records.schema import StageResult, Status
 from bench.run.cells import Cell, make_cells
 from bench.run.estimate import Encoding, Estimate, SearchEstimate, estimate
 from bench.run.execute import fill, in_child
-from bench.run.prediction import Source, memory_limit
+from bench.run.over_limits import over_limits
+from bench.run.prediction import Source
 from bench.run.resolve import resolve_spellings
 from bench.run.suite import Suite
 from bench.run.tasks import Task, Work
@@ -45,9 +46,11 @@ class PlannedCell(msgspec.Struct, frozen=True, kw_only=True):
     counted: bool  # whether they follow from the matrix as it will be; else they are an estimate
     peak_build_bytes: int | None  # above what was resident before, the vectors it is built from among that
     seconds: float | None  # of building and search; what cells share counts for the first of them
+    seconds_range: tuple[float, float | None] | None = None  # between which it lies; None as the upper: not known
     # Of its encoder, once for all cells of that on this passage set:
     peak_encode_bytes: int | None
     encoder_seconds: float | None
+    encoder_seconds_range: tuple[float, float | None] | None = None
     warnings: tuple[str, ...] = ()  # estimates over the limits; they refuse nothing
 
 
@@ -58,12 +61,7 @@ class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
     n_passages: int
     n_queries: int
     cells: tuple[PlannedCell, ...]
-    encoder_seconds: dict[str, float]
-
-    @property
-    def seconds(self) -> float:
-        """Of all children that the run would start."""
-        return sum(self.encoder_seconds.values()) + sum(cell.seconds or 0.0 for cell in self.cells)
+    seconds: Range  # of all children that the run would start
 
     @property
     def predicted_bytes(self) -> int:
@@ -94,13 +92,11 @@ def plan(
         return in_child(task, suite)
 
     def into_cache(task: Task) -> StageResult:
-        if task.output is None:
-            raise ValueError(f"{task.key} makes no folder: there is no matrix of it")
         one = task.cells[0].passage_set
         told.says(
             f"{one.name}: encoding all {len(one.passages) + suite.distractors:,} passages, to count: {task.subject}"
         )
-        result = fill(task, task.output, suite, registry, attempt)
+        result = fill(task, suite, registry, attempt)
         if result.status != "ok":
             told.says(f"{one.name}: not counted, since it ended {result.status}: {result.reason}")
         return result
@@ -125,7 +121,7 @@ def _planned(passage_set: PassageSet, cells: Sequence[Cell], n: int, estimated: 
             _cell(cell, n, estimated.searches.get(cell.name), estimated.encodings.get(cell.encoder or ""), suite)
             for cell in cells
         ),
-        encoder_seconds={name: encoding.seconds for name, encoding in estimated.encodings.items()},
+        seconds=estimated.total,
     )
 
 
@@ -154,9 +150,11 @@ def _cell(cell: Cell, n: int, search: SearchEstimate | None, encoding: Encoding 
         and shape is not None
         and shape.source != "predicted",
         peak_build_bytes=search.peak_bytes if search is not None else None,
-        seconds=search.seconds if search is not None else None,
+        seconds=None if search is None or search.seconds is None else search.seconds.likely,
+        seconds_range=None if search is None or search.seconds is None else (search.seconds.low, search.seconds.high),
         peak_encode_bytes=encoding.peak_bytes if encoding is not None else None,
-        encoder_seconds=encoding.seconds if encoding is not None else None,
+        encoder_seconds=encoding.seconds.likely if encoding is not None else None,
+        encoder_seconds_range=(encoding.seconds.low, encoding.seconds.high) if encoding is not None else None,
         warnings=tuple(over_limits(search, encoding, suite)) if status is None else (),
     )
 
@@ -170,18 +168,3 @@ def _end(cell: Cell, search: SearchEstimate | None) -> tuple[Status | None, str]
     if search.status != "ok":
         return search.status, f"its rehearsal: {search.reason}"
     return None, cell.problem
-
-
-def over_limits(search: SearchEstimate | None, encoding: Encoding | None, suite: Suite) -> Iterator[str]:
-    """What of a cell is predicted over the limits of one stage, a line each."""
-    estimates = []
-    if encoding is not None:
-        estimates.append(("encoding: ", None if encoding.encoded else encoding.peak_bytes, encoding.longest_seconds))
-    if search is not None:
-        estimates.append(("", search.peak_bytes, search.longest_seconds))
-    most, longest = memory_limit(suite), suite.limits.seconds
-    for part, nbytes, seconds in estimates:
-        if nbytes is not None and nbytes > most:
-            yield f"{part}peak over the limit: about {nbytes:,} bytes of {most:,}"
-        if seconds > longest:
-            yield f"{part}time over the limit: about {seconds:,.0f} s in one stage of {longest:g}"

@@ -36,13 +36,13 @@ def quality_fields(
     if hits is None:
         return fields
     fields["tie_rate"] = quality.tie_rate(hits, suite.k)
-    qrels = passage_set.qrels
-    if qrels is None or suite.distractors:  # a synthetic passage has no judgment, and may well hold an answer
+    qrels, path = passage_set.qrels, kept_file(key, passage_set, suite)
+    if qrels is None or path is None:
         return fields
     values = query_values(hits, timed, suite, passage_set, suite.measures)
     judged = quality.judged(passage_set.query_ids, qrels)
     clusters = _numbered(passage_set.clusters or passage_set.query_ids)[judged]
-    _keep(folder / "quality" / f"{key}.npz", values | {CLUSTERS: clusters})
+    _keep(folder / path, values | {CLUSTERS: clusters})
     fields["n_judged"] = int(judged.sum())
     fields["n_unanswered"] = quality.n_unanswered(timed or hits, passage_set.query_ids, qrels)
     fields["quality"] = {name: quality.mean(values[name]) if name in values else None for name in suite.measures}
@@ -57,6 +57,12 @@ def quality_fields(
             label: {name: means[label][1] for name, means in by_label.items()} for label in groups
         }
     return fields
+
+
+def kept_file(key: str, passage_set: PassageSet, suite: Suite) -> str | None:
+    """Where in the run folder every query's values are kept of a cell of that key; None where there are none."""
+    # A synthetic passage has no judgment, and may well hold an answer.
+    return None if passage_set.qrels is None or suite.distractors else f"quality/{key}.npz"
 
 
 def query_values(

@@ -13,6 +13,7 @@ from bench.records.decision import Decision
 from bench.records.run_folder import samples
 from bench.records.schema import Fact, Stage, StageResult
 from bench.run.cells import Cell
+from bench.run.quality_fields import kept_file
 from bench.run.suite import Suite
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class CellResults:
                 files["hits_k"] = f"hits/{self.cell.key}.k{suite.k}.npz"
             if self.asked is not None:
                 files["quality_asked"] = f"quality/{self.cell.key}.asked.npz"
-            elif self.cell.passage_set.qrels is not None and not suite.distractors:
-                files["quality"] = f"quality/{self.cell.key}.npz"
+            elif (path := kept_file(self.cell.key, self.cell.passage_set, suite)) is not None:
+                files["quality"] = path
         for stage, results in self.rounds.items():
             for number, result in enumerate(results):
                 if result.samples:

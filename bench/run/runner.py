@@ -9,40 +9,47 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import msgspec
 
 from bench.instruments import environment, processor
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages.loader import Columns, PassageSet
-from bench.progress import Progress, Silent
-from bench.records import journal, run_folder
-from bench.records.run_folder import asked as asked_of
-from bench.records.run_folder import read_hits, read_timed
+from bench.progress import Progress, Range, Silent
+from bench.records import growth, journal, run_folder
 from bench.records.schema import UNTRIED, Measurement, RunRecord, StageResult, digest
-from bench.run import looks
-from bench.run.agreement import Agreement
+from bench.run import going_on, looks
 from bench.run.cells import Cell, make_cells
-from bench.run.children import Children, refuse_changed_files
-from bench.run.estimate import FEWEST_PASSAGES, estimate
+from bench.run.children import Children
+from bench.run.conclusion import Concluding, Prepared
+from bench.run.estimate import (
+    FEWEST_ENCODED,
+    FEWEST_PASSAGES,
+    Estimate,
+    estimate,
+    estimate_encoders,
+    may_take_long,
+)
 from bench.run.execute import in_child
-from bench.run.measurement import measurement
+from bench.run.keys import children_of
+from bench.run.over_limits import over_limits
 from bench.run.prediction import Shape, predict
 from bench.run.resolve import resolve_spellings
-from bench.run.results import CellResults, rounds_of
 from bench.run.suite import Suite
-from bench.run.tasks import Runtime, Work, runtime_of, stages
-from bench.stage import matrices, plugin_files
-from retrievers.contract import Hits
+from bench.run.tasks import Runtime, Work, runtime_of
+from bench.stage import matrices
 from retrievers.registry import Registry
+
+WORTH_SAYING = 60.0  # seconds of encoding a small set
 
 
 @dataclass
@@ -53,7 +60,7 @@ class RunOutcome:
     measurements: tuple[Measurement, ...]
     wall_seconds: float
     measured_seconds: float
-    predicted_seconds: float | None = None  # of all that came after the rehearsal; None where there was none
+    predicted: Range | None = None  # seconds of all that came after the rehearsal; None where there was none
     rehearsed_seconds: float = 0.0
 
     @property
@@ -74,6 +81,7 @@ class How(TypedDict, total=False):
     progress: Progress | None
     command: Sequence[str]  # the command line, to be recorded
     columns: Columns | None  # how one's own files were read, to be recorded
+    fresh: bool  # what the folder holds is put away first
 
 
 def run(
@@ -95,7 +103,7 @@ def run(
         tuple(done),
         wall_seconds,
         runner.children.measured_seconds,
-        runner.predicted_seconds,
+        runner.predicted,
         runner.rehearsed_seconds,
     )
 
@@ -105,10 +113,33 @@ def begun(
     suite: Suite, passage_sets: Sequence[PassageSet], folder: Path, registry: Registry, **how: Unpack[How]
 ) -> Iterator[tuple[Runner, list[Cell]]]:
     """A run folder held for writing, and its cells: what `run` does first. Parameters and errors are its own."""
-    cells = make_cells(suite, passage_sets, registry)
-    suite = resolve_spellings(suite, passage_sets, cells, registry)
-    columns = how.get("columns")
-    record = RunRecord(
+    fresh = how.get("fresh", False)
+    held = None if fresh else growth.held(folder)
+    has_grown = going_on.grown(suite, passage_sets, held, registry)
+    cells = make_cells(has_grown.suite, passage_sets, registry)
+    suite = resolve_spellings(has_grown.suite, passage_sets, cells, registry)
+    record = _record(has_grown._replace(suite=suite), passage_sets, cells, held, how)
+    if held is not None:
+        growth.refuse_other_conditions(folder, held.record, record)
+        record = growth.merged(held, record, has_grown.beside)
+    was = None if held is None else held.record
+    with journal.opened(folder.resolve(), record, environment.collect(), was=was, fresh=fresh) as writer:
+        going_on.forget_what_is_lost(cells, suite, writer)
+        matrices.sweep()
+        progress = how.get("progress") or Silent()
+        children = Children(suite, writer, registry, progress)
+        with run_folder.judgments_withheld(writer.folder, passage_sets):
+            yield Runner(suite, writer, registry, progress, children), cells
+        if children.took:
+            writer.ended(processor.mhz())
+
+
+def _record(
+    grown: going_on.Grown, passage_sets: Sequence[PassageSet], cells: Sequence[Cell], held: growth.Held | None, how: How
+) -> RunRecord:
+    """What the run is made from."""
+    suite, columns = grown.recorded(held), how.get("columns")
+    return RunRecord(
         suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
@@ -116,29 +147,11 @@ def begun(
             f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in how.get("plugins", ())
         ),
         identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
+        cells=tuple(cell.key for cell in cells),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=tuple(how.get("command", ())),
         columns=None if columns is None else msgspec.to_builtins(columns),
     )
-    with journal.opened(folder.resolve(), record, environment.collect()) as writer:
-        refuse_changed_files(cells, writer)
-        matrices.sweep()
-        progress = how.get("progress") or Silent()
-        children = Children(suite, writer, registry, progress)
-        with run_folder.judgments_withheld(writer.folder, passage_sets):
-            yield Runner(suite, writer, registry, progress, children), cells
-        if children.durations:
-            writer.ended(processor.mhz())
-
-
-class Prepared(NamedTuple):
-    """The cells of one passage set, encoded and built: what their rounds and their measurements need."""
-
-    cells: Sequence[Cell]
-    todo: Sequence[Cell]  # of them those that are to be measured
-    work: Work
-    encoded: dict[str, StageResult]  # encoder -> what encoding took
-    predicted: dict[str, dict[str, int] | None]  # cell key -> its storage's ledger, predicted
 
 
 @dataclass
@@ -152,54 +165,83 @@ class Runner:
     children: Children
     round_seconds: float = SECONDS_A_ROUND
     report_imports: bool = False  # by the children
-    predicted_seconds: float | None = None
+    predicted: Range | None = None
     rehearsed_seconds: float = 0.0
+
+    @functools.cached_property
+    def conclusion(self) -> Concluding:
+        """Of its cells."""
+        return Concluding(self.suite, self.writer, self.children)
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Measure the cells that are not finished."""
         of_sets = {cell.passage_set.name: [c for c in cells if c.passage_set is cell.passage_set] for cell in cells}
-        self.children.left = {
-            name: stages([cell for cell in of_set if not self.finished(cell)], self.suite)
-            for name, of_set in of_sets.items()
-        }
-        self.children.total = sum(counts.total() for counts in self.children.left.values())
+        for name, of_set in of_sets.items():
+            wanted = children_of([cell for cell in of_set if not self.conclusion.finished(cell)], self.suite)
+            self.children.total += len(wanted)
+            again = ("encode", "build")  # what was encoded or built may be gone
+            self.children.left[name] = {
+                key: child for key, child in wanted.items() if child.stage in again or key not in self.writer.stages
+            }
+        used = {cell.passage_set.asked_sha256[:16] for cell in cells}
+        for folder in (self.writer.folder / "work").glob("*"):
+            if folder.name not in used:
+                shutil.rmtree(folder, ignore_errors=True)
         if self.writer.stages or self.writer.measurements:
-            done = sum(map(self.finished, cells))
+            done = sum(map(self.conclusion.finished, cells))
             self.progress.says(
                 f"{self.writer.folder}: complete, nothing to do"
                 if done == len(cells)
                 else f"{self.writer.folder}: going on; {done} of {len(cells)} cells are measured, "
                 f"{len(self.writer.stages)} stages are there"
             )
-        else:
-            self.estimate_time(of_sets.values())
+        if any(self.children.left.values()):
+            self.estimate_time(of_sets)
         for name, of_set in of_sets.items():
-            if not all(map(self.finished, of_set)):
+            if not all(self.conclusion.finished(cell) and self.conclusion.is_judged(cell) for cell in of_set):
                 self.run_set(of_set)
             del self.children.left[name]  # with what failed cells left undone
-        shutil.rmtree(self.writer.folder / "work", ignore_errors=True)
+        with contextlib.suppress(OSError):  # what is left there are builds of cells that failed
+            (self.writer.folder / "work").rmdir()
 
-    def estimate_time(self, of_sets: Collection[Sequence[Cell]]) -> None:
-        """Tell how long the run will take, where it is worth a rehearsal of its parts."""
-        n_passages = sum(len(cells[0].passage_set.passages) + self.suite.distractors for cells in of_sets)
-        if n_passages < FEWEST_PASSAGES:
-            return
-        start, total = time.perf_counter(), 0.0
-        for cells in of_sets:
-            name = cells[0].passage_set.name
-            self.progress.says(f"{name}: a rehearsal, to tell how long it will take")
-            work = Work(self.suite, self.writer.folder, self.registry, cells[0].passage_set)
-            sound = [cell for cell in cells if not cell.problem]
-            estimated = estimate(sound, work, partial(in_child, suite=self.suite))
-            self.progress.estimates(name, estimated.seconds, estimated.unknown)
-            total += estimated.total
-        self.predicted_seconds = total
+    def estimate_time(self, of_sets: Mapping[str, Sequence[Cell]]) -> None:
+        """Tell how long what is left will take, where that is worth a rehearsal; and which limit is in its way."""
+        start, parts = time.perf_counter(), []
+        for name, cells in of_sets.items():
+            found = self.estimated([cell for cell in cells if not cell.problem and not self.conclusion.finished(cell)])
+            if found is None:
+                continue
+            left: dict[str, list[Range]] = {}
+            for child in self.children.left[name].values():
+                each = found.expected.get((child.stage, child.subject))
+                if each is not None:
+                    self.children.expected[name, child] = each.at_least
+                    left.setdefault(child.subject, []).append(each)
+            seconds = {subject: Range.total(ranges) for subject, ranges in left.items()}
+            parts += list(seconds.values())
+            whole = Range.total(seconds.values())
+            if found.searches or whole.high is None or whole.high >= WORTH_SAYING:
+                self.progress.estimates(name, seconds, found.unknown)
+            for cell in cells:
+                encoding = found.encodings.get(cell.encoder or "")
+                for line in over_limits(found.searches.get(cell.name), encoding, self.suite):
+                    self.progress.says(f"{name}: {cell.spelling}: {line}")
+        self.predicted = Range.total(parts) if parts else None
         self.rehearsed_seconds = time.perf_counter() - start
 
-    def finished(self, cell: Cell) -> bool:
-        """Whether the folder holds a cell's last word: measured, or refused by design."""
-        known = self.writer.measurements.get(cell.key)
-        return known is not None and known.status in ("ok", *UNTRIED)
+    def estimated(self, cells: Sequence[Cell]) -> Estimate | None:
+        """What some cells of one set will take; None where they take no time that is worth a rehearsal."""
+        if not cells:
+            return None
+        passage_set = cells[0].passage_set
+        work = Work(self.suite, self.writer.folder, self.registry, passage_set)
+        attempt = partial(in_child, suite=self.suite)
+        if work.n_passages >= FEWEST_PASSAGES:
+            self.progress.says(f"{passage_set.name}: a rehearsal, to tell how long it will take")
+            return estimate(cells, work, attempt)
+        if work.n_passages >= FEWEST_ENCODED and any(map(may_take_long, cells)):
+            return estimate_encoders(cells, work, attempt)
+        return None
 
     def run_set(self, cells: Sequence[Cell]) -> None:
         """Every stage of the unfinished cells of one passage set, then their measurements."""
@@ -208,25 +250,25 @@ class Runner:
             self.round(prepared, number, prepared.todo)
         for task in prepared.work.deployments(self.children.alive(prepared.todo)):
             self.children.deploy(task)
-        self.conclude(prepared)
+        self.conclusion.conclude(prepared)
 
     def prepare(self, cells: Sequence[Cell]) -> Prepared:
         """Encode and build the unfinished cells of one passage set."""
         passage_set, children = cells[0].passage_set, self.children
         own = self.writer.folder, self.registry, passage_set, self.round_seconds, self.report_imports
         work = Work(self.suite, *own, looks=looks.planned(self.suite, cells, self.writer.folder, self.progress.says))
-        todo = [cell for cell in cells if not self.finished(cell)]
+        todo = [cell for cell in cells if not self.conclusion.finished(cell)]
         for cell in cells:
             if cell.problem:
                 children.failed[cell.key] = StageResult(stage="build", status="failed", reason=cell.problem)
-            elif self.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
+            elif self.conclusion.finished(cell) and (known := self.writer.measurements[cell.key]).status != "ok":
                 children.failed[cell.key] = StageResult(stage="build", status=known.status, reason=known.reason)
 
         encoded = {}
         for encoder in dict.fromkeys(cell.encoder for cell in todo if cell.encoder):
             sharing = children.alive([cell for cell in todo if cell.encoder == encoder])
             task = work.encode(sharing) if sharing else None
-            result = children.encode(task, task.output) if task and task.output else None
+            result = children.encode(task) if task else None
             if result is not None:
                 encoded[encoder] = result
                 work.runtimes[encoder] = Runtime(result.runtime, result.kernels)
@@ -254,47 +296,3 @@ class Runner:
         if found.status != "ok":
             self.children.failed[cell.key] = StageResult(stage="build", status=found.status, reason=found.reason)
         return found.ledger
-
-    def conclude(self, prepared: Prepared) -> None:
-        """Write the measurements of one passage set; of finished cells only agreement with newly finished ones."""
-        work, encoded = prepared.work, prepared.encoded
-        agreement = Agreement(self.children.alive(prepared.cells), self.suite, self.writer.folder)
-        plugins = {cell.encoder: cell.plugins for cell in prepared.todo if cell.encoder and cell.encoder in encoded}
-        changed = {name: tuple(plugin_files.changed(encoded[name].opened, of_it)) for name, of_it in plugins.items()}
-        for cell in prepared.cells:
-            old = self.writer.measurements[cell.key] if self.finished(cell) else None
-            result = old or self.measured(prepared, cell, changed.get(cell.encoder or "", ()))
-            result = agreement.filled_in(result, cell)
-            if result != old:
-                self.writer.measured(result)
-        work.remove()
-
-    def measured(self, prepared: Prepared, cell: Cell, changed_files: tuple[str, ...]) -> Measurement:
-        """The measurement of a cell that has run, or failed. changed_files: of its encoder's plug-in."""
-        work, failure, stages = prepared.work, self.children.failed.get(cell.key), self.writer.stages
-        hits, asked = (None, None) if failure else (self.hits(cell), asked_of(self.writer.folder, cell.key))
-        decision = None if work.looks is None or hits is None else work.looks.decision(cell, *hits, asked)
-        if looks.stopped_itself(asked, decision):
-            failure, hits, asked, decision = looks.STOPPED_ITSELF, None, None, None
-        results = CellResults(
-            cell=cell,
-            failure=failure,
-            encode=prepared.encoded.get(cell.encoder or ""),
-            build=stages.get(work.build_key(cell)),
-            queries=rounds_of(stages, work.query_key, cell),
-            searches=rounds_of(stages, work.search_key, cell),
-            joints=rounds_of(stages, work.joint_key, cell),
-            predicted_ledger=prepared.predicted.get(cell.key),
-            changed_files=changed_files,
-            deployment=self.children.deployments.get(cell.key),
-            n_timed=len(work.sample),
-            decision=decision,
-            baseline_failed=work.looks is not None and work.looks.has_failed(self.children.failed),
-            asked=asked,
-        )
-        return measurement(results, self.suite, self.writer.folder, hits)
-
-    def hits(self, cell: Cell) -> tuple[Hits, Hits]:
-        """What a cell found: to the depth, and in the search for k."""
-        folder, apart = self.writer.folder, cell.searched_apart(self.suite)
-        return read_hits(folder, cell.key), read_timed(folder, cell.key, self.suite.k, apart=apart)

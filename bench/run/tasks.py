@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,12 +15,21 @@ import msgspec
 from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
-from bench.instruments.modes import chosen
 from bench.passages import synthetic
 from bench.passages.loader import PassageSet
-from bench.records.schema import Stage, StageResult, digest
+from bench.records.schema import StageResult, digest
 from bench.run.cells import Cell
 from bench.run.identity import alignment
+from bench.run.keys import (
+    build_key,
+    deploy_key,
+    encode_key,
+    in_one_process,
+    is_deployed,
+    joint_key,
+    query_key,
+    search_key,
+)
 from bench.run.looks import QueryLooks
 from bench.run.suite import Suite
 from bench.stage import matrices
@@ -46,6 +54,7 @@ class Task(NamedTuple):
     cells: tuple[Cell, ...]
     job: Job
     output: TaskFolder | None = None  # of a task that makes a folder
+    queries: TaskFolder | None = None  # of one that encodes: where the vectors of the queries go
     goes_on: GoesOn | None = None  # of a search in looks: asked after each
 
 
@@ -56,24 +65,6 @@ class Runtime(NamedTuple):
     kernels: tuple[str, ...] = ()
 
 
-def stages(cells: Sequence[Cell], suite: Suite) -> Counter[Stage]:
-    """How many children each stage of the cells of one passage set comes to, if none fails."""
-    sound = [cell for cell in cells if not cell.problem]
-    encoders = len({cell.encoder for cell in sound if cell.encoder})
-    timed_encoders = len({(cell.encoder, cell.threads) for cell in sound if cell.timed_apart})
-    builds = {(cell.build_spelling, cell.savable) for cell in sound}  # of what cannot be saved a trial
-    joint = [cell for cell in sound if cell.joinable] if in_one_process(suite) else []
-    counts: dict[Stage, int] = {
-        "encode": encoders,
-        "query": timed_encoders * suite.rounds,
-        "build": len(builds),
-        "search": len(sound) * suite.rounds,
-        "joint": len(joint) * suite.rounds,
-        "deploy": len([cell for cell in sound if is_deployed(cell, suite)]),
-    }
-    return Counter(counts)
-
-
 def runtime_of(task: Task) -> Runtime:
     """What a task's child told of its runtime; nothing where it ended otherwise."""
     try:
@@ -81,21 +72,6 @@ def runtime_of(task: Task) -> Runtime:
     except (OSError, msgspec.DecodeError):
         return Runtime()
     return Runtime(result.runtime, result.kernels)
-
-
-def is_deployed(cell: Cell, suite: Suite) -> bool:
-    """Whether it goes from text to ids, and is timed as it does: vectors made elsewhere have no encoder to deploy."""
-    return not cell.given and bool(suite.modes)
-
-
-def in_one_process(suite: Suite) -> bool:
-    """Whether a mode has encoder and storage in one process."""
-    return any(mode.one_process for mode in chosen(suite.modes))
-
-
-def encode_key(matrix_key: str) -> str:
-    """What the journal has an encoding under."""
-    return f"encode-{matrix_key}"
 
 
 @dataclass
@@ -112,15 +88,17 @@ class Work:
     looks: QueryLooks | None = None
 
     def __post_init__(self) -> None:
-        self.folder = self.run_folder / "work" / self.passage_set.sha256[:16]
+        self.folder = self.run_folder / "work" / self.passage_set.asked_sha256[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        texts = cache_folder() / "texts" / self.passage_set.sha256
+        texts = cache_folder() / "texts" / self.passage_set.asked_sha256
         texts.mkdir(parents=True, exist_ok=True)
         contents = {
             "passages": self.passage_set.passages,
             "queries": self.passage_set.queries,
             "warm": synthetic.queries(
-                self.passage_set.queries, language=self.passage_set.language, passage_set=self.passage_set.sha256
+                self.passage_set.queries,
+                language=self.passage_set.language,
+                passage_set=self.passage_set.passages_sha256,
             ),
         }
         self.texts = {name: str(texts / f"{name}.json") for name in contents}
@@ -142,7 +120,7 @@ class Work:
             "report_imports": self.report_imports,
             "seed": self.suite.seed,
             "language": self.passage_set.language,
-            "passage_set": self.passage_set.sha256,
+            "passage_set": self.passage_set.passages_sha256,
             **self.texts,
         }
 
@@ -156,45 +134,39 @@ class Work:
         """Passages that are searched, synthetic ones among them."""
         return len(self.passage_set.passages) + self.suite.distractors
 
-    def remove(self) -> None:
-        """Take the scratch folder away, all at once: half a storage must never be found by a run that resumes."""
-        abandoned = self.folder.with_suffix(".old")
-        shutil.rmtree(abandoned, ignore_errors=True)
-        self.folder.replace(abandoned)
-        shutil.rmtree(abandoned, ignore_errors=True)
+    def remove(self, keys: Collection[str]) -> None:
+        """
+        Take the scratch folder away, but for those builds of some keys that are there: they may be tried again.
 
-    # Keys: what a task's line in the journal is found by. Each holds the identity of all that decides its numbers.
-
-    def build_key(self, cell: Cell) -> str:
-        return "build-" + digest([self.passage_set.sha256, cell.build_spelling, cell.identity])[:16]
-
-    def query_key(self, cell: Cell, number: int) -> str:
-        return f"query-{digest([cell.matrix_key, cell.threads])[:16]}-{number}"
-
-    def search_key(self, cell: Cell, number: int) -> str:
-        return f"search-{digest([cell.key, cell.identity])[:16]}-{number}"
-
-    def joint_key(self, cell: Cell, number: int) -> str:
-        return f"joint-{digest([cell.key, cell.identity])[:16]}-{number}"
-
-    def deploy_key(self, cell: Cell) -> str:
-        return f"deploy-{digest([cell.key, cell.identity])[:16]}"
+        Each folder goes all at once: half a storage must never be found by a run that resumes.
+        """
+        kept = {key for key in keys if (self.folder / key).is_dir()}
+        for path in (*(self.folder / "stages").glob("*"), *self.folder.iterdir()) if kept else (self.folder,):
+            if path.is_file():
+                path.unlink()
+            elif path.name not in (*kept, "stages"):
+                abandoned = self.folder.with_name("abandoned")
+                shutil.rmtree(abandoned, ignore_errors=True)
+                path.replace(abandoned)
+                shutil.rmtree(abandoned, ignore_errors=True)
 
     # Tasks
 
     def encode(self, cells: Sequence[Cell]) -> Task:
         """Encode with the one encoder that some cells share."""
-        matrix = _matrix(cells[0])
-        encoder = cells[0].encoder or ""
+        cell = cells[0]
+        matrix, queries = _matrix(cell), _queries(cell)
         output = TaskFolder(matrices.part_of(matrix), matrix)
-        return self._task(encode_key(matrix.name), encoder, cells, output, stage="encode", **self._aligned(cells[0]))
+        fields = self._aligned(cell) | {"blocks": str(matrices.blocks_of(matrix))}
+        task = self._task(encode_key(matrix.name), cell.encoder or "", cells, output, stage="encode", **fields)
+        return task._replace(queries=TaskFolder(matrices.part_of(queries), queries))
 
     def builds(self, cells: Sequence[Cell]) -> Iterator[Task]:
         """One build for all cells that differ in search-time options alone; none for what cannot be saved."""
         groups: dict[str, list[Cell]] = {}
         for cell in cells:
             if cell.savable:
-                groups.setdefault(self.build_key(cell), []).append(cell)
+                groups.setdefault(build_key(cell), []).append(cell)
         for key, group in groups.items():
             final = self._built(group[0])
             output = TaskFolder(final.with_suffix(".part"), final)
@@ -203,7 +175,7 @@ class Work:
 
     def trials(self, cells: Sequence[Cell]) -> Iterator[Task]:
         """What cannot be saved, made once from a few passages: only to see what it runs on."""
-        for key, cell in {self.build_key(cell): cell for cell in cells if not cell.savable}.items():
+        for key, cell in {build_key(cell): cell for cell in cells if not cell.savable}.items():
             yield self._task(key, cell.build_spelling, [cell], stage="build", **self._searcher(cell))
 
     def deployments(self, cells: Sequence[Cell]) -> Iterator[Task]:
@@ -212,7 +184,7 @@ class Work:
             if is_deployed(cell, self.suite):
                 fields = (self._encoder(cell) if cell.encoder else {}) | self._searcher(cell)
                 built = str(self._built(cell)) if cell.savable else None
-                key, subject = self.deploy_key(cell), spell(cell.retriever)
+                key, subject = deploy_key(cell), spell(cell.retriever)
                 yield self._task(key, subject, [cell], stage="deploy", storage_folder=built, **fields)
 
     def round(self, number: int, cells: Sequence[Cell]) -> list[Task]:
@@ -233,12 +205,12 @@ class Work:
 
     def _query(self, number: int, encoder: str, cells: Sequence[Cell]) -> Task:
         fields = self._encoder(cells[0]) | self._runs_on(encoder)
-        return self._timed(self.query_key(cells[0], number), encoder, cells, number, stage="query", **fields)
+        return self._timed(query_key(cells[0], number), encoder, cells, number, stage="query", **fields)
 
     def _search(self, number: int, cell: Cell) -> Task:
         looks = self.looks
         in_looks = looks.of(cell) if looks is not None and number == 0 else ()
-        fields = self._searcher(cell) | self._runs_on(self.build_key(cell))
+        fields = self._searcher(cell) | self._runs_on(build_key(cell))
         fields |= {
             "looks": in_looks,
             "scope": "part" if cell.timed_apart else "engine",
@@ -247,22 +219,28 @@ class Work:
             "exact": cell.exact is True,
             "storage_folder": str(self._built(cell)) if cell.savable else None,
         }
-        key = self.search_key(cell, number)
+        key = search_key(cell, number)
         task = self._timed(key, spell(cell.retriever), [cell], number, stage="search", **fields)
         return task._replace(goes_on=partial(looks.goes_on, cell)) if looks is not None and in_looks else task
 
     def _joint(self, number: int, cell: Cell) -> Task:
         judged = {"judged": self._file("hits", cell.key), "exact": cell.exact is True}
         built = {"storage_folder": str(self._built(cell))}
-        runtime = self._runs_on(cell.encoder or "", self.build_key(cell))
+        runtime = self._runs_on(cell.encoder or "", build_key(cell))
         fields = self._encoder(cell) | self._searcher(cell) | judged | built | runtime
-        key = self.joint_key(cell, number)
+        key = joint_key(cell, number)
         return self._timed(key, spell(cell.retriever), [cell], number, stage="joint", scope="pair", **fields)
 
-    def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool) -> Task:
-        """Rehearse the encoder of a cell, leaving a sample of its vectors; or what searches, with that sample."""
+    def rehearsal(self, cell: Cell, sample: Path, *, of_encoder: bool, is_cached: bool = False) -> Task:
+        """
+        Rehearse the encoder of a cell, leaving a sample of its vectors; or what searches, with that sample.
+
+        is_cached: with all its vectors in place of the sample, since they are in the cache.
+        """
         key = "rehearse-" + digest([cell.encoder if of_encoder else cell.build_spelling])[:16]
-        part = self._aligned(cell) if of_encoder else self._searcher(cell) | {"matrix": str(sample)}
+        part = self._aligned(cell) if of_encoder else self._searcher(cell)
+        if not of_encoder and not is_cached:
+            part |= {"matrix": str(sample), "query_matrix": str(sample)}
         output = TaskFolder(sample, sample) if of_encoder else None
         return self._task(key, cell.spelling, [cell], output, stage="rehearse", **part)
 
@@ -299,16 +277,18 @@ class Work:
         }
 
     def _searcher(self, cell: Cell) -> JobFields:
-        matrix = str(_matrix(cell)) if cell.encoder else None
-        return {"storage": spell(cell.searcher), "engine": cell.encoder is None, "matrix": matrix}
+        return {"storage": spell(cell.searcher), "engine": cell.encoder is None} | _vectors(cell)
 
     def _encoder(self, cell: Cell) -> JobFields:
         saved = _matrix(cell) / "encoder"
-        return self._synthetic(cell) | {
-            "encoder": cell.encoder,
-            "encoder_folder": str(saved) if saved.is_dir() else None,
-            "matrix": str(_matrix(cell)),
-        }
+        return (
+            self._synthetic(cell)
+            | {
+                "encoder": cell.encoder,
+                "encoder_folder": str(saved) if saved.is_dir() else None,
+            }
+            | _vectors(cell)
+        )
 
     def _aligned(self, cell: Cell) -> JobFields:
         """The encoder anew, and where the vectors of its texts stand if they were made elsewhere."""
@@ -324,7 +304,7 @@ class Work:
         return {"synthetic": "texts" if cell.takes_synthetic_text else "vectors"}
 
     def _built(self, cell: Cell) -> Path:
-        return self.folder / self.build_key(cell)
+        return self.folder / build_key(cell)
 
     def _file(self, folder: str, key: str) -> str:
         return str(self.run_folder / folder / f"{key}.npz")
@@ -334,3 +314,14 @@ def _matrix(cell: Cell) -> Path:
     if cell.matrix_key is None:
         raise ValueError(f"{cell.spelling} has no encoder: there is no matrix of it")
     return matrices.place(cell.matrix_key)
+
+
+def _queries(cell: Cell) -> Path:
+    if cell.queries_key is None:
+        raise ValueError(f"{cell.spelling} has no encoder: there are no vectors of queries")
+    return matrices.place(cell.queries_key)
+
+
+def _vectors(cell: Cell) -> JobFields:
+    """Where the vectors of passages and queries lie, of a cell that has some."""
+    return {"matrix": str(_matrix(cell)), "query_matrix": str(_queries(cell))} if cell.encoder else {}

@@ -54,7 +54,7 @@ def found_now(job: Job, storage: Adapter) -> JudgedHits:
     """The same of a search that has no run around it: what the storage finds for the matrix's queries."""
     from bench.stage import matrices
 
-    _, judged = judged_hits(job, storage, matrices.load(Path(given(job.matrix)), matrices.QUERIES))
+    _, judged = judged_hits(job, storage, matrices.load(Path(given(job.query_matrix)), matrices.QUERIES))
     return judged
 
 
@@ -168,7 +168,7 @@ def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
 
     if job.engine:
         return {}
-    alone, batch = matrices.query_vectors(Path(given(job.matrix)))
+    alone, batch = matrices.query_vectors(Path(given(job.query_matrix)))
     if batch is None:
         return {}
     asked = hits_npz.asked(outputs.scratch_of(job, given(job.hits)))
@@ -190,7 +190,7 @@ def hold_vectors(job: Job, kept: Mapping[str, KeptVectors]) -> None:
     from bench.instruments.answers import SAME_VECTOR, differing_vectors, distances
     from bench.stage import matrices
 
-    alone, batch = matrices.query_vectors(Path(given(job.matrix)))
+    alone, batch = matrices.query_vectors(Path(given(job.query_matrix)))
     alone = _sampled(alone, job)
     batch = None if batch is None else _sampled(batch, job)
     for mode, answers in kept.items():

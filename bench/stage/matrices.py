@@ -2,8 +2,9 @@
 Encoded vectors on disk, and the cache that finds them again by content.
 
 The key is the hash of everything that decides the numbers and is known before: texts, encoder and its options, model
-bytes, code, library versions. Files beside a plug-in are known once they were read. A matrix whose bytes are not those
-that were written is never used, nor one that was made from another file than the one that is there now.
+bytes, code, library versions. Files beside a plug-in are known once they were read. Passages and queries are kept each
+for themselves, so that other queries cost no passage. A matrix whose bytes are not those that were written is never
+used, nor one that was made from another file than the one that is there now.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from bench.cache import cache_folder
+from bench.formats.files import settle
 from bench.records.schema import StageResult
 from bench.stage import plugin_files
 from retrievers.contract import Vectors
 
-QUERIES, BATCH, WARM = "queries", "queries-batch", "warm"  # matrices beside that of the passages
+PASSAGES, QUERIES, BATCH, WARM = "passages", "queries", "queries-batch", "warm"
 NO_PLUGINS: plugin_files.Folders = {}
 RESULT = "stage.json"  # what the encode stage measured when it made the matrix
+BATCH_DIFFERS = "batch_differs"  # a fact of the queries
 _CLOCKS_DIFFER_SECONDS = 60.0  # a process's age and a file's are told by clocks that may be set apart
 
 
@@ -85,6 +88,11 @@ def load(folder: Path, name: str) -> Vectors:
     return csr_array((data, indices, indptr), shape=(int(shape[0]), int(shape[1])))
 
 
+def blocks_of(final: Path) -> Path:
+    """Where the blocks of a matrix that is being made are kept: whoever makes it next goes on there."""
+    return final.with_name(f"{final.name}.blocks")
+
+
 def query_vectors(folder: Path) -> tuple[Vectors, Vectors | None]:
     """
     The vectors of the queries, each as it is encoded alone; and those of all at once, where they are others.
@@ -93,11 +101,11 @@ def query_vectors(folder: Path) -> tuple[Vectors, Vectors | None]:
     return load(folder, QUERIES), load(folder, BATCH) if has_batch else None
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, but the result's own."""
+def digests(folder: Path, but: str = RESULT) -> dict[str, str]:
+    """sha256 of every file below a folder, but the one that they are written into."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != RESULT:
+        if path.is_file() and path.name != but:
             with path.open("rb") as file:
                 found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
@@ -133,6 +141,7 @@ def publish(part: Path, final: Path, result: StageResult, plugins: plugin_files.
     """
     result = msgspec.structs.replace(result, digests=digests(part))
     (part / RESULT).write_bytes(msgspec.json.encode(result))
+    settle(part)
     while True:
         try:
             part.replace(final)
@@ -148,6 +157,37 @@ def publish(part: Path, final: Path, result: StageResult, plugins: plugin_files.
         with contextlib.suppress(FileNotFoundError):  # another run has moved it
             final.replace(aside)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def parted(result: StageResult) -> tuple[StageResult, StageResult]:
+    """What an encode stage measured, as it is kept beside the passages, and beside the queries."""
+    of_queries = {name: fact for name, fact in result.facts.items() if name == BATCH_DIFFERS}
+    passages = msgspec.structs.replace(
+        result, query_seconds=None, facts={name: fact for name, fact in result.facts.items() if name not in of_queries}
+    )
+    queries = StageResult(
+        stage="encode",
+        status="ok",
+        process_seconds=result.process_seconds,
+        query_seconds=result.query_seconds,
+        facts=of_queries,
+        opened=result.opened,
+        runtime=result.runtime,
+        kernels=result.kernels,
+    )
+    return passages, queries
+
+
+def joined(passages: StageResult, queries: StageResult) -> StageResult:
+    """Both as one: what encoding passages and queries took."""
+    return msgspec.structs.replace(
+        passages,
+        query_seconds=queries.query_seconds,
+        facts=passages.facts | queries.facts,
+        opened=passages.opened | queries.opened,
+        runtime=tuple(dict.fromkeys((*passages.runtime, *queries.runtime))),
+        kernels=tuple(dict.fromkeys((*passages.kernels, *queries.kernels))),
+    )
 
 
 def find(folder: Path, plugins: plugin_files.Folders = NO_PLUGINS) -> StageResult | None:

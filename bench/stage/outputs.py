@@ -16,16 +16,28 @@ if TYPE_CHECKING:
 
 
 def place(job: Job) -> None:
-    """Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there."""
+    """
+    Bring a stage's files to their places: called once its result is sure, so that a bad end leaves none there.
+
+    They are on the disk before the journal names them.
+    """
     for path in filter(None, (job.samples, job.hits)):
-        scratch_of(job, path).replace(path)
+        _placed(scratch_of(job, path), Path(path))
     if job.hits is not None:
         from bench.formats import hits_npz
 
         top = hits_npz.of_search_for(Path(job.hits), job.k)
         scratch = scratch_of(job, str(top))
         if scratch.exists():
-            scratch.replace(top)
+            _placed(scratch, top)
+
+
+def _placed(scratch: Path, path: Path) -> None:
+    from bench.formats import files
+
+    files.settle(scratch)
+    scratch.replace(path)
+    files.settle(path.parent, within=False)
 
 
 def keep(job: Job, path: str, **arrays: Any) -> None:  # Any: numpy arrays

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from retrievers.contract import Adapter
 
 SECONDS = 3.0  # a rehearsal of one part grows until it has taken this long
+SHARE, LONGEST = 0.02, 20.0  # and longer, this share of what it predicts, but not longer than so many seconds
+WITHOUT_A_SECOND = 15.0  # a first step that takes longer stays the only one
 FIRST = 64  # passages it begins with; each further step takes twice as many
+FIRST_ENCODED = 8  # an encoder may take a second for each
 QUERIES = 32  # that are asked at every step
 NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 
@@ -29,9 +32,10 @@ NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 def of_encoder(encoder: Adapter, passages: Sequence[str], queries: Sequence[str]) -> dict[str, Fact]:
     """The steps of fitting and encoding, and of encoding queries; also `dims SIZE` and, if sparse, `nonzeros SIZE`."""
     shapes: dict[str, Fact] = {}
+    by_length = sorted(passages, key=len)  # time goes by length, so that a share has to have them all
 
     def make(size: int) -> Callable[[], object]:
-        share = spread(passages, size)
+        share = among(by_length, size)
 
         def fit_and_encode() -> None:
             encoder.fit(share)
@@ -45,6 +49,7 @@ def of_encoder(encoder: Adapter, passages: Sequence[str], queries: Sequence[str]
         lambda query: encoder.encode([queries[query]], "query"),
         lambda: encoder.encode(queries, "query"),
         len(queries),
+        first=FIRST_ENCODED,
     )
     return facts | shapes
 
@@ -66,11 +71,12 @@ def of_engine(engine: Adapter, passages: Sequence[str], queries: Sequence[str], 
     )
 
 
-def of_storage(storage: Adapter, matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:
+def of_storage(storage: Adapter, matrix: Path, query_matrix: Path, n_passages: int, k: int) -> dict[str, Fact]:
     """
     The steps of building and searching; also `dims SIZE` and, if sparse, `nonzeros SIZE` of what was built.
 
     matrix: the folder of a matrix, or of a sample of one; where a step takes more than it has, it is taken again.
+    query_matrix: the folder of the queries' vectors.
     """
     import numpy as np
 
@@ -78,7 +84,7 @@ def of_storage(storage: Adapter, matrix: Path, n_passages: int, k: int) -> dict[
     from bench.stage import lifecycle, matrices
     from retrievers.similarity import stands_for_l2
 
-    sample, queries = matrices.load(matrix, "passages"), matrices.load(matrix, "queries")[:QUERIES]
+    sample, queries = matrices.load(matrix, "passages"), matrices.load(query_matrix, "queries")[:QUERIES]
     lifecycle.prepare(storage, queries)
     random = np.random.default_rng(0)
     n_queries, n_sample = queries.shape[0], sample.shape[0]
@@ -128,6 +134,7 @@ def _grown(
     every: Callable[[], object],
     n_queries: int,
     weigh: Callable[[], int | None] = lambda: None,
+    first: int | None = None,
 ) -> dict[str, Fact]:
     """
     What making and asking took at growing sizes, as facts: seconds as `make SIZE`, and `one SIZE` and `every SIZE` a
@@ -142,7 +149,7 @@ def _grown(
 
     facts: dict[str, Fact] = {}
     begin = time.perf_counter()
-    size = min(FIRST, all_passages)
+    size = min(first or FIRST, all_passages)
     while True:
         prepared = make(size)
         phase = Phase()
@@ -164,9 +171,23 @@ def _grown(
                 singles.append(time.perf_counter())
             facts[f"one {size}"] = statistics.median(b - a for a, b in pairwise(singles))
             facts[f"every {size}"] = timed(every)[0] / n_queries
-        if size == all_passages or time.perf_counter() - begin >= SECONDS:
+        if size == all_passages or _is_enough(facts, all_passages, time.perf_counter() - begin):
             return facts | {"seconds": time.perf_counter() - begin}
         size = min(2 * size, all_passages)
+
+
+def _is_enough(facts: Mapping[str, Fact], all_passages: int, elapsed: float) -> bool:
+    """Whether what was tried tells enough: two sizes at least, and longer for what will take long."""
+    tried = points(facts, "make")
+    last, seconds = tried[-1]
+    if len(tried) == 1:
+        return elapsed >= WITHOUT_A_SECOND
+    return elapsed >= max(SECONDS, min(SHARE * seconds * all_passages / last, LONGEST))
+
+
+def among(ordered: Sequence[str], size: int) -> list[str]:
+    """`size` of some texts that are in order, from the middles of equal parts of them."""
+    return [ordered[(2 * i + 1) * len(ordered) // (2 * size)] for i in range(size)]
 
 
 def spread(passages: Sequence[str], size: int) -> list[str]:
@@ -181,24 +202,12 @@ def result(facts: dict[str, Fact]) -> StageResult:
 
 def largest(facts: Mapping[str, Fact]) -> int:
     """The largest size that was tried."""
-    return max(size for size, _ in _points(facts, "make"))
+    return max(size for size, _ in points(facts, "make"))
 
 
 def smallest(facts: Mapping[str, Fact], what: str) -> float:
     """Seconds of `what` at the first step."""
-    return next((seconds for _, seconds in _points(facts, what)), 0.0)
-
-
-def extrapolated(facts: Mapping[str, Fact], what: str, size: int) -> float:
-    """Seconds or bytes of `what` at a size: on the line through the two largest sizes tried, no less than the last."""
-    points = _points(facts, what)
-    if not points:
-        return 0.0
-    last, seconds = points[-1]
-    if size <= last or len(points) == 1:
-        return seconds
-    before, earlier = points[-2]
-    return seconds + max(0.0, seconds - earlier) / (last - before) * (size - last)
+    return next((seconds for _, seconds in points(facts, what)), 0.0)
 
 
 def extrapolated_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int | None] | None:
@@ -208,7 +217,7 @@ def extrapolated_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int |
     Non-zeros grow with the passages, and a vocabulary by Heaps' law, V = K n^b (Heaps 1978), through the two largest
     sizes tried.
     """
-    dims, nonzeros = _points(facts, "dims"), _points(facts, "nonzeros")
+    dims, nonzeros = points(facts, "dims"), points(facts, "nonzeros")
     if not dims:
         return None
     last, columns = dims[-1]
@@ -218,6 +227,7 @@ def extrapolated_shape(facts: Mapping[str, Fact], size: int) -> tuple[int, int |
     return math.ceil(columns), math.ceil(nonzeros[-1][1] * size / nonzeros[-1][0]) if nonzeros else None
 
 
-def _points(facts: Mapping[str, Fact], what: str) -> list[tuple[int, float]]:
+def points(facts: Mapping[str, Fact], what: str) -> list[tuple[int, float]]:
+    """(size, value) of `what` at every size tried, the smallest first."""
     named = ((name.split(), value) for name, value in facts.items())
     return sorted((int(words[1]), float(value)) for words, value in named if words[0] == what and value is not None)

@@ -119,7 +119,7 @@ def joint(job: Job, made: Made) -> StageResult:
     sample = sampled_queries(job)
     warm = read_texts(job.warm)
     warm_sample = _repeated(warm, len(sample))
-    vectors = matrices.load(Path(given(job.matrix)), matrices.WARM)
+    vectors = matrices.load(Path(given(job.query_matrix)), matrices.WARM)
     learn, learn_vectors = inputs.encoder_loader(job), inputs.searcher_loader(job)
     encoder: Adapter = None  # both until the phase that brings them in
     storage: Adapter = None
@@ -175,7 +175,7 @@ def _queries(job: Job) -> _Queries:
 
     from bench.stage import matrices
 
-    folder = Path(given(job.matrix))
+    folder = Path(given(job.query_matrix))
     vectors, drawn = matrices.load(folder, matrices.QUERIES), matrices.load(folder, matrices.WARM)
     sampled = vectors[np.array(job.sample, np.int64)]
     repeated = drawn[np.arange(len(job.sample)) % max(drawn.shape[0], 1)]

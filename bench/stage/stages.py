@@ -39,7 +39,8 @@ def rehearse(job: Job, made: Made) -> StageResult:
     part = inputs.make(job, job.encoder or job.storage, made)
     queries = read_texts(job.queries)[: rehearsal.QUERIES]
     if job.encoder is None and not job.engine:
-        return rehearsal.result(rehearsal.of_storage(part, Path(given(job.matrix)), job.n_passages, job.k))
+        folders = Path(given(job.matrix)), Path(given(job.query_matrix))
+        return rehearsal.result(rehearsal.of_storage(part, *folders, job.n_passages, job.k))
     passages = read_texts(job.passages)
     lifecycle.prepare(part)
     if job.engine:

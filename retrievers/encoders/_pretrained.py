@@ -54,7 +54,7 @@ class PretrainedEncoder(ModelOptions):
         """Learns nothing, on purpose: the model comes trained. Loads it."""
         self._ready()
 
-    def _count(self, texts: Sequence[str], role: Role) -> None:
+    def count(self, texts: Sequence[str], role: Role) -> None:
         """Count the passages that are cut; queries are timed one by one, and counting is no part of encoding them."""
         if role == "passage":
             self._encoded += len(texts)

@@ -65,7 +65,7 @@ class BiEncoder(PretrainedEncoder):
         vectors = np.zeros((0, tower.dims), np.float32)
         if len(texts):
             vectors = np.asarray(tower.encode(texts, role, self.batch), np.float32)
-        self._count(texts, role)
+        self.count(texts, role)
         return shaped(vectors, role, self.similarity, self.dims)
 
     def describe(self) -> dict[str, Fact]:

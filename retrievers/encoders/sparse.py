@@ -51,7 +51,7 @@ class SparseEncoder(PretrainedEncoder):
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
         """One row per text: the weight of each term that has one, (n, vocabulary), columns sorted."""
         tower = self._ready()[role]
-        self._count(texts, role)
+        self.count(texts, role)
         if not len(texts):
             return csr_array((0, tower.dims), dtype=np.float32)
         found = tower.encode(texts, role, self.batch, max_active_dims=self.max_active_dims, save_to_cpu=True)

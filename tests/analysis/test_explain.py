@@ -20,7 +20,7 @@ from bench.records.schema import StageResult
 from bench.report.console.explanation import print_explanation
 from bench.run import runner
 from bench.run import suite as suites
-from bench.run.tasks import encode_key
+from bench.run.keys import encode_key
 from tests.helpers.console import printed
 from tests.helpers.places import KNOWN
 from tests.helpers.records import latency

@@ -178,7 +178,7 @@ LIMITED = (
         "ignores SIGTERM and SIGINT, and never comes back",
         engine("deaf"),
         "timeout",
-        f"search took more than its limit of {SECONDS} s",
+        f"search took more than its limit of {SECONDS} s (--seconds, limits.seconds of a suite)",
     ),
 )
 FULL = (
@@ -254,8 +254,9 @@ def page() -> str:
         "Each is a cell of a run beside a sound one. Of every row these hold too: the sound cell finds the very hits",
         "it finds when it runs alone, what was recorded before stays, and when the run ends no process of it is alive,",
         "no control group is left, and nothing in the place of temporary files, in the cache or in the run folder is",
-        "half written. Of what an adapter prints the last 20 kB are kept, in memory, and nothing in a file: 10 GB of",
-        "it take no more room than 100 MB. `...` stands for what differs from run to run.",
+        "half written; what a cell had built before it failed waits there to be tried again. Of what an adapter prints",
+        "the last 20 kB are kept, in memory, and nothing in a file: 10 GB of it take no more room than 100 MB. `...`",
+        "stands for what differs from run to run.",
     ]
     for title, faults in ADAPTERS.items():
         lines += ["", f"### {title}", "", "| the adapter | status | reason, or flag |", "|---|---|---|"]

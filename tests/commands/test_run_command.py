@@ -122,7 +122,7 @@ def test_another_suite_is_refused(ring, sparring, tmp_path):
     message = said(sparring(*ring.arguments, "--seed", 8, cwd=folder))
 
     assert "run folder" in message
-    assert "suite differs (seed)" in message
+    assert "expected seed = 7, as it was begun, found 8" in message
     assert before == (folder / "out" / "run.json").read_bytes()
 
 

@@ -12,7 +12,7 @@ from bench.instruments.modes import MODES
 from bench.passages import loader
 
 COMMANDS = typer.main.get_command(cli.app).commands
-OWN = {"run": {"output"}, "plan": {"as_json", "power", "pilot"}}
+OWN = {"run": {"output", "fresh"}, "plan": {"as_json", "power", "pilot"}}
 
 
 def options(command: str) -> dict[str, tuple[object, ...]]:
@@ -29,7 +29,7 @@ def test_plan_takes_what_run_takes():
     `plan` has every option of `run` but its folder, spelled alike, with the same help and default.
     """
     assert options("run") == options("plan")
-    assert len(options("run")) == 21
+    assert len(options("run")) == 22
 
 
 @pytest.mark.parametrize("mode", MODES)

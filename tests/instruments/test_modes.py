@@ -70,11 +70,11 @@ def toy(monkeypatch):
 def in_this_process(monkeypatch, tmp_path):
     """Children are done here, where the toy mode is known."""
 
-    def run(job, folder, *, threads, seconds, memory_bytes, goes_on=None) -> StageResult:
+    def run(job, folder, allowed, **_) -> StageResult:
         folder.mkdir(parents=True, exist_ok=True)
         result = worker.attempt(job)
         outputs.place(job)
-        return msgspec.structs.replace(result, threads=threads)
+        return msgspec.structs.replace(result, threads=allowed.threads)
 
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(process, "run", run)
@@ -141,7 +141,8 @@ class TestOneMore:
             def attempt(task) -> StageResult:
                 return StageResult(stage="rehearse", status="ok", facts=facts[task.job.encoder is not None])
 
-            return estimate(make_cells(chosen, [passage_set], registry()), work, attempt).seconds
+            found = estimate(make_cells(chosen, [passage_set], registry()), work, attempt).seconds
+            return {name: each.likely for name, each in found.items()}
 
         without, with_it = seconds(), seconds("twice")
 

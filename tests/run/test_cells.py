@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from bench.errors import InputError
 from bench.records import run_folder
 from bench.run import identity, runner
 from bench.run.cells import Cell, make_cells
 from bench.run.suite import Suite
 from retrievers.contract import spell
 from tests.helpers.places import PLUGINS
-from tests.helpers.tiny import registry, run, suite, tiny_set
+from tests.helpers.tiny import journal, registry, run, suite, tiny_set
 
 MODELS = PLUGINS / "models.py"
 
@@ -114,34 +114,44 @@ class TestIdentity:
         assert ('Modelled("no/such/file")', "First()") == (found.encoder, found.storage)
 
     @pytest.mark.slow
-    def test_a_model_that_came_later_may_not_change_either(self, tmp_path):
+    def test_a_model_that_came_later_may_change_too(self, tmp_path):
         """
-        A model that was missing at first is held to its bytes from the run that found it.
+        A model that was missing at first, and then is another than the run found, is measured as it is now.
         """
         model = tmp_path / "later"
         cells = suite(f'Modelled("{model}") @ First()')
-        run(cells, tmp_path / "run", plugins=[MODELS])
-        model.write_text("1")
-        run(cells, tmp_path / "run", plugins=[MODELS])
-        model.write_text("2")
+        found = [run(cells, tmp_path / "run", plugins=[MODELS])]
+        for content in ("1", "2"):
+            model.write_text(content)
+            found.append(run(cells, tmp_path / "run", plugins=[MODELS]))
 
-        with pytest.raises(InputError, match="has changed since it was begun"):
-            run(cells, tmp_path / "run", plugins=[MODELS])
+        missing, first, second = (m for each in found for m in each.values())
+        assert ["failed", "ok", "ok"] == [m.status for m in (missing, first, second)]
+        assert first.matrix_key != second.matrix_key
+        assert (second,) == run_folder.read(tmp_path / "run").measurements
 
     @pytest.mark.slow
-    def test_a_run_does_not_go_on_with_another_model(self, tmp_path, model):
+    def test_another_model_makes_its_cells_anew_and_no_others(self, tmp_path, model):
         """
-        A run folder that was begun with other model bytes is refused and left as it is.
+        A run folder that was begun with other model bytes goes on: of that model nothing of before is used, of the
+        other cells nothing is done again.
         """
-        cells = suite(f'Modelled("{model}") @ First()')
-        run(cells, tmp_path / "run", plugins=[MODELS])
-        before = (tmp_path / "run" / "measurements.jsonl").read_bytes()
+        other = "BM25() @ CSR()"
+        cells = suite(f'Modelled("{model}") @ First()', other)
+        before = run(cells, tmp_path / "run", plugins=[MODELS])
         model.write_text("2")
 
-        with pytest.raises(InputError, match="has changed since it was begun"):
-            run(cells, tmp_path / "run", plugins=[MODELS])
+        after = run(cells, tmp_path / "run", plugins=[MODELS])
 
-        assert before == (tmp_path / "run" / "measurements.jsonl").read_bytes()
+        (changed,) = before.keys() - {other}
+        assert (before[other], "ok", False) == (after[other], after[changed].status, after[changed].reused_matrix)
+        assert before[changed].matrix_key != after[changed].matrix_key
+        ended = [line.task for line in journal(tmp_path / "run")]
+        assert len(set(ended)) == len(ended)
+        counts = Counter(
+            task.partition("-")[0] for task in ended
+        )  # First() cannot be saved: it is built as it searches
+        assert {"encode": 3, "build": 1, "query": 3, "search": 3} == counts
 
     @pytest.mark.slow
     def test_a_cell_whose_model_comes_later_is_tried_again(self, tmp_path, model):

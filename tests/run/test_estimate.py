@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.progress import Range
 from bench.records.schema import StageResult
 from bench.report.console.progress import Lines, predicted
 from bench.run import runner
@@ -58,34 +59,6 @@ def test_a_storage_that_does_not_suit_the_dimensions_is_unsupported():
     assert "PQ7" in told.reason
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [(10, 3.0), (20, 3.0), (30, 5.0), (100, 19.0)],
-)
-def test_a_larger_size_lies_on_a_line(size, expected):
-    """
-    What was not tried is predicted by the line through the two largest sizes tried; a smaller one takes no longer.
-    """
-    facts = {"make 5": 9.0, "make 10": 1.0, "make 20": 3.0, "one 20": 7.0, "seconds": 13.0}
-
-    assert expected == rehearsal.extrapolated(facts, "make", size)
-
-
-def test_a_line_never_falls():
-    """
-    A part that was quicker on more passages is predicted to take as long on still more.
-    """
-    assert 1.0 == rehearsal.extrapolated({"make 10": 3.0, "make 20": 1.0}, "make", 1000)
-
-
-def test_one_size_is_all_there_is():
-    """
-    Where one size was tried, that is what is predicted, and nothing where none was.
-    """
-    assert 2.5 == rehearsal.extrapolated({"make 64": 2.5}, "make", 5000)
-    assert 0.0 == rehearsal.extrapolated({}, "one", 5000)
-
-
 @pytest.mark.slow
 def test_steps_double_up_to_all(monkeypatch):
     """
@@ -104,15 +77,38 @@ def test_steps_double_up_to_all(monkeypatch):
 
 def test_steps_end_with_the_time(monkeypatch):
     """
-    A rehearsal that has taken its time takes no further step; one without queries asks none.
+    A rehearsal that has taken its time takes no further step than the second: one size would tell nothing of more. One
+    without queries asks none.
     """
     monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
     part = Clock()
 
     facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
 
-    assert [64] == part.sizes
-    assert {"make 64", "peak 64", "seconds"} == set(facts)
+    assert [64, 128] == part.sizes
+    assert {"make 64", "peak 64", "make 128", "peak 128", "seconds"} == set(facts)
+
+
+def test_what_takes_long_is_tried_for_longer():
+    """
+    Two hundredths of what is predicted, so that the share is large enough to tell: but not for ever, and a first step
+    of many seconds stays the only one.
+    """
+    tried = {"make 64": 1.0, "make 128": 2.0}
+
+    assert not rehearsal._is_enough(tried, 128_000, 19.0)  # 2,000 s
+    assert rehearsal._is_enough(tried, 128_000, 20.0)
+    assert rehearsal._is_enough(tried, 1_000, 3.0)
+    assert not rehearsal._is_enough({"make 8": 14.0}, 1_000, 14.0)
+    assert rehearsal._is_enough({"make 8": 16.0}, 1_000, 16.0)
+
+
+def test_a_share_has_texts_of_every_length():
+    """
+    Of texts in the order of their lengths, the middles of as many equal parts.
+    """
+    assert ["1", "5", "8"] == rehearsal.among([str(i) for i in range(10)], 3)
+    assert ["0", "1", "2"] == rehearsal.among(["0", "1", "2"], 3)
 
 
 class Picky(Clock):
@@ -127,17 +123,16 @@ class Picky(Clock):
         return {"values": 2 * self.sizes[-1], "offsets": self.sizes[-1]}
 
 
-def test_a_share_that_is_too_small_is_gone_beyond(monkeypatch):
+def test_a_share_that_is_too_small_is_gone_beyond():
     """
     Where a part refuses a share by Unsupported, the next one is tried; what refuses all passages is refused.
     """
-    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
     part = Picky()
 
     facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
 
-    assert [64, 128] == part.sizes
-    assert 384 == facts["ledger 128"]
+    assert [64, 128, 200] == part.sizes
+    assert (384, 600) == (facts["ledger 128"], facts["ledger 200"])
     with pytest.raises(Unsupported):
         rehearsal.of_engine(Picky(), ["p"] * 90, [], 10)
 
@@ -161,10 +156,12 @@ def test_the_peak_of_making_is_predicted(monkeypatch, tmp_path):
     monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
     monkeypatch.setattr(rehearsal, "FIRST", 100)
 
-    facts = rehearsal.of_storage(Filler(), tmp_path, 200, 10)
+    facts = rehearsal.of_storage(Filler(), tmp_path, tmp_path, 200, 10)
 
     assert 100_000_000 == pytest.approx(facts["peak 100"], rel=0.1)
-    assert {"dims 100": 2} == {name: value for name, value in facts.items() if name.startswith(("dims", "nonzeros"))}
+    assert {"dims 100": 2, "dims 200": 2} == {
+        name: value for name, value in facts.items() if name.startswith(("dims", "nonzeros"))
+    }
 
 
 def test_a_share_is_from_all_over():
@@ -202,8 +199,13 @@ def test_what_the_children_add_up_to(tmp_path):
     deployed = (0.5 + 2.0) + (2.0 + 1.0 + 0.5)
     assert ["rehearse", "rehearse"] == asked
     assert () == found.unknown
-    assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server + deployed}) == found.seconds
-    assert pytest.approx(encoder + server + deployed) == found.total
+    likely = {name: seconds.likely for name, seconds in found.seconds.items()}
+    assert pytest.approx({"Constant()": encoder, "Constant() @ Exact()": server + deployed}) == likely
+    assert pytest.approx(encoder + server + deployed) == found.total.likely
+    assert found.total.low < found.total.likely < found.total.high
+    each = {name: seconds.likely for name, seconds in found.expected.items()}
+    assert pytest.approx(2.0 + 10.0 + 10 * 0.05) == each["encode", "Constant()"]
+    assert pytest.approx(deployed) == each["deploy", "Constant() @ Exact()"]
 
 
 def test_a_vocabulary_grows_by_heaps_law():
@@ -273,8 +275,8 @@ def test_a_run_predicts(tmp_path, monkeypatch):
     )
 
     assert ["ok", "ok"] == [m.status for m in outcome.measurements]
-    assert outcome.predicted_seconds is not None
-    assert outcome.predicted_seconds > 0
+    assert outcome.predicted is not None
+    assert outcome.predicted.likely > 0
     assert "tiny: will take about" in out.getvalue()
     assert "not counted" not in out.getvalue()
     assert not any(line.task.startswith("rehearse") for line in journal(tmp_path / "run"))
@@ -288,12 +290,19 @@ def test_a_small_run_predicts_nothing(tmp_path):
     """
     outcome = runner.run(suite("BM25() @ CSR()", rounds=1), [tiny_set()], tmp_path / "run", registry())
 
-    assert outcome.predicted_seconds is None
+    assert outcome.predicted is None
 
 
 def test_the_line_that_is_told():
     """
     The line says how long, what takes longest, and what is not counted.
     """
-    assert "zoo: will take about 75 s, 60 s of it for B()" == predicted("zoo", {"A()": 15.0, "B()": 60.0}, [])
+    several = {"A()": Range(10.0, 15.0, 20.0), "B()": Range(50.0, 60.0, 200.0)}
+    one = {"A()": Range(600.0, 660.0, 720.0)}
+
+    told = predicted("zoo", several, [])
+    assert "zoo: will take about 75 s (60 s to 4 min), 60 s (50 s to 3 min) of it for B()" == told
+    assert "zoo: will take about 11 min (10 to 12 min)" == predicted("zoo", one, [])
+    unknown = several | {"C()": Range(70.0, None, None)}
+    assert "zoo: will take: unknown, at least 2 min; C(): unknown, at least 70 s" == predicted("zoo", unknown, [])
     assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == predicted("zoo", {}, ["A()"])

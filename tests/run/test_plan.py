@@ -15,11 +15,15 @@ from typer.testing import CliRunner
 from bench import cli
 from bench.errors import InputError
 from bench.instruments import latency
+from bench.progress import Range
+from bench.records.schema import Stage
 from bench.report.console.plan import bytes_predicted, print_plan
 from bench.run import estimate
 from bench.run import runner as runs
+from bench.run.durations import Alike
 from bench.run.estimate import Encoding, SearchEstimate
-from bench.run.plan import PlannedCell, PlannedSet, over_limits, plan
+from bench.run.over_limits import over_limits
+from bench.run.plan import PlannedCell, PlannedSet, plan
 from bench.run.prediction import Prediction, Shape, predict
 from bench.run.suite import Limits
 from retrievers.contract import Spelled
@@ -53,8 +57,10 @@ def planned():
         counted=True,
         peak_build_bytes=1_500_000,
         seconds=20.0,
+        seconds_range=(10.0, 40.0),
         peak_encode_bytes=3_000_000,
         encoder_seconds=10.0,
+        encoder_seconds_range=(10.0, 10.0),
     )
     refused = msgspec.structs.replace(
         runs,
@@ -66,10 +72,10 @@ def planned():
         predicted_bytes=8_000_000,
         peak_build_bytes=None,
         seconds=None,
+        seconds_range=None,
     )
-    return PlannedSet(
-        passage_set="zoo", n_passages=1000, n_queries=9, cells=(runs, refused), encoder_seconds={"BM25()": 10.0}
-    )
+    seconds = Range(20.0, 30.0, 50.0)
+    return PlannedSet(passage_set="zoo", n_passages=1000, n_queries=9, cells=(runs, refused), seconds=seconds)
 
 
 def printed(*sets: PlannedSet) -> str:
@@ -126,7 +132,7 @@ class TestPlan:
         engine = by_name["RankBM25()"]
         assert engine.predicted_bytes == pytest.approx(found["RankBM25()"].storage_weight.ledger_bytes, rel=0.02)
         assert (None, False, None) == (engine.predicted_ledger, engine.counted, engine.shape)
-        assert told.seconds > sum(cell.seconds for cell in told.cells)
+        assert told.seconds.low > sum(cell.seconds_range[0] for cell in told.cells) > 0
         assert not list(tmp_path.glob("temporary/*"))
 
     @pytest.mark.slow
@@ -193,21 +199,27 @@ class TestOverLimits:
         Peak and longest stage of a cell and of its encoder are held to the limits of one stage; a cell's seconds are of
         several stages, and what is in the cache needs no more memory.
         """
-        chosen = suite("BM25() @ CSR()", limits=Limits(60.0, "1MB"))
-        within = SearchEstimate(Prediction(), seconds=600.0, peak_bytes=1_000_000, longest_seconds=60.0)
-        over = SearchEstimate(Prediction(), seconds=61.0, peak_bytes=1_000_001, longest_seconds=61.0)
-        encoding = Encoding(600.0, 2_000_000, None, longest_seconds=600.0)
-        cached = Encoding(6.0, 2_000_000, None, longest_seconds=6.0, encoded=True)
+        chosen = suite("BM25() @ CSR()", limits=Limits(seconds=60.0, memory="1MB"))
+
+        def taking(stage: Stage, seconds: float, number: int = 1) -> dict[Stage, Alike]:
+            return {stage: Alike(Range.exactly(seconds), number)}
+
+        within = SearchEstimate(Prediction(), taking("search", 60.0, 10), peak_bytes=1_000_000)
+        over = SearchEstimate(Prediction(), taking("build", 61.0), peak_bytes=1_000_001)
+        encoding = Encoding(taking("encode", 600.0), 2_000_000)
+        cached = Encoding(taking("query", 6.0), 2_000_000, encoded=True)
 
         peak, time = over_limits(over, cached, chosen)
         of_encoder = list(over_limits(within, encoding, chosen))
 
-        assert "peak over the limit: about 1,000,001 bytes of 1,000,000" == peak
-        assert "time over the limit: about 61 s in one stage of 60" == time
+        assert "peak over the limit: about 1,000,001 bytes of 1,000,000: --memory lifts it" == peak
+        assert "time over the limit: about 61 s in one stage of 60: --seconds lifts it" == time
+        assert of_encoder[1].endswith("--seconds lifts it; what is encoded by then is kept")
         assert ["encoding: peak over the limit", "encoding: time over the limit"] == [
             said.partition(": about")[0] for said in of_encoder
         ]
         assert [] == list(over_limits(within, None, chosen))
+        assert [] == list(over_limits(over, encoding, suite("BM25() @ CSR()", limits=Limits(memory="1GB"))))
 
     @pytest.mark.slow
     def test_an_estimate_refuses_nothing(self, monkeypatch):
@@ -215,7 +227,7 @@ class TestOverLimits:
         A cell whose longest stage is predicted over the limit would run all the same, and has the warning.
         """
         monkeypatch.setattr(latency, "SECONDS_A_ROUND", 100.0)
-        timed = suite("BM25() @ CSR()", modes=("single",), limits=Limits(60.0, "4GB"))
+        timed = suite("BM25() @ CSR()", modes=("single",), limits=Limits(seconds=60.0, memory="4GB"))
 
         (found,) = plan(timed, [tiny_set()], registry())
 
@@ -233,7 +245,7 @@ class TestOverBudget:
         TF-IDF held dense under a small limit is an over-budget record with its predicted ledger, by plan and by run.
         """
         words = tiny_set(n_passages=9000)
-        chosen = suite("TfIdf() @ CSR()", "TfIdf() @ Flat()", limits=Limits(60.0, "300MB"))
+        chosen = suite("TfIdf() @ CSR()", "TfIdf() @ Flat()", limits=Limits(seconds=60.0, memory="300MB"))
         expected = {"vectors": 9000 * 9001 * 4}  # every passage has a word of its own, and one that all have
         monkeypatch.setattr(runs, "FEWEST_PASSAGES", 10_000)  # so that the run rehearses nothing itself
 
@@ -259,12 +271,12 @@ class TestPrinted:
         said = " ".join(printed(planned).split())
 
         assert "zoo: 1,000 passages, 9 queries" in said
-        assert "BM25() @ CSR() 0.244 1.50 20 s" in said
+        assert "BM25() @ CSR() 0.244 1.50 20 s (10 to 40 s)" in said
         assert "over-budget: Flat() would take 8,000,000 bytes, the limit is 1,000,000" in said
         assert (
             "BM25(): 2,000 dims, 30,000 non-zeros (counted); passages and queries encoded in 10 s, peak 3.00 MB" in said
         )
-        assert "2 cells, 1 over-budget; indexes 0.244 MB in all; about 30 s" in said
+        assert "2 cells, 1 over-budget; indexes 0.244 MB in all; about 30 s (20 to 50 s)" in said
 
     def test_a_warning_stands_in_its_line(self, planned):
         """
@@ -292,8 +304,9 @@ class TestPrinted:
         """
         The last line tells what all passage sets come to.
         """
-        assert "all passage sets: 4 cells, 2 over-budget; indexes 0.488 MB in all; about 60 s" in printed(
-            planned, planned
+        assert (
+            "all passage sets: 4 cells, 2 over-budget; indexes 0.488 MB in all; about 60 s (40 s to 2 min)"
+            in printed(planned, planned)
         )
 
 
@@ -332,7 +345,7 @@ def test_the_command_takes_what_run_takes():
 
     ended = CliRunner().invoke(cli.app, ["plan", "--passages", "primer", "TfIdf() @ CSR()", "--rounds", "1", "--json"])
 
-    assert {"-o", "--output"} == options["run"] - options["plan"]
+    assert {"-o", "--output", "--fresh"} == options["run"] - options["plan"]
     assert {"--json", "--power", "--pilot"} == options["plan"] - options["run"]
     (row,) = json.loads(ended.stdout)
     assert 0 == ended.exit_code

@@ -229,7 +229,8 @@ class TestFolders:
         """
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
         cells = suite("Constant() @ Exact()")
-        record = RunRecord(suite_sha256=digest(cells), suite={}, passage_sets={}, plugins=(), made="")
+        whole = msgspec.to_builtins(cells)
+        record = RunRecord(suite_sha256=digest(cells), suite=whole, passage_sets={}, plugins=(), made="")
 
         with opened(tmp_path / "run", record, environment.collect()):
             before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
@@ -246,7 +247,7 @@ class TestFolders:
         monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
         run(suite("Constant() @ Exact()"), tmp_path / "run")
 
-        with pytest.raises(InputError, match=r"suite differs \(seed\)"):
+        with pytest.raises(InputError, match="expected seed = 7, as it was begun, found 8"):
             run(suite("Constant() @ Exact()", seed=8), tmp_path / "run")
 
     @pytest.mark.slow

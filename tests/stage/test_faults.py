@@ -108,9 +108,18 @@ cells = [{{ retrievers = {json.dumps(retrievers)} }}]
     def left(self) -> list[str]:
         """Processes, control groups and files that a run should not leave."""
         rest = [*self.temporary.iterdir(), *self.cache.rglob("*.part*"), *self.out.rglob("*.part*")]
-        rest += [path for path in (self.out / "work",) if path.exists()]
+        rest += self.scratch()
         rest += [group for run in self.runs for group in groups_of(run)]
         return [*map(str, rest), *self.processes()]
+
+    def scratch(self) -> list[Path]:
+        """All of the scratch folder but the builds of cells that failed, which wait to be tried again."""
+        work, builds = self.out / "work", list((self.out / "work").glob("*/build-*"))
+        if not builds or all(cell.status == "ok" for cell in self.found().values()):
+            return [path for path in (work,) if path.exists()]
+        known = {*builds, *(path.parent for path in builds), *(path.parent / "stages" for path in builds)}
+        known |= {path.parent / "stages" / path.name for path in builds}
+        return [path for pattern in ("*", "*/*", "*/stages/*") for path in work.glob(pattern) if path not in known]
 
     def processes(self) -> list[str]:
         """What of this place is still alive; the kernel may take a moment to end it."""
@@ -373,16 +382,17 @@ class TestRuns:
         A cached matrix of which any file is cut, changed by a bit or missing counts as none, and is made again.
         """
         home = alone.copied(tmp_path)
-        (final,) = (home.cache / "matrices").iterdir()
-        files = {path: path.read_bytes() for path in final.rglob("*") if path.is_file()}
+        finals = list((home.cache / "matrices").iterdir())  # of passages and of queries
+        files = {path: path.read_bytes() for final in finals for path in final.rglob("*") if path.is_file()}
         for path, content in files.items():
+            (final,) = (final for final in finals if path.is_relative_to(final))
             flipped = bytes([content[0] ^ 1]) + content[1:]
             for harm in (content[:-1], flipped, None):
                 path.unlink() if harm is None else path.write_bytes(harm)
                 assert matrices.find(final) is None, (path.name, harm)
             path.write_bytes(content)
-        assert matrices.find(final) is not None
-        next(iter(files)).unlink()
+        assert [True, True] == [matrices.find(final) is not None for final in finals]
+        next(path for path in files if path.name.startswith(f"{matrices.PASSAGES}.")).unlink()
         shutil.rmtree(home.out)
 
         done = home.run(SOUND)

@@ -15,8 +15,7 @@ import psutil
 import pytest
 from scipy.sparse import csr_array
 
-from bench.errors import InputError
-from bench.instruments import environment
+from bench.instruments import imports
 from bench.records.schema import StageResult
 from bench.run.cells import make_cells
 from bench.stage import matrices
@@ -224,14 +223,14 @@ class TestKey:
 
     def test_everything_that_decides_the_numbers_is_in_the_key(self, tmp_path, monkeypatch):
         """
-        Another option, passage set, number of threads, library version, project code or plug-in code: another place.
+        Another option, passage, number of threads, library version, project code or plug-in code: another place. Other
+        queries have one of their own.
         """
         copy = shutil.copy(KNOWN, tmp_path / "copied.py")
         places = [
             place(tmp_path),
             place(tmp_path, "Constant(ms=1.0)"),
             place(tmp_path, passage_set=tiny_set(31)),
-            place(tmp_path, passage_set=tiny_set(n_queries=19)),
             place(tmp_path, encode_threads=2),
         ]
         known = registry(copy)
@@ -239,13 +238,14 @@ class TestKey:
             file.write("# changed\n")
         places.append(place(tmp_path, known=known))
         with monkeypatch.context() as patch:
-            patch.setattr(environment, "versions", lambda: {"numpy": "0.1"})
+            patch.setattr(imports, "libraries", lambda files: {"numpy": "0.1"})
             places.append(place(tmp_path))
         with monkeypatch.context() as patch:
-            patch.setattr(environment, "code_sha256", lambda *packages: "other code")
+            patch.setattr(imports, "sha256", lambda files: "other code")
             places.append(place(tmp_path))
 
         assert len(places) == len(set(places))
+        assert places[0] == place(tmp_path, passage_set=tiny_set(n_queries=19))
 
     def test_a_model_is_in_the_key(self, tmp_path, monkeypatch):
         """
@@ -314,14 +314,15 @@ class TestReuse:
         assert ["failed", "ok"] == [cell.status for cell in failed.values()]
         assert "expected its files and code to be read as the run found them when it began" in failed[touching].reason
         assert found in failed[touching].reason
-        assert {failed["Constant() @ Exact()"].matrix_key} == kept
+        steady_one = failed["Constant() @ Exact()"]
+        assert {steady_one.matrix_key, steady_one.queries_key} == kept
         assert "ok" == sound.status
 
     @pytest.mark.slow
     def test_changed_plugin_code_is_encoded_anew(self, tmp_path):
         """
-        A plug-in edited between two runs is another encoder: nothing of the old one is used, and the old folder,
-        whose records are the old code's, is refused.
+        A plug-in edited between two runs is another encoder: nothing of the old one is used, and in the old folder its
+        cell is measured anew.
         """
         copy = shutil.copy(KNOWN, tmp_path / "edited.py")
         cells = suite("Constant() @ Exact()")
@@ -332,6 +333,7 @@ class TestReuse:
         second = run(cells, tmp_path / "two", plugins=[copy])["Constant() @ Exact()"]
 
         assert not second.reused_matrix
-        assert first.matrix_key != second.matrix_key
-        with pytest.raises(InputError, match="plugins differs"):
-            run(cells, tmp_path / "one", plugins=[copy])
+        again = run(cells, tmp_path / "one", plugins=[copy])["Constant() @ Exact()"]
+        assert first.matrix_key != second.matrix_key == again.matrix_key
+        searches = [line.task for line in journal(tmp_path / "one") if line.result.stage == "search"]
+        assert 2 == len(set(searches)) == len(searches)

@@ -11,11 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.errors import InputError
 from bench.progress import Silent
 from bench.records import run_folder
 from bench.records.schema import Measurement
-from bench.run import runner
+from bench.run import going_on, runner
 from bench.stage import plugin_files
 from bench.stage.plugin_files import ABSENT, UNSTEADY, changed, folders
 from tests.helpers.places import KNOWN
@@ -236,18 +235,26 @@ class TestReuse:
         assert [True, False] == found
 
     @pytest.mark.slow
-    def test_a_run_goes_on_with_the_same_files_alone(self, place):
+    def test_a_run_goes_on_with_the_files_that_there_are(self, place):
         """
-        A run folder whose matrix was made, or found, from another file than the one that is there now is refused.
+        In a run folder whose matrix was made, or found, from another file than the one that is there now, all that was
+        made from it is taken back and done again.
         """
         made, found = measured(place, "made"), measured(place, "found")
         (place / "plugin" / "model.txt").write_text("2")
 
-        for folder in ("made", "found"):
-            with pytest.raises(InputError, match=r"expected model\.txt beside FromFile as when the run was begun"):
-                measured(place, folder)
+        again = [measured(place, folder) for folder in ("made", "found")]
 
         assert [False, True] == [made.reused_matrix, found.reused_matrix]
+        assert [("ok", False), ("ok", True)] == [(m.status, m.reused_matrix) for m in again]
+        for folder in ("made", "found"):
+            told: dict[str, list[tuple[str, str]]] = {}
+            for line in journal(place / folder):
+                told.setdefault(line.task, []).append((line.result.status, line.result.reason))
+            assert {"encode", "build", "query", "search"} == {task.partition("-")[0] for task in told}
+            assert [[("ok", ""), ("failed", going_on.CHANGED), ("ok", "")]] * len(told) == list(told.values())
+            (kept,) = (r.opened for task, r in run_folder.stages(place / folder).items() if task.startswith("encode-"))
+            assert {"FromFile/model.txt": sha256("2")} == kept
 
     @pytest.mark.slow
     def test_a_file_that_changes_during_the_run_is_a_flag(self, place):

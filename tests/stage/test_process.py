@@ -62,6 +62,7 @@ class Ring:
             queries=str(folder / "queries"),
             warm=str(folder / "warm"),
             matrix=str(folder / "matrix"),
+            query_matrix=str(folder / "matrix"),
             encoder_folder=str(folder / "encoder"),
             out=str(folder / "out"),
             result=str(folder / "work" / "result.json"),

@@ -28,7 +28,7 @@ def test_a_sample_is_compared_as_the_set_will_be(tmp_path, metric, passages, que
     matrices.save(tmp_path, "queries", queries)
     storage = Faiss("SQ8")
 
-    rehearsal.of_storage(storage, tmp_path, 200, 5)
+    rehearsal.of_storage(storage, tmp_path, tmp_path, 200, 5)
 
     vectors = storage.index.reconstruct_n(0, 200)
     assert (metric, 200, 8) == (storage.describe()["metric"], storage.index.ntotal, storage.index.d)

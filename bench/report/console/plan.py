@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.progress import Range
 from bench.records.schema import Measurement
 from bench.report.model import STATUS_STYLE
-from bench.report.numbers import MISSING, duration, megabytes
+from bench.report.numbers import MISSING, between, megabytes
 from bench.report.tables.lines import shortened
 from bench.report.text import printable
 from bench.run.plan import PlannedCell, PlannedSet
@@ -52,7 +53,7 @@ def _table(cells: Sequence[PlannedCell]) -> Table:
             name.append(f"\n  {printable(said)}", STATUS_STYLE.get(cell.status, "red"))
         for warning in cell.warnings:
             name.append(f"\n  {printable(warning)}", "yellow")
-        table.add_row(name, _ledger(cell), _megabytes(cell.peak_build_bytes), _time(cell.seconds))
+        table.add_row(name, _ledger(cell), _megabytes(cell.peak_build_bytes), _time(cell.seconds, cell.seconds_range))
     return table
 
 
@@ -65,18 +66,18 @@ def _megabytes(nbytes: int | None) -> str:
     return MISSING if nbytes is None else megabytes(nbytes)
 
 
-def _time(seconds: float | None) -> str:
-    return MISSING if seconds is None else duration(seconds)
+def _time(seconds: float | None, bounds: tuple[float, float | None] | None) -> str:
+    return MISSING if bounds is None else between(Range(bounds[0], seconds, bounds[1]))
 
 
 def _encoders(one: PlannedSet) -> list[str]:
     """One line an encoder: its matrix, how its size is known, its time and its peak."""
     lines = []
-    for cell in {cell.encoder: cell for cell in one.cells if cell.encoder_seconds is not None}.values():
+    for cell in {cell.encoder: cell for cell in one.cells if cell.encoder_seconds_range is not None}.values():
         size = "" if cell.dims is None else f"{cell.dims:,} dims"
         size += "" if cell.nonzeros is None else f", {cell.nonzeros:,} non-zeros"
         known = "" if cell.shape is None else f" ({KNOWN[cell.shape]})"
-        taken = f"; passages and queries encoded in {_time(cell.encoder_seconds)}"
+        taken = f"; passages and queries encoded in {_time(cell.encoder_seconds, cell.encoder_seconds_range)}"
         peak = "" if cell.peak_encode_bytes is None else f", peak {megabytes(cell.peak_encode_bytes)} MB"
         lines.append(f"{cell.encoder}: {size}{known}{taken}{peak}")
     return lines
@@ -92,8 +93,9 @@ def _total(planned: Sequence[PlannedSet]) -> str:
     not_run = "".join(f", {count} {status}" for status, count in refused.items())
     not_run += f", {warned} perhaps over the limits" if warned else ""
     weight = megabytes(sum(one.predicted_bytes for one in planned))
-    time = duration(sum(one.seconds for one in planned))
-    return f"{len(cells)} cells{not_run}; indexes {weight} MB in all; about {time}"
+    seconds = Range.total(one.seconds for one in planned)
+    about = "time: " if seconds.likely is None else "about "
+    return f"{len(cells)} cells{not_run}; indexes {weight} MB in all; {about}{between(seconds)}"
 
 
 def bytes_predicted(measurements: Sequence[Measurement]) -> str | None:

@@ -1,0 +1,48 @@
+"""How fast an encoder was on this machine the last time: kept beside the cache, to tell how long it will take again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import msgspec
+
+from bench.cache import cache_folder
+from bench.formats.files import write_whole
+from bench.progress import Range
+
+FEWEST = 100  # passages: of fewer the setting up is too large a part
+WITHIN = 1.2  # either way: other texts, and what else the machine does
+
+
+class EncodingRate(msgspec.Struct, frozen=True):
+    """What encoding so many passages took."""
+
+    passages: int
+    characters: int
+    seconds: float  # fitting and encoding
+
+
+def keep(encoder_key: str, passages: Sequence[str], seconds: float) -> None:
+    """Remember it, unless more is known by many more passages. Where it cannot be written it is not remembered."""
+    known = of(encoder_key)
+    if len(passages) >= FEWEST and (known is None or 2 * len(passages) >= known.passages):
+        rate = EncodingRate(len(passages), sum(map(len, passages)), seconds)
+        path = cache_folder() / "rates" / f"{encoder_key}.json"
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, msgspec.json.encode(rate))
+
+
+def of(encoder_key: str) -> EncodingRate | None:
+    """What is remembered of an encoder of that key; None: nothing."""
+    try:
+        return msgspec.json.decode((cache_folder() / "rates" / f"{encoder_key}.json").read_bytes(), type=EncodingRate)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def predicted(rate: EncodingRate, passages: Sequence[str]) -> Range:
+    """Seconds of fitting and encoding other passages: by their characters, as far as the machine is as it was."""
+    likely = rate.seconds * sum(map(len, passages)) / max(rate.characters, 1)
+    return Range(likely / WITHIN, likely, likely * WITHIN)

@@ -1,0 +1,130 @@
+"""What was tried on a share, told of all: a range, and nothing from one size alone."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.progress import Range
+from bench.run import rates
+from bench.run.extrapolation import NOTHING, extrapolated
+
+
+def facts(cost, *sizes: int) -> dict[str, float]:
+    return {f"make {size}": cost(size) for size in sizes}
+
+
+COSTS = {
+    "straight": lambda n: 0.06 * n,
+    "with something to set up": lambda n: 3.0 + 0.02 * n,
+    "n log n": lambda n: 1e-4 * n * math.log(n),
+    "a power": lambda n: 1e-4 * n**1.2,
+    "the same whatever the size": lambda n: 0.7,
+}
+
+
+@pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize(("sizes", "size"), [((8, 16), 40_000), ((512, 1024), 40_000), ((4096, 8192), 300_000)])
+def test_the_truth_lies_within(cost, sizes, size):
+    """
+    Whether it is flat, straight or grows faster, what all of them take lies between the bounds.
+    """
+    found = extrapolated(facts(cost, *sizes), "make", size)
+
+    assert found.low <= cost(size) <= found.high
+    assert found.low <= found.likely <= found.high
+
+
+@pytest.mark.parametrize("cost", [COSTS["straight"], COSTS["with something to set up"]])
+def test_a_straight_line_is_told_within_a_factor(cost):
+    """
+    Of what is straight, bounds from a few hundred passages are within a factor of 1.5 for 40,000.
+    """
+    found = extrapolated(facts(cost, 256, 512), "make", 40_000)
+
+    assert found.high / cost(40_000) < 1.5
+    assert cost(40_000) / found.low < 1.5
+
+
+def test_one_size_tells_no_more_than_itself():
+    """
+    From one size nothing is known of a larger one, but that it takes no less.
+    """
+    assert Range(2.5, None, None) == extrapolated({"make 64": 2.5}, "make", 40_000)
+    assert Range.exactly(2.5) == extrapolated({"make 64": 2.5}, "make", 64)
+
+
+def test_what_was_not_tried_takes_nothing():
+    """
+    A part that has no such step adds nothing.
+    """
+    assert NOTHING == extrapolated({"make 64": 2.5}, "every", 40_000)
+
+
+@given(first=st.floats(1e-6, 1e3), second=st.floats(1e-6, 1e3), size=st.integers(200, 10**7))
+def test_bounds_are_in_order(first, second, size):
+    """
+    Whatever was measured, also where more took less, the bounds are numbers and in order, none below what was tried.
+    """
+    found = extrapolated({"make 64": first, "make 128": second}, "make", size)
+
+    assert second <= found.low <= found.likely <= found.high < math.inf
+
+
+def test_a_total_of_what_is_not_known():
+    """
+    A sum is known where all of its parts are; else it is at least the sum of what they take at least.
+    """
+    known, unknown = Range(1, 2, 3), Range(4, None, None)
+
+    assert Range(2, 4, 6) == Range.total([known, known])
+    assert Range(5, None, None) == Range.total([known, unknown])
+    assert Range(2, 4, 6) == known.times(2)
+    assert Range(8, None, None) == unknown.times(2)
+    assert (2, 4) == (known.at_least, unknown.at_least)
+    assert NOTHING == Range.total([])
+
+
+class TestRates:
+    @pytest.fixture(autouse=True)
+    def _cache(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path))
+
+    def test_the_last_time_tells_the_next(self):
+        """
+        By the characters: twice as long texts take twice as long.
+        """
+        rates.keep("one", ["x" * 100] * 200, 20.0)
+
+        found = rates.predicted(rates.of("one"), ["x" * 200] * 1000)
+
+        assert 200.0 == pytest.approx(found.likely)
+        assert found.low < 200 < found.high
+        assert rates.of("another") is None
+
+    def test_few_passages_tell_nothing(self):
+        """
+        Where setting up was most of it, nothing is remembered; nor does a small set replace what a large one told.
+        """
+        rates.keep("one", ["x"] * 99, 20.0)
+        assert rates.of("one") is None
+
+        rates.keep("one", ["x"] * 1000, 20.0)
+        rates.keep("one", ["x"] * 200, 1.0)
+        assert 1000 == rates.of("one").passages
+
+    def test_what_cannot_be_read_or_written(self, tmp_path, monkeypatch):
+        """
+        A torn file is none, and a cache that takes nothing is no error.
+        """
+        rates.keep("one", ["x"] * 1000, 20.0)
+        next(tmp_path.rglob("*.json")).write_text("{")
+        assert rates.of("one") is None
+
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "file"))
+        rates.keep("one", ["x"] * 1000, 20.0)
+        assert rates.of("one") is None
