@@ -99,10 +99,14 @@ def _of_times(m: Measurement) -> Row:
 
 
 def _index_seconds(m: Measurement) -> float | None:
-    """From the passages' text to an index: encode and build; None where one of the two was not measured."""
+    """
+    From the passages' text to an index: encode and build, each in full, whoever else uses what they made.
+
+    None where one of the two was not measured, or encoding took some of the passages alone.
+    """
     if m.encoder is None:  # an engine does both itself
         return m.build_seconds
-    if m.encode_seconds is None or m.build_seconds is None:
+    if m.encode_seconds is None or m.build_seconds is None or m.facts.get("synthetic") == "vectors":
         return None
     return m.encode_seconds + m.build_seconds
 

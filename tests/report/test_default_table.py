@@ -105,11 +105,14 @@ def test_any_figure_can_be_a_column():
         ({"encode_seconds": None, "build_seconds": 0.5}, None),  # vectors made elsewhere
         ({"encoder": None, "storage": None, "encode_seconds": None, "build_seconds": 0.5}, 0.5),
         ({"encode_seconds": 1.5, "build_seconds": None}, None),
+        ({"encode_seconds": 1.5, "build_seconds": 0.5, "facts": {"synthetic": "texts"}}, 2.0),
+        ({"encode_seconds": 1.5, "build_seconds": 0.5, "facts": {"synthetic": "vectors"}}, None),  # of the real ones alone
     ],
 )
 def test_index_time_is_encoding_and_building(changes, seconds):
     """
-    The index time is that of both stages, of an engine its own; where one was not measured it is unknown.
+    The index time is that of both stages, of an engine its own; where one was not measured, or encoding took the real
+    passages alone, it is unknown.
     """
     assert seconds == rows.row(measurement(**changes))["index_seconds"]
 

@@ -12,6 +12,7 @@ import pytest
 
 from bench.records import run_folder
 from bench.records.schema import Measurement
+from bench.report import rows
 from bench.run.cells import make_cells
 from bench.run.suite import Limits
 from bench.run.tasks import Work
@@ -154,7 +155,8 @@ class TestSharing:
     @pytest.mark.slow
     def test_cells_share_encoding_asking_and_building(self, tmp_path):
         """
-        An encoder is encoded once and asked once a round; what differs in search options alone is built once.
+        An encoder is encoded once and asked once a round; what differs in search options alone is built once. The index
+        time of each cell is that of both, in full.
         """
         cells = suite("Constant() @ Tuned(effort=1)", "Constant() @ Tuned(effort=2)", "Constant() @ Tuned(2)", rounds=2)
 
@@ -162,8 +164,13 @@ class TestSharing:
 
         assert {"ok"} == {cell.status for cell in found.values()}
         assert ["Constant() @ Tuned()", "Constant() @ Tuned(effort=2)", "Constant() @ Tuned(width=2)"] == list(found)
-        stages = Counter(line.result.stage for line in journal(tmp_path / "run"))
-        assert {"encode": 1, "query": 2, "build": 2, "search": 6} == stages
+        lines = journal(tmp_path / "run")
+        assert {"encode": 1, "query": 2, "build": 2, "search": 6} == Counter(line.result.stage for line in lines)
+        seconds = [rows.row(cell)["index_seconds"] for cell in found.values()]
+        encoded = next(line.result.build_seconds for line in lines if line.result.stage == "encode")
+        built = {encoded + line.result.build_seconds for line in lines if line.result.stage == "build"}
+        assert seconds[0] == seconds[1]
+        assert built == set(seconds)
 
     @pytest.mark.slow
     def test_stages_are_interleaved_in_seeded_order(self, tmp_path):

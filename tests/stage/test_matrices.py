@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from bench.instruments import imports
 from bench.records.schema import StageResult
+from bench.report import rows
 from bench.run.cells import make_cells
 from bench.stage import matrices
 from tests.helpers.places import KNOWN
@@ -270,6 +271,7 @@ class TestReuse:
 
         assert (False, True) == (first.reused_matrix, second.reused_matrix)
         assert (first.matrix_key, first.encode_seconds) == (second.matrix_key, second.encode_seconds)
+        assert first.encode_seconds + second.build_seconds == rows.row(second)["index_seconds"]
         assert first.quality == second.quality
         assert 1.0 == first.quality["R@1"]
         assert ["build", "query", "search"] == sorted({line.result.stage for line in journal(tmp_path / "two")})
