@@ -14,6 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # There are as many workers as cores, so each computes with one. Before torch is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+os.environ.pop("COLUMNS", None)  # tables are as wide as in a pipe, whatever shell the tests are started from
+
 import numpy as np
 import pytest
 

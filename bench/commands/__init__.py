@@ -7,6 +7,8 @@ Nothing heavy is imported before a command needs it: `sparring --help` reads eve
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,7 +29,8 @@ OK, INPUT_ERROR, CELL_FAILED = 0, 2, 3
 UNEXPECTED = 70  # an error of ours, with its traceback (EX_SOFTWARE of sysexits.h)
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, as shells have it
 NEWEST = 3  # runs that are named where one has to be chosen
-PIPE_WIDTH = 120  # columns of a table that is no terminal's
+PIPE_WIDTH = 120  # columns of a table that is no terminal's, where COLUMNS says nothing
+WIDTH = re.compile(r"[1-9][0-9]{0,5}")  # what COLUMNS may say; anything else is as if it were not set
 
 Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
@@ -59,9 +62,12 @@ def chosen_format(given: str | None, flags: Mapping[str, bool], default: str) ->
 
 
 def standard_output() -> Console:
-    """Standard output as wide as the terminal; where there is none, wide enough for a table."""
+    """Standard output as wide as COLUMNS says, else as the terminal; where there is none, wide enough for a table."""
     from rich.console import Console
 
+    columns = WIDTH.fullmatch(os.environ.get("COLUMNS", ""))
+    if columns is not None:
+        return Console(width=int(columns.group()))
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 

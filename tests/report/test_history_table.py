@@ -153,7 +153,7 @@ class TestCommand:
         """
         write(repository / "reference", cell(0.7))
         commit(repository, "a message of many words " * 9, 4)
-        monkeypatch.setattr("bench.commands.PIPE_WIDTH", 80)
+        monkeypatch.setenv("COLUMNS", "80")
 
         assert "no room" not in call("--committed", repository / "reference").stdout
 

@@ -42,7 +42,8 @@ def draw(grid: Grid, console: Console) -> list[Grid]:
         shown.append(fitted)
         if rest is not None and not grid.goes_on:
             heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
-            console.print(Text(f"no room for {heads}: widen the terminal, or take another --format", "dim"))
+            remedy = "widen the terminal" if console.is_terminal else f"set COLUMNS to more than {console.width}"
+            console.print(Text(f"no room for {heads}: {remedy}, or take another --format", "dim"))
             rest = None
     for note in grid.notes:
         console.print(Text(printable(note), "dim"))
