@@ -23,7 +23,7 @@ def history(
     ] = False,
     measure: Annotated[
         str | None,
-        typer.Option(help="A key of `sparring table --json`: R@10, disk_bytes.", show_default="the primary measure"),
+        typer.Option(help="A key or heading of `sparring table`: R@10, disk MB.", show_default="the primary measure"),
     ] = None,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; csv and json have one line per version and cell.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench.report.view import AXES, DEFAULT, Pivot, View
 if TYPE_CHECKING:
     from bench.records.run_folder import Run
 
+COMMA = re.compile(r",(?![^()]*\))")  # none within a measure's own options
 DIFFERS = 1  # the exit code of a page whose tables are not those of the records
 FLAGS = ("markdown", "latex", "html", "csv", "json")  # each is --format with its name
 
@@ -52,7 +54,7 @@ class Options:
         return View(
             labels=self.labels,
             pivot=None if axis is None else Pivot(axis, self.measure),
-            columns=None if self.columns is None else tuple(key.strip() for key in self.columns.split(",")),
+            columns=None if self.columns is None else tuple(name.strip() for name in COMMA.split(self.columns)),
             wide=self.wide,
             published=self.published,
             intervals=self.intervals,
@@ -77,7 +79,7 @@ def table(
     json: Json = False,
     wide: Annotated[bool, typer.Option("--wide", help="Every column that has a value.")] = False,
     columns: Annotated[
-        str | None, typer.Option("--columns", help="What to show, in this order: R@10,single_p50_ms,ledger_bytes.")
+        str | None, typer.Option("--columns", help="Headings or keys of --json, in this order: R@10,p50,ledger_bytes.")
     ] = None,
     labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
     published: Annotated[bool, typer.Option("--published", help="Ours against published figures alone.")] = False,

@@ -33,6 +33,7 @@ class Column:
     drop: int = NEVER
     opens: bool = False  # a group of columns: stands a little apart
     code: bool = False  # holds spellings
+    prose: bool = False  # holds text, over several lines where there is no room
     meaning: str = ""  # what its figures are, told once under all tables
 
 
@@ -46,6 +47,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     goes_on: bool = False  # columns without room follow in a table of their own
     best_of: Literal["column", "line"] = "column"  # where the best is marked
+    figures: Column | None = None  # what the figures are, where the heads say something else
     legend: tuple[str, ...] = ()  # what else there is to explain, told once under all tables
 
 

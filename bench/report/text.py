@@ -16,3 +16,10 @@ def printable(text: str) -> str:
     White space becomes a space, any other control character U+FFFD.
     """
     return CONTROL.sub(lambda found: " " if found.group().isspace() else REPLACEMENT, text)
+
+
+def joined(value: object) -> object:
+    """Several values of a row as one text, those by key with it; what is one value as it is."""
+    if isinstance(value, dict):
+        value = [f"{key}: {said}" for key, said in value.items()]
+    return "; ".join(value) if isinstance(value, list) else value

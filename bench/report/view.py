@@ -13,7 +13,7 @@ class Pivot(NamedTuple):
     """What stands across, and what is told of each cell."""
 
     axis: Axis
-    measure: str | None = None  # a measure of the runs or a key of the table's own columns; None: the primary measure
+    measure: str | None = None  # a key of rows or a heading; None: the primary measure
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class View:
 
     labels: bool = False  # the primary measure by what the queries test
     pivot: Pivot | None = None  # one table of one measure
-    columns: tuple[str, ...] | None = None  # keys of rows, in this order
+    columns: tuple[str, ...] | None = None  # keys of rows or headings, in this order
     wide: bool = False  # every column that has a value
     published: bool = False  # ours against published figures alone
     intervals: bool = False  # beside each figure that has one
@@ -31,7 +31,7 @@ class View:
     @property
     def is_default(self) -> bool:
         """Whether nothing says what to show."""
-        return not (self.labels or self.pivot or self.columns or self.wide or self.published)
+        return self.columns is None and not (self.labels or self.pivot or self.wide or self.published)
 
 
 DEFAULT = View()

@@ -1,4 +1,4 @@
-"""`sparring table`: how wide it is into a pipe."""
+"""`sparring table`: how wide it is into a pipe, and the names that its options take."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.commands.table import COMMA
+from bench.errors import InputError
 from tests.helpers.histories import write
 from tests.helpers.tables import full
 
@@ -50,3 +52,31 @@ def test_a_wide_pipe_drops_nothing(run):
     assert "no room" not in wide
     assert "overlap" in wide
     assert "set COLUMNS to more than 60" in " ".join(narrow.split())
+
+
+def test_columns_by_their_headings(run):
+    """
+    --columns takes keys and headings, in any case and with blanks round them.
+    """
+    names = ("R@10,single_p50_ms,index_seconds", " r@10, p50 ms ,INDEX TIME")
+
+    said = [printed(run, "--format", "markdown", "--columns", one).stdout for one in names]
+
+    assert "| retriever | R@10 | p50 ms | index s |" in said[0]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("names", ["R@10,", ",", ""])
+def test_no_column_is_an_error(run, names):
+    """
+    An empty name is no column.
+    """
+    with pytest.raises(InputError, match="found ''"):
+        printed(run, "--columns", names)
+
+
+def test_a_comma_within_a_measure_parts_no_columns():
+    """
+    Names are parted by commas, but not by those within the brackets of a measure.
+    """
+    assert ["R(rel=2,a=1)@10", "p50 ms", "R(1"] == COMMA.split("R(rel=2,a=1)@10,p50 ms,R(1")

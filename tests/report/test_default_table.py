@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bench.errors import InputError
+from bench.records.schema import Measurement
+from bench.records.upgrades import decode
 from bench.report import rows
 from bench.report.render import markdown
 from bench.report.tables import marks
 from bench.report.tables.cells import grids
-from bench.report.view import DEFAULT, View
+from bench.report.view import DEFAULT, Pivot, View
 from tests.helpers.judged import judged_run
-from tests.helpers.records import failed, latency, measurement, memory, run_of, weight
+from tests.helpers.places import RECORDS
+from tests.helpers.records import failed, latency, measurement, run_of, weight
 
 UNSTABLE = "unstable: p50 of the rounds differ: standard deviation {}% of their mean"
 
@@ -84,20 +88,6 @@ def test_agreement_with_exact_is_told_of_what_is_approximate():
     assert ("overlap exact", ["exact", ".900"]) == (grid.columns[-1].head, [line[-1].text for line in grid.lines])
 
 
-def test_any_figure_can_be_a_column():
-    """
-    `--columns` takes every figure of --json, in the unit of its name.
-    """
-    cell = timed(build_memory=memory(0), tie_rate=0.25)
-
-    (grid,) = grids([run_of(cell)], View(columns=("peak_build_process_bytes", "build_seconds", "n_queries")))
-
-    assert ["peak build process MB", "build s", "n queries"] == [column.head for column in grid.columns[1:]]
-    assert ["9.00", "0.500", "495"] == [cell.text for cell in grid.lines[0][1:]]
-    with pytest.raises(InputError, match="found 'flags'"):
-        grids([run_of(cell)], View(columns=("flags",)))
-
-
 @pytest.mark.parametrize(
     ("changes", "seconds"),
     [
@@ -106,7 +96,10 @@ def test_any_figure_can_be_a_column():
         ({"encoder": None, "storage": None, "encode_seconds": None, "build_seconds": 0.5}, 0.5),
         ({"encode_seconds": 1.5, "build_seconds": None}, None),
         ({"encode_seconds": 1.5, "build_seconds": 0.5, "facts": {"synthetic": "texts"}}, 2.0),
-        ({"encode_seconds": 1.5, "build_seconds": 0.5, "facts": {"synthetic": "vectors"}}, None),  # of the real ones alone
+        (
+            {"encode_seconds": 1.5, "build_seconds": 0.5, "facts": {"synthetic": "vectors"}},
+            None,
+        ),  # of the real ones alone
     ],
 )
 def test_index_time_is_encoding_and_building(changes, seconds):
@@ -115,6 +108,35 @@ def test_index_time_is_encoding_and_building(changes, seconds):
     passages alone, it is unknown.
     """
     assert seconds == rows.row(measurement(**changes))["index_seconds"]
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("measurement-*.jsonl")), ids=lambda path: path.stem)
+def test_old_records_have_an_index_time(path):
+    """
+    The index time is of what every version of the records holds: an encoder's time and its storage's, or an engine's.
+    """
+    for line in path.read_bytes().splitlines():
+        old, m = json.loads(line), decode(line, Measurement)
+
+        parts = [old["build_seconds"]] + ([old["encode_seconds"]] if old["encoder"] else [])
+        expected = None if None in parts else sum(parts)
+        assert expected == pytest.approx(rows.row(m)["index_seconds"])
+
+
+@pytest.mark.parametrize("reused", [(False, False), (False, True)])
+def test_a_reused_matrix_is_told(reused):
+    """
+    Where vectors of a run came from the cache, the legend says that their time is that of when they were made.
+    """
+    cells = [timed(retriever=name, reused_matrix=one) for name, one in zip(("A()", "B()"), reused, strict=True)]
+    views = (DEFAULT, View(columns=("encode s",)), View(pivot=Pivot("retriever", "index s")), View(columns=("R@10",)))
+
+    told = [
+        "of vectors from the cache as measured when they were made." in markdown.table([run_of(*cells)], view)
+        for view in views
+    ]
+
+    assert [*[any(reused)] * 3, False] == told
 
 
 # The footnotes
@@ -197,5 +219,6 @@ def test_the_legend_explains_what_stands_there():
     """
     text = markdown.table([run_of(timed())])
 
-    assert "index MB: index size (exact). index s: time to encode and index all passages." in text
+    told = "index s: time to encode and index all passages, in full where cells share it."
+    assert f"index MB: index size (exact). {told}" in text
     assert [] == [word for word in ("p95", "resident", "encoder MB", "overlap", "joint") if word in text]

@@ -104,14 +104,17 @@ class TestLines:
 
     def test_the_measure(self):
         """
-        The newest suite's primary measure is told of every version, or any key that a table has.
+        The newest suite's primary measure is told of every version, or any key or heading that a table has.
         """
         both = {"nDCG@10": 0.5, "R@10": 0.25}
         versions = [version(1, cell(quality=both)), version(2, cell(quality=both), primary="R@10")]
 
         assert [("R@10", 0.25)] * 2 == [(line.measure, line.value) for line in timeline.lines(versions)]
-        assert [1000, 1000] == [line.value for line in timeline.lines(versions, "ledger_bytes")]
-        with pytest.raises(InputError, match=r"expected one of .*R@10.*found 'MRR'"):
+        for name in ("ledger_bytes", "index MB"):
+            assert [("ledger_bytes", 1000)] * 2 == [(one.measure, one.value) for one in timeline.lines(versions, name)]
+        with pytest.raises(
+            InputError, match=r"--measure: expected .*, found 'MRR'\. There are:\n  quality: nDCG@10, R@10\n"
+        ):
             timeline.lines(versions, "MRR")
 
     def test_a_time_as_the_measure(self):
@@ -167,6 +170,19 @@ class TestCommand:
 
         assert "2.00~" in said
         assert "~: an unstable time" in said
+
+    def test_the_measure_says_its_unit(self, tmp_path):
+        """
+        The column of the measure is headed as in other tables, with its unit.
+        """
+        write(tmp_path / "a", cell(text_bytes=2_500_000, encode_seconds=1.5, build_seconds=0.5))
+
+        keys = ("text_bytes", "index_seconds")
+        sizes, times = (call("--measure", key, "--markdown", tmp_path).stdout for key in keys)
+
+        assert "| date | commit | version | text MB | change | index MB |" in sizes
+        assert "| date | commit | version | index s | change | index MB |" in times
+        assert ("| a | 2.50 |" in sizes, "| a | 2.00 |" in times) == (True, True)
 
     def test_a_figure_of_its_own_flag(self, tmp_path):
         """

@@ -116,7 +116,7 @@ def test_a_marker_that_is_shown_is_none(page, fence):
         (f"{BEGIN} ../runs/first --measure R@1 -->\n{END}\n", "--measure: expected --pivot, found none of them"),
         (f"{BEGIN} ../runs/first --latex -->\n{END}\n", "expected a table in Markdown, found --format latex"),
         (f"{BEGIN} ../runs/first --check -->\n{END}\n", "expected a table in Markdown, found --check"),
-        (f"{BEGIN} ../runs/first --columns R@7 -->\n{END}\n", ":1: --columns: expected some of"),
+        (f"{BEGIN} ../runs/first --columns R@7 -->\n{END}\n", ":1: --columns: expected a key of --json"),
     ],
 )
 def test_a_bad_marker_is_an_error(page, text, message, capsys):

@@ -10,7 +10,7 @@ from bench.records.schema import Footprint, Measurement
 from bench.report.render import markdown, terminal
 from bench.report.tables.pivot import pivoted
 from bench.report.view import Pivot, View
-from tests.helpers.records import failed, latency, measurement, run_of, weight
+from tests.helpers.records import failed, latency, measurement, memory, run_of, weight
 
 
 def cell(passage_set: str, encoder: str, storage: str, value: float, **changes) -> Measurement:
@@ -181,12 +181,56 @@ def test_a_set_without_judgments_says_so():
 
 def test_an_unknown_measure_is_refused():
     """
-    A measure that the runs do not have is an error that names the nearest.
+    A measure that the runs do not have is an error that tells those that they have.
     """
     run = run_of(measurement())
 
-    with pytest.raises(InputError, match=r"--measure: expected one of .*, found 'ndcg@10'\. Did you mean nDCG@10\?"):
-        pivoted([run], Pivot("encoder", "ndcg@10"))
+    with pytest.raises(
+        InputError, match=r"--measure: expected .*, found 'nDCG@5'\. There are:\n  quality: R@1, R@10, "
+    ):
+        pivoted([run], Pivot("encoder", "nDCG@5"))
+
+
+@pytest.mark.parametrize("name", ["ledger_bytes", "index MB", "LEDGER"])
+def test_a_figure_says_its_unit(name):
+    """
+    The title has the figure's heading with its unit, however it was asked for, and the legend what it is.
+    """
+    cells = (cell("de", n, s, 0.5, storage_weight=weight(10**6)) for n in ("A()", "B()") for s in ("CSR()", "Flat()"))
+    run = run_of(*cells)
+
+    text = markdown.table([run], View(pivot=Pivot("storage", name)))
+
+    assert "**index MB by storage**\n" in text
+    assert "index MB: index size (exact). MB: 10^6 bytes." in text
+
+
+@pytest.mark.parametrize(
+    ("key", "title", "text"),
+    [
+        ("encode_seconds", "encode s by encoder, CSR()", "1.50"),
+        ("peak_build_process_bytes", "peak build process MB by encoder, CSR()", "9.00"),
+        ("n_unanswered", "n unanswered by encoder, CSR()", "3"),
+        ("flags", "flags by encoder, CSR()", "one; two"),
+        ("run", "run by encoder, CSR()", "run"),
+        ("exact", "exact by encoder, CSR()", "yes"),
+    ],
+)
+def test_any_key_can_be_shown(key, title, text):
+    """
+    What is shown is any key of --json, in the unit of its name.
+    """
+    known = {
+        "encode_seconds": 1.5,
+        "build_memory": memory(0),
+        "n_unanswered": 3,
+        "flags": ("one", "two"),
+        "exact": True,
+    }
+
+    grid = pivoted([run_of(cell("de", "A()", "CSR()", 0.5, **known))], Pivot("encoder", key))
+
+    assert (title, text) == (grid.title, grid.lines[0][-1].text)
 
 
 def test_it_is_drawn_as_the_other_tables_are(capsys):
@@ -222,7 +266,7 @@ def test_any_axis_stands_across():
     measures = pivoted([run], Pivot("measure"))
     threads = pivoted([run], Pivot("threads", "single_p50_ms"))
 
-    assert ["nDCG@10 by passages", "quality by measure", "single_p50_ms by threads"] == [
+    assert ["nDCG@10 by passages", "quality by measure", "p50 ms by threads"] == [
         grid.title for grid in (sets, measures, threads)
     ]
     assert [

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bench.records.run_folder import Run
 from bench.report.rows import rows
+from bench.report.text import joined
 from bench.report.view import DEFAULT, View
 
 
@@ -19,12 +20,5 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # 
     writer = csv.DictWriter(file, list(keys), lineterminator="\n")
     writer.writeheader()
     for row in found:
-        writer.writerow({key: _joined(value) for key, value in row.items()})
+        writer.writerow({key: joined(value) for key, value in row.items()})
     return file.getvalue()
-
-
-def _joined(value: object) -> object:
-    """Flags as one field."""
-    if isinstance(value, dict):
-        value = [f"{key}: {said}" for key, said in value.items()]
-    return "; ".join(value) if isinstance(value, list) else value

@@ -43,10 +43,12 @@ def closing(runs: Sequence[Run], shown: Sequence[Grid], *, bold: bool) -> Iterat
 def _legend(shown: Sequence[Grid], *, bold: bool, has_engines: bool) -> Iterator[str]:
     """What the columns and marks of these tables mean, a sentence each; nothing where they have none to explain."""
     heads: dict[str, dict[str, None]] = {}  # by what they mean
-    for column in (column for grid in shown for column in grid.columns if column.meaning):
-        heads.setdefault(column.meaning, {})[column.head] = None
+    columns = [column for grid in shown for column in (*grid.columns, *filter(None, [grid.figures]))]
+    for column in columns:
+        if column.meaning:
+            heads.setdefault(column.meaning, {})[column.head] = None
     yield from (f"{', '.join(named)}: {meaning}." for meaning, named in heads.items())
-    if any(column.head.endswith(" MB") for grid in shown for column in grid.columns):
+    if any(column.head.endswith(" MB") for column in columns):
         yield "MB: 10^6 bytes" + ("; of an engine all that it holds." if has_engines else ".")
     yield from dict.fromkeys(line for grid in shown for line in grid.legend)
     cells = [(grid, cell) for grid in shown for line in grid.lines for cell in line]

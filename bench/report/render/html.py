@@ -51,7 +51,13 @@ def _figure(grid: Grid) -> str:
     parts = [f"<figcaption>{_escaped(grid.title)}</figcaption>"]
     if grid.columns:
         head = "".join(f'<th scope="col"{_side(column)}>{_escaped(column.head)}</th>' for column in grid.columns)
-        body = "\n".join("<tr>" + "".join(map(_field, grid.columns, line)) + "</tr>" for line in grid.lines)
+        named_by = next((column for column in grid.columns if column.code), None)
+        body = "\n".join(
+            "<tr>"
+            + "".join(_field(c, cell, head=c is named_by) for c, cell in zip(grid.columns, line, strict=True))
+            + "</tr>"
+            for line in grid.lines
+        )
         # A region that is scrolled has to be reached by keyboard too.
         parts.append(
             f'<div class="wide" role="region" tabindex="0" aria-label="{_escaped(grid.title)}">\n'
@@ -62,7 +68,7 @@ def _figure(grid: Grid) -> str:
     return "<figure>\n" + "\n".join(parts) + "\n</figure>"
 
 
-def _field(column: Column, cell: TableCell) -> str:
+def _field(column: Column, cell: TableCell, *, head: bool) -> str:
     text = _escaped(cell.text)
     if column.code and text:
         text = f"<code>{text}</code>"
@@ -73,7 +79,7 @@ def _field(column: Column, cell: TableCell) -> str:
     text += f"<sup>{_escaped(cell.mark)}</sup>" if cell.mark else ""
     text += f" <small>{_escaped(cell.interval)}</small>" if cell.interval else ""
     text += f" <small>({_escaped(cell.below)})</small>" if cell.below else ""
-    return f'<th scope="row">{text}</th>' if column.code else f"<td{_side(column)}>{text}</td>"
+    return f'<th scope="row">{text}</th>' if head else f"<td{_side(column)}>{text}</td>"
 
 
 def _side(column: Column) -> str:

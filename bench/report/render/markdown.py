@@ -34,7 +34,7 @@ def blocks(grid: Grid) -> Iterator[str]:
 
 def _marked(column: Column, cell: TableCell) -> str:
     text = escaped(cell.text)
-    if column.code:
+    if column.code and cell.text:
         text = code(cell.text)
     elif cell.style in (BEST, TIED):
         stars = "**" if cell.style == BEST else "*"

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TypeVar
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement as Width
 from rich.table import Table
@@ -22,6 +23,7 @@ from bench.report.view import DEFAULT, View
 
 _Part = TypeVar("_Part")
 HEAD_WIDTH = 18  # of a head that is a sentence
+LEAST_TEXT = 12  # of a column of text, however narrow the terminal is
 
 
 def table(runs: Sequence[Run], console: Console, view: View = DEFAULT) -> None:
@@ -38,7 +40,7 @@ def draw(grid: Grid, console: Console) -> list[Grid]:
     rest: Grid | None = grid
     while rest is not None and rest.columns:
         table, fitted, rest = _fitted(rest, console)
-        console.print(table)
+        console.print(table, crop=False)
         shown.append(fitted)
         if rest is not None and not grid.goes_on:
             heads = ", ".join(printable(column.head) for column in rest.columns if column.drop != NEVER)
@@ -59,10 +61,13 @@ def _fitted(grid: Grid, console: Console) -> tuple[Table, Grid, Grid | None]:
     for kept, split in attempts:
         dropped = set(order[kept:])
         fitted = _without(grid, dropped)
-        table = _drawn(fitted, split=split)
+        table, spare = _drawn(fitted, split=split)
         unbounded = console.options.update(max_width=10_000)
-        if Width.get(console, unbounded, table).maximum <= console.width:
+        width = Width.get(console, unbounded, table).maximum
+        if width <= console.width:
             break
+    else:  # wider than the terminal rather than cut: half a number would be another number
+        table.width = max(width - spare, console.width)
     return table, fitted, _without(grid, set(order) - dropped) if dropped else None
 
 
@@ -73,19 +78,29 @@ def _without(grid: Grid, columns: set[int]) -> Grid:
     return replace(grid, columns=left(grid.columns), lines=tuple(left(line) for line in grid.lines))
 
 
-def _drawn(shown: Grid, *, split: bool) -> Table:
+def _drawn(shown: Grid, *, split: bool) -> tuple[Table, int]:
+    """The table, and by how much the columns of text that may be broken could be narrower."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0, header_style="")
-    for column in shown.columns:
+    heads = [Text(_head(column)) for column in shown.columns]
+    lines = [
+        [_field(column, cell, split=split) for column, cell in zip(shown.columns, line, strict=True)]
+        for line in shown.lines
+    ]
+    spare = 0
+    for head, column, *fields in zip(heads, shown.columns, *lines, strict=True):
+        if not column.right:
+            widest = max(cell_len(line) for text in (head, *fields) for line in text.plain.split("\n"))
+            spare += max(0, widest - LEAST_TEXT)
         table.add_column(
-            Text(_head(column)),
+            head,
             justify="right" if column.right else "left",
             vertical="top",
             no_wrap=column.right,
             overflow="fold",
         )
-    for line in shown.lines:
-        table.add_row(*(_field(column, cell, split=split) for column, cell in zip(shown.columns, line, strict=True)))
-    return table
+    for line in lines:
+        table.add_row(*line)
+    return table, spare
 
 
 def _head(column: Column) -> str:
@@ -103,7 +118,11 @@ def _apart(column: Column, text: str) -> str:
 
 def _field(column: Column, cell: TableCell, *, split: bool) -> Text:
     shown = " ".join(filter(None, (printable(cell.text) + cell.mark, cell.interval)))
-    text = Text(_apart(column, broken(shown) if split and column.code else shown), cell.style)
+    if split and column.code:
+        shown = broken(shown)
+    elif split and column.prose:
+        shown = "\n".join(wrap(shown, NAME_WIDTH))
+    text = Text(_apart(column, shown), cell.style)
     for line in wrap(printable(cell.below), NAME_WIDTH):
         text.append(f"\n  {line}")
     return text

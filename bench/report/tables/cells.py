@@ -9,13 +9,15 @@ from dataclasses import replace
 from bench.instruments.latency import QUERIES_PER_TAIL
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
+from bench.report import rows as flat
 from bench.report import significance
+from bench.report.column_names import keys_of
 from bench.report.columns import FIELDS, RECALL, SHOWN, THREADS, Field, chosen, text_of
 from bench.report.model import NEVER, Column, Grid
 from bench.report.numbers import MISSING, share
 from bench.report.rows import Row, baseline, hardware, measures, most_timed, names, primary, row
 from bench.report.tables.labels import label_grid
-from bench.report.tables.lines import RunCell, failures, hardware_note, heading, lines_of, name_cell
+from bench.report.tables.lines import RunCell, failures, hardware_note, heading, lines_of, name_cell, with_reuse
 from bench.report.tables.marks import add_remarks, figure_notes, no_best
 from bench.report.tables.published import published_grids
 from bench.report.view import DEFAULT, View
@@ -24,7 +26,12 @@ PERCENTILES = {"single_p50_ms": 50, "single_p95_ms": 95}
 
 
 def grids(runs: Sequence[Run], view: View = DEFAULT) -> list[Grid]:
-    """One grid a passage set, in the order of the runs, then ours against published figures."""
+    """
+    One grid a passage set, in the order of the runs, then ours against published figures.
+
+    InputError for columns that there are none of.
+    """
+    view = _with_keys(runs, view)
     cells: dict[tuple[str, str], list[RunCell]] = {}
     for name, run in zip(names(runs), runs, strict=True):
         for m in run.measurements:
@@ -38,16 +45,27 @@ def grids(runs: Sequence[Run], view: View = DEFAULT) -> list[Grid]:
     for index, (name, sha256) in enumerate(cells):
         if contents[name] > 1:  # one name, two contents: no figure of one says anything of the other
             made[index] = replace(made[index], title=f"{made[index].title} (content {sha256[:12]})")
-    return made if view.labels or view.columns else made + published_grids(runs)
+    return made if view.labels or view.columns is not None else made + published_grids(runs)
+
+
+def _with_keys(runs: Sequence[Run], view: View) -> View:
+    """The view with its columns by their keys, without those that every line begins with."""
+    known = dict.fromkeys(key for one in flat.rows(runs) for key in one) if view.columns is not None else {}
+    if view.columns is None or not known:  # a run without a cell has no table
+        return view
+    leading = ("retriever", "run") if len(runs) > 1 else ("retriever",)
+    keys = (key for key in keys_of(view.columns, known, "--columns") if key not in leading)
+    return replace(view, columns=tuple(keys))
 
 
 def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     """The table of one passage set."""
     runs = list({name: run for name, run, _ in cells}.values())
     named = measures(runs)
-    rows = [row(m, named) for _, _, m in cells]
-    wanted = _wanted(cells, named, rows, view)
-    fields = [field for field in wanted if any(text_of(field, one) != MISSING for one in rows)]
+    rows = [{"run": name} | row(m, named) for name, _, m in cells]
+    wanted = with_reuse(_wanted(cells, named, rows, view), runs)
+    measured = [field for field in wanted if any(text_of(field, one) != MISSING for one in rows)]
+    fields = measured if view.columns is None else wanted
     apart = hardware(runs)
     first = [name_cell(m, m.retriever, m.status) for _, _, m in cells]
     columns, lines = lines_of(cells, "retriever", first, fields, rows, several=several, apart=bool(apart))
@@ -57,12 +75,19 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     judged = significance.judge([(run, m) for _, run, m in cells], fields, lines, intervals=intervals)
     notes = add_remarks(cells, columns, lines) + figure_notes(fields, rows)
     notes += no_best(fields, [m for _, _, m in cells])
-    notes += [note for field in wanted if field not in fields for note in _too_few(cells, field.key)]
+    notes += [note for field in wanted if field not in measured for note in _too_few(cells, field.key)]
     unknown = max(m.unknown_judgments for _, _, m in cells)
     if unknown:
         notes.append(f"judgments that name a passage or query that is not there: {unknown:,}")
     notes += [*failures(cells, several=several), *hardware_note(apart), *judged.notes]
-    return Grid(heading(cells), tuple(columns), tuple(map(tuple, lines)), tuple(notes), legend=judged.legend)
+    return Grid(
+        heading(cells),
+        tuple(columns),
+        tuple(map(tuple, lines)),
+        tuple(notes),
+        goes_on=view.columns is not None,
+        legend=judged.legend,
+    )
 
 
 # Which columns
@@ -72,7 +97,7 @@ def _wanted(cells: Sequence[RunCell], named: Sequence[str], rows: Sequence[Row],
     """The fields that are asked for; by default a few, and threads where cells differ in them."""
     quality = _quality(cells, named)
     if view.columns is not None:
-        return chosen(view.columns, [THREADS, *quality, *FIELDS], rows)
+        return chosen(view.columns, quality, rows)
     threads = [THREADS] if len({one["threads"] for one in rows}) > 1 else []
     if view.wide:
         return [*threads, *quality, *FIELDS]
@@ -96,7 +121,7 @@ def _quality(cells: Sequence[RunCell], named: Sequence[str]) -> list[Field]:
         return [
             Field(
                 name,
-                Column(_head(name, ceilings), drop=NEVER if name in kept else 1, opens=index == 0),
+                Column(_head(name, ceilings), drop=NEVER if name in kept else 2, opens=index == 0),
                 share,
                 "high",
                 quality=True,

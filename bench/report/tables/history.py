@@ -12,12 +12,12 @@ from textwrap import shorten
 import msgspec
 
 from bench.analysis.history import SHORT, Version
-from bench.errors import InputError
 from bench.instruments import stability
 from bench.records.comparability import HARDWARE, hardware_differences
 from bench.records.schema import Measurement
 from bench.report import doubts, rows
-from bench.report.columns import FIELDS, is_number
+from bench.report.column_names import keys_of
+from bench.report.columns import FIELDS, field_of, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four, megabytes, significant, sized
 from bench.report.tables.marks import decisions
@@ -68,20 +68,22 @@ def lines(versions: Sequence[Version], measure: str | None = None) -> list[Line]
     """
     A line a version and cell: cell after cell, each by date.
 
-    A cell is known by its passage set, its name or else its spelling, and its threads. measure: a key of `sparring
-    table --json`; None: the primary measure of the newest suite that has the cell. InputError for one that no cell has.
+    A cell is known by its passage set, its name or else its spelling, and its threads.
+
+    Args:
+        versions: the runs, the oldest first.
+        measure: a figure by its key in `sparring table --json` or its heading; None: the primary measure of the newest
+            suite that has the cell. InputError for one that no cell has.
     """
     series: dict[tuple[str, str, int], list[tuple[Version, Measurement]]] = {}
     for version in versions:
         for m in version.run.measurements:
             series.setdefault((m.passage_set, m.cell_name or m.retriever, m.threads), []).append((version, m))
-    found = [line for one in series.values() for line in _series(one, measure)]
-    if measure is not None and all(line.value is None for line in found):
-        known = {
-            key for v in versions for m in v.run.measurements for key, value in rows.row(m).items() if is_number(value)
-        }
-        raise InputError(f"--measure: expected one of {', '.join(sorted(known))}, found {measure!r}")
-    return found
+    if measure is not None and series:
+        values = (rows.row(m) for version in versions for m in version.run.measurements)
+        figures = dict.fromkeys(key for row in values for key, value in row.items() if is_number(value))
+        (measure,) = keys_of([measure], figures, "--measure")
+    return [line for one in series.values() for line in _series(one, measure)]
 
 
 def _series(versions: Sequence[tuple[Version, Measurement]], measure: str | None) -> Iterator[Line]:
@@ -177,7 +179,7 @@ def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
         Column("date", right=False),
         Column("commit", right=False, opens=True),
         Column("version", right=False, opens=True),
-        Column(last.measure or "measure", opens=True),
+        Column("measure" if last.measure is None else field_of(last.measure).column.head, opens=True),
         Column("change", drop=1),
         *([Column("index MB", opens=True), Column("change", drop=2)] if last.measure != BYTES else []),
         *([Column("p50 ms", opens=True), Column("change", drop=3)] if last.measure != P50 else []),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from bench.records.run_folder import Run
@@ -14,6 +15,7 @@ from bench.report.model import BEST, STATUS_STYLE, Column, TableCell
 from bench.report.numbers import MISSING
 from bench.report.rows import Row
 
+OF_ENCODING = ("encode_seconds", "index_seconds")  # what encoding the passages is part of
 REASON = 200  # characters of the reason of a cell that failed; the record holds it whole
 
 RunCell: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its run, and what was measured
@@ -79,6 +81,19 @@ def hardware_note(differing: str) -> list[str]:
     """What to say of times where `rows.hardware` differs; nothing where it does not."""
     said = f"hardware differs ({differing}): times are not compared across runs, the best is marked within each"
     return [said] if differing else []
+
+
+def with_reuse(fields: Sequence[Field], runs: Iterable[Run]) -> list[Field]:
+    """The fields; where vectors came from the cache, those that encoding is part of say what they are of these."""
+    if not any(m.reused_matrix for run in runs for m in run.measurements):
+        return list(fields)
+    said = "; of vectors from the cache as measured when they were made"
+    return [
+        replace(field, column=replace(field.column, meaning=field.column.meaning + said))
+        if field.key in OF_ENCODING
+        else field
+        for field in fields
+    ]
 
 
 def lines_of(

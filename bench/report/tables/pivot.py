@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from bench.errors import InputError, did_you_mean
+from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import doubts, significance
 from bench.report import rows as flat
-from bench.report.columns import FIELDS, Field, best_of, text_of
+from bench.report.column_names import keys_of
+from bench.report.columns import Field, best_of, field_of, text_of
 from bench.report.model import BEST, STATUS_STYLE, STOPPED, TIED, Column, Grid, TableCell
 from bench.report.numbers import MISSING, bounds, share
+from bench.report.tables.lines import with_reuse
 from bench.report.tables.marks import decisions_note, figure_notes, no_best
 from bench.report.tables.set_means import ACROSS, NOTE, line_name, set_means
 from bench.report.view import Axis, Pivot
@@ -71,19 +73,21 @@ def pivoted(runs: Sequence[Run], pivot: Pivot, *, intervals: bool = False) -> Gr
         named += [shown.get((key, head), TableCell(MISSING, "dim")) for head in heads]
     rests = {line.rest for _, line in lines if line.rest}
     only = f", {next(iter(rests))}" if len(rests) == 1 and axis in ("encoder", "storage") else ""
+    places = [place for cells in lines.values() for place in cells.values()]
     notes = list(_unjudged(m for run in runs for m in run.measurements)) if _is_quality(runs, fields) else []
-    notes += figure_notes(fields, list({id(p.m): p.row for cells in lines.values() for p in cells.values()}.values()))
+    notes += figure_notes(fields, list({id(place.m): place.row for place in places}.values()))
     notes += [NOTE] if means else []
-    notes += _stopped([place for cells in lines.values() for place in cells.values()])
+    notes += _stopped(places)
     if apart and axis == "run":
         notes.append(f"hardware differs ({apart}): times are not compared across runs")
     return Grid(
-        f"{'quality' if axis == 'measure' else fields[0].key} by {axis}{only}",
+        f"{'quality' if axis == 'measure' else fields[0].column.head} by {axis}{only}",
         tuple(columns),
         tuple(map(tuple, body)),
         (*notes, *explained.notes),
         goes_on=True,
         best_of="column" if axis in DOWN else "line",
+        figures=None if axis == "measure" else fields[0].column,
         legend=explained.legend,
     )
 
@@ -106,7 +110,7 @@ def _lines(runs: Sequence[Run], axis: Axis, fields: Sequence[Field], *, apart: b
                 line = line._replace(passage_set="", sha256="", language="", n_queries=0)
             elif axis == "threads":
                 line = line._replace(threads=0)
-            row = flat.row(m)
+            row = {"run": name} | flat.row(m)
             cells = groups.setdefault(line, {}).setdefault("" if axis == "run" else name, {})
             for field in fields:
                 cells[field.key if axis == "measure" else heads.get(axis, part)] = _Place(name, run, m, row, field)
@@ -196,11 +200,8 @@ def _fields(runs: Sequence[Run], pivot: Pivot) -> list[Field]:
     measure = pivot.measure
     if measure is None:
         measure = next((name for run in runs if (name := flat.primary(run)) is not None), "")
-    known = named | {field.key: field for field in FIELDS}
-    if measure not in known:
-        hint = did_you_mean(measure, known, cutoff=0.4)
-        raise InputError(f"--measure: expected one of {', '.join(known)}, found {measure!r}.{hint}")
-    return [known[measure]]
+    (key,) = keys_of([measure], dict.fromkeys([*named, *(key for row in flat.rows(runs) for key in row)]), "--measure")
+    return with_reuse([named.get(key) or field_of(key)], runs)
 
 
 # What is marked

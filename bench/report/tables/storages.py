@@ -12,7 +12,7 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import formula_bytes
 from bench.report import rows as flat
-from bench.report.columns import EXACT, Field
+from bench.report.columns import EXACT, PEAK, Field
 from bench.report.model import Column, Grid
 from bench.report.numbers import four, megabytes, share, significant, sized
 from bench.report.rows import Row
@@ -23,7 +23,6 @@ RECALL = re.compile(r"R@\d+")
 MATCHED = 0.001  # of the primary measure: who loses no more is compared by time and bytes
 LEGEND = f"Times and bytes are compared among storages that are exact or lose at most {share(MATCHED)} of the primary."
 SERVICE = "service time of one query, vector to ids"
-PEAK = "above what the process held when the stage began"
 LOST = "what exact search of the same float32 vectors finds more"
 SMALLER = "than float32 by formula, sparse vectors as CSR and dense ones as an array"
 OVERLAP = Field(EXACT, Column("overlap@10", drop=1, opens=True), share, "high", quality=True)
