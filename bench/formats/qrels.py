@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 from bench.errors import InputError
-from bench.formats import HIGHEST_GRADE, Judgment, parquet, run_json
+from bench.formats import HIGHEST_GRADE, Judgment, judge_sheet, parquet, run_json
 from bench.formats.files import Content, kind, lines
 
 HEADERS = {"query-id", "query_id", "qid", "query"}
 COLUMNS = (("query-id", "query_id", "qid"), ("corpus-id", "corpus_id", "docid"), ("score", "relevance", "grade"))
 SHAPE = "a line of qrels is query id, passage id and grade, separated by tabs (by commas in a .csv)"
-INTEGER = re.compile(r"-?[0-9]{1,9}")
+WHOLE = re.compile(r"(-?[0-9]{1,9})(?:\.0+)?")  # 1.0 as well: data frames save a column with empty cells so
+WORKBOOKS = (".xlsx", ".xls", ".ods", ".numbers")
 
 
 def read(content: Content) -> list[Judgment]:
@@ -20,16 +21,17 @@ def read(content: Content) -> list[Judgment]:
     The judgments of a file, each (query, passage) once, in file order.
 
     A line is `query passage grade` (BEIR, with or without its header) or `query 0 passage grade` (TREC), separated by
-    tabs where there is one, else by white space; by commas in a .csv. A .parquet has BEIR's columns `query-id`,
-    `corpus-id` and `score`, or one of their other names in COLUMNS. A .json is {query id: {passage id: grade}}.
+    tabs where there is one, else by white space; by commas in a .csv. A judging sheet is known by its header; pairs
+    without a grade are not judged. A .parquet has BEIR's columns `query-id`, `corpus-id` and `score`, or one of their
+    other names in COLUMNS. A .json is {query id: {passage id: grade}}.
 
     Raises InputError for a line of another shape, for a grade that is no integer or higher than can be measured, for
     one pair with two grades, and where there is no judgment.
     """
     grades: dict[tuple[str, str], int] = {}
-    readers = {parquet.SUFFIX: _columns, ".json": _dictionary}
-    for place, fields in readers.get(kind(content.path), _separated)(content):
-        judgment = _judgment(fields, place)
+    shape, found = _fields(content)
+    for place, fields in found:
+        judgment = _judgment(fields, place, shape)
         pair = judgment.query, judgment.passage
         if grades.setdefault(pair, judgment.grade) != judgment.grade:
             raise InputError(
@@ -43,13 +45,26 @@ def read(content: Content) -> list[Judgment]:
     return [Judgment(query, passage, grade) for (query, passage), grade in grades.items()]
 
 
+def _fields(content: Content) -> tuple[str, Iterator[tuple[str, list[str]]]]:
+    """What a judgment of this file looks like, in words, and the fields of each with its place."""
+    suffix = kind(content.path)
+    if suffix in WORKBOOKS:
+        raise InputError(f"{content.path}: expected judgments as text, found {suffix}: save the sheet as CSV in UTF-8")
+    if suffix == parquet.SUFFIX:
+        return SHAPE, _columns(content)
+    if suffix == ".json":
+        return SHAPE, _dictionary(content)
+    sheet = judge_sheet.opened(content)
+    return (SHAPE, _separated(content)) if sheet is None else (judge_sheet.SHAPE, judge_sheet.read(*sheet))
+
+
 def _separated(content: Content) -> Iterator[tuple[str, list[str]]]:
     """The fields of every line with its place, without the header."""
     first = True
     for place, line in lines(content):
         separator = "," if kind(content.path) == ".csv" else "\t" if "\t" in line else None
         fields = [field.strip() for field in line.split(separator)]
-        is_header = first and fields[0].lower() in HEADERS and not INTEGER.fullmatch(fields[-1])
+        is_header = first and fields[0].lower() in HEADERS and not WHOLE.fullmatch(fields[-1])
         first = False
         if not is_header:
             yield place, fields
@@ -75,14 +90,17 @@ def _dictionary(content: Content) -> Iterator[tuple[str, list[str]]]:
             yield f"{content.path}: query {query!r}", [query, passage, f"{grade:.9g}"]  # 1.5 is refused as any line's
 
 
-def _judgment(fields: list[str], place: str) -> Judgment:
+def _judgment(fields: list[str], place: str, shape: str) -> Judgment:
+    """The judgment of some fields; InputError, with what one looks like, for what is none."""
     if len(fields) == 4:
         del fields[1]  # TREC's iteration, which no one uses
     if len(fields) != 3 or not all(fields):
-        raise InputError(f"{place}: expected query id, passage id and grade, found {fields}: {SHAPE}")
-    query, passage, grade = fields
-    if not INTEGER.fullmatch(grade):
-        raise InputError(f"{place}: expected a grade that is an integer, found {grade!r}: {SHAPE}")
-    if int(grade) > HIGHEST_GRADE:
+        raise InputError(f"{place}: expected query id, passage id and grade, found {fields}: {shape}")
+    query, passage, written = fields
+    whole = WHOLE.fullmatch(written)
+    if whole is None:
+        raise InputError(f"{place}: expected a grade that is an integer, found {written!r}: {shape}")
+    grade = int(whole[1])
+    if grade > HIGHEST_GRADE:
         raise InputError(f"{place}: expected a grade of at most {HIGHEST_GRADE}, found {grade}: use a shorter scale")
-    return Judgment(query, passage, int(grade))
+    return Judgment(query, passage, grade)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import reprlib
 from collections import Counter
 from collections.abc import Collection as Names
@@ -13,14 +11,13 @@ from typing import NamedTuple
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, Passage, Query, parquet, qrels, unique
-from bench.formats.files import Content, json_lines, kind, lines, text
+from bench.formats import Collection, Passage, Query, csv_rows, parquet, qrels, unique
+from bench.formats.files import Content, json_lines, kind, lines
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", parquet.SUFFIX)
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
 QUERY_IDS = ("_id", "id", "query_id", "query-id")
 LABEL = "label"
-LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
 
 
 class Row(NamedTuple):
@@ -106,33 +103,17 @@ def _rows(content: Content, wanted: Names[str]) -> Iterator[Row]:
 
 def _separated_rows(content: Content, *, tabs: bool) -> Iterator[Row]:
     """CSV as RFC 4180 has it; in a TSV a quotation mark is a character like any other."""
-    source = io.StringIO(text(content), newline="")
-    # strict: an open quotation mark would otherwise swallow the rest of the file without a word.
-    reader = (
-        csv.reader(source, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-        if tabs
-        else csv.reader(source, strict=True)
-    )
     header: list[str] | None = None
-    limit = csv.field_size_limit(LARGEST_FIELD)
-    try:
-        for cells in reader:
-            place = f"{content.path}:{reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if header is None:
-                header, head = cells, place
-                _check_header(header, place)
-            elif len(cells) != len(header):
-                raise InputError(
-                    f"{place}: expected {len(header)} fields as in the header, found {len(cells)}{_semicolons(header)}"
-                )
-            else:
-                yield Row(place, head, dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        raise InputError(f"{content.path}:{reader.line_num}: expected a row of a table, found: {error}") from error
-    finally:
-        csv.field_size_limit(limit)
+    for place, cells in csv_rows.rows(content, delimiter="\t" if tabs else ",", quoted=not tabs):
+        if header is None:
+            header, head = cells, place
+            _check_header(header, place)
+        elif len(cells) != len(header):
+            raise InputError(
+                f"{place}: expected {len(header)} fields as in the header, found {len(cells)}{_semicolons(header)}"
+            )
+        else:
+            yield Row(place, head, dict(zip(header, cells, strict=True)))
 
 
 def _check_header(header: list[str], place: str) -> None:

@@ -26,11 +26,12 @@ from tests.helpers.collections import (
         ("a.tsv", "q1\td 1\t1\r\n\r\nq2\td2\t-1"),
         ("a.csv", "query_id,corpus_id,score\nq1,d 1,1\nq2,d2,-1\n"),
         ("a.txt", "q1\t0\td 1\t1\nq2 0 d2 -1\n"),
+        ("a.tsv", "query-id\tcorpus-id\tscore\nq1\td 1\t1.0\nq2\td2\t-1.00\n"),
     ],
 )
 def test_qrels_shapes(tmp_path, name, content):
     """
-    Qrels are read in BEIR's three columns, with or without a header, and in TREC's four.
+    Qrels are read in BEIR's three columns, with or without a header, and in TREC's four; 1.0 is an integer.
     """
     found = qrels.read(files.read(Path(written(tmp_path / name, content))))
 
@@ -66,7 +67,7 @@ def test_qrels_as_a_dictionary(tmp_path):
             "q1\td1\thigh\n",
             ["q.tsv:1", "a grade that is an integer, found 'high': a line of qrels is query id, passage id and grade"],
         ),
-        ("q1\td1\t1.0\n", ["q.tsv:1", "found '1.0'"]),
+        ("q1\td1\t1.5\n", ["q.tsv:1", "found '1.5'"]),
         ("q1\td1\t10000\nq1\td2\t10001\n", ["q.tsv:2", "expected a grade of at most 10000, found 10001"]),
         ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", ["q.tsv:2", "found 'score'"]),
         ("q1\td1\t1\nq1\td1\t2\n", ["q.tsv:2", "expected one grade", "found 2 after 1"]),

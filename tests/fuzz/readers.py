@@ -55,6 +55,7 @@ def parquet(columns: dict[str, object], **options: object) -> bytes:
 CORPUS = b'{"_id": "d1", "title": "Cats", "text": "cats purr"}\n{"_id": 2, "text": "dogs \\u00e9 bark"}\n'
 QUERIES = '{"_id": "q1", "text": "who purrs?", "label": "easy"}\n{"_id": "q2", "text": "개는?"}\n'.encode()
 QRELS = b"query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\t2\t2\n"
+SHEET = b'query-id,passage-id,grade,query,text\nq1,\'007,1.0,"who, ""he""?",cats\nq2,d2,,,\n'
 SQUAD = json.dumps(
     {
         "version": "2.0",
@@ -191,6 +192,10 @@ def readers() -> dict[str, Reader]:
         "beir-queries": ([QUERIES], lambda data: beir.read(content(CORPUS), content(data), content(QRELS))),
         "qrels": ([QRELS, b"q1 0 d1 1\n"], lambda data: qrels.read(content(data, "q.tsv"))),
         "qrels-csv": ([QRELS.replace(b"\t", b",")], lambda data: qrels.read(content(data, "q.csv"))),
+        "judging-sheet": (
+            [SHEET, SHEET.replace(b",", b";"), SHEET.decode().encode("utf-16")],
+            lambda data: qrels.read(content(data, "s.csv")),
+        ),
         "qrels-parquet": ([parquet(judged)], lambda data: qrels.read(content(data, "q.parquet"))),
         "squad": ([SQUAD], lambda data: squad.read([content(data)], [content(SQUAD)])),
         "pubmedqa": ([PUBMEDQA], lambda data: pubmedqa.read(content(data))),

@@ -1,0 +1,39 @@
+"""The rows of a table of separated values, each with the line on which it begins."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from bench.errors import InputError
+from bench.formats.files import Content, text
+
+LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
+
+
+def rows(content: Content, *, delimiter: str = ",", quoted: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """
+    Every row that is not blank with its place, `path:line`.
+
+    quoted: as RFC 4180 has it; otherwise a quotation mark is a character like any other. InputError, with the line, for
+    what is no such row.
+    """
+    source = io.StringIO(text(content), newline="")
+    # strict: an open quotation mark would otherwise swallow the rest of the file without a word.
+    reader = (
+        csv.reader(source, delimiter=delimiter, strict=True)
+        if quoted
+        else csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    )
+    limit = csv.field_size_limit(LARGEST_FIELD)
+    begin = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield f"{content.path}:{begin}", cells
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{content.path}:{reader.line_num}: expected a row of a table, found: {error}") from error
+    finally:
+        csv.field_size_limit(limit)
