@@ -14,6 +14,7 @@ from bench.analysis.texts import texts_of
 from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.loader import PassageSet
+from bench.passages.passage_set import title_of
 from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
 from bench.records.run_folder import asked as asked_of
 from bench.records.schema import Measurement, Status
@@ -66,6 +67,7 @@ class QueryView(NamedTuple):
     gold: dict[str, tuple[int, str]]  # relevant passage -> its grade and text
     found: list[RetrieverView]
     said: str  # why there are no texts, where there are none; else empty
+    titles: dict[str, str]  # of passages above that have one: how their text begins
 
 
 def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = None, k: int = 5) -> QueryView:
@@ -80,15 +82,17 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
     qrels = (kept.qrels or {}).get(kept.query_ids[position], {})
     places = {passage: row for row, passage in enumerate(kept.passage_ids)}
     gold = {passage: (grade, _text(texts, places.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
-    cells = [m for m in run.measurements if m.passage_set == kept.name]
+    found = [_found(run, m, position, k, kept, texts, registry) for m in run.measurements if m.passage_set == kept.name]
+    named = {*gold, *(hit.passage for one in found for hit in one.hits)}
     return QueryView(
         passage_set=kept.name,
         query=kept.query_ids[position],
         text=texts.queries[position] if texts else "",
         label=kept.labels[position] if kept.labels else "",
         gold=gold,
-        found=[_found(run, m, position, k, kept, texts, registry) for m in cells],
+        found=found,
         said=said,
+        titles={name: title for name in sorted(named) if texts and (title := title_of(texts, places.get(name, -1)))},
     )
 
 

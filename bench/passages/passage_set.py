@@ -46,6 +46,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
     vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
+    title_lengths: tuple[int, ...] | None = None  # one a passage: its first characters that are its title, for readers
 
     @functools.cached_property
     def passages_sha256(self) -> str:
@@ -69,6 +70,27 @@ def id_of(passage_set: PassageSet, row: int) -> str:
     """The id of the passage at a row of hits; beyond the real ones the synthetic ones are counted from 1."""
     n = len(passage_set.passage_ids)
     return passage_set.passage_ids[row] if row < n else f"synthetic passage {row - n + 1:,}"
+
+
+def title_of(passage_set: PassageSet, row: int) -> str:
+    """The title that a passage's text begins with; empty where it has none, and of a row beyond the set's own."""
+    lengths = passage_set.title_lengths
+    if lengths is None or not 0 <= row < min(len(lengths), len(passage_set.passages)):
+        return ""
+    return passage_set.passages[row][: lengths[row]]
+
+
+def title_apart(text: str, title: str) -> str:
+    """
+    A passage for a reader: its title, a dash, and the rest; the rest alone where that begins with the title again.
+
+    text: as it is searched, title first. title: empty of a passage without.
+    """
+    name, rest = title.strip(), text[len(title) :].strip()
+    if not name or not rest:
+        return name or rest
+    repeats = rest[: len(name)].casefold() == name.casefold() and not rest[len(name) : len(name) + 1].isalnum()
+    return rest if repeats else f"{name} - {rest}"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +127,7 @@ def assemble(
         _, first = kept.setdefault(_joined(passage, join), (row, passage.id))
         if first != passage.id:
             merged[passage.id] = first
+    titles = tuple(len(collection.passages[row].title) if join == "title text" else 0 for row, _ in kept.values())
     asked = list(enumerate(collection.queries))
     qrels, unknown = None, 0
     if collection.judgments is not None:
@@ -135,6 +158,7 @@ def assemble(
         n_file_passages=len(collection.passages),
         n_file_queries=len(collection.queries),
         unknown_judgments=unknown,
+        title_lengths=titles if any(titles) else None,
     )
     return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))
 

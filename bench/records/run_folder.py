@@ -178,7 +178,14 @@ def write_set(folder: Path, passage_set: PassageSet, *, withheld: bool = False) 
     withheld: without its judgments, if it has any, nor what was made from them: clusters name the passage judged best.
     """
     bare = msgspec.structs.replace(
-        passage_set, passages=(), queries=(), answers=None, passage_rows=None, query_rows=None, vectors=None
+        passage_set,
+        passages=(),
+        queries=(),
+        title_lengths=None,
+        answers=None,
+        passage_rows=None,
+        query_rows=None,
+        vectors=None,
     )
     if withheld and passage_set.qrels is not None:
         bare = msgspec.structs.replace(bare, qrels=WITHHELD, labels=None, clusters=None, articles=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from bench.report.console.query import print_query
 from bench.run import runner
 from tests.helpers.console import printed
 from tests.helpers.places import KNOWN
+from tests.helpers.pooled import pooled_run
 from tests.helpers.tiny import registry, suite, tiny_set
 
 
@@ -101,7 +103,7 @@ class TestShow:
         matches = [show.Match(f"word{number}", 2.0, 1.0) for number in range(20)]
         hit = show.Hit(rank=1, passage="p1", score=3.5, grade=1, text=text, matches=matches)
         found = show.RetrieverView("BM25() @ CSR()", "ok", [hit], {"p1": 1}, "")
-        shown = show.QueryView("tiny", "q1", "", "", {"p1": (1, text)}, [found], "")
+        shown = show.QueryView("tiny", "q1", "", "", {"p1": (1, text)}, [found], "", {})
         out = io.StringIO()
 
         print_query(shown, Console(file=out, width=width))
@@ -111,6 +113,57 @@ class TestShow:
         assert cell_len(line) in (width - 1, width)  # before the ellipsis a wide letter may leave a cell
         assert all(cell_len(line) <= width for line in lines)
         assert lines[-1].endswith(" more")
+
+    def test_the_same_hits_are_printed_once(self):
+        """
+        Retrievers that put the same first, with scores as near as 8 bits come, stand above it together; another order,
+        other scores, other words, or a relevant passage at another rank stand apart.
+        """
+        one, two = (show.Hit(rank, f"p{rank}", 1 / rank, None, "", None) for rank in (1, 2))
+        word = show.Match("cat", 1.0, 1.0)
+        views = {
+            "A() @ Flat()": [one, two],
+            "Turned()": [two._replace(rank=1), one._replace(rank=2)],
+            "A() @ CSR()": [one._replace(score=1.001), two],
+            "Higher()": [one._replace(score=1.02), two],
+            "Words()": [one._replace(matches=[word]), two],
+            "Fewer()": [one],
+        }
+        found = [show.RetrieverView(name, "ok", hits, {}, "") for name, hits in views.items()]
+        found.append(show.RetrieverView("Ranked()", "ok", [one, two], {"p9": 7}, ""))
+        found.append(show.RetrieverView("A() @ COO()", "ok", [one, two], {}, ""))
+
+        blocks = printed(print_query, show.QueryView("tiny", "q1", "", "", {}, found, "", {})).split("\n\n")[1:]
+
+        names = [
+            "A() @ Flat()\nA() @ CSR()\nA() @ COO()",
+            "Turned()",
+            "Higher()",
+            "Words()",
+            "Fewer()",
+            "Ranked()",
+        ]
+        assert names == [block.partition("\n ")[0] for block in blocks]
+        assert 2 == blocks[0].count("  p")
+
+    def test_a_title_is_printed_once(self, tmp_path):
+        """
+        Title and text stand apart, and a title that the text begins with once; JSON has the text as it is searched.
+        """
+        corpus = [
+            {"_id": "p1", "title": "Cats", "text": "Cats sit on a mat."},
+            {"_id": "p2", "title": "A dog", "text": "barks."},
+        ]
+        run = pooled_run(
+            tmp_path, {"A()": [[0, 1], [], []]}, passages={"p1": "Cats Cats sit on a mat.", "p2": "A dog barks."}
+        )
+        (tmp_path / "zoo" / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
+
+        shown = show.show(run, "q1", registry())
+
+        lines = [line.split("  ")[-1] for line in printed(print_query, shown).splitlines()]
+        assert ["Cats sit on a mat.", "A dog - barks."] == lines[-2:]
+        assert ({"p1": "Cats", "p2": "A dog"}, "Cats Cats sit on a mat.") == (shown.titles, shown.found[0].hits[0].text)
 
     @pytest.mark.slow
     def test_what_failed_is_named(self, tmp_path):
