@@ -20,6 +20,7 @@ from bench.commands.fetch import fetch
 from bench.commands.gate import gate
 from bench.commands.history import history
 from bench.commands.import_ import import_
+from bench.commands.judge_sheet import judge_sheet
 from bench.commands.new import new
 from bench.commands.plan import plan
 from bench.commands.plot import plot
@@ -65,6 +66,7 @@ for command in (
     plot,
     show,
     explain,
+    judge_sheet,
     datasets,
     fetch,
     retrievers,

@@ -91,8 +91,8 @@ def echo_json(rows: object) -> None:
     typer.echo(msgspec.json.encode(rows).decode())
 
 
-def write_picture(path: Path, content: str | bytes, option: str) -> None:
-    """Write a picture whole, and say where it is; InputError, naming the option, where it cannot be written there."""
+def write_file(path: Path, content: str | bytes, option: str) -> None:
+    """Write a file whole, and say where it is; InputError, naming the option, where it cannot be written there."""
     from bench.errors import InputError
     from bench.formats.files import write_whole
     from bench.report.text import printable

@@ -11,7 +11,7 @@ OFF = 1  # an instrument is off
 
 def calibrate(as_json: JsonObject = False) -> None:
     """
-    Check this machine: is it quiet, and are the instruments true?
+    Check this machine: is it quiet, are the instruments true?
 
     Looks at other work and at settings, then measures cells and processes of known cost. Takes under 3 minutes on two
     cores that are idle, longer on busy ones, where what other work disturbed is measured a second time; 1 GB of memory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import OK, read_run, write_picture
+from bench.commands import OK, read_run, write_file
 from bench.report.charts.kinds import KINDS, Choice
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def plot(
         raise typer.Exit(pages([Path(page) for page in what]))
     request = understood(what, output, Choice(passages, measure))
     svg = drawn(request)
-    write_picture(request.output, svg if request.output.suffix == ".svg" else as_png(svg), "-o")
+    write_file(request.output, svg if request.output.suffix == ".svg" else as_png(svg), "-o")
 
 
 def understood(what: Sequence[str], output: Path | None, choice: Choice) -> PlotRequest:

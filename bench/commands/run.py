@@ -87,7 +87,7 @@ def _run(request: run_options.RunRequest, output: Path | None, *, fresh: bool) -
     from rich.console import Console
 
     from bench.records import run_folder
-    from bench.report.console.agreement import disagreements
+    from bench.report.console.agreement import disagreements, holes
     from bench.report.console.progress import shown
     from bench.report.render import terminal
 
@@ -113,6 +113,8 @@ def _run(request: run_options.RunRequest, output: Path | None, *, fresh: bool) -
     done = run_folder.read(folder)
     terminal.table([done], console)
     disagreements(done, request.sets, console)
+    for line in holes(done, request.graded):
+        typer.echo(line, err=True)
     _tell(outcome, folder, several=len(request.sets) > 1)
     return outcome
 

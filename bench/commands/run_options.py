@@ -123,7 +123,16 @@ class RunRequest(NamedTuple):
 
     def doubts(self) -> list[str]:
         """What a reader should know of the passage sets before their numbers, a line each."""
-        return list(_doubts(self.suite.passages, self.sets))
+        return [*_doubts(self.suite.passages, self.sets), *_judged(self.graded)]
+
+    @property
+    def graded(self) -> list[PassageSet]:
+        """The sets whose judgments are a file that `--qrels` names."""
+        from bench.passages import loader
+
+        if self.columns is None or self.columns.qrels is None:
+            return []
+        return [found for name, found in zip(self.suite.passages, self.sets, strict=True) if not loader.has_card(name)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +222,15 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
         if letters is not None:
             said = f"most letters are {letters}, and the language is {found.language!r}"
             yield f"{found.name}: {said}: name it with --language"
+
+
+def _judged(sets: Sequence[PassageSet]) -> Iterator[str]:
+    """How much of each set is judged, and what the rest counts as."""
+    for found in sets:
+        pairs = sum(map(len, (found.qrels or {}).values()))
+        of = f"{len(found.query_ids):,} of {found.n_file_queries:,} queries have judgments, {pairs:,} pairs"
+        rest = "; the others are left out" if len(found.query_ids) < found.n_file_queries else ""
+        yield f"{found.name}: {of}{rest}; a passage without one counts as not relevant"
 
 
 def _suite(what: list[str], passages: list[str]) -> Suite:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import OK, Json, chosen_format, one_of, read_run, registry_with, standard_output, write_picture
+from bench.commands import OK, Json, chosen_format, one_of, read_run, registry_with, standard_output, write_file
 from bench.report.render.formats import FORMATS, TERMINAL, refusal
 from bench.report.view import AXES, DEFAULT, Pivot, View
 
@@ -199,7 +199,7 @@ def draw_storages(runs: Sequence[Run], path: Path) -> None:
     """The picture of the runs' storages; InputError where it cannot be written there."""
     from bench.report.charts import kinds
 
-    write_picture(path, kinds.svg("storage", runs, kinds.Choice()), "--svg")
+    write_file(path, kinds.svg("storage", runs, kinds.Choice()), "--svg")
 
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:

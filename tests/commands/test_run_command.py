@@ -208,7 +208,7 @@ def test_a_table_of_ones_own(unjudged, sparring):
 
 def test_a_set_without_judgments(unjudged, sparring):
     """
-    Without judgments quality is null and cost is whole; what is shown is agreement, and where there is least.
+    Without judgments quality is null and cost is whole; what is shown is agreement, where there is least, and why.
     """
     folder, ended = unjudged
 
@@ -218,8 +218,9 @@ def test_a_set_without_judgments(unjudged, sparring):
     assert [1.0, 0.0] == [row["overlap_with_baseline"] for row in rows]
     assert [None] * 2 == [row["single_p50_ms"] for row in rows]  # two queries are too few
     assert all(row["single_cold_ms"] > 0 for row in rows)
-    assert "docs: queries most disagreed on (share of the shorter top 10" in ended.stdout
-    assert "0.00  q2: a question of birds" in ended.stdout
+    assert "agreement .000 (share of the shorter top 10 that the other has too" in ended.stdout
+    assert "  0.00  q2: a question of birds\n        A 1  1  Cats - sat on the mat\n" in ended.stdout
+    assert "next: sparring judge-sheet out -o sheet.csv\n" in ended.stdout
 
 
 def test_options_of_files_beside_a_card(sparring, engines, zoo, tmp_path):

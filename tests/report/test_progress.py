@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import unicodedata
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,15 +12,10 @@ from rich.console import Console
 from rich.progress import Task, TaskID
 
 from bench.progress import Passages
-from bench.report.console import agreement
 from bench.report.console import progress as progress_lines
-from bench.report.console.agreement import disagreements
 from bench.report.console.lists import print_sets
 from bench.report.console.progress import Left, shown
 from bench.report.text import printable
-from retrievers.contract import Hits
-from tests.helpers.records import measurement, run_of
-from tests.helpers.tiny import tiny_set
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\u202e\u2028\ud800"
 TAMED = "\ufffd]0;title\ufffd\ufffd[31mred\ufffd \ufffd"
@@ -246,42 +240,3 @@ def test_the_bar_moves_inside_one_encoding():
     *_, line = (line for line in text_of(used).split("\x1b[2K") if "12,800" in line)
     for figure in ("5/19", "about 15 min left", "12,800 of 40,000"):
         assert figure in line
-
-
-# Where retrievers disagree
-
-
-def disagreement(monkeypatch, *hits) -> str:
-    """What is said of two retrievers on the tiny set without judgments, its queries hostile."""
-    bare = tiny_set(n_queries=2, judged=False)
-    hostile = type(bare)(
-        **{f: getattr(bare, f) for f in bare.__struct_fields__} | {"queries": (HOSTILE, ":smile: [b]")}
-    )
-    found = {
-        str(cell): Hits(np.array(rows, np.int64), -np.arange(2.0, dtype=np.float32) * np.ones((2, 1), np.float32))
-        for cell, rows in enumerate(hits)
-    }
-    monkeypatch.setattr(agreement, "read_ranking", lambda folder, cell, k, apart: found[cell])
-    cells = [measurement(cell=cell, passage_set="tiny", retriever=f"R{cell}()") for cell in found]
-    used = console()
-    disagreements(run_of(*cells), [hostile], used)
-    return text_of(used)
-
-
-def test_queries_that_all_agree_on_are_left_out(monkeypatch):
-    """
-    The queries most disagreed on are those with any disagreement, least agreement first, as plain text.
-    """
-    text = disagreement(monkeypatch, [[0, 1], [0, 1]], [[2, 1], [1, 0]])
-
-    assert f"0.50  q0: {TAMED}" in text
-    assert "q1" not in text
-
-
-def test_full_agreement_is_said(monkeypatch):
-    """
-    Where every query has the same hits from all, that is said in place of a list.
-    """
-    text = disagreement(monkeypatch, [[0, 1], [0, 1]], [[1, 0], [0, 1]])
-
-    assert "\ntiny: all find the same passages in every top 10\n" == text

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.commands import write_picture
+from bench.commands import write_file
 from bench.errors import InputError
 from bench.records.decision import Decision
 from bench.records.schema import Measurement
@@ -222,7 +222,7 @@ def test_the_picture_says_what_it_lacks(tmp_path):
     with pytest.raises(InputError, match=r"expected cells of an encoder with a storage, found Engine\(\)"):
         read([run_of(engine)])
     with pytest.raises(InputError, match=r"--svg: expected a file that can be written, found .*nowhere"):
-        write_picture(tmp_path / "nowhere" / "picture.svg", "<svg/>", "--svg")
+        write_file(tmp_path / "nowhere" / "picture.svg", "<svg/>", "--svg")
 
 
 def test_a_picture_is_written_where_it_was_asked_for(tmp_path, capsys):
@@ -231,7 +231,7 @@ def test_a_picture_is_written_where_it_was_asked_for(tmp_path, capsys):
     """
     svg = storages.svg(read([full_run()]))
 
-    write_picture(tmp_path / "picture.svg", svg, "--svg")
+    write_file(tmp_path / "picture.svg", svg, "--svg")
 
     assert svg == (tmp_path / "picture.svg").read_text("utf-8")
     assert str(tmp_path / "picture.svg") == capsys.readouterr().out.strip()
