@@ -8,17 +8,15 @@ is read through `ast` and nothing of it is ever evaluated.
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from retrievers import plugin
+from retrievers import hints, plugin
 from retrievers.analysers import Analyser
 from retrievers.contract import Adapter, Encoder, Retriever, Storage, VectorRetriever, options_of, spell
 from retrievers.plugin import ANYTHING, PROTOCOLS
@@ -27,10 +25,6 @@ from retrievers.plugin import PluginError as PluginError
 from retrievers.spelling import mistyped
 
 GROUPS: tuple[Group, ...] = ("encoders", "storages", "retrievers", "analysers")
-# A text that lacks its quotes: what a model or a file may be called, and no literal in other letters.
-WORD = re.compile(r"(?!(?i:true|false|none|null|nan|inf)(?![\w./~:-]))(?:[^\W\d]|[./~])[\w./~:-]*")
-# A text in quotes, or (groups) an option that may be one without: what stands before it, and itself.
-OPTION = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|([(=,\[]\s*)([^\s()=,"'\[\]]+)(?=\s*[,)\]])""")
 
 
 class SpellingError(ValueError):
@@ -132,17 +126,34 @@ class Registry:
         """Name and target of every adapter."""
         return [(entry.name, entry.target) for entry in self.entries.values()]
 
+    def spelled(self) -> set[str]:
+        """The names of all groups."""
+        return {name for _, name in self.entries}
+
     def names(self, group: Group) -> list[str]:
         return sorted(name for known, name in self.entries if known == group)
 
     def load(self, group: Group, name: str) -> type:
-        """The class of that name; SpellingError with the nearest name where there is none."""
+        """The class of that name; SpellingError where there is none, with what may be meant."""
         entry = self.entries.get((group, name))
         if entry is None:
-            elsewhere = [f" {name} is a name of the {other}." for other in GROUPS if (other, name) in self.entries]
-            expected = self.misses.get(name) or _one_of(self.names(group), name, *elsewhere[:1])
-            raise SpellingError(f"unknown {group[:-1]} {name!r}: {expected}")
+            raise SpellingError(f"unknown {group[:-1]} {name!r}: {self.expected((group,), name)}")
         return entry.load()
+
+    def expected(self, groups: Collection[Group], name: str, written: str = "") -> str:
+        """What to write in place of a name that none of the groups has; written: the name and what follows it."""
+        if name in self.misses:
+            return self.misses[name]
+        elsewhere = next((group for group in GROUPS if (group, name) in self.entries), None)
+        names = sorted({known for group, known in self.entries if group in groups})
+        if elsewhere is not None:
+            return hints.one_of(names, name, f" {name} is a name of the {elsewhere}.")
+        return hints.one_of(names, name, self.index_meant(written or name) or hints.adapter_meant(names, name))
+
+    def index_meant(self, written: str) -> str:
+        """The end of a message where an index of FAISS is written for a storage; empty of anything else."""
+        index = hints.factory(written) if ("storages", "Faiss") in self.entries else None
+        return hints.faiss_meant(index) if index is not None else ""
 
 
 def installed() -> Registry:
@@ -172,34 +183,8 @@ def parse(text: str, registry: Registry) -> Adapter:
         place = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise SpellingError(
             f"{text!r} is no spelling{place}: expected a call such as BM25(k1=1.2) @ CSR(), found a syntax error"
-            + _in_quotes(text, registry)
+            + hints.in_quotes(text, registry.spelled())
         ) from error
-
-
-def _one_of(known: Iterable[str], found: str, hint: str = "") -> str:
-    """The names that there are, and what the one that was found may mean: without a hint the nearest of them."""
-    names = list(known)
-    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
-    hint = hint or (f" Did you mean {near[0]}?" if near else "")
-    return f"expected one of {', '.join(names) or 'none'}.{hint}"
-
-
-def _in_quotes(text: str, registry: Registry) -> str:
-    """What to do about texts without quotes, which a shell may have taken; empty where there are none."""
-
-    def quoted(found: re.Match[str]) -> str:
-        before, word = found.groups()
-        return f'{before}"{word}"' if word and _is_bare(word, registry) else found[0]
-
-    spelled = OPTION.sub(quoted, text)
-    if spelled == text:
-        return ""
-    return f". Did you mean {spelled}? A text stands in double quotes; put single quotes round the whole"
-
-
-def _is_bare(word: str, registry: Registry) -> bool:
-    """Whether a word may be a text that lacks its quotes, and is not meant otherwise."""
-    return WORD.fullmatch(word) is not None and not any(word == name for _, name in registry.entries)
 
 
 @dataclass(frozen=True)
@@ -213,18 +198,25 @@ class _Reader:
                 raise self._error(node, f"one of the {groups[0]}", "a pairing with @")
             encoder = self.adapter(node.left, ("encoders",))
             return VectorRetriever(encoder, self.adapter(node.right, ("storages",)))
-        if isinstance(node, ast.Name):
-            raise self._error(node, f"a call, {node.id}()", node.id)
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            raise self._error(node, "a call such as BM25(k1=1.2)", ast.unparse(node))
-        name = node.func.id
-        group = next((g for g in groups if (g, name) in self.registry.entries), None)
-        if group is None and len(groups) > 1:
-            everywhere = sorted({n for g, n in self.registry.entries if g in groups})
-            expected = self.registry.misses.get(name) or _one_of(everywhere, name)
-            raise SpellingError(f"in {self.text!r}: unknown name {name!r}: {expected}")
-        adapter = self.registry.load(group or groups[0], name)
-        return self._call(adapter, node)
+        named = node.func if isinstance(node, ast.Call) else node
+        if not isinstance(named, ast.Name):
+            raise self._error(node, "a call such as BM25(k1=1.2)", ast.unparse(node) + self._index_meant(node))
+        group = next((g for g in groups if (g, named.id) in self.registry.entries), None)
+        if group is None:
+            known = self.registry.expected(groups, named.id, named.id + _size(node))
+            place, kind = (f"in {self.text!r}: ", "name") if len(groups) > 1 else ("", groups[0][:-1])
+            raise SpellingError(f"{place}unknown {kind} {named.id!r}: {known}")
+        if not isinstance(node, ast.Call):
+            raise self._error(node, f"a call, {named.id}()", named.id)
+        return self._call(self.registry.load(group, named.id), node)
+
+    def _index_meant(self, node: ast.expr) -> str:
+        """What a text in a storage's place means, or BM25() @ IVF100,Flat, which Python takes for two things."""
+        first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
+        begin = first.right if isinstance(first, ast.BinOp) else first
+        written = self.text.encode()[begin.col_offset : node.end_col_offset].decode()
+        meant = self.registry.index_meant(written.strip("\"'"))
+        return f".{meant}" if meant else ""
 
     def _call(self, adapter: type, node: ast.Call) -> Adapter:
         parameters = inspect.signature(adapter).parameters
@@ -232,7 +224,7 @@ class _Reader:
         named: dict[str, Any] = {}  # Any: option values
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in parameters:
-                expected = _one_of(parameters, str(keyword.arg))
+                expected = hints.one_of(parameters, str(keyword.arg))
                 raise SpellingError(f"in {self.text!r}: {adapter.__name__} has no option {keyword.arg!r}: {expected}")
             if keyword.arg in named:
                 raise self._error(keyword.value, f"{keyword.arg} once", f"{keyword.arg} again")
@@ -259,7 +251,8 @@ class _Reader:
             value = ...
         if value is not None and not isinstance(value, bool | int | float | str):
             found = ast.get_source_segment(self.text, node) or ast.unparse(node)
-            found += _in_quotes(self.text, self.registry) if _is_bare(found, self.registry) else ""
+            names = self.registry.spelled()
+            found += hints.in_quotes(self.text, names) if hints.is_bare(found, names) else ""
             raise self._error(node, "a number, a text in quotes, True, False, None or a call", found)
         if isinstance(value, float) and not math.isfinite(value):  # inf would not parse back
             raise self._error(node, "a finite number", ast.unparse(node))
@@ -267,6 +260,13 @@ class _Reader:
 
     def _error(self, node: ast.expr, expected: str, found: str) -> SpellingError:
         return SpellingError(f"in {self.text!r} at column {node.col_offset + 1}: expected {expected}, found {found}")
+
+
+def _size(node: ast.expr) -> str:
+    """The whole number that a call is given, HNSW(32) or HNSW(M=32), as digits; empty where it is given none."""
+    given = [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(node, ast.Call) else []
+    numbers = [each.value for each in given if isinstance(each, ast.Constant) and type(each.value) is int]
+    return str(numbers[0]) if numbers else ""
 
 
 def resolved(adapter: Adapter, defaults: Mapping[str, object]) -> Adapter:

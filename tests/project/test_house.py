@@ -90,9 +90,10 @@ def imported_by(module: str) -> frozenset[str]:
 CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking")  # one page, in three files
 FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
-    *("retrievers.contract", "retrievers.similarity", "retrievers.hub", "retrievers.models", "retrievers.analysers"),
+    *("retrievers.contract", "retrievers.similarity", "retrievers.model_names", "retrievers.hub", "retrievers.models"),
+    "retrievers.analysers",
     *FAMILIES,
-    *("retrievers.plugin", "retrievers.registry", "retrievers.conformance"),
+    *("retrievers.plugin", "retrievers.hints", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
     *("bench.run", "bench.calibration", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold"),
