@@ -25,7 +25,7 @@ from bench.passages.passage_set import PassageSet
 from bench.run.cells import Cell
 from bench.run.conclusion import Prepared
 from bench.run.keys import query_key, search_key
-from bench.run.runner import Runner, begun
+from bench.run.runner import How, Runner, begun
 from bench.run.suite import CellGroup, Suite
 from bench.stage.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
@@ -37,7 +37,8 @@ class ABJob(msgspec.Struct, frozen=True, kw_only=True):
     suite: dict[str, object]
     folder: str
     plugins: tuple[str, ...] = ()
-    lenient: bool = False  # leave out the cells that cannot be spelled here: a revision may not have them yet
+    # A revision may not have all yet: leave out the cells that cannot be spelled here, fail those without their model.
+    lenient: bool = False
     round_seconds: float
     parent: int  # the process that it does not outlive
 
@@ -92,7 +93,9 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
     suite = spoken(suite, registry) if job.lenient else suite
     sets = [loader.load(name) for name in suite.passages]
     _refuse_twins(sets)
-    with begun(suite, sets, Path(job.folder), registry, plugins=[Path(p) for p in job.plugins]) as (runner, cells):
+    plugins = [Path(plugin) for plugin in job.plugins]
+    how: How = {"plugins": plugins, "lenient": job.lenient}
+    with begun(suite, sets, Path(job.folder), registry, **how) as (runner, cells):
         runner.round_seconds, runner.report_imports = job.round_seconds, True
         prepared = _prepared(runner, cells)
         known = tuple(_known(cell) for cell in cells)

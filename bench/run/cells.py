@@ -22,7 +22,7 @@ from bench.run.identity import (
 from bench.run.resolve import parse_retriever, resolve_language
 from bench.run.suite import Suite
 from bench.stage import plugin_files
-from retrievers.contract import Adapter, Aligned, Persistent, VectorRetriever, is_exact, spell
+from retrievers.contract import Adapter, Aligned, NotFound, Persistent, VectorRetriever, is_exact, spell
 from retrievers.registry import Registry, SpellingError
 
 
@@ -99,12 +99,15 @@ class Cell:
         return spell(self.written.encoder), spell(self.written.storage)
 
 
-def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Registry) -> list[Cell]:
+def make_cells(
+    suite: Suite, passage_sets: Sequence[PassageSet], registry: Registry, *, lenient: bool = False
+) -> list[Cell]:
     """
     The suite's cells with every default resolved, once each. What breaks in making one is that cell's problem.
 
-    Raises SpellingError for a name or a spelling that is none, InputError for two passage sets of one name: hits and
-    records are kept by it.
+    Raises SpellingError for a name or a spelling that is none; InputError for two passage sets of one name (hits and
+    records are kept by it), and for a model or a file that a cell names and that is not there: lenient, that is its
+    problem too.
     """
     by_name = {passage_set.name: passage_set for passage_set in passage_sets}
     if len(by_name) < len(passage_sets):
@@ -117,14 +120,14 @@ def make_cells(suite: Suite, passage_sets: Sequence[PassageSet], registry: Regis
     for name, spelling in suite.pairs():
         for threads in suite.thread_counts:
             one = msgspec.structs.replace(suite, threads=threads)
-            cell = _make(spelling, named[name], one, registry)
+            cell = _make(spelling, named[name], one, registry, lenient=lenient)
             cell = replace(cell, threads=threads, among_threads=len(suite.thread_counts) > 1)
             known = cells.setdefault(cell.key, cell)
             cells[cell.key] = replace(known, given_name=known.given_name or given_names.get((name, spelling), ""))
     return list(cells.values())
 
 
-def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Registry) -> Cell:
+def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Registry, *, lenient: bool) -> Cell:
     unmade = Cell(key=cell_key(passage_set, spelling, suite), passage_set=passage_set, spelling=spelling)
     try:
         written = parse_retriever(spelling, registry)
@@ -156,5 +159,9 @@ def _make(spelling: str, passage_set: PassageSet, suite: Suite, registry: Regist
         )
     except SpellingError:
         raise
+    except NotFound as error:
+        if not lenient:
+            raise InputError(f"{unmade.spelling} on {passage_set.name}: {error}") from error
+        return replace(unmade, problem=str(error))
     except Exception as error:  # an adapter or a model may break in any way: it breaks its own row
         return replace(unmade, problem=str(error) or type(error).__name__)

@@ -82,6 +82,7 @@ class How(TypedDict, total=False):
     command: Sequence[str]  # the command line, to be recorded
     columns: Columns | None  # how one's own files were read, to be recorded
     fresh: bool  # what the folder holds is put away first
+    lenient: bool  # a model or a file that is not there fails the cells that name it, and not the run
 
 
 def run(
@@ -116,7 +117,7 @@ def begun(
     fresh = how.get("fresh", False)
     held = None if fresh else growth.held(folder)
     has_grown = going_on.grown(suite, passage_sets, held, registry)
-    cells = make_cells(has_grown.suite, passage_sets, registry)
+    cells = make_cells(has_grown.suite, passage_sets, registry, lenient=how.get("lenient", False))
     suite = resolve_spellings(has_grown.suite, passage_sets, cells, registry)
     record = _record(has_grown._replace(suite=suite), passage_sets, cells, held, how)
     if held is not None:
@@ -138,7 +139,7 @@ def _record(
     grown: going_on.Grown, passage_sets: Sequence[PassageSet], cells: Sequence[Cell], held: growth.Held | None, how: How
 ) -> RunRecord:
     """What the run is made from."""
-    suite, columns = grown.recorded(held), how.get("columns")
+    suite = grown.recorded(held)
     return RunRecord(
         suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
         suite=msgspec.to_builtins(suite),
@@ -150,7 +151,7 @@ def _record(
         cells=tuple(cell.key for cell in cells),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=tuple(how.get("command", ())),
-        columns=None if columns is None else msgspec.to_builtins(columns),
+        columns=msgspec.to_builtins(how.get("columns")),
     )
 
 

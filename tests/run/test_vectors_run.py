@@ -63,7 +63,7 @@ def twins(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(twins, tmp_path_factory):
     """A run of all those files, and of none, by the retriever's spelling."""
-    cells = suite(FILES, LEFT, SHIFTED, MISSING, BAD, "Vectors() @ Flat()", modes=("batch", "joint"))
+    cells = suite(FILES, LEFT, SHIFTED, BAD, "Vectors() @ Flat()", modes=("batch", "joint"))
     return run(cells, tmp_path_factory.mktemp("run") / "run", twins, registry(), plugins=())
 
 
@@ -92,14 +92,30 @@ class TestRun:
 
     def test_a_broken_file_breaks_its_own_row(self, found):
         """
-        Cells whose files are missing or broken fail with the reason, and the others are measured.
+        Cells whose files are broken fail with the reason, and the others are measured.
         """
         failed = {name: cell.reason for name, cell in found.items() if cell.status == "failed"}
 
-        assert [MISSING, BAD, "Vectors() @ Flat()"] == list(failed)
-        assert "none.npy: expected a file of vectors" in failed[MISSING]
+        assert [BAD, "Vectors() @ Flat()"] == list(failed)
         assert "bad.npy: expected finite numbers" in failed[BAD]
         assert "with vectors of its own" in failed["Vectors() @ Flat()"]
+
+    @pytest.mark.slow
+    def test_a_file_that_goes_during_the_run(self, twins, tmp_path):
+        """
+        A file that was there when the run began, and is gone when it is read, fails its own row.
+        """
+        spelled = 'Vectors(passages="going.npy", queries="all-q.npy") @ Flat()'
+        np.save("going.npy", EYE[[0, 3, 1, 2]])
+
+        class Going(Silent):
+            def starts(self, *told):
+                Path("going.npy").unlink(missing_ok=True)
+
+        found = runner.run(suite(spelled, FILES), [twins], tmp_path / "run", registry(), progress=Going()).measurements
+
+        assert {spelled: "failed", FILES: "ok"} == {cell.retriever: cell.status for cell in found}
+        assert "going.npy" in found[0].reason
 
     @pytest.mark.slow
     def test_a_file_that_changes_during_the_run(self, twins, tmp_path):
