@@ -41,7 +41,10 @@ def module_of(path: Path) -> Any:  # Any: a module made from a file has no stati
         return known
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise PluginError(f"plug-in file {path}: expected a Python file, found none")
+        raise PluginError(
+            f"plug-in file {path}: expected a Python file, found none: a path is taken from the present folder, "
+            f"one in a suite from the suite's own"
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -167,6 +167,7 @@ class RunOptions:
         from bench import cache
         from bench.passages import loader
         from bench.run.overrides import override
+        from bench.run.suite import without_plugins
 
         numbers, file = _numbers(self.queries or [])
         changes: dict[str, object] = {
@@ -185,10 +186,11 @@ class RunOptions:
         if self.p99 is not None and RATE.name not in suite.modes:
             raise typer.BadParameter(f"--p99: expected with --mode {RATE.name}, found {', '.join(suite.modes)}")
         columns = _columns(self._files(file), self.passages or [])
-        registry = registry_with(self.plugin)
+        suite, plugins = without_plugins(suite, self.plugin or [])
+        registry = registry_with(plugins)
         sets = [loader.load(name, columns=None if loader.has_card(name) else columns) for name in suite.passages]
         cache.prepared()
-        return RunRequest(suite, sets, registry, self.plugin or [], columns)
+        return RunRequest(suite, sets, registry, plugins, columns)
 
     def _files(self, queries: str | None) -> dict[str, str | None]:
         """How one's own files are read, by the names of `Columns`; queries: the file of them."""

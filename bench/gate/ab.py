@@ -63,10 +63,10 @@ def run_ab(
     """
     Run both sides until every cell's p50 is decided, with what looks slower, or the budget is spent.
 
-    suite_file: in the repository; its cells at `ref` are the old side's, its conditions now hold for both. keep: an
-    empty or new folder for the two runs; None: they are removed with the rest. thorough: until every figure of every
-    cell is decided. Raises InputError for a revision that is none, an installation that fails, and a side that cannot
-    run.
+    suite_file: in the repository; its cells and plug-ins at `ref` are the old side's, its conditions now hold for both.
+    plugins: files beside the suite's own, of the repository each side's version. keep: an empty or new folder for the
+    two runs; None: they are removed with the rest. thorough: until every figure of every cell is decided. Raises
+    InputError for a revision that is none, an installation that fails, and a side that cannot run.
     """
     repository = toplevel(suite_file.resolve().parent)
     suite = msgspec.structs.replace(suites.load(str(suite_file)), stop=None)  # every query is held
@@ -74,15 +74,15 @@ def run_ab(
         scratch = tree.parent
         runs = _empty(scratch / "runs" if keep is None else keep)
         moved = _Checkout(repository, tree)
-        former = _former(moved.path(suite_file.resolve()), ref) or suite
+        former = _former(moved, suite_file.resolve(), ref) or suite
+        past, gone = _past_plugins(moved, former if former.plugins else suite, plugins)
+        suite, present = suites.without_plugins(suite, plugins)
         own, old_suite = suite.gate or Gate(), _old_suite(former, suite)
         policy, install = with_longer_budget(former.gate or Gate(), own), own.install
         changed = policy_changes(*(_plain(one) for one in (former, suite)))
         python, variables, notes = environment(install, tree, scratch, says)
-        present = [path.resolve() for path in plugins]
-        past = [moved.path(path) for path in present]
-        notes += [f"{path.name} is not in {ref}" for path in past if not path.exists()]
-        past = [path for path in past if path.exists()]
+        present = [path.resolve() for path in present]
+        notes += [f"{path.name} is not in {ref}" for path in gone]
         if not install and old_suite.pairs() == suite.pairs():
             _refuse_itself(moved, present, suite, ref)
         cwd = moved.path(Path.cwd())
@@ -188,14 +188,21 @@ class _Checkout:
         return self.tree / path.relative_to(self.repository)
 
 
-def _former(path: Path, ref: str) -> Suite | None:
-    """The suite as it was at the revision; None where there was none."""
+def _former(moved: _Checkout, suite_file: Path, ref: str) -> Suite | None:
+    """The suite as it was at the revision, its plug-ins where they lie now; None where there was none."""
+    path = moved.path(suite_file)
     if not path.is_file():
         return None
     try:
-        return suites.load(str(path), former=True)
+        return suites.load(str(path), former=True, home=suite_file.parent)
     except InputError as error:
         raise InputError(f"{ref}: {error}") from error
+
+
+def _past_plugins(moved: _Checkout, suite: Suite, given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The files of the revision that a suite and the command line name, and those that it has not."""
+    files = [moved.path(path.resolve()) for path in suites.without_plugins(suite, given)[1]]
+    return [path for path in files if path.exists()], [path for path in files if not path.exists()]
 
 
 def _plain(suite: Suite) -> dict[str, object]:
@@ -220,7 +227,7 @@ def _refuse_itself(moved: _Checkout, plugins: Sequence[Path], suite: Suite, ref:
     if all(moved.path(path) == path for path in paths):
         raise InputError(
             f"--ab: expected something of {ref} to run, found nothing that would: no [gate] install in the suite, no "
-            f"--plugin that lies in {moved.repository}, and the cells of the suite as they are now. An adapter that is "
+            f"plug-in file that lies in {moved.repository}, and the suite's cells as they are now. An adapter that is "
             f'installed runs as of {ref} by [gate] install = "pip install ."'
         )
 

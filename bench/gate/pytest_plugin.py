@@ -188,9 +188,9 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
 
     try:
         registry = installed()
-        for plugin in plugins:
-            registry.add_file(Path(plugin))
-        suite = suites.load(str(suite_file))
+        suite, files = suites.without_plugins(suites.load(str(suite_file)), map(Path, plugins))
+        for file in files:
+            registry.add_file(file)
         counts = suite.thread_counts
         cells = [(loader.name_of(name), canonical(spelling, registry)) for name, spelling in suite.pairs()]
     except (InputError, PluginError, SpellingError) as error:

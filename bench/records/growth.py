@@ -18,8 +18,9 @@ from bench.records import run_folder
 from bench.records.comparability import LIBRARY, differences
 from bench.records.schema import UNTRIED, Environment, Measurement, RunRecord
 
-# Keys of a suite that decide nothing of what was measured; DECIDING do where a suite stops what is decided.
-FREE = ("name", "passages", "cells", "published", "gate", "limits", "measures")
+# Keys of a suite that decide nothing of what was measured (of `plugins` the code does, by which a cell is identified);
+# DECIDING do where a suite stops what is decided.
+FREE = ("name", "passages", "plugins", "cells", "published", "gate", "limits", "measures")
 DECIDING = ("baseline", "primary", "measures")
 OLD = "old-"  # and a number: a folder of what was there before a run began anew
 FRESH = "choose another folder with -o, or add --fresh: what is there goes to a folder old-1 within it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -118,6 +119,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     p99: str | None = None  # of mode rate: the highest rate that keeps it is searched for
     stop: str | None = None  # "decided": a cell is asked no more queries once it is decided beside the baseline
     limits: Limits = Limits()
+    plugins: tuple[str, ...] = ()  # files with adapters; as they were read absolute, in a run's record none
     cells: tuple[CellGroup, ...]
     published: tuple[Published, ...] = ()
     gate: Gate | None = None
@@ -157,14 +159,31 @@ def shipped() -> list[str]:
     return toml.names(FOLDER)
 
 
-def load(name: str, *, former: bool = False) -> Suite:
+def load(name: str, *, former: bool = False, home: Path | None = None) -> Suite:
     """
     Read a suite: a path, or the name of one that ships. InputError says which key, what was expected and found.
 
     former: keys that were renamed are read by their former names too, as a suite of an earlier revision has them.
+    home: the folder that its plug-ins are relative to; None: that of the file.
     """
     text, path = toml.read(name, "suite", FOLDER)
-    return parse(text, str(path), former=former)
+    suite = parse(text, str(path), former=former)
+    beside = (home or path.parent).absolute()
+    return msgspec.structs.replace(suite, plugins=tuple(str(beside / plugin) for plugin in suite.plugins))
+
+
+def without_plugins(suite: Suite, given: Iterable[Path] = ()) -> tuple[Suite, list[Path]]:
+    """
+    The suite without its plug-in files, and these before those that were given, each once.
+
+    A run records files of either origin alike; those of the suite as seen from the present folder, if they lie in it.
+    """
+    here, files = Path.cwd(), dict[Path, Path]()
+    for path in map(Path.resolve, map(Path, suite.plugins)):
+        files[path] = path.relative_to(here) if path.is_relative_to(here) else path
+    for path in given:
+        files.setdefault(path.resolve(), path)
+    return msgspec.structs.replace(suite, plugins=()), list(files.values())
 
 
 def parse(text: str, where: str, *, former: bool = False) -> Suite:

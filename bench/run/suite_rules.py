@@ -39,6 +39,9 @@ def _checked(suite: Suite) -> Suite:
     _check_modes(suite)
     _check_measures(suite)
     _check_limits(suite)
+    for plugin in suite.plugins:
+        if not plugin.endswith(".py") or "\0" in plugin:
+            raise _refusal("plugins", "Python files, relative to the suite's own", plugin)
     _check_cells(suite)
     _check_names(suite)
     _check_stop(suite)

@@ -169,6 +169,29 @@ class TestSides:
         assert 1 == len(duel.speeds)
 
     @pytest.mark.slow
+    def test_plugins_of_the_suite(self, repository):
+        """
+        Each side takes the files that the suite names there and then, as its revision has them, from whatever folder.
+        """
+        (repository / "ours").mkdir()
+        suite = SUITE % ('"Moved()"', "1s", "")
+        for name, code in (("old", OLD), ("new", NEW)):
+            (repository / "ours" / f"{name}.py").write_text(ENGINES + code)
+            (repository / "ours" / "suite.toml").write_text(f'plugins = ["{name}.py"]\n{suite}')
+            git(repository, "add", ".")
+            git(repository, "commit", "-qm", "a change")
+        (repository / "ours" / "old.py").unlink()
+
+        with run_ab(Path("ours/suite.toml"), "HEAD~1") as duel:
+            found = judge(compare(duel.old, duel.new), duel.policy, "R@1", speeds=duel.speeds, notes=duel.notes)
+
+        assert ["fail"] == [cell.outcome for cell in found.cells]
+        (recorded,) = (path for path, _ in duel.new.record.plugin_hashes)
+        assert str(repository / "ours" / "new.py") == recorded
+        assert ["old.py"] == [Path(path).name for path, _ in duel.old.record.plugin_hashes]
+        assert [] == left_behind(repository)
+
+    @pytest.mark.slow
     def test_installed_of_the_revision(self, repository):
         """
         With an install command the revision runs from an environment of its own, which inherits the present one.
@@ -191,6 +214,31 @@ class TestSides:
         assert ("Old()", "ok") == (old.retriever, old.status)
         assert ("installed of the revision: mine-of-a-test",) == duel.notes
         assert [] == left_behind(repository)
+
+
+def test_files_of_the_revision(repository, tmp_path):
+    """
+    A file of the suite is the revision's: of the suite as it was, which may name others; one outside of the repository
+    is the same for both, and one that the revision lacks is told.
+    """
+    (tmp_path / "shared.py").write_text(ENGINES)
+    (repository / "ours").mkdir()
+    suite = SUITE % ('"Same()"', "1s", "")
+    named = 'plugins = ["../mine.py", "../../shared.py", "later.py"]\n'
+    tree = tmp_path / "tree"
+    for folder in (repository, tree):
+        (folder / "ours").mkdir(parents=True, exist_ok=True)
+        (folder / "mine.py").write_text(ENGINES)
+        (folder / "ours" / "suite.toml").write_text(named + suite)
+    moved = ab._Checkout(repository, tree)
+
+    former = ab._former(moved, repository / "ours" / "suite.toml", "v1")
+    (tree / "ours" / "suite.toml").write_text(suite)
+    without = ab._former(moved, repository / "ours" / "suite.toml", "v1")
+
+    expected = [tree / "mine.py", tmp_path / "shared.py"], [tree / "ours" / "later.py"]
+    assert expected == ab._past_plugins(moved, former, [repository / "mine.py"])
+    assert () == without.plugins
 
 
 class TestRefusals:

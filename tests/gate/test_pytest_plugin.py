@@ -156,6 +156,17 @@ class TestOutcomes:
         ]
 
     @pytest.mark.slow
+    def test_plugins_of_the_suite(self, project):
+        """
+        A suite that names its plug-in file needs no option.
+        """
+        (project.path / "suite.toml").write_text(f'plugins = ["mine.py"]\n{SUITE}')
+
+        found = called(project, "--sparring", "suite.toml", "--sparring-reference", "ref", "--collect-only", "-q")
+
+        found.stdout.fnmatch_lines([f"suite.toml::{MINE}", f"suite.toml::{BM25}"])
+
+    @pytest.mark.slow
     def test_failed(self, project):
         """
         A cell that fails is a test that fails in the gate's own words, without a traceback.
