@@ -13,6 +13,8 @@ from bench.errors import InputError, did_you_mean
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+NEAR_FILE = 0.8  # how near a file's name is that may be meant: all end alike
+
 
 def names(folder: Path) -> list[str]:
     """What ships in a folder, by name."""
@@ -22,17 +24,26 @@ def names(folder: Path) -> list[str]:
 def read(name: str, what: str, folder: Path) -> tuple[str, Path]:
     """The text of a file, or of the one of that name that ships in `folder`, and where it lies; else InputError."""
     path = Path(name)
-    if not path.is_file() and (folder / f"{name}.toml").is_file():
-        path = folder / f"{name}.toml"
     try:
+        if not path.is_file() and (folder / f"{name}.toml").is_file():
+            path = folder / f"{name}.toml"
         return path.read_bytes().decode("utf-8"), path
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {path}: expected UTF-8, found byte {error.start} that is none") from error
     except OSError as error:
-        hint = did_you_mean(name, names(folder))
-        raise InputError(
-            f"{what} {name!r}: expected a TOML file or one of {', '.join(names(folder))}, found neither.{hint}"
-        ) from error
+        raise InputError(f"{what} {name!r}: {_missing(path, folder, error)}") from error
+
+
+def _missing(path: Path, folder: Path, error: OSError) -> str:
+    """What was expected in place of a path that cannot be read, what was found, and what may be meant."""
+    shipped = names(folder)
+    if path.suffix != ".toml" and len(path.parts) == 1 and isinstance(error, FileNotFoundError):
+        return f"expected a TOML file or one of {', '.join(shipped)}, found neither.{did_you_mean(path.name, shipped)}"
+    known = {FileNotFoundError: f"none at {path.absolute()}", IsADirectoryError: "a folder"}
+    found = known.get(type(error), error.strerror)
+    beside = [each.name for each in path.parent.glob("*.toml") if each.is_file()]
+    hint = f" Did you mean {path.stem}?" if path.stem in shipped else did_you_mean(path.name, beside, cutoff=NEAR_FILE)
+    return f"expected a TOML file, found {found}.{hint}"
 
 
 def struct(text: str, where: str, kind: type[T], tables: Mapping[str, type[msgspec.Struct]]) -> T:

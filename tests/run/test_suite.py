@@ -260,7 +260,7 @@ def test_no_suite(tmp_path):
     """
     with pytest.raises(InputError, match=r"suite 'frist': expected a TOML file or one of first.*Did you mean first\?"):
         suite.load("frist")
-    with pytest.raises(InputError, match="expected a TOML file or one of"):
+    with pytest.raises(InputError, match="expected a TOML file, found a folder"):
         suite.load(str(tmp_path))
 
 
