@@ -194,7 +194,8 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
         counts = suite.thread_counts
         cells = [(loader.name_of(name), canonical(spelling, registry)) for name, spelling in suite.pairs()]
     except (InputError, PluginError, SpellingError) as error:
-        raise pytest.Collector.CollectError(f"--sparring: {error}") from None
+        said = str(error).replace("--plugin", "--sparring-plugin")  # as the option is called here
+        raise pytest.Collector.CollectError(f"--sparring: {said}") from None
     threads = [f" (threads={count})" for count in counts] if len(counts) > 1 else [""]
     return list(dict.fromkeys(f"{name}: {spelling}{count}" for name, spelling in cells for count in threads))
 

@@ -370,7 +370,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (("--sparring", "suite.toml"), "--sparring: in 'Mine( )': unknown name 'Mine'*"),
+            (("--sparring", "suite.toml"), "*unknown name 'Mine'*of yours: --sparring-plugin FILE*"),
             ((*ASKED, "--sparring-plugin", "none.py"), "--sparring: plug-in file *none.py: expected a Python file*"),
         ],
     )
