@@ -21,12 +21,14 @@ from bench.commands.gate import gate
 from bench.commands.history import history
 from bench.commands.import_ import import_
 from bench.commands.judge_sheet import judge_sheet
+from bench.commands.models import models
 from bench.commands.new import new
 from bench.commands.plan import plan
 from bench.commands.plot import plot
 from bench.commands.retrievers import retrievers
 from bench.commands.run import run
 from bench.commands.show import show
+from bench.commands.suites import suites
 from bench.commands.table import table
 from bench.commands.train import train
 
@@ -68,8 +70,10 @@ for command in (
     explain,
     judge_sheet,
     datasets,
-    fetch,
+    suites,
+    models,
     retrievers,
+    fetch,
     check,
     calibrate,
     train,

@@ -92,6 +92,12 @@ def find(name: str) -> ModelFolder:
 def read(name: str, folder: Path) -> ModelFolder:
     """The model that lies in `folder`; raises NotFound where none does, or one with pickled weights only."""
     folder = folder.resolve()
+    check_folder(name, folder)
+    return ModelFolder(name, folder, _hashes(folder))
+
+
+def check_folder(name: str, folder: Path) -> None:
+    """Raise NotFound for a folder that holds no model, or one with pickled weights only. Nothing is read."""
     if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
         raise NotFound(
             f"model {name!r}: expected modules.json or config.json in {folder}, found neither; "
@@ -104,7 +110,6 @@ def read(name: str, folder: Path) -> ModelFolder:
             f"model {name!r}: expected weights as safetensors in {[*bare, folder][0]}, found none; "
             "save the model again with a present sentence-transformers"
         )
-    return ModelFolder(name, folder, _hashes(folder))
 
 
 def _carried(name: str, full_name: str) -> ModelFolder | None:
@@ -122,14 +127,22 @@ def _carried(name: str, full_name: str) -> ModelFolder | None:
     return found
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The files of a folder that a model is made of, by path."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        first = path.relative_to(folder).parts[0]
+        if path.suffix in SUFFIXES and first not in (*EXPORTS, TRAINING) and path.is_file():
+            found.append(path)
+    return found
+
+
 def _hashes(folder: Path) -> dict[str, str]:
     """Path inside the folder -> sha256, of the files a model is made of, by path."""
     hashes = {}
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.suffix in SUFFIXES and inside.parts[0] not in (*EXPORTS, TRAINING) and path.is_file():
-            with path.open("rb") as file:
-                hashes[inside.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    for path in model_files(folder):
+        with path.open("rb") as file:
+            hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
 
 

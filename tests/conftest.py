@@ -83,6 +83,15 @@ def alone(cache, monkeypatch):
 
 
 @pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """The cache of the hub's client, empty."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.fixture
 def server():
     """A web server on this machine, that answers as a test tells it."""
     with serving() as running:

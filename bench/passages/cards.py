@@ -111,6 +111,14 @@ def card(name: str) -> Card:
     return read_card(shipped() / f"{name}.toml")
 
 
+def named(name: str) -> tuple[Card, list[Path]]:
+    """A card by its name, or by the path of its file; and where its files may lie beside the data folders."""
+    if not name.endswith(".toml"):
+        return card(name), []
+    path = Path(name).expanduser()
+    return read_card(path), [path.parent.absolute()]
+
+
 def read_card(path: Path) -> Card:
     """The card in a file; InputError names the file and the key that is unknown, missing or of another type."""
     return toml.struct(text(read(path)), f"card {path}", Card, TABLES)

@@ -47,7 +47,7 @@ def fetch(
     """
     told = progress or Silent()
     target = to.expanduser().absolute() if to is not None else cache_folder() / "data"
-    sets = {name: _card(name) for name in names}
+    sets = {name: cards.named(name) for name in names}
     taken = frozenset(each.member for card, _ in sets.values() for each in card.files)
     fetcher = _Fetcher(target, None if origin is None else _mirror(origin), taken, told, whole=to is not None)
     found: dict[str, Path] = {}
@@ -77,14 +77,6 @@ def _explained(name: str, card: Card, missing: Sequence[str], reasons: Mapping[s
         f"get what is missing from its makers ({card.citation} Licence: {card.licence}) and put it into {target}, by "
         f"these paths, or name a folder that has it: sparring fetch {name} --from FOLDER"
     )
-
-
-def _card(name: str) -> tuple[Card, list[Path]]:
-    """A card by its name or path, and where its files may lie beside the data folders."""
-    if not name.endswith(".toml"):
-        return cards.card(name), []
-    path = Path(name).expanduser()
-    return cards.read_card(path), [path.parent.absolute()]
 
 
 def _mirror(origin: str) -> Place:

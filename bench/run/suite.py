@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -157,6 +158,13 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 def shipped() -> list[str]:
     """Names of the suites that ship."""
     return toml.names(FOLDER)
+
+
+def title(name: str) -> str:
+    """What a suite that ships is: the first sentence of the comment that it begins with."""
+    text, _ = toml.read(name, "suite", FOLDER)
+    comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in comment).partition(". ")[0].rstrip(".")
 
 
 def load(name: str, *, former: bool = False, home: Path | None = None) -> Suite:

@@ -91,7 +91,7 @@ CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking") 
 FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
     *("retrievers.contract", "retrievers.similarity", "retrievers.model_names", "retrievers.hub", "retrievers.models"),
-    "retrievers.analysers",
+    *("retrievers.available", "retrievers.analysers"),
     *FAMILIES,
     *("retrievers.plugin", "retrievers.hints", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),

@@ -13,7 +13,7 @@ from rich.progress import Task, TaskID
 
 from bench.progress import Passages
 from bench.report.console import progress as progress_lines
-from bench.report.console.lists import print_sets
+from bench.report.console.lists import print_rows
 from bench.report.console.progress import Left, shown
 from bench.report.text import printable
 
@@ -76,7 +76,7 @@ def test_a_list_of_sets_is_plain_text():
     """
     used = console()
 
-    print_sets([{"name": "zoo", "passages": 4000, "title": f"{HOSTILE} [b] :smile:"}], used)
+    print_rows([{"name": "zoo", "passages": 4000, "title": f"{HOSTILE} [b] :smile:"}], used)
 
     assert f"4,000  {TAMED} [b] :smile:" in text_of(used)
 
@@ -90,7 +90,7 @@ def test_a_pipe_gets_whole_titles():
     """
     used = console()
 
-    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+    print_rows([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
 
     assert f"zoo      4,000  {TITLE}".rstrip() == text_of(used).splitlines()[1]
 
@@ -101,7 +101,7 @@ def test_a_terminal_marks_what_it_cuts():
     """
     used = console(terminal=True)
 
-    print_sets([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
+    print_rows([{"name": "zoo", "passages": 4000, "title": TITLE}], used)
 
     line = text_of(used).splitlines()[1]
     assert "zoo      4,000  a title" == line[:23]

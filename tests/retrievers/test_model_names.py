@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,29 +12,9 @@ from retrievers import models
 from retrievers.contract import NotFound
 from retrievers.model_names import USUAL, meant, on_disk, short
 from tests.helpers.dense_models import MINILM
+from tests.helpers.hub import keep
 
 FULL = f"{USUAL}/{MINILM}"
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """A cache of the hub's, empty; what it has is put there by `keep`."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
-
-
-def keep(hub: Path, name: str, *, whole: bool = True, weights: str = "model.safetensors") -> Path:
-    """A model as the hub's client leaves it; whole: its download came to an end."""
-    place = hub / f"models--{name.replace('/', '--')}"
-    folder = place / "snapshots" / "c0ffee"
-    folder.mkdir(parents=True)
-    (folder / weights).write_bytes(b"")
-    (place / "refs").mkdir()
-    if whole:
-        (place / "refs" / "main").write_text("c0ffee\n")
-    return folder
 
 
 # On this machine

@@ -1,9 +1,10 @@
-"""Lists of what there is: passage sets, adapters."""
+"""Lists of what there is: passage sets and their cards, suites, models, adapters."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -12,18 +13,21 @@ from bench.report.text import printable
 from retrievers.contract import spell
 from retrievers.registry import GROUPS, PluginError, Registry
 
-COUNTS = ("passages", "queries", "judgments")  # columns of numbers
+MB = 10**6
+HEADINGS = {"at_hand": "on disk"}  # of a key that has another word in JSON
 
 
-def print_sets(rows: Sequence[dict[str, object]], console: Console) -> None:
-    """One passage set a line, whole; only a terminal cuts it where it is narrow, with an ellipsis."""
-    lines = [[name.replace("_", " ") for name in row] for row in rows[:1]]
+def print_rows(rows: Sequence[Mapping[str, object]], console: Console) -> None:
+    """One row a line, numbers to the right, whole; only a terminal cuts it where it is narrow, with an ellipsis."""
+    lines = [[HEADINGS.get(name, name.replace("_", " ")) for name in row] for row in rows[:1]]
     lines += [[_cell(value) for value in row.values()] for row in rows]
+    columns = [[row[name] for row in rows] for name in (rows[0] if rows else ())]
+    numbers = [all(value is None or type(value) in (int, float) for value in column) for column in columns]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):
         fields = (
-            cell.rjust(width) if heading in COUNTS else cell.ljust(width)
-            for heading, cell, width in zip(lines[0], line, widths, strict=True)
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, width, is_number in zip(line, widths, numbers, strict=True)
         )
         text = Text("  ".join(fields).rstrip(), "" if number else "bold")
         if console.is_terminal:
@@ -36,7 +40,39 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+    return f"{value:,}" if isinstance(value, int | float) else printable(str(value))
+
+
+def print_card(card: Mapping[str, Any], console: Console) -> None:  # Any: values of JSON, as `datasets NAME --json` has
+    """A passage set's card, whole: what it is, how large, and each file with where it lies."""
+    counts, files = card["counts"] or {}, card["files"]
+    sizes = [f"{n:,} {what}" for what, n in counts.items() if n or what != "merged"] or ["passages and queries unknown"]
+    missing = sum(file["on_disk"] is None for file in files)
+    facts = {
+        "language": card["language"],
+        "licence": card["licence"],
+        "size": f"{', '.join(sizes)}; {card['bytes'] / MB:,.1f} MB in {len(files)} files",
+        "on disk": "yes" if not missing else f"{len(files) - missing} of {len(files)} files; get them: {card['get']}",
+        "format": f"{card['format']}; passages are {card['join'].replace(' ', ' and ')}",
+        "clusters": card["clusters"] and f"queries on one {card['clusters']}",
+        "citation": card["citation"],
+    }
+    _print(f"{card['name']}: {card['title']}", console, "bold")
+    for name, said in facts.items():
+        if said:
+            _print(f"{name:<10}{said}", console)
+    for file in files:
+        _print(f"\n{file['path']} ({file['role']}), {file['bytes']:,} bytes, sha256 {file['sha256']}", console)
+        inside = f" ({file['member']} in it)" if file["member"] else ""
+        for place in (file["on_disk"] or "not on disk", *(url + inside for url in file["urls"])):
+            _print(f"  {place}", console)
+    if card["bibtex"]:
+        _print(f"\n{card['bibtex'].strip()}", console, "dim")
+
+
+def _print(text: str, console: Console, style: str = "") -> None:
+    for line in text.split("\n"):  # a card may hold anything: its lines are ours, what stands in them is not
+        console.print(Text(printable(line), style), soft_wrap=True)
 
 
 def print_adapters(rows: Sequence[dict[str, str]], console: Console) -> None:
