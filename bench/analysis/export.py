@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from bench.formats import trec_run
 from bench.formats.files import write_whole
 from bench.passages.loader import PassageSet
 from bench.records.run_folder import Run, read_hits, read_set, read_timed, searched_apart
-from bench.records.schema import Measurement
+from bench.records.schema import Measurement, digest
 from retrievers.contract import Hits
 
 Format: TypeAlias = Literal["trec", "json"]
@@ -34,6 +34,8 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
 
     Of a retriever whose first k hits depend on how many are asked for RETRIEVER.k10.run beside it has those of the
     search for k, from which its measures up to that cut-off are read; deeper ones are read from the other.
+
+    Each line's tag is its retriever's, in every set of the export (`tags`).
 
     form: "json" writes the dictionaries of ranx and pytrec_eval instead, RETRIEVER.json and qrels.json. Scores strictly
     decrease as 32-bit floats, so every tool sees the order that Sparring measured. A retriever is written as its
@@ -55,7 +57,7 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
             f"run {run.folder}: expected hits of every query, found a part of them for {', '.join(stopped)}, stopped "
             f"once decided: export a run without --stop"
         )
-    written = []
+    written, tag_of = [], tags(m.retriever for m in run.measurements if m.status == "ok")
     homes = _file_names({name: sha256[:16] for name, sha256 in run.record.passage_sets.items()})
     for name, home_name in homes.items():
         passage_set = read_set(run.folder, name)
@@ -65,8 +67,27 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
             written.append(_write_qrels(home, passage_set.qrels, form))
         cells = {cell.retriever: cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")}
         for retriever, file_name in _file_names({name: cell.cell for name, cell in cells.items()}).items():
-            written += _write_cell(run, cells[retriever], home / file_name, passage_set, form)
+            stem, tag = home / file_name, tag_of[retriever]
+            written += _write_cell(run, cells[retriever], stem, tag, passage_set, form)
     return written
+
+
+def tags(retrievers: Iterable[str]) -> dict[str, str]:
+    """
+    What each retriever is called in the last field of a run file: its spelling without quotes and blanks.
+
+    `BiEncoder("all-MiniLM-L6-v2") @ Flat()` is BiEncoder(all-MiniLM-L6-v2)@Flat(); a blank inside a name becomes "_".
+    Where two come to one tag, or one to none, each has a hash behind it.
+    """
+    plain = {}
+    for retriever in retrievers:
+        joined = re.sub(r"(?<=[@,])\s+|\s+(?=@)", "", retriever.replace('"', ""))
+        plain[retriever] = re.sub(r"[\s\0\ufeff]+", "_", joined).encode(errors="replace").decode()
+    counts = Counter(["", *plain.values()])
+    return {
+        retriever: tag if counts[tag] == 1 and tag else f"{tag}-{digest(retriever)[:8]}".removeprefix("-")
+        for retriever, tag in plain.items()
+    }
 
 
 def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Format) -> Path:
@@ -77,15 +98,15 @@ def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Forma
     return path
 
 
-def _write_cell(run: Run, m: Measurement, stem: Path, passage_set: PassageSet, form: Format) -> list[Path]:
+def _write_cell(run: Run, m: Measurement, stem: Path, tag: str, passage_set: PassageSet, form: Format) -> list[Path]:
     """The hits of a cell to the depth, and where they are others those of the search for k; the tag says which."""
     timed = searched_apart(m)
     deep = read_hits(run.folder, m.cell)
-    written = [_write_hits(stem, deep, passage_set, form, f"sparring-depth{m.depth}" if timed else "sparring")]
+    written = [_write_hits(stem, deep, passage_set, form, f"{tag}-depth{m.depth}" if timed else tag)]
     if timed:
         top = stem.with_name(f"{stem.name}.k{m.k}")
         found = read_timed(run.folder, m.cell, m.k, apart=True)
-        written.append(_write_hits(top, found, passage_set, form, f"sparring-k{m.k}"))
+        written.append(_write_hits(top, found, passage_set, form, f"{tag}-k{m.k}"))
     return written
 
 

@@ -39,6 +39,57 @@ def test_a_run_as_dictionaries(tmp_path):
     assert splade["q1"]["p1"] < 2.0
 
 
+# Tags of run files
+
+
+@pytest.mark.parametrize(
+    ("retriever", "tag"),
+    [
+        ("BM25(k1=1.2) @ CSC()", "BM25(k1=1.2)@CSC()"),
+        (
+            'BiEncoder("all-MiniLM-L6-v2") @ Faiss("HNSW32", efSearch=64)',
+            "BiEncoder(all-MiniLM-L6-v2)@Faiss(HNSW32,efSearch=64)",
+        ),
+        ('BiEncoder("my own\u3000model") @ Flat()', "BiEncoder(my_own_model)@Flat()"),
+        ("their run\n", "their_run_"),
+    ],
+)
+def test_a_tag_is_the_spelling(retriever, tag):
+    """
+    A retriever's tag is its spelling without quotes and blanks.
+    """
+    assert {retriever: tag} == export.tags([retriever])
+
+
+@given(st.lists(st.text(max_size=12) | st.text('"a b@,_', max_size=5), max_size=6))
+def test_tags_are_words_and_unlike(retrievers):
+    """
+    Whatever retrievers are called, each tag is one word that a run file can hold, and none is another's.
+    """
+    found = export.tags(retrievers)
+
+    assert set(retrievers) == set(found)
+    assert len(found) == len(set(found.values()))
+    assert [] == [tag for tag in found.values() if tag.split() != [tag] or "\0" in tag or "\ufeff" in tag]
+
+
+def test_tags_in_the_files(tmp_path):
+    """
+    Every line of a retriever's file has its tag, by which a reader tells the systems apart.
+    """
+    hits = {"q0": {"p0": 2.0, "p1": 1.0}, "q1": {"p1": 2.0}}
+    runs = [outside_run.OutsideRun(name, "", hits) for name in ('A("x y") @ B()', 'A("xy") @ B()', "A(xy) @ B()")]
+    imported.import_runs(runs, tiny_set(5, 2), 7, tmp_path / "run")
+
+    paths = export.export(run_folder.read(tmp_path / "run"), tmp_path / "files")
+
+    tags = [{line.split()[5] for line in path.read_text().splitlines()} for path in paths if path.suffix == ".run"]
+    first, second, third = (tag for (tag,) in tags)
+    assert "A(x_y)@B()" == first
+    assert ("A(xy)@B()-", "A(xy)@B()-") == (second[:-8], third[:-8])
+    assert second != third
+
+
 # Passage sets
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4).filter(

@@ -94,9 +94,9 @@ class TestDepth:
 
         tags = {path.name: path.read_text().split()[5] for path in paths if path.suffix == ".run"}
         assert {
-            "TfIdf-Near.run": "sparring-depth20",
-            "TfIdf-Near.k10.run": "sparring-k10",
-            "TfIdf-CSR.run": "sparring",
+            "TfIdf-Near.run": "TfIdf()@Near()-depth20",
+            "TfIdf-Near.k10.run": "TfIdf()@Near()-k10",
+            "TfIdf-CSR.run": "TfIdf()@CSR()",
         } == tags
 
     def test_the_timed_ten_come_first(self, near, tmp_path):
