@@ -31,12 +31,13 @@ from bench.commands.show import show
 from bench.commands.suites import suites
 from bench.commands.table import table
 from bench.commands.train import train
+from bench.commands.usage import CommandInWords, epilog
 
 app = typer.Typer(
     name="sparring",
     help="Sparse and dense retrievers in the same ring: recall, latency and memory over the same passages.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -80,8 +81,8 @@ for command in (
     new,
     export,
 ):
-    app.command()(command)
-app.command("import")(import_)
+    app.command(cls=CommandInWords, epilog=epilog(command.__name__))(command)
+app.command("import", cls=CommandInWords, epilog=epilog("import"))(import_)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.models import OptionInfo
 
+from bench.commands import completion
 from bench.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ NEWEST = 3  # runs that are named where one has to be chosen
 PIPE_WIDTH = 120  # columns of a table that is no terminal's, where COLUMNS says nothing
 WIDTH = re.compile(r"[1-9][0-9]{0,5}")  # what COLUMNS may say; anything else is as if it were not set
 
-Plugin = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with adapters; repeatable.")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", help="A Python file with adapters; repeatable.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout.")]
 JsonObject = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
@@ -47,7 +50,9 @@ def one_of(option: str, names: Collection[str], about: str) -> OptionInfo:
             )
         return value
 
-    made: OptionInfo = typer.Option(option, parser=parsed, metavar=f"[{'|'.join(names)}]", help=about)
+    made: OptionInfo = typer.Option(
+        option, parser=parsed, metavar=f"[{'|'.join(names)}]", help=about, autocompletion=completion.among(names)
+    )
     return made
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import CELL_FAILED, OK, Json, Plugin, echo_json
+from bench.commands import CELL_FAILED, OK, Json, Plugin, completion, echo_json
 
 if TYPE_CHECKING:
     from bench.stage.check_process import CheckRow
@@ -17,9 +17,18 @@ WIDTH = 32  # columns of the longest name of a rule
 
 
 def check(
-    spellings: Annotated[list[str], typer.Argument(help="Encoders, storages, retrievers or analysers, as spelled.")],
+    spellings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPELLING...",
+            help="Encoders, storages, retrievers or analysers, as spelled.",
+            autocompletion=completion.spellings,
+        ),
+    ],
     plugin: Plugin = None,
-    seconds: Annotated[float, typer.Option(min=1, max=1e6, help="Time for all checks of one adapter.")] = 600,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=1e6, help="Time for all checks of one adapter.")
+    ] = 600,
     as_json: Json = False,
 ) -> None:
     """

@@ -16,7 +16,8 @@ FORMATS = ("terminal", "markdown", "json")
 STRATA = ("label", "length", "overlap")
 
 NonInferior = Annotated[
-    float | None, typer.Option("--non-inferior", min=0, help="Of a measure: a loss below it is accepted, as .005.")
+    float | None,
+    typer.Option("--non-inferior", metavar="X", min=0, help="Of a measure: a loss below it is accepted, as .005."),
 ]
 Strata = Annotated[
     str | None,
@@ -28,29 +29,34 @@ Strata = Annotated[
     ),
 ]
 Measure = Annotated[
-    str | None, typer.Option("--measure", help="What --by compares.", show_default="the suite's primary measure")
+    str | None,
+    typer.Option(
+        "--measure", metavar="MEASURE", help="What --by compares.", show_default="the suite's primary measure"
+    ),
 ]
 Sequential = Annotated[
     bool, typer.Option("--sequential", help="Say after which share of the queries it would have been decided.")
 ]
+Pair = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--retrievers",
+        metavar="OLD NEW",
+        help="One retriever against another: of one run, or the first of the old run and the second of the new.",
+    ),
+]
+Margin = Annotated[float, typer.Option(metavar="X", min=0, help="Of a measure: the smallest difference that matters.")]
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="OLD [NEW]", help="Run folders: the old one, the new one.")],
-    retrievers: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            "--retrievers",
-            metavar="OLD NEW",
-            help="One retriever against another: of one run, or the first of the old run and the second of the new.",
-        ),
-    ] = None,
-    margin: Annotated[float, typer.Option(min=0, help="Of a measure: the smallest difference that matters.")] = 0.01,
+    retrievers: Pair = None,
+    margin: Margin = 0.01,
     non_inferior: NonInferior = None,
     by: Strata = None,
     measure: Measure = None,
     sequential: Sequential = False,
-    queries: Annotated[int, typer.Option(min=0, help="Queries that changed most, of each cell.")] = 5,
+    queries: Annotated[int, typer.Option(metavar="N", min=0, help="Queries that changed most, of each cell.")] = 5,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; markdown has no text of a collection.")
     ] = None,

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.commands import echo_json
+from bench.commands import completion, echo_json
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="One set, or a card's file: all that its card says."),
+    typer.Argument(
+        metavar="[NAME]", help="One set, or a card's file: all that its card says.", autocompletion=completion.datasets
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array on stdout; of one set an object.")]
 

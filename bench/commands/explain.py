@@ -12,7 +12,9 @@ from bench.commands import JsonObject, echo_json, read_run, standard_output
 
 def explain(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    cell: Annotated[str, typer.Argument(help="A retriever as the table spells it, or 'SET: RETRIEVER'.")],
+    cell: Annotated[
+        str, typer.Argument(metavar="CELL", help="A retriever as the table spells it, or 'SET: RETRIEVER'.")
+    ],
     as_json: JsonObject = False,
 ) -> None:
     """

@@ -7,15 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.commands import read_run
+from bench.commands import completion, read_run
 
 
 def export(
-    what: Annotated[str, typer.Argument(metavar="RUN|SET", help="A run folder, or a passage set (name or folder).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write into.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|SET",
+            help="A run folder, or a passage set (name or folder).",
+            autocompletion=completion.datasets,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Folder to write into.")],
     form: Annotated[
         Literal["trec", "json", "beir"] | None,
-        typer.Option("--format", help="Of a run: trec (as a rule) or json. Of a passage set: beir."),
+        typer.Option(
+            "--format", metavar="[trec|json|beir]", help="Of a run: trec (as a rule) or json. Of a passage set: beir."
+        ),
     ] = None,
 ) -> None:
     """

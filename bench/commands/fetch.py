@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import INTERRUPTED
+from bench.commands import INTERRUPTED, completion
 
 
 def fetch(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Passage sets, by name or path of their card.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", help="Passage sets, by name or path of their card.", autocompletion=completion.datasets
+        ),
+    ],
     origin: Annotated[
         str | None,
         typer.Option("--from", metavar="URL|FOLDER", help="A mirror, or a folder, instead of the cards' URLs."),

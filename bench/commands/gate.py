@@ -23,25 +23,37 @@ RunFile = Annotated[
 ]
 Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="With --run: the judgments, of TREC or BEIR.")]
 Measures = Annotated[
-    list[str] | None, typer.Option("--measure", help="With --run: a measure, nDCG@10; repeatable. Else the usual.")
+    list[str] | None,
+    typer.Option("--measure", metavar="MEASURE", help="With --run: a measure, nDCG@10; repeatable. Else the usual."),
 ]
 Quality = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="With --run: a mean may move so far, as .01. Else no query's value may."),
+    typer.Option(
+        metavar="X", min=0, max=1, help="With --run: a mean may move so far, as .01. Else no query's value may."
+    ),
 ]
 NonInferior = Annotated[
-    float | None, typer.Option("--non-inferior", min=0, max=1, help="With --run: a loss that is surely smaller passes.")
+    float | None,
+    typer.Option("--non-inferior", metavar="X", min=0, max=1, help="With --run: a loss that is surely smaller passes."),
 ]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER|FILE", help="What the run is held to (--accept makes it): a folder; with --run: a run file."
+    ),
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FOLDER", help="With --ab: keep the runs of both sides in this folder."),
+]
+Summary = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary in markdown into this file.")]
 
 
 def gate(
     what: Annotated[
-        Path | None, typer.Argument(metavar="RUN|SUITE", help="A run folder; with --ab: a suite's TOML file.")
+        Path | None, typer.Argument(metavar="[RUN|SUITE]", help="A run folder; with --ab: a suite's TOML file.")
     ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option(help="What the run is held to (--accept makes it): a folder; with --run: a run file."),
-    ] = None,
+    reference: Reference = None,
     run_file: RunFile = None,
     qrels: Qrels = None,
     measure: Measures = None,
@@ -59,11 +71,9 @@ def gate(
     ] = False,
     undecided: Annotated[str, one_of("--undecided", UNDECIDED, "What becomes of a cell that is.")] = "pass",
     plugin: Plugin = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="With --ab: keep the runs of both sides in this folder.")
-    ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write a summary in markdown into this file.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit's XML into this file.")] = None,
+    output: Kept = None,
+    markdown: Summary = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit's XML into this file.")] = None,
     as_json: JsonObject = False,
 ) -> None:
     """

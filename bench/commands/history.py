@@ -23,7 +23,11 @@ def history(
     ] = False,
     measure: Annotated[
         str | None,
-        typer.Option(help="A key or heading of `sparring table`: R@10, disk MB.", show_default="the primary measure"),
+        typer.Option(
+            metavar="KEY",
+            help="A key or heading of `sparring table`: R@10, disk MB.",
+            show_default="the primary measure",
+        ),
     ] = None,
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; csv and json have one line per version and cell.")

@@ -10,25 +10,39 @@ import typer
 
 from bench.commands import standard_output
 
+Searched = Annotated[
+    str,
+    typer.Option(
+        "--passages",
+        metavar="RUN|SET",
+        help="What was searched: a run folder, a name, a BEIR folder, a SQuAD-style .json.",
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="NAME", help="What to call the retriever: one for each file, in their order."),
+]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="MEASURE",
+        help="A measure, nDCG@10; repeatable. Else the run's of --passages, or the usual.",
+    ),
+]
+Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639-1).")]
+
 
 def import_(
     files: Annotated[
         list[Path], typer.Argument(metavar="RUN_FILE...", help="TREC run files, or .json dictionaries; .gz too.")
     ],
-    passages: Annotated[
-        str,
-        typer.Option("--passages", help="What was searched: a run folder, a name, a BEIR folder, a SQuAD-style .json."),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The run folder to make.")],
-    name: Annotated[
-        list[str] | None, typer.Option("--name", help="What to call the retriever: one for each file, in their order.")
-    ] = None,
-    measure: Annotated[
-        list[str] | None,
-        typer.Option("--measure", help="A measure, nDCG@10; repeatable. Else the run's of --passages, or the usual."),
-    ] = None,
-    qrels: Annotated[Path | None, typer.Option(help="Of a BEIR folder: the file of judgments.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).")] = None,
+    passages: Searched,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The run folder to make.")],
+    name: Names = None,
+    measure: Measures = None,
+    qrels: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a BEIR folder: the file of judgments.")] = None,
+    language: Language = None,
 ) -> None:
     """
     Score runs made elsewhere, to stand beside ours.

@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 
 def judge_sheet(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The sheet: a new file that ends in .csv.")],
-    passages: Annotated[str | None, typer.Option(help="The passage set, where the run has several.")] = None,
-    queries: Annotated[int, typer.Option(min=1, help="How many queries: those on which retrievers agree least.")] = 50,
-    top: Annotated[int, typer.Option("-k", "--top", min=1, help="Passages of each retriever for a query.")] = 10,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The sheet: a new file that ends in .csv.")
+    ],
+    passages: Annotated[
+        str | None, typer.Option(metavar="SET", help="The passage set, where the run has several.")
+    ] = None,
+    queries: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many queries: those on which retrievers agree least.")
+    ] = 50,
+    top: Annotated[
+        int, typer.Option("-k", "--top", metavar="N", min=1, help="Passages of each retriever for a query.")
+    ] = 10,
     at_random: Annotated[
         bool, typer.Option("--random", help="A random sample of the queries: what it shows holds for all.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Also pairs that the run has judgments of.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the order, and of what is drawn.")] = 7,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the order, and of what is drawn.")] = 7,
 ) -> None:
     """
     Write what was found as a sheet to judge, blind.

@@ -16,7 +16,8 @@ def new(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="encoder, storage, retriever or analyser.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of its class: Trigrams.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The folder to make; default: sparring-<name> here.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FOLDER", help="The folder to make; default: sparring-NAME here."),
     ] = None,
 ) -> None:
     """

@@ -15,7 +15,9 @@ Power = Annotated[
 Pilot = Annotated[
     Path | None,
     typer.Option(
-        help="With --power: an earlier run, whose paired differences tell how far these vary.", show_default="assumed"
+        metavar="RUN",
+        help="With --power: an earlier run, whose paired differences tell how far these vary.",
+        show_default="assumed",
     ),
 ]
 

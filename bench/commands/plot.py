@@ -36,13 +36,16 @@ def plot(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The file: .svg, or .png (extra report).", show_default=False),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The file: .svg, or .png (extra report).", show_default=False
+        ),
     ] = None,
     passages: Annotated[
-        str | None, typer.Option(help="The passage set that is drawn.", show_default="the only one")
+        str | None, typer.Option(metavar="SET", help="The passage set that is drawn.", show_default="the only one")
     ] = None,
     measure: Annotated[
-        str | None, typer.Option(help="The quality that is drawn.", show_default="the suite's primary measure")
+        str | None,
+        typer.Option(metavar="MEASURE", help="The quality that is drawn.", show_default="the suite's primary measure"),
     ] = None,
     check: Annotated[
         bool,

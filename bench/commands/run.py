@@ -45,6 +45,7 @@ def run(
         typer.Option(
             "-o",
             "--output",
+            metavar="FOLDER",
             help="The run folder; what was measured there stays, and the run goes on.",
             show_default="results/ and date, time and suite",
         ),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import registry_with
+from bench.commands import completion, registry_with
 from bench.instruments.modes import DEFAULT, MODES, RATE
 
 if TYPE_CHECKING:
@@ -28,44 +28,71 @@ _MODES = ", ".join(f"{mode.name} ({mode.help})" for mode in MODES.values())
 
 What = Annotated[
     list[str] | None,
-    typer.Argument(help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'."),
+    typer.Argument(
+        metavar="SUITE|RETRIEVER...",
+        help="A suite (a name or a TOML file); with --passages: retrievers, 'BM25() @ CSR()'.",
+        autocompletion=completion.suites_and_spellings,
+    ),
 ]
 Passages = Annotated[
     list[str] | None,
     typer.Option(
         "--passages",
+        metavar="SET",
+        autocompletion=completion.datasets,
         help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table, vectors (.hdf5); repeatable.",
     ),
 ]
-Text = Annotated[str | None, typer.Option(help="Of a table: the column of the passages' text.", show_default="text")]
-Title = Annotated[str | None, typer.Option(help="Of a table: the column of the passages' titles.", show_default="none")]
+Text = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Of a table: the column of the passages' text.", show_default="text"),
+]
+Title = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Of a table: the column of the passages' titles.", show_default="none"),
+]
 Identifier = Annotated[
     str | None,
-    typer.Option("--id", help="Of a table: the column of the passages' ids.", show_default="row numbers from 1"),
+    typer.Option(
+        "--id", metavar="COLUMN", help="Of a table: the column of the passages' ids.", show_default="row numbers from 1"
+    ),
 ]
 Queries = Annotated[
     list[str] | None,
     typer.Option(
         "--queries",
+        metavar="FILE|N",
         help="Of a table: the file of queries. A number: how many queries are timed at most.",
         show_default=f"500 are timed, {OF_SUITE}",
     ),
 ]
-QueryText = Annotated[str | None, typer.Option(help="Of a file of queries: the column of their text.")]
-QueryId = Annotated[str | None, typer.Option(help="Of a file of queries: the column of their ids.")]
-Qrels = Annotated[Path | None, typer.Option(help="Of a table or a folder: the file of judgments.")]
-Language = Annotated[str | None, typer.Option(help="Language of one's own passages (ISO 639-1).", show_default="en")]
-Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds of every cell.", show_default=f"5, {OF_SUITE}")]
+QueryText = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their text.")
+]
+QueryId = Annotated[str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their ids.")]
+Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a table or a folder: the file of judgments.")]
+Language = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639-1).", show_default="en")
+]
+Rounds = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Rounds of every cell.", show_default=f"5, {OF_SUITE}")
+]
 Threads = Annotated[
     list[int] | None,
     typer.Option(
-        min=1, help="Threads of query encoding and search; repeatable: each in turn.", show_default=f"1, {OF_SUITE}"
+        metavar="N",
+        min=1,
+        help="Threads of query encoding and search; repeatable: each in turn.",
+        show_default=f"1, {OF_SUITE}",
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", help="Seed of samples and order.", show_default=f"7, {OF_SUITE}")
+]
 Distractors = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=0,
         help="Synthetic passages to grow every set by: for bytes and time only.",
         show_default=f"0, {OF_SUITE}",
@@ -74,6 +101,8 @@ Distractors = Annotated[
 ModeNames = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="MODE",
+        autocompletion=completion.among(MODES),
         help=f"How queries are timed: {_MODES}; repeatable.",
         show_default=f"{' and '.join(DEFAULT)}, {OF_SUITE}",
     ),
@@ -81,6 +110,7 @@ ModeNames = Annotated[
 Rate = Annotated[
     str | None,
     typer.Option(
+        metavar="RATE",
         help="Offered in mode rate: a share of a cell's own capacity, or queries a second (200/s).",
         show_default=f"70%, {OF_SUITE}",
     ),
@@ -89,6 +119,7 @@ P99 = Annotated[
     str | None,
     typer.Option(
         "--p99",
+        metavar="TIME",
         help="With mode rate: find the highest rate whose p99 stays within it (10ms).",
         show_default="none, or the suite's",
     ),
@@ -96,20 +127,27 @@ P99 = Annotated[
 Stop = Annotated[
     str | None,
     typer.Option(
+        metavar="decided",
         help="decided: ask a retriever no more queries once it is decided beside the baseline.",
         show_default="none, or the suite's",
     ),
 ]
 Seconds = Annotated[
-    float | None, typer.Option(min=0.001, help="Limit of time of one stage.", show_default=f"none, {OF_SUITE}")
+    float | None,
+    typer.Option(metavar="SECONDS", min=0.001, help="Limit of time of one stage.", show_default=f"none, {OF_SUITE}"),
 ]
 Idle = Annotated[
     float | None,
     typer.Option(
-        min=0.001, help="End a stage that makes no progress for so many seconds.", show_default=f"600, {OF_SUITE}"
+        metavar="SECONDS",
+        min=0.001,
+        help="End a stage that makes no progress for so many seconds.",
+        show_default=f"600, {OF_SUITE}",
     ),
 ]
-Memory = Annotated[str | None, typer.Option(help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")]
+Memory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Limit of memory of one stage.", show_default=f"8GB, {OF_SUITE}")
+]
 
 
 class RunRequest(NamedTuple):

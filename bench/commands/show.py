@@ -12,9 +12,11 @@ from bench.commands import JsonObject, Plugin, echo_json, read_run, registry_wit
 
 def show(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    query: Annotated[str, typer.Argument(help="The id of a query.")],
-    passages: Annotated[str | None, typer.Option(help="The passage set, where several have the query.")] = None,
-    top: Annotated[int, typer.Option("-k", "--top", min=1, help="Passages of each retriever.")] = 5,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The id of a query.")],
+    passages: Annotated[
+        str | None, typer.Option(metavar="SET", help="The passage set, where several have the query.")
+    ] = None,
+    top: Annotated[int, typer.Option("-k", "--top", metavar="N", min=1, help="Passages of each retriever.")] = 5,
     as_json: JsonObject = False,
     plugin: Plugin = None,
 ) -> None:

@@ -71,16 +71,33 @@ def _refused_picture(path: Path, pivot: str | None, measure: str | None) -> str 
     return None
 
 
+Keys = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="KEYS", help="Headings or keys of --json, in this order: R@10,p50,ledger_bytes."),
+]
+Measure = Annotated[
+    str | None,
+    typer.Option("--measure", metavar="KEY", help="What --pivot shows.", show_default="the suite's primary measure"),
+]
+Svg = Annotated[
+    Path | None, typer.Option("--svg", metavar="FILE", help="With --pivot storage: draw it into this file.")
+]
+PluginFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A file with adapters: say where it is no longer what ran."),
+]
+
+
 def table(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; with --check or --write Markdown pages.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders; with --check or --write Markdown pages.")
+    ],
     format_name: Annotated[
         str | None, one_of("--format", FORMATS, "By default terminal; csv and json have every figure.")
     ] = None,
     json: Json = False,
     wide: Annotated[bool, typer.Option("--wide", help="Every column that has a value.")] = False,
-    columns: Annotated[
-        str | None, typer.Option("--columns", help="Headings or keys of --json, in this order: R@10,p50,ledger_bytes.")
-    ] = None,
+    columns: Keys = None,
     labels: Annotated[bool, typer.Option("--labels", help="The primary measure by the queries' labels.")] = False,
     published: Annotated[bool, typer.Option("--published", help="Ours against published figures alone.")] = False,
     pivot: Annotated[
@@ -92,17 +109,13 @@ def table(
             "each encoder, what its storages lose, take and weigh.",
         ),
     ] = None,
-    measure: Annotated[
-        str | None, typer.Option("--measure", help="What --pivot shows.", show_default="the suite's primary measure")
-    ] = None,
+    measure: Measure = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals of every figure.")] = False,
     cite: Annotated[
         bool, typer.Option("--cite", help="Sources as BibTeX; with --format latex cited and appended.")
     ] = False,
-    svg: Annotated[Path | None, typer.Option("--svg", help="With --pivot storage: draw it into this file.")] = None,
-    plugin: Annotated[
-        list[Path] | None, typer.Option("--plugin", help="A file with adapters: say where it is no longer what ran.")
-    ] = None,
+    svg: Svg = None,
+    plugin: PluginFiles = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare tables in pages with their records; exit code 1 if they differ.")
     ] = False,

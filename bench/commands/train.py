@@ -8,26 +8,41 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import Plugin, registry_with, standard_output, stoppable
+from bench.commands import Plugin, completion, registry_with, standard_output, stoppable
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A TOML file, or a name: quick, korean, temperatures, towers.",
+        autocompletion=completion.recipes,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="The folder of the models; the same recipe resumes.",
+        show_default="models/ and its name",
+    ),
+]
+Seeds = Annotated[
+    list[int] | None,
+    typer.Option(metavar="N", min=0, help="Train from it; repeatable.", show_default="the recipe's"),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="[cpu|cuda]", help="cpu or cuda.", show_default="cuda where there is one, else cpu"),
+]
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A TOML file, or a name: quick, korean, temperatures, towers.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="The folder of the models; the same recipe resumes.",
-            show_default="models/ and its name",
-        ),
-    ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(min=0, help="Train from it; repeatable.", show_default="the recipe's")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda.", show_default="cuda where there is one, else cpu")
-    ] = None,
+    recipe: RecipeName,
+    output: Output = None,
+    seed: Seeds = None,
+    device: Device = None,
     plugin: Plugin = None,
 ) -> None:
     """

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.commands.usage import EXAMPLES
 from retrievers.registry import installed, parse
 from tests.helpers.places import ROOT
 
@@ -148,6 +150,32 @@ def test_every_line_shown_would_run(page):
     problems = {line: found for line in shown(page) if (found := problem(line)) is not None}
 
     assert {} == problems
+
+
+@pytest.mark.parametrize("name", sorted(COMMAND.commands))
+def test_every_help_has_examples(name):
+    """
+    Every command's help ends with an example or two of it, which would run and fit on the lines of a terminal.
+    """
+    assert 1 <= len(EXAMPLES[name]) <= 2
+    assert [] == [found for line in EXAMPLES[name] if (found := problem(line)) is not None]
+    assert {name} == {words(line)[1] for line in EXAMPLES[name]}
+    assert max(map(len, EXAMPLES[name])) <= 76
+    shown = CliRunner().invoke(app, [name, "-h"], terminal_width=78).stdout
+    assert shown.endswith("".join(f"    {line}\n" for line in EXAMPLES[name]))
+    assert shown == CliRunner().invoke(app, [name, "--help"], terminal_width=78).stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMMAND.commands))
+def test_helps_have_words_for_types(name):
+    """
+    What an option or an argument takes is a word, `FILE`, and no type of Python's; a usage line has no braces.
+    """
+    takes = [param for param in COMMAND.commands[name].params if not getattr(param, "is_flag", False)]
+    shown = CliRunner().invoke(app, [name, "-h"], terminal_width=78).stdout
+
+    assert [] == [param.name for param in takes if not param.metavar and param.name != "help"]
+    assert [] == re.findall(r"<\w[^>]*>|\{\w+\}", shown.replace("--from URL|FOLDER", ""))
 
 
 @pytest.mark.parametrize(

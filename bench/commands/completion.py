@@ -1,0 +1,69 @@
+"""What a shell completes: names that need nothing heavy to be known. A file is completed by the shell itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from importlib import import_module, metadata
+from pathlib import Path
+
+
+def datasets(incomplete: str) -> list[str]:
+    """Names of passage sets."""
+    from bench.passages import cards
+
+    return _beginning(incomplete, cards.names())
+
+
+def suites(incomplete: str) -> list[str]:
+    """Names of the suites that ship."""
+    return _beginning(incomplete, _shipped("bench.run", "suites"))
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Names of the recipes that ship."""
+    return _beginning(incomplete, _shipped("bench.training", "recipes"))
+
+
+def spellings(incomplete: str) -> list[str]:
+    """
+    What may come next of a spelling in quotes: BM -> BM25(), and behind an @ a storage.
+
+    Without quotes nothing: a shell would take its parentheses.
+    """
+    _, at, begun = incomplete.rpartition("@")
+    before = incomplete.removesuffix(begun.lstrip())
+    groups = ("storages",) if at else ("encoders", "retrievers")
+    names = {point.name for group in groups for point in metadata.entry_points(group=f"sparring.{group}")}
+    return _beginning(incomplete, (f"{before}{name}()" for name in names)) if _in_quotes() else []
+
+
+def among(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """One of some names."""
+
+    def beginning(incomplete: str) -> list[str]:
+        return _beginning(incomplete, names)
+
+    return beginning
+
+
+def suites_and_spellings(incomplete: str) -> list[str]:
+    """What `run` and `plan` take."""
+    return suites(incomplete) + spellings(incomplete)
+
+
+def _shipped(package: str, folder: str) -> list[str]:
+    """What a package ships in a folder; the package alone is imported, and no module of it."""
+    from bench import toml
+
+    return toml.names(Path(import_module(package).__path__[0]) / folder)
+
+
+def _in_quotes() -> bool:
+    """Whether the line that a shell asks about, as typer is handed it, has a quote that is still open."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    return any(line.count(quote) % 2 for quote in "\"'")
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.startswith(incomplete))
