@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from collections.abc import Collection, Iterable
@@ -33,9 +34,18 @@ BEFORE_ONE = {  # lists of vectors, and changes of them: an index comes behind
 }
 BEHIND_ONE = {"Flat": "", "RFlat": "", "Refine": "(Flat)"}
 PARTS = INDEXES | BEFORE_ONE | BEHIND_ONE
-_KINDS = "|".join(sorted(PARTS, key=len, reverse=True))
-PART = re.compile(rf"({_KINDS})((?:fp16|bf16|fs|r?t?)(?:[\d_(][\w+()]*)?)", re.IGNORECASE)
-CLASS = re.compile(r"(?:Index)?(HNSW|IVF|NSG)[a-z]*", re.IGNORECASE)  # IndexHNSWFlat, IVFPQ, hnswlib
+_NUMBER = r"[1-9][\w+()]*"  # and what may stand behind it: PQ16x4fs, HNSW32_SQ8, IVF100(HNSW32)
+FOLLOWS = dict.fromkeys(PARTS, _NUMBER) | {
+    "SQ": "[468]|fp16|bf16",
+    "LSH": "r?t?",
+    "RaBitQ": r"(?:fs)?\d*",
+    "Refine": r"\([\w,]+\)",
+    **dict.fromkeys((kind for kind, usual in PARTS.items() if not usual and kind not in ("LSH", "RaBitQ")), ""),
+}
+# A class of FAISS or of another library, IndexHNSWFlat, IVFPQ, hnswlib: what it is, what it keeps, and its size.
+CLASS = re.compile(r"(Index)?(HNSW|IVF|NSG)(Flat|PQ|SQ|ScalarQuantizer|Index|lib)?([1-9]\d*)?", re.IGNORECASE)
+KEPT = {"pq": "PQ16", "sq": "SQ8", "scalarquantizer": "SQ8"}
+SIZES = ("m", "nlist", "links", "neighbors")  # what an option is called, in small letters, that stands behind a kind
 
 # A text that lacks its quotes: what a model or a file may be called, and no literal in other letters.
 WORD = re.compile(r"(?!(?i:true|false|none|null|nan|inf)(?![\w./~:-]))(?:[^\W\d]|[./~])[\w./~:-]*")
@@ -69,15 +79,39 @@ def factory(written: str) -> str | None:
 
     What follows the name of a kind is taken as it is written: whether it can be made, FAISS says.
     """
-    found = [PART.fullmatch(part.strip()) for part in written.split(",")]
-    kinds = {kind.casefold(): kind for kind in PARTS}
-    parts = [(kinds[part[1].casefold()], part[2]) for part in found if part is not None]
-    if parts and len(parts) == len(found) and parts[0][0] not in BEHIND_ONE:
-        last = parts[-1][0]
+    parts = [_part(part.strip()) for part in written.split(",")]
+    known = [part for part in parts if part is not None]
+    if len(known) == len(parts) and known[0][0] not in BEHIND_ONE:
+        last = known[-1][0]
         behind = {"OPQ": ",PQ16"}.get(last, ",Flat") if last in BEFORE_ONE else ""
-        return ",".join(kind + (rest or PARTS[kind]) for kind, rest in parts) + behind
+        return ",".join(kind + (rest or PARTS[kind]) for kind, rest in known) + behind
     of_class = CLASS.fullmatch(written.strip())
-    return factory(of_class[1]) if of_class is not None else None
+    return _of_class(*of_class.groups(default="")) if of_class is not None else None
+
+
+def _part(written: str) -> tuple[str, str] | None:
+    """The kind of a factory's part, as FAISS spells it, and what follows it; None of what is none."""
+    fits = (kind for kind in PARTS if re.fullmatch(f"{kind}(?:{FOLLOWS[kind]})?", written, re.IGNORECASE))
+    kind = max(fits, key=len, default=None)
+    return None if kind is None else (kind, written[len(kind) :])
+
+
+def _of_class(index: str, kind: str, kept: str, size: str) -> str | None:
+    """The factory of a class; a number given to one of FAISS's own counts dimensions first, and is left."""
+    begin = kind.upper() + ("" if index else size)
+    as_part = KEPT.get(kept.casefold())
+    if as_part is None:
+        return factory(begin)
+    begin = begin if begin != kind.upper() else begin + PARTS[kind.upper()]
+    return f"{begin},{as_part}" if kind.upper() in BEFORE_ONE else f"{begin}_{as_part}"
+
+
+def size_given(node: ast.expr) -> str:
+    """The whole number that a call is given for its size, HNSW(32) or HNSW(M=32), as digits; of none it is empty."""
+    if not isinstance(node, ast.Call):
+        return ""
+    given = [*node.args, *(each.value for each in node.keywords if str(each.arg).casefold() in SIZES)]
+    return next((str(each.value) for each in given if isinstance(each, ast.Constant) and type(each.value) is int), "")
 
 
 def faiss_meant(index: str) -> str:

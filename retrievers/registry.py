@@ -148,11 +148,13 @@ class Registry:
         names = sorted({known for group, known in self.entries if group in groups})
         if elsewhere is not None:
             return hints.one_of(names, name, f" {name} is a name of the {elsewhere}.")
-        return hints.one_of(names, name, self.index_meant(written or name) or hints.adapter_meant(names, name))
+        meant = self.index_meant(groups, written or name) or self.index_meant(groups, name)
+        return hints.one_of(names, name, meant or hints.adapter_meant(names, name))
 
-    def index_meant(self, written: str) -> str:
+    def index_meant(self, groups: Collection[Group], written: str) -> str:
         """The end of a message where an index of FAISS is written for a storage; empty of anything else."""
-        index = hints.factory(written) if ("storages", "Faiss") in self.entries else None
+        is_storage = "storages" in groups and ("storages", "Faiss") in self.entries
+        index = hints.factory(written) if is_storage else None
         return hints.faiss_meant(index) if index is not None else ""
 
 
@@ -200,22 +202,22 @@ class _Reader:
             return VectorRetriever(encoder, self.adapter(node.right, ("storages",)))
         named = node.func if isinstance(node, ast.Call) else node
         if not isinstance(named, ast.Name):
-            raise self._error(node, "a call such as BM25(k1=1.2)", ast.unparse(node) + self._index_meant(node))
+            raise self._error(node, "a call such as BM25(k1=1.2)", ast.unparse(node) + self._index_meant(groups, node))
         group = next((g for g in groups if (g, named.id) in self.registry.entries), None)
         if group is None:
-            known = self.registry.expected(groups, named.id, named.id + _size(node))
+            known = self.registry.expected(groups, named.id, named.id + hints.size_given(node))
             place, kind = (f"in {self.text!r}: ", "name") if len(groups) > 1 else ("", groups[0][:-1])
             raise SpellingError(f"{place}unknown {kind} {named.id!r}: {known}")
         if not isinstance(node, ast.Call):
             raise self._error(node, f"a call, {named.id}()", named.id)
         return self._call(self.registry.load(group, named.id), node)
 
-    def _index_meant(self, node: ast.expr) -> str:
+    def _index_meant(self, groups: Collection[Group], node: ast.expr) -> str:
         """What a text in a storage's place means, or BM25() @ IVF100,Flat, which Python takes for two things."""
         first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
         begin = first.right if isinstance(first, ast.BinOp) else first
         written = self.text.encode()[begin.col_offset : node.end_col_offset].decode()
-        meant = self.registry.index_meant(written.strip("\"'"))
+        meant = self.registry.index_meant(groups, written.strip("\"'"))
         return f".{meant}" if meant else ""
 
     def _call(self, adapter: type, node: ast.Call) -> Adapter:
@@ -260,13 +262,6 @@ class _Reader:
 
     def _error(self, node: ast.expr, expected: str, found: str) -> SpellingError:
         return SpellingError(f"in {self.text!r} at column {node.col_offset + 1}: expected {expected}, found {found}")
-
-
-def _size(node: ast.expr) -> str:
-    """The whole number that a call is given, HNSW(32) or HNSW(M=32), as digits; empty where it is given none."""
-    given = [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(node, ast.Call) else []
-    numbers = [each.value for each in given if isinstance(each, ast.Constant) and type(each.value) is int]
-    return str(numbers[0]) if numbers else ""
 
 
 def resolved(adapter: Adapter, defaults: Mapping[str, object]) -> Adapter:

@@ -21,6 +21,8 @@ def said(text: str) -> str:
 
 # Indexes of FAISS
 
+CLASSES = [f"{kind}{kept}" for kind in ("HNSW", "IVF", "NSG") for kept in ("Flat", "PQ", "SQ", "ScalarQuantizer")]
+
 
 @pytest.mark.parametrize(
     ("written", "expected"),
@@ -36,6 +38,13 @@ def said(text: str) -> str:
         ("IVF100_HNSW32,PQ16", "IVF100_HNSW32,PQ16"),
         ("IVF100(HNSW32),PQ16", "IVF100(HNSW32),PQ16"),
         ("IVFFlat", "IVF64,Flat"),
+        ("IVFPQ", "IVF64,PQ16"),
+        ("IndexIVFScalarQuantizer", "IVF64,SQ8"),
+        ("IVFPQ100", "IVF100,PQ16"),
+        ("HNSWFlat16", "HNSW16"),
+        ("IndexHNSWFlat384", "HNSW32"),
+        ("HNSWSQ", "HNSW32_SQ8"),
+        ("NSGPQ", "NSG32_PQ16"),
         ("PQ16x4fs", "PQ16x4fs"),
         ("SQfp16", "SQfp16"),
         ("OPQ16_64,IVF32,PQ16", "OPQ16_64,IVF32,PQ16"),
@@ -49,6 +58,13 @@ def said(text: str) -> str:
         ("SQL", None),
         ("Padded", None),
         ("PQ16,Own", None),
+        ("IVF0", None),
+        ("HNSW0", None),
+        ("HNSWfp16", None),
+        ("SQ16", None),
+        ("Refine(", None),
+        ("hnswpostgres", None),
+        ("IVFRemarkable", None),
         ("", None),
     ],
 )
@@ -59,10 +75,10 @@ def test_factories(written, expected):
     assert expected == factory(written)
 
 
-@pytest.mark.parametrize("written", [*INDEXES, *BEFORE_ONE, "IVF,SQ,RFlat", "sq8,refine"])
+@pytest.mark.parametrize("written", [*INDEXES, *BEFORE_ONE, "IVF,SQ,RFlat", "sq8,refine", *CLASSES])
 def test_kinds_alone_are_made_by_faiss(written):
     """
-    What is said of kinds alone is an index that FAISS makes.
+    What is said of kinds and of classes alone is an index that FAISS makes.
     """
     faiss = pytest.importorskip("faiss")
 
@@ -89,6 +105,11 @@ def test_a_factory_means_itself(written):
     [
         ("BM25() @ HNSW()", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
         ("BM25() @ HNSW(M=16)", 'Did you mean Faiss("HNSW16")? Usearch() makes such a graph too.'),
+        ("BM25() @ HNSW(efSearch=64)", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
+        ("BM25() @ HNSW(ef=200, M=16)", 'Did you mean Faiss("HNSW16")? Usearch() makes such a graph too.'),
+        ("BM25() @ HNSW(0)", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
+        ("BM25() @ IVFPQ(100, 8)", 'Did you mean Faiss("IVF100,PQ16")?'),
+        ("BM25() @ IndexHNSWFlat(384, 16)", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
         ("BM25() @ HNSW32", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
         ("HNSW32()", 'Did you mean Faiss("HNSW32")? Usearch() makes such a graph too.'),
         ("BM25() @ PQ(48)", 'Did you mean Faiss("PQ48")?'),
@@ -103,6 +124,14 @@ def test_an_index_of_faiss_in_place_of_a_storage(text, expected):
     However an index of FAISS is written, the error ends with how it is spelled.
     """
     assert said(text).endswith(expected)
+
+
+@pytest.mark.parametrize("text", ["HNSW() @ Flat()", "PQ16 @ Flat()", '"HNSW32" @ Flat()'])
+def test_an_index_of_faiss_elsewhere(text):
+    """
+    Where no storage can stand none is proposed.
+    """
+    assert "Faiss(" not in said(text)
 
 
 @pytest.mark.parametrize("text", ["Shared()", "Shared() @ Flat()", "Shared", "BM25() @ Shared()"])
