@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,14 +38,15 @@ PACKAGES: Mapping[str, ModelPackage] = {
     ),
 }
 
-# How the names of well-known models begin, and who gives them out: the first that fits.
+# How the names of well-known models begin, and who gives them out: the first that fits. Where others give out models
+# whose names begin alike (bert-base-nli-mean-tokens is sentence-transformers'), the names end here.
 ORGANISATIONS: Mapping[str, str] = {
-    "bge-": "BAAI",
+    "bge-((small|base|large)-(en|zh)(-v1.5)?|m3|reranker-.+|multilingual-gemma2|en-icl)$": "BAAI",
     "(multilingual-)?e5-": "intfloat",
     "gte-(small|base|large)$": "thenlper",
-    "gte-": "Alibaba-NLP",
+    "gte-((base|large)-en-|multilingual-|modernbert-|qwen)": "Alibaba-NLP",
     "mxbai-": "mixedbread-ai",
-    "(nomic|modernbert)-embed-": "nomic-ai",
+    "nomic-embed-|modernbert-embed-base": "nomic-ai",
     "jina-": "jinaai",
     "snowflake-": "Snowflake",
     "stella_": "NovaSearch",
@@ -60,10 +61,10 @@ ORGANISATIONS: Mapping[str, str] = {
     "opensearch-neural-sparse-": "opensearch-project",
     "kure-": "nlpai-lab",
     "ko-(sroberta|sbert)": "jhgan",
-    "bert-": "google-bert",
-    "distilbert-": "distilbert",
-    "(xlm-)?roberta-": "FacebookAI",
-    "modernbert-": "answerdotai",
+    "bert-(base|large)-(uncased|cased|multilingual-(un)?cased|chinese|german-cased)$": "google-bert",
+    "distilbert-base-(multilingual-)?(un)?cased$": "distilbert",
+    "(xlm-)?roberta-(base|large)$": "FacebookAI",
+    "modernbert-(base|large)$": "answerdotai",
 }
 
 
@@ -100,12 +101,17 @@ def meant(name: str) -> str | None:
     The full name of the model that may be meant by a name that none has; None where that is unknown.
 
     It is one on this machine of another organisation or in other letters, else a well-known one, else one on this
-    machine whose name is near.
+    machine whose name is near. What has the right organisation is meant itself, and other numbers are another model.
     """
     known = {full.rpartition("/")[2].casefold(): full for full in (*on_disk(), *PACKAGES)}
     whose, _, bare = name.rpartition("/")
     usual = next((one for begin, one in ORGANISATIONS.items() if re.match(begin, bare, re.IGNORECASE)), None)
     is_theirs = usual is not None and whose.casefold() in ("", USUAL, usual.casefold())  # else it is someone's own
-    near = difflib.get_close_matches(bare.casefold(), known, n=1, cutoff=NEAR)
+    near = [] if usual is not None and whose == usual else _near(bare.casefold(), known)
     candidates = (known.get(bare.casefold()), f"{usual}/{bare}" if is_theirs else None, *(known[one] for one in near))
     return next((full for full in candidates if full and short(full) != short(name)), None)
+
+
+def _near(bare: str, known: Collection[str]) -> list[str]:
+    alike = [one for one in known if re.findall(r"\d+", one) == re.findall(r"\d+", bare)]
+    return difflib.get_close_matches(bare, alike, n=1, cutoff=NEAR)

@@ -62,6 +62,15 @@ def test_without_the_hubs_client(monkeypatch):
         ("microsoft/all-MiniLM-L6-v2", MINILM),
         ("MiniLM-L6-v2", MINILM),
         ("all-MinLM-L6-v2", MINILM),
+        ("all-MiniLM-L12-v2", None),
+        ("modernbert-embed-base", "nomic-ai/modernbert-embed-base"),
+        ("modernbert-embed-large", None),
+        ("bert-base-uncased", "google-bert/bert-base-uncased"),
+        ("bert-base-nli-mean-tokens", None),
+        ("distilbert-base-nli-stsb-mean-tokens", None),
+        ("roberta-base-nli-stsb-mean-tokens", None),
+        ("gte-tiny", None),
+        ("bge-micro-v2", None),
         (MINILM, None),
         (FULL, None),
         ("BAAI/bge-m3", None),
@@ -88,6 +97,17 @@ def test_what_is_on_this_machine_goes_first(hub):
     keep(hub, "acme/Tiny-Embed")
 
     assert ("acme/bge-small-en-v1.5", "acme/Tiny-Embed") == (meant("bge-small-en-v1.5"), meant("tiny-embed"))
+
+
+def test_a_well_known_name_in_full_is_meant_itself(hub):
+    """
+    Of a model that has its right organisation no other is proposed, however near one on this machine is.
+    """
+    keep(hub, "BAAI/bge-base-en-v1.5")
+    keep(hub, "acme/tiny-embed-base")
+
+    assert None is meant("BAAI/bge-large-en-v1.5")
+    assert "acme/tiny-embed-base" == meant("tiny-embed-bas")
 
 
 @given(st.text(max_size=40))
