@@ -22,7 +22,7 @@ def check(
         typer.Argument(
             metavar="SPELLING...",
             help="Encoders, storages, retrievers or analysers, as spelled.",
-            autocompletion=completion.spellings,
+            autocompletion=completion.adapters,
         ),
     ],
     plugin: Plugin = None,

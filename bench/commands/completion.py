@@ -27,15 +27,26 @@ def recipes(incomplete: str) -> list[str]:
 
 def spellings(incomplete: str) -> list[str]:
     """
-    What may come next of a spelling in quotes: BM -> BM25(), and behind an @ a storage.
+    What may come next of a retriever in quotes: Rank -> RankBM25(), and behind an encoder, with or without @, a storage.
 
-    Without quotes nothing: a shell would take its parentheses.
+    Where one encoder alone is left its pairings are given, so that a shell does not end the quotes behind it. Without
+    quotes nothing: a shell would take the parentheses.
     """
-    _, at, begun = incomplete.rpartition("@")
-    before = incomplete.removesuffix(begun.lstrip())
-    groups = ("storages",) if at else ("encoders", "retrievers")
-    names = {point.name for group in groups for point in metadata.entry_points(group=f"sparring.{group}")}
-    return _beginning(incomplete, (f"{before}{name}()" for name in names)) if _in_quotes() else []
+    if not _in_quotes():
+        return []
+    if "@" in incomplete:
+        return _paired(incomplete)
+    encoders = _beginning(incomplete, _calls("encoders"))
+    engines = _beginning(incomplete, _calls("retrievers"))
+    return _paired(f"{encoders[0]} @ ") if len(encoders) == 1 and not engines else sorted(encoders + engines)
+
+
+def adapters(incomplete: str) -> list[str]:
+    """What `check` takes: in quotes an adapter of any kind, or a pairing."""
+    if "@" in incomplete:
+        return spellings(incomplete)
+    calls = _calls("encoders", "storages", "retrievers", "analysers")
+    return _beginning(incomplete, calls) if _in_quotes() else []
 
 
 def among(names: Iterable[str]) -> Callable[[str], list[str]]:
@@ -50,6 +61,19 @@ def among(names: Iterable[str]) -> Callable[[str], list[str]]:
 def suites_and_spellings(incomplete: str) -> list[str]:
     """What `run` and `plan` take."""
     return suites(incomplete) + spellings(incomplete)
+
+
+def _paired(incomplete: str) -> list[str]:
+    """What is written up to the last @, with each storage that what follows it may be."""
+    begun = incomplete.rpartition("@")[2].lstrip()
+    before = incomplete.removesuffix(begun)
+    return [before + call for call in _beginning(begun, _calls("storages"))]
+
+
+def _calls(*groups: str) -> list[str]:
+    """The adapters of installed packages, none of them imported, as calls without options."""
+    points = (point for group in groups for point in metadata.entry_points(group=f"sparring.{group}"))
+    return sorted({f"{point.name}()" for point in points})
 
 
 def _shipped(package: str, folder: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import standard_output
+from bench.commands import completion, standard_output
 
 Searched = Annotated[
     str,
@@ -16,6 +16,7 @@ Searched = Annotated[
         "--passages",
         metavar="RUN|SET",
         help="What was searched: a run folder, a name, a BEIR folder, a SQuAD-style .json.",
+        autocompletion=completion.datasets,
     ),
 ]
 Names = Annotated[

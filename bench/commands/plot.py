@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import OK, read_run, write_file
+from bench.commands import OK, completion, read_run, write_file
 from bench.report.charts.kinds import KINDS, Choice
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ class PlotRequest(NamedTuple):
 def plot(
     what: Annotated[
         list[str],
-        typer.Argument(metavar="KIND RUN...", help=f"A kind of picture and run folders; with --check pages. {LISTED}."),
+        typer.Argument(
+            metavar="KIND RUN...",
+            help=f"A kind of picture and run folders; with --check pages. {LISTED}.",
+            autocompletion=completion.among(KINDS),
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -41,7 +45,13 @@ def plot(
         ),
     ] = None,
     passages: Annotated[
-        str | None, typer.Option(metavar="SET", help="The passage set that is drawn.", show_default="the only one")
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="The passage set that is drawn.",
+            show_default="the only one",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     measure: Annotated[
         str | None,
@@ -54,12 +64,6 @@ def plot(
 ) -> None:
     """
     Draw some runs as SVG or PNG, or check the pictures of pages.
-
-    \b
-    sparring plot frontier results/first -o frontier.svg
-    sparring plot frontier results/published --passages scifact --measure R@100 -o frontier.png
-    sparring plot storage RUN -o storage.svg
-    sparring plot --check README.md results/published.md
 
     A picture of a page stands after its command, files relative to the page:
 

@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import JsonObject, Plugin, echo_json, read_run, registry_with, standard_output
+from bench.commands import JsonObject, Plugin, completion, echo_json, read_run, registry_with, standard_output
 
 
 def show(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The id of a query.")],
     passages: Annotated[
-        str | None, typer.Option(metavar="SET", help="The passage set, where several have the query.")
+        str | None,
+        typer.Option(
+            metavar="SET",
+            help="The passage set, where several have the query.",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     top: Annotated[int, typer.Option("-k", "--top", metavar="N", min=1, help="Passages of each retriever.")] = 5,
     as_json: JsonObject = False,

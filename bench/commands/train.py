@@ -34,7 +34,7 @@ Seeds = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option(metavar="[cpu|cuda]", help="cpu or cuda.", show_default="cuda where there is one, else cpu"),
+    typer.Option(metavar="[cpu|cuda]", help="Where it is trained.", show_default="cuda where there is one, else cpu"),
 ]
 
 

@@ -32,7 +32,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "sparring history results/ --measure R@10",
         "sparring history --committed reference",
     ),
-    "plot": ("sparring plot frontier results/mine -o frontier.svg",),
+    "plot": (
+        "sparring plot frontier results/mine -o frontier.svg",
+        "sparring plot storage results/mine --passages scifact -o storage.png",
+    ),
     "show": ("sparring show results/mine bread-q03",),
     "explain": ('sparring explain results/mine "BM25() @ CSC()"',),
     "judge-sheet": ("sparring judge-sheet results/mine -o sheet.csv",),

@@ -12,6 +12,7 @@ import pytest
 from bench.commands import completion
 from tests.helpers.places import ROOT
 
+STORAGES = ("COO", "CSC", "CSR", "Faiss", "Flat", "Packed", "Usearch")
 # As bash calls the function at a press of Tab: the words so far, the last one begun.
 ASK = r"""
 eval "$(_SPARRING_COMPLETE=source_bash sparring)"
@@ -28,6 +29,8 @@ ask sparring run '"BM25() @ CS'
 ask sparring table --format mark
 ask sparring show --pa
 ask sparring run --plugin
+ask sparring plot fron
+ask sparring import bm25.run --passages scifact-
 """
 
 
@@ -67,6 +70,8 @@ def test_bash(bash):
         "markdown",
         "--passages",
         "--plugin",
+        "frontier",
+        "scifact-train",
     ] == [line.replace("\t", " ") for line in bash(ASK)]
 
 
@@ -83,7 +88,9 @@ def test_what_would_be_installed(bash):
 @pytest.mark.parametrize(
     ("line", "incomplete", "expected"),
     [
-        ('sparring run "BM', "BM", ["BM25()"]),
+        ('sparring run "B', "B", ["BM25()", "BiEncoder()"]),
+        ('sparring run "Tf', "Tf", [f"TfIdf() @ {storage}()" for storage in STORAGES]),
+        ('sparring run "BM25()', "BM25()", [f"BM25() @ {storage}()" for storage in STORAGES]),
         ("sparring run 'Rank", "Rank", ["RankBM25()"]),
         ('sparring run "BM25()@P', "BM25()@P", ["BM25()@Packed()"]),
         ('sparring run "BM25(k1=1.2) @ Fl', "BM25(k1=1.2) @ Fl", ["BM25(k1=1.2) @ Flat()"]),
@@ -95,13 +102,26 @@ def test_what_would_be_installed(bash):
 )
 def test_spellings(monkeypatch, line, incomplete, expected):
     """
-    Within quotes encoders and engines are completed, behind an @ storages; without quotes a shell would take the
+    Within quotes encoders and engines are completed, behind an encoder storages; without quotes a shell would take the
     parentheses.
     """
     monkeypatch.delenv("_TYPER_COMPLETE_ARGS", raising=False)
     monkeypatch.setenv("COMP_WORDS", line)
 
     assert expected == completion.spellings(incomplete)
+
+
+@pytest.mark.parametrize(
+    ("incomplete", "expected"),
+    [("CS", ["CSC()", "CSR()"]), ("BM", ["BM25()"]), ("Wo", ["Words()"]), ("BM25() @ CSR", ["BM25() @ CSR()"])],
+)
+def test_what_check_takes(monkeypatch, incomplete, expected):
+    """
+    An adapter of any kind is completed alone, and a pairing too.
+    """
+    monkeypatch.setenv("COMP_WORDS", f'sparring check "{incomplete}')
+
+    assert expected == completion.adapters(incomplete)
 
 
 def test_names():
