@@ -25,7 +25,7 @@ def differing(old: Run, new: Run) -> Iterator[tuple[str, object, object]]:
         one, other = (suite.get(key) for suite in suites)
         if one != other:
             yield f"suite.{key}", one, other
-    if old.record.plugins != new.record.plugins:
+    if comparability.plugin_files(old.record) != comparability.plugin_files(new.record):
         yield "plugins", old.record.plugins, new.record.plugins
     for field, pair in (
         ("passage_sets", (old.record.passage_sets, new.record.passage_sets)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.records.schema import Environment
+from pathlib import PurePath
+
+from bench.records.schema import Environment, RunRecord
 
 LIBRARY = "libraries."  # how a library is named among the differences
 SAME_MEMORY = 0.02  # share by which the same machine's memory may differ: what firmware and kernel keep for themselves
@@ -42,3 +44,8 @@ def versioned(name: str, old: object, new: object) -> str:
     """A field that differs, by its name; of Python and of a library with both versions."""
     has_version = name == "python" or name.startswith(LIBRARY)
     return f"{name} {old or 'none'} -> {new or 'none'}" if has_version else name
+
+
+def plugin_files(record: RunRecord) -> tuple[str, ...]:
+    """Name and sha256 of each plug-in file: the same from whatever folder its path was seen."""
+    return tuple(sorted(f"{PurePath(path).name} sha256:{sha256}" for path, sha256 in record.plugin_hashes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import msgspec
@@ -90,7 +90,9 @@ def merged(old: Held, new: RunRecord, kept: Collection[Measurement]) -> RunRecor
     sets = {m.passage_set for m in kept}
     names = {f"{m.passage_set}: {m.retriever}" for m in kept}
     others = {name: identity for name, identity in old.record.identities.items() if name in names}
-    plugins = dict(old.record.plugin_hashes) | dict(new.plugin_hashes)
+    now = {(PurePath(path).name, sha256) for path, sha256 in new.plugin_hashes}  # maybe seen from another folder
+    before = {path: sha256 for path, sha256 in old.record.plugin_hashes if (PurePath(path).name, sha256) not in now}
+    plugins = before | dict(new.plugin_hashes)
     return msgspec.structs.replace(
         new,
         passage_sets={name: sha256 for name, sha256 in old.record.passage_sets.items() if name in sets}

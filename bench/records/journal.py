@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from bench.errors import InputError
 from bench.formats.files import write_whole
 from bench.lock import LOCK, held
 from bench.records import growth, run_folder
+from bench.records.comparability import plugin_files
 from bench.records.run_folder import (
     ENVIRONMENT,
     MEASUREMENTS,
@@ -28,6 +30,13 @@ from bench.records.schema import Environment, Measurement, RunRecord, StageResul
 
 # What a disk says that is full, worn out, or no longer to be written to: nothing an adapter or this code has done.
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+# What decides whether a folder holds the very same run: the field's name, and what of it counts.
+DECIDES: Mapping[str, Callable[[RunRecord], object]] = {
+    "suite_sha256": attrgetter("suite_sha256"),
+    "passage_sets": attrgetter("passage_sets"),
+    "plugins": plugin_files,
+}
 
 
 class Writer:
@@ -158,9 +167,9 @@ def _disk_errors_explained(folder: Path) -> Iterator[None]:
 
 def _same(folder: Path, old: RunRecord, record: RunRecord) -> RunRecord:
     """The folder's own record; InputError where it was made from anything else."""
-    for name in ("suite_sha256", "passage_sets", "plugins"):
-        if getattr(old, name) != getattr(record, name):
-            what = ", ".join(_changed(old, record)) if name == "suite_sha256" else f"{getattr(old, name)}"
+    for name, of in DECIDES.items():
+        if of(old) != of(record):
+            what = ", ".join(_changed(old, record)) if name == "suite_sha256" else f"{of(old)}"
             raise InputError(
                 f"run folder {folder} holds another run: {name.replace('_sha256', '')} differs ({what}); {growth.FRESH}"
             )

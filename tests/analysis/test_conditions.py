@@ -29,6 +29,19 @@ def test_what_differs_is_named_with_both_values(folders):
     ] == named
 
 
+def test_a_plugin_seen_from_elsewhere_is_no_difference(folders):
+    """
+    A plug-in file is told by its name and its content, whatever folder the run was started in.
+    """
+    old, new = folders.run("old", cell()), folders.run("new", cell())
+    one, other = (
+        replace(run, record=msgspec.structs.replace(run.record, plugins=(f"{path}/p.py sha256:1",)))
+        for run, path in ((old, "ours"), (new, "/far"))
+    )
+
+    assert [] == list(differing(one, other))
+
+
 def test_a_key_that_an_old_record_lacks_is_no_difference(folders):
     """
     A suite of an older record says nothing of a newer key: its default is what held.

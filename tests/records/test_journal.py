@@ -10,7 +10,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.lock import LOCK
-from bench.records import journal, run_folder
+from bench.records import growth, journal, run_folder
 from tests.helpers.begun import begin, contents, environment, measurement, record, stage
 
 
@@ -68,6 +68,33 @@ def test_another_suite_is_refused(begun, changes, words):
         pass
 
     assert before == contents(begun)
+
+
+def test_a_plugin_seen_from_elsewhere_goes_on(tmp_path):
+    """
+    The same plug-in file under another path, as from another folder, is the same run; another content is not.
+    """
+    with journal.opened(tmp_path / "run", record(plugins=("ours/mine.py sha256:1",)), environment()):
+        pass
+
+    with journal.opened(tmp_path / "run", record(plugins=("/far/ours/mine.py sha256:1",)), environment()) as writer:
+        assert {} == writer.measurements
+    with (
+        pytest.raises(InputError, match="plugins differs"),
+        journal.opened(tmp_path / "run", record(plugins=("ours/mine.py sha256:2",)), environment()),
+    ):
+        pass
+
+
+def test_a_plugin_seen_from_elsewhere_is_recorded_once():
+    """
+    A run that has grown records each plug-in file once, by the path that it was last seen under.
+    """
+    held = growth.Held(record(plugins=("ours/mine.py sha256:1", "other.py sha256:2")), environment(), ())
+
+    grown = growth.merged(held, record(plugins=("/far/ours/mine.py sha256:1",)), ())
+
+    assert ("other.py sha256:2", "/far/ours/mine.py sha256:1") == grown.plugins
 
 
 @pytest.mark.parametrize(
