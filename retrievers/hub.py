@@ -43,6 +43,8 @@ def from_hub(name: str, full_name: str) -> Path:
     except Exception as error:  # whatever keeps the hub from giving it, the remedy is the same
         other = meant(name)
         hint = f"Did you mean {short(other)}? " if other is not None else ""
+        if "/" in name and Path(name).parent.is_dir():  # models/mine, beside the folder `models`, is a path
+            hint = f"{hint}There is a folder {Path(name).parent}, and no {Path(name).name} in it. "
         raise NotFound(
             f"model {name!r}: expected a folder, an installed package that carries it, or {full_name} on the hub; "
             f"found none ({type(error).__name__}: {' '.join(str(error).split())}). {hint}"

@@ -92,6 +92,17 @@ def hub(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def no_network(monkeypatch):
+    """The hub cannot be reached."""
+    import huggingface_hub
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
+
+
+@pytest.fixture
 def server():
     """A web server on this machine, that answers as a test tells it."""
     with serving() as running:

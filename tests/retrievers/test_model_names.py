@@ -120,17 +120,10 @@ def test_what_is_meant_is_another(name):
     assert found is None or short(found) != short(name)
 
 
-def test_the_error_of_a_model_that_is_not_there(hub, monkeypatch):
+def test_the_error_of_a_model_that_is_not_there(hub, no_network):
     """
     It has the name that is meant, and the command that lists those on this machine.
     """
-    import huggingface_hub
-
-    def unreachable(*_: object, **__: object) -> None:
-        raise ConnectionError("no network")
-
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
-
     with pytest.raises(NotFound, match=r"Did you mean BAAI/bge-m3\? .*hf download BAAI/bge-m3\. .*sparring models"):
         models.find("bge-m3")
     with pytest.raises(NotFound) as caught:
@@ -138,3 +131,18 @@ def test_the_error_of_a_model_that_is_not_there(hub, monkeypatch):
 
     assert "Did you mean" not in str(caught.value)
     assert f"{USUAL}/nobody-has-this" in str(caught.value)
+
+
+def test_the_error_of_a_folder_that_is_not_there(hub, no_network, monkeypatch, tmp_path):
+    """
+    A name of two words whose first is a folder here may be a path: it is said that the folder has no such thing.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+
+    with pytest.raises(NotFound, match=r"There is a folder models, and no mine in it\."):
+        models.find("models/mine")
+    with pytest.raises(NotFound) as caught:
+        models.find("others/mine")
+
+    assert "There is a folder" not in str(caught.value)
