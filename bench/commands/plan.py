@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands import Json, Plugin, echo_json, read_run, run_options, standard_output
+
+if TYPE_CHECKING:
+    from bench.commands.run_request import RunRequest
 
 Power = Annotated[
     bool, typer.Option("--power", help="Instead: which difference of quality the queries can show. Runs nothing.")
@@ -86,14 +89,14 @@ def plan(
     _told(options.request(), pilot, power=power, as_json=as_json)
 
 
-def _told(request: run_options.RunRequest, pilot: Path | None, *, power: bool, as_json: bool) -> None:
+def _told(request: RunRequest, pilot: Path | None, *, power: bool, as_json: bool) -> None:
     if power:
         _power(request, pilot, as_json=as_json)
     else:
         _plan(request, as_json=as_json)
 
 
-def _power(request: run_options.RunRequest, pilot: Path | None, *, as_json: bool) -> None:
+def _power(request: RunRequest, pilot: Path | None, *, as_json: bool) -> None:
     from bench.analysis.planned_power import planned_power
     from bench.report.console.power import print_power
 
@@ -104,7 +107,7 @@ def _power(request: run_options.RunRequest, pilot: Path | None, *, as_json: bool
         print_power(rows, standard_output())
 
 
-def _plan(request: run_options.RunRequest, *, as_json: bool) -> None:
+def _plan(request: RunRequest, *, as_json: bool) -> None:
     """Print what is predicted on standard output, and how it goes on standard error."""
     from rich.console import Console
 

@@ -14,6 +14,7 @@ import typer
 from bench.commands import CELL_FAILED, OK, Plugin, run_options, standard_output, stoppable
 
 if TYPE_CHECKING:
+    from bench.commands.run_request import RunRequest
     from bench.run.runner import RunOutcome
 
 
@@ -83,7 +84,7 @@ def run(
     raise typer.Exit(CELL_FAILED if outcome.failed else OK)
 
 
-def _run(request: run_options.RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome:
+def _run(request: RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome:
     """Run it, print its table on standard output, and how it went on standard error."""
     from rich.console import Console
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from bench import cli
-from bench.commands.run_options import _doubts
+from bench.commands.run_request import _doubts
 from bench.instruments.modes import MODES
 from bench.passages import loader
 
