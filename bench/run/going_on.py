@@ -14,10 +14,12 @@ from bench.errors import InputError
 from bench.passages import loader
 from bench.records import run_folder
 from bench.records.schema import Measurement
+from bench.run.identity import fingerprints
 from bench.run.keys import build_key, encode_key, search_key, timed_keys
 from bench.run.resolve import canonical, parse_retriever
 from bench.run.suite import CellGroup, Suite
 from bench.stage import plugin_files
+from retrievers.contract import NotFound
 from retrievers.registry import Registry, SpellingError
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Grown(NamedTuple):
     """What a run is asked for, and what its folder has beside that."""
 
     suite: Suite  # with the cells of its sets that were measured before and are not named now
-    beside: tuple[Measurement, ...]  # that stay as they are: of other sets, or of plug-ins that were not named
+    beside: tuple[Measurement, ...]  # that stay as they are: of other sets, or what they need is not there now
 
     def recorded(self, held: Held | None) -> Suite:
         """The suite of the whole folder."""
@@ -62,12 +64,12 @@ def grown(suite: Suite, passage_sets: Sequence[PassageSet], held: Held | None, r
     for m in held.finished():
         if (m.passage_set, m.retriever) in asked:
             continue
-        if m.passage_set in by_name and _is_spelled(m, registry):
+        lacks = _lacks(m, held, registry) if m.passage_set in by_name else ""
+        if m.passage_set in by_name and not lacks:
             groups.append(_group(m, by_name[m.passage_set][0]))
         elif m.passage_set in by_name and m.passage_set_sha256 != by_name[m.passage_set][1].sha256:
             raise InputError(
-                f"cell {m.retriever} on {m.passage_set}: expected its plug-in again, since the set has changed: add "
-                f"--plugin FILE, one of {', '.join(_plugins(held)) or 'those that it was run with'}"
+                f"cell {m.retriever} on {m.passage_set}: {lacks}; its set has changed since it was measured"
             )
         else:
             beside.append(m)
@@ -85,18 +87,18 @@ def _group(m: Measurement, source: str) -> CellGroup:
     return CellGroup(retrievers=(m.retriever,), passages=(source,), name=m.cell_name)
 
 
-def _is_spelled(m: Measurement, registry: Registry) -> bool:
+def _lacks(m: Measurement, held: Held, registry: Registry) -> str:
+    """What it would take to make a cell again that the command does not name; empty: nothing that is not there."""
     try:
-        parse_retriever(m.retriever, registry)
+        fingerprints(parse_retriever(m.retriever, registry))
     except SpellingError:
-        return False
+        files = ", ".join(path for path, _ in held.record.plugin_hashes)
+        return f"expected its plug-in again: add --plugin FILE, one of {files or 'those that it was run with'}"
+    except NotFound as error:
+        return str(error)
     except Exception:  # an adapter may raise anything: its cell says so
-        return True
-    return True
-
-
-def _plugins(held: Held) -> list[str]:
-    return [path for path, _ in held.record.plugin_hashes]
+        return ""
+    return ""
 
 
 # What has to be done again

@@ -37,6 +37,28 @@ class Mine(Spelled):
         return np.full((len(texts), 2), {number}, np.float32)
 '''
 
+MODELLED = '''
+from pathlib import Path
+
+import numpy as np
+
+from retrievers.contract import NotFound, Spelled
+
+
+class Modelled(Spelled):
+    """An encoder with a model, which may be gone."""
+
+    def fingerprint(self):
+        if not Path("{model}").is_file():
+            raise NotFound("expected a model, found none")
+        return Path("{model}").read_text()
+
+    def fit(self, passages): ...
+
+    def encode(self, texts, role):
+        return np.ones((len(texts), 2), np.float32)
+'''
+
 
 @pytest.fixture(autouse=True)
 def _cache(monkeypatch, tmp_path):
@@ -233,6 +255,28 @@ def test_a_plug_in_that_is_not_named(folder, tmp_path):
 
     with pytest.raises(InputError, match=rf"Mine\(\) @ Exact\(\) on tiny: expected its plug-in again.*{mine}"):
         run(suite(ONE), folder, tiny_set(judged=False))
+    assert before == contents(folder)
+
+
+def test_a_model_that_is_gone(folder, tmp_path):
+    """
+    A row that is not named, and whose model is not there any more, stays as it is; one that is named is an error.
+    """
+    plugin, model = tmp_path / "modelled.py", tmp_path / "model"
+    plugin.write_text(MODELLED.format(model=model))
+    model.write_text("1")
+    used = {"known": registry(KNOWN, plugin), "plugins": (KNOWN, plugin)}
+    run(suite("Modelled() @ Exact()"), folder, **used)
+    model.unlink()
+
+    run(suite(ONE), folder, **used)
+    assert {ONE: "ok", "Modelled() @ Exact()": "ok"} == {name: m.status for name, m in rows(folder).items()}
+    before = contents(folder)
+
+    with pytest.raises(InputError, match=r"Modelled\(\) @ Exact\(\) on tiny: expected a model.*its set has changed"):
+        run(suite(ONE), folder, tiny_set(judged=False), **used)
+    with pytest.raises(InputError, match=r"Modelled\(\) @ Exact\(\) on tiny: expected a model"):
+        run(suite("Modelled() @ Exact()"), folder, **used)
     assert before == contents(folder)
 
 
