@@ -65,11 +65,12 @@ def plot(
     """
     Draw some runs as SVG or PNG, or check the pictures of pages.
 
-    A picture of a page stands after its command, files relative to the page:
+    A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 
     \b
     <!-- sparring plot frontier published --passages scifact -o frontier.svg -->
     ![Quality against time](frontier.svg)
+    sparring plot --check README.md
     """
     if check:
         if output is not None or passages is not None or measure is not None:
