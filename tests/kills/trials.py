@@ -192,9 +192,14 @@ def run_arguments(folder: Path) -> list[str]:
 
 
 def of_run(folder: Path) -> list[Path]:
-    """What a run wrote: its records, hits and times, builds and matrices."""
-    places = (folder / "run", folder / "cache" / "matrices")
-    return [path for place in places for path in place.rglob("*") if path.is_file() and path.name != "lock"]
+    """
+    What a run wrote: its records, hits and times, builds and matrices.
+
+    What it was made from and where, is replaced whole once it is on the disk: no end of a process cuts that, and a run
+    that cannot be told is refused by the file's name.
+    """
+    places, whole = (folder / "run", folder / "cache" / "matrices"), ("lock", run_folder.RUN, run_folder.ENVIRONMENT)
+    return [path for place in places for path in place.rglob("*") if path.is_file() and path.name not in whole]
 
 
 def run_faults(folder: Path, alone: Path, draw: Draw) -> Iterator[str]:
