@@ -9,8 +9,9 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.errors import InputError
 from bench.gate import ab_worker
 from bench.gate.ab_worker import ABJob, Answer, KnownCell, Request
 from bench.gate.revision import last_lines
+from bench.stage import turns
 
 END_SECONDS = 5.0  # that a side has to end itself, once asked
 
@@ -50,6 +52,7 @@ class ABSide:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     checked: Callable[[Answer], None] = lambda _: None  # given each answer; may refuse it
     cells: tuple[KnownCell, ...] = ()
+    takes_turns: bool = False
 
     def start(self) -> None:
         file = self.log.with_suffix(".json")
@@ -67,24 +70,29 @@ class ABSide:
 
     def known(self, seconds: float) -> Answer:
         """Wait until it has prepared its cells: the first answer."""
-        answer = self._answer(seconds)
-        self.cells = answer.cells
+        answer = self.answer(seconds)
+        self.cells, self.takes_turns = answer.cells, answer.takes_turns
         return answer
 
     def ask(self, wanted: Request, seconds: float) -> Answer:
+        self.tell(wanted)
+        return self.answer(seconds)
+
+    def tell(self, wanted: Request) -> None:
+        """Ask for what `answer` waits for."""
         stdin = self.process.stdin
         if stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # it has ended: the answer says how
                 stdin.write(msgspec.json.encode(wanted) + b"\n")
                 stdin.flush()
-        return self._answer(seconds)
 
-    def _answer(self, seconds: float) -> Answer:
+    def answer(self, seconds: float) -> Answer:
+        """Wait for what it was told to do."""
         line, end = b"", time.monotonic() + seconds
         stdout = self.process.stdout
         while stdout is not None and not line.endswith(b"\n"):
             if not select.select([stdout], [], [], max(end - time.monotonic(), 0))[0]:
-                raise InputError(f"{self.name}: no answer within {seconds:g} s{self._last_lines()}")
+                raise self.silent(seconds)
             part = os.read(stdout.fileno(), 65536)
             if not part:
                 raise InputError(self._ended())
@@ -94,6 +102,10 @@ class ABSide:
             raise InputError(f"{self.name}: {answer.error}")
         self.checked(answer)
         return answer
+
+    def silent(self, seconds: float) -> InputError:
+        """That it has said nothing for so long."""
+        return InputError(f"{self.name}: no answer within {seconds:g} s{self._last_lines()}")
 
     def _ended(self) -> str:
         code = self.process.wait()
@@ -131,3 +143,32 @@ def started(side: ABSide) -> Iterator[ABSide]:
         yield side
     finally:
         side.end()
+
+
+def ask_in_turns(asked: Sequence[tuple[ABSide, Request]], seconds: float) -> list[Answer]:
+    """
+    Ask two sides at once for what each is to time, by turns, the first of them first: their answers.
+
+    InputError as where one is asked alone.
+    """
+    found: dict[str, Answer] = {}
+    deadline = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory(prefix="sparring-turns-") as folder, turns.both(Path(folder) / "turns") as both:
+        waiting = dict(zip((side.name for side, _ in asked), both, strict=True))
+        for side, wanted in asked:
+            side.tell(msgspec.structs.replace(wanted, turns=tuple(waiting[side.name])))
+        while waiting:
+            left = [side for side, _ in asked if side.name in waiting]
+            ready = _first_that_answers(left, max(deadline - time.monotonic(), 0))
+            if ready is None:
+                raise left[0].silent(seconds)
+            found[ready.name] = ready.answer(seconds)
+            turns.end(waiting.pop(ready.name))
+    return [found[side.name] for side, _ in asked]
+
+
+def _first_that_answers(sides: Sequence[ABSide], seconds: float) -> ABSide | None:
+    """Which has something to say, or has ended; None where none has within so many seconds."""
+    pipes = {side.process.stdout.fileno(): side for side in sides if side.process.stdout is not None}
+    ready, _, _ = select.select(list(pipes), [], [], seconds)
+    return pipes[ready[0]] if ready else None

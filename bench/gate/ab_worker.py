@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,8 @@ from bench.run.conclusion import Prepared
 from bench.run.keys import query_key, search_key
 from bench.run.runner import How, Runner, begun
 from bench.run.suite import CellGroup, Suite
+from bench.run.tasks import Task
+from bench.stage.turns import Turns
 from bench.stage.worker import die_with, imported
 from retrievers.registry import PluginError, Registry, SpellingError, installed, parse
 
@@ -48,6 +51,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     cell: str = ""
     round: int = 0
+    turns: tuple[str, str, str] | None = None  # with the other side: see bench.stage.turns
     end: bool = False
 
 
@@ -66,6 +70,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     error: str = ""  # why there is no run: nothing follows
     cells: tuple[KnownCell, ...] = ()  # the first answer: what was prepared, whole or not
+    takes_turns: bool = False  # whether it can, query by query, as sides of before 0.3 cannot
     code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
     figures: dict[str, float] = {}  # of a round: key of JSON -> its value; none where the cell failed
     milliseconds: float | None = None  # the first of them, for a parent of before 0.3
@@ -103,14 +108,14 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
         def code() -> tuple[str, ...]:
             return tuple(sorted(runner.children.code.union(imported())))
 
-        _say(answers, Answer(cells=known, code=code()))
+        _say(answers, Answer(cells=known, code=code(), takes_turns=True))
         by_key = {cell.key: cell for cell in cells}
         for line in questions:
             wanted = msgspec.json.decode(line, type=Request)
             if wanted.end:
                 break
             cell = by_key[wanted.cell]
-            found = _round(runner, prepared[cell.passage_set.name], cell, wanted.round)
+            found = _round(runner, prepared[cell.passage_set.name], cell, wanted)
             _say(answers, Answer(figures=found, milliseconds=found.get(P50), code=code()))
         for of_set in prepared.values():
             runner.conclusion.conclude(of_set)
@@ -168,14 +173,23 @@ def _known(cell: Cell) -> KnownCell:
     )
 
 
-def _round(runner: Runner, prepared: Prepared, cell: Cell, number: int) -> dict[str, float]:
+def _round(runner: Runner, prepared: Prepared, cell: Cell, wanted: Request) -> dict[str, float]:
     """One round of a cell: its figures from text to ids."""
-    runner.round(prepared, number, [cell])
+    number, turns = wanted.round, None if wanted.turns is None else Turns(*wanted.turns)
+    runner.round(prepared, number, [cell], None if turns is None else partial(_in_its_turn, runner, turns))
     if cell.key in runner.children.failed:
         return {}
     stages = runner.writer.stages
     keys = [query_key] if cell.timed_apart else []
     return of_round(runner.writer.folder, [stages[key(cell, number)] for key in (*keys, search_key)])
+
+
+def _in_its_turn(runner: Runner, turns: Turns, task: Task) -> None:
+    """A task of a round, for twice as long: half of the time is the other side's."""
+    job = msgspec.structs.replace(task.job, turns=tuple(turns), round_seconds=2 * runner.round_seconds)
+    turns.take()
+    runner.children.do(task._replace(job=job))
+    turns.give()
 
 
 def _answers() -> io.TextIOWrapper:

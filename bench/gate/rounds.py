@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bench.analysis.matching import matched
-from bench.gate.ab_process import ABSide
+from bench.gate.ab_process import ABSide, ask_in_turns
 from bench.gate.ab_worker import Answer, KnownCell, Request
 from bench.gate.figures import FIGURES, P50
 from bench.gate.speed import Speed, decided
@@ -94,11 +94,18 @@ class _CellRounds:
     def add_round(
         self, old: ABSide, new: ABSide, pair: tuple[KnownCell, KnownCell], number: int, seconds: float
     ) -> None:
-        """Ask both sides for a round, one right after the other; which goes first alternates."""
+        """Ask both sides for a round, by turns where they can, else one after the other; the first alternates."""
         start = time.monotonic()
         order = [(old, pair[0], self.old), (new, pair[1], self.new)]
-        for side, cell, found in order if self.old_first == (number % 2 == 0) else reversed(order):
-            found.append(side.ask(Request(cell=cell.cell, round=number), seconds))
+        if self.old_first != (number % 2 == 0):
+            order.reverse()
+        asked = [(side, Request(cell=cell.cell, round=number)) for side, cell, _ in order]
+        if old.takes_turns and new.takes_turns:
+            answers = ask_in_turns(asked, 2 * seconds)
+        else:
+            answers = [side.ask(wanted, seconds) for side, wanted in asked]
+        for (_, _, found), answer in zip(order, answers, strict=True):
+            found.append(answer)
         self.seconds.append(time.monotonic() - start)
 
     def speeds(self, policy: Gate) -> Speeds:

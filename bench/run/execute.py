@@ -28,9 +28,9 @@ def in_child(task: Task, suite: Suite, told: Callable[[], object] | None = None)
     threads = task.cells[0].threads
     if task.job.stage in ("encode", "build") or (task.job.stage == "rehearse" and task.job.encoder):
         threads = suite.encode_threads or processor.cores()
-    limits = suite.limits
+    limits, share = suite.limits, 1 if task.job.turns is None else 2  # waiting for the other side is no work
     seconds = math.inf if limits.seconds is None else limits.seconds
-    allowed = Allowed(threads, limits.memory_bytes, seconds, limits.idle)
+    allowed = Allowed(threads, limits.memory_bytes, share * seconds, share * limits.idle)
     return process.run(task.job, Path(task.job.result).parent, allowed, goes_on=task.goes_on, told=told)
 
 

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ from bench.run.over_limits import over_limits
 from bench.run.prediction import Shape, predict
 from bench.run.resolve import resolve_spellings
 from bench.run.suite import Suite
-from bench.run.tasks import Runtime, Work, runtime_of
+from bench.run.tasks import Runtime, Task, Work, runtime_of
 from bench.stage import matrices
 from retrievers.registry import Registry
 
@@ -282,10 +282,12 @@ class Runner:
             work.runtimes[task.key] = runtime_of(task)
         return Prepared(cells, todo, work, encoded, predicted)
 
-    def round(self, prepared: Prepared, number: int, cells: Sequence[Cell]) -> None:
+    def round(
+        self, prepared: Prepared, number: int, cells: Sequence[Cell], do: Callable[[Task], None] | None = None
+    ) -> None:
         """One round of some of the cells that were prepared; what the journal holds of it is not done again."""
         for task in prepared.work.round(number, self.children.alive(cells)):
-            self.children.do(task)
+            (do or self.children.do)(task)
 
     def predict(self, cell: Cell, encoded: dict[str, StageResult]) -> dict[str, int] | None:
         """A storage's ledger, where it can predict it; over the limit the cell is refused before it takes any."""

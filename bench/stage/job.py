@@ -46,6 +46,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = "part"  # what a stage that answers queries holds
     number: int = 0  # of the round
     round_seconds: float | None = None  # a round repeats its queries for so long; None: the latency instrument says
+    turns: tuple[str, str, str] | None = None  # of a side that takes turns with another: see bench.stage.turns
     k: int = 10
     depth: int = 100
     n_passages: int = 0  # synthetic ones among them

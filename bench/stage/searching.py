@@ -16,6 +16,7 @@ from bench.records.schema import StageResult
 from bench.stage import inputs, judging, lifecycle, outputs, runtime
 from bench.stage.inputs import Made
 from bench.stage.job import Job, given, read_texts, sampled_queries
+from bench.stage.turns import Turns
 
 if TYPE_CHECKING:
     from bench.instruments.answers import KeptHits, KeptVectors
@@ -228,6 +229,7 @@ def _timed_round(
         settings=job.settings,
         seed=(job.seed, job.number),
         parts=parts,
+        between=(lambda: None) if job.turns is None else Turns(*job.turns).between(),
         **asked,
     )
     found = timing.measured(job.stage, job.modes, load, target, answers)

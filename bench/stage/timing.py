@@ -108,11 +108,13 @@ def _first_passes(target: Target, kept: Answers) -> Samples:
     def keep(place: int, found: object) -> None:
         if not again[place]:
             kept.one(order[place][0], found)
+        target.between()
 
     times = latency.single(lambda place: target.one(order[place][0]), len(order), 0.0, keep)
     found = {NEW: times[:, ~again], AGAIN: times[:, again]}
     if target.fresh_one is not None and target.n_fresh:
-        found[FRESH] = np.concatenate([latency.single(target.fresh_one, target.n_fresh, 0.0) for _ in range(2)])
+        passes = [latency.single(target.fresh_one, target.n_fresh, 0.0, lambda *_: target.between()) for _ in range(2)]
+        found[FRESH] = np.concatenate(passes)
     return found
 
 
@@ -127,7 +129,12 @@ def _with_repeats(n_queries: int) -> list[tuple[int, bool]]:
 
 def _looped(mode: Mode, target: Target, kept: Answers) -> tuple[Samples, Loop]:
     """The loop of a mode: its samples, and what it took."""
-    keep = kept.every if mode.whole_sample else kept.one
+    keeps = kept.every if mode.whole_sample else kept.one
+
+    def keep(place: int, found: object) -> None:
+        keeps(place, found)
+        target.between()
+
     work = cpu.Spent()
     samples = mode.loop(target._replace(keep=keep))
     wall, at_work, ready = work.so_far()

@@ -181,6 +181,8 @@ class TestDrawing:
         cells = tuple(KnownCell(cell=cell, passage_set="primer", retriever=cell) for cell in CELLS)
 
         class Fake:
+            takes_turns = False
+
             def __init__(self, *, new: bool) -> None:
                 self.cells, self.new = cells, new
 

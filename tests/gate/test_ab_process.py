@@ -10,8 +10,86 @@ import pytest
 
 from bench.errors import InputError
 from bench.gate import ab_process
-from bench.gate.ab_process import ABSide
-from bench.gate.ab_worker import ABJob, Answer
+from bench.gate.ab_process import ABSide, ask_in_turns
+from bench.gate.ab_worker import ABJob, Answer, Request
+
+# A side that takes its turn as many times as it is asked for rounds, tells when it had it, and may end at one of them.
+IN_TURNS = """
+import json, os, sys, time
+from bench.stage.turns import Turns
+os.chdir({folder!r})
+for line in sys.stdin:
+    wanted = json.loads(line)
+    own = Turns(*wanted["turns"])
+    for slice in range(wanted["round"]):
+        own.take()
+        if {name!r} == "dies":
+            sys.exit("no more")
+        with open("asked.txt", "a") as file:
+            file.write({name!r} + chr(10))
+        own.give()
+    print(json.dumps({{"milliseconds": 1.0}}), flush=True)
+"""
+
+
+@pytest.fixture
+def side(tmp_path):
+    """Makes a started side that takes turns; ended with the test."""
+    made = []
+
+    def make(name: str) -> ABSide:
+        (tmp_path / f"{name}.py").write_text(IN_TURNS.format(folder=str(tmp_path), name=name))
+        python = tmp_path / name
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / name}.py"\n')
+        python.chmod(0o755)
+        job = ABJob(suite={}, folder=str(tmp_path), round_seconds=0.1, parent=os.getpid())
+        made.append(ABSide(name, job, tmp_path / f"{name}.log", str(python)))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+class TestInTurns:
+    def test_the_first_begins(self, tmp_path, side):
+        """
+        Both are asked at once, work in turn, and are answered in the order in which they were asked.
+        """
+        asked = [(side(name), Request(cell="x", round=3)) for name in ("one", "two")]
+
+        assert [Answer(milliseconds=1.0)] * 2 == ask_in_turns(asked, 30)
+        assert ["one", "two"] * 3 == (tmp_path / "asked.txt").read_text().split()
+
+    def test_one_that_has_more_to_do(self, tmp_path, side):
+        """
+        Whoever is left goes on alone.
+        """
+        asked = [(side("one"), Request(cell="x", round=1)), (side("two"), Request(cell="x", round=5))]
+
+        ask_in_turns(asked, 30)
+
+        assert ["one", *["two"] * 5] == (tmp_path / "asked.txt").read_text().split()
+
+    @pytest.mark.parametrize("names", [("dies", "two"), ("one", "dies")])
+    def test_one_that_ends(self, side, names):
+        """
+        A side that ends is named, and nobody waits for it.
+        """
+        asked = [(side(name), Request(cell="x", round=3)) for name in names]
+
+        with pytest.raises(InputError, match=r"(?s)dies: .*no more"):
+            ask_in_turns(asked, 30)
+
+    def test_sides_that_say_nothing(self, side):
+        """
+        Both together have so many seconds.
+        """
+        asked = [(side(name), Request(cell="x", round=100_000_000)) for name in ("one", "two")]
+
+        with pytest.raises(InputError, match=r"one: no answer within"):
+            ask_in_turns(asked, 0.5)
 
 
 class TestABSide:

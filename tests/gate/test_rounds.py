@@ -25,6 +25,8 @@ def slow_clock(monkeypatch):
 class Fake:
     """A side that takes no time, and says who was asked when."""
 
+    takes_turns = False
+
     def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1, **others) -> None:
         self.name, self.asked, self.times, self.others = name, asked, times, others
         self.cells = (KnownCell(cell=name, passage_set="a", retriever="X()", threads=threads),)
@@ -53,6 +55,28 @@ class TestRounds:
         assert ("pass", 5) == (speed.decision, speed.rounds)
         assert all({"old", "new"} == set(asked[i : i + 2]) for i in range(0, 10, 2))
         assert [1, 1, 1, 1] == [int(firsts[i] != firsts[i + 1]) for i in range(4)]
+
+    @pytest.mark.parametrize(("of_old", "of_new"), [(True, True), (True, False), (False, True)])
+    def test_they_take_turns(self, monkeypatch, of_old, of_new):
+        """
+        Where both sides can they are asked at once, one first and then the other; else one after the other.
+        """
+        pairs = []
+        old, new = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0] * 5)
+        old.takes_turns, new.takes_turns = of_old, of_new
+
+        def at_once(asked, seconds):
+            pairs.append([side.name for side, _ in asked])
+            return [side.ask(wanted, seconds) for side, wanted in asked]
+
+        monkeypatch.setattr(rounds, "ask_in_turns", at_once)
+        ((speed),) = speeds_of(old, new, Gate(), SAME, print)["new"]
+
+        one, other = ["new", "old"], ["old", "new"]
+        assert 5 == speed.rounds
+        assert pairs in (
+            [[one, other, one, other, one], [other, one, other, one, other]] if of_old and of_new else [[]]
+        )
 
     def test_a_failed_round(self):
         """
