@@ -281,6 +281,20 @@ class TestPooled:
         assert found.low < lean < found.high
         assert (10 * 40 * len(SPEED_ALIKE), 10 * len(SPEED_ALIKE)) == (found.n, found.n_units)
 
+    @pytest.mark.parametrize(("held", "level"), [(1.5e6, True), (1.5e9, False)])
+    def test_a_side_that_holds_more(self, held, level):
+        """
+        Of memory two per cent are what is not told from page noise, or not: it depends on how much they are.
+        """
+        one = msgspec.structs.replace(
+            gate_run({}), times={cell: {"resident_bytes": Times((held,) * 9, (0.98 * held,) * 9)} for cell in CELLS}
+        )
+
+        found = pooled.pooled(np.random.default_rng(1), [one] * 3, "resident_bytes")
+
+        assert level == found.is_level
+        assert pytest.approx(0.98) == found.low == found.high
+
     def test_too_few_to_tell(self):
         """
         An interval that reaches too far is not level, be 1 in it.
