@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.passages import loader
 
-SETS = ("squad", "squad-train", "scifact", "medquad", "vaswani", "cranfield", "cacm")
+SETS = ("squad", "scifact", "medquad", "vaswani", "cranfield", "cacm")
 PIECES, LONGEST, QUESTIONS, SEED = 40_000, 1_000, 200, 17
 
 
