@@ -19,11 +19,12 @@ from bench.run.durations import Alike, Stages, encoded_passages, encoder_stages,
 from bench.run.extrapolation import NOTHING, extrapolated
 from bench.run.prediction import Prediction, Shape, Source, predict
 from bench.run.tasks import Task, Work
-from bench.stage import matrices
+from bench.stage import blocks, matrices
 from bench.stage.rehearsal import extrapolated_shape, largest
 from retrievers.contract import Lexical, spell
 
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to predict, but for a slow encoder
+FLOAT_BYTES = INDEX_BYTES = 4  # of a value, and of its column
 FEWEST_ENCODED = 200  # and that of one that is so small
 COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
 
@@ -143,8 +144,8 @@ def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Es
     folder = work.folder / "rehearsal"
     found: dict[str, Encoding] = {}
     for cell in {cell.encoder: cell for cell in cells if cell.encoder and may_take_long(cell)}.values():
-        before = rates.of(cell.encoder_key or "")
-        if before is None:
+        left = _left(cell)
+        if left is None:
             folder.mkdir(parents=True, exist_ok=True)
             result = attempt(work.rehearsal(cell, folder, of_encoder=True))
             shutil.rmtree(folder, ignore_errors=True)
@@ -152,10 +153,15 @@ def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Es
                 continue
             stages = encoder_stages(result, cell, work, encode=None)
         else:
-            stages = {"encode": Alike(rates.predicted(before, cell.passage_set.passages), 1)}
+            stages = {"encode": Alike(left, 1)}
         found[cell.encoder or ""] = Encoding(stages)
     expected = {(stage, name): each for name, one in found.items() for stage, (each, _) in one.stages.items()}
     return Estimate(found, {}, expected)
+
+
+def _left(cell: Cell) -> Range | None:
+    """Seconds that encoding its passages will take, by how fast that was or has been so far; None: nobody knows."""
+    return rates.left(cell.encoder_key or "", cell.matrix_key or "", cell.passage_set.passages)
 
 
 def may_take_long(cell: Cell) -> bool:
@@ -173,7 +179,8 @@ def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Atte
         for key in (cell.matrix_key, cell.queries_key)
     )
     is_cached = known is not None and of_queries is not None
-    peak = _bytes(result.facts, "peak", encoded_passages(cell, work))
+    in_blocks = not isinstance(cell.retriever.encoder, Lexical)
+    peak = _encoding_peak(result.facts, encoded_passages(cell, work), in_blocks=in_blocks)
     source: Source = "cached"
     if known is None and fill is not None and largest(result.facts) < n and _countable(result, cell, n):
         encoded, source = fill(work.encode(cells)), "counted"
@@ -185,9 +192,8 @@ def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Atte
             peak = known.build_memory.peak_above_start
     else:
         shape = _shape(result.facts, n)
-    before = rates.of(cell.encoder_key or "")
-    encode = None if before is None or work.suite.distractors else rates.predicted(before, cell.passage_set.passages)
-    stages = encoder_stages(result, cell, work, encode=NOTHING if known is not None else encode)
+    encode = NOTHING if known is not None else None if work.suite.distractors else _left(cell)
+    stages = encoder_stages(result, cell, work, encode=encode)
     return Encoding(stages, peak, shape, known is not None), is_cached
 
 
@@ -229,6 +235,15 @@ def _search(
         peak = round(peak * sum(prediction.ledger.values()) / max(sum((smaller or prediction.ledger).values()), 1))
     stages = searcher_stages(result, encoder, cell, work, builds=builds)
     return SearchEstimate(prediction, stages, peak, _bytes(result.facts, "ledger", n))
+
+
+def _encoding_peak(facts: dict[str, Fact], n: int, *, in_blocks: bool) -> int | None:
+    """A model reads a block of texts at once, however many there are, and their vectors are kept; terms are fitted."""
+    shape = extrapolated_shape(facts, n)
+    if not in_blocks or n <= blocks.ROWS or shape is None:
+        return _bytes(facts, "peak", n)
+    (dims, nonzeros), at_once = shape, _bytes(facts, "peak", blocks.ROWS) or 0
+    return at_once + (FLOAT_BYTES * n * dims if nonzeros is None else (FLOAT_BYTES + INDEX_BYTES) * nonzeros)
 
 
 def _bytes(facts: dict[str, Fact], what: str, n: int) -> int | None:

@@ -10,6 +10,7 @@ import msgspec
 from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.progress import Range
+from bench.stage import blocks, matrices
 
 FEWEST = 100  # passages: of fewer the setting up is too large a part
 WITHIN = 1.2  # either way: other texts, and what else the machine does
@@ -40,6 +41,20 @@ def of(encoder_key: str) -> EncodingRate | None:
         return msgspec.json.decode((cache_folder() / "rates" / f"{encoder_key}.json").read_bytes(), type=EncodingRate)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def left(encoder_key: str, matrix_key: str, passages: Sequence[str]) -> Range | None:
+    """
+    Seconds of encoding what is left of these passages, by what is kept of this encoding, or by what is remembered.
+
+    None where neither is.
+    """
+    known, kept = of(encoder_key), blocks.under_way(matrices.blocks_of(matrices.place(matrix_key)), passages)
+    if kept is not None:
+        passages = kept.left
+        if len(kept.done) >= FEWEST and (known is None or 2 * len(kept.done) >= known.passages):
+            known = EncodingRate(len(kept.done), sum(map(len, kept.done)), kept.seconds)
+    return None if known is None else predicted(known, passages)
 
 
 def predicted(rate: EncodingRate, passages: Sequence[str]) -> Range:

@@ -194,7 +194,7 @@ class Runner:
                 f"{self.writer.folder}: complete, nothing to do"
                 if done == len(cells)
                 else f"{self.writer.folder}: going on; {done} of {len(cells)} cells are measured, "
-                f"{len(self.writer.stages)} stages are there"
+                f"stages done: {len(self.writer.stages)}"
             )
         if any(self.children.left.values()):
             self.estimate_time(of_sets)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 SECONDS = 3.0  # a rehearsal of one part grows until it has taken this long
 SHARE, LONGEST = 0.02, 20.0  # and longer, this share of what it predicts, but not longer than so many seconds
-WITHOUT_A_SECOND = 15.0  # a first step that takes longer stays the only one
+WITHOUT_A_SECOND = 15.0  # a first step whose making takes longer stays the only one
 FIRST = 64  # passages it begins with; each further step takes twice as many
 FIRST_ENCODED = 8  # an encoder may take a second for each
-QUERIES = 32  # that are asked at every step
+QUERIES, FEWEST_QUERIES = 32, 3  # that are asked at a step: fewer where those take longer than the step is given
 NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 
 
@@ -47,9 +47,10 @@ def of_encoder(encoder: Adapter, passages: Sequence[str], queries: Sequence[str]
         len(passages),
         make,
         lambda query: encoder.encode([queries[query]], "query"),
-        lambda: encoder.encode(queries, "query"),
+        lambda n: encoder.encode(queries[:n], "query"),
         len(queries),
         first=FIRST_ENCODED,
+        grow=False,
     )
     return facts | shapes
 
@@ -65,7 +66,7 @@ def of_engine(engine: Adapter, passages: Sequence[str], queries: Sequence[str], 
         len(passages),
         make,
         lambda query: engine.search([queries[query]], k),
-        lambda: engine.search(queries, k),
+        lambda n: engine.search(queries[:n], k),
         len(queries),
         lambda: _ledger_bytes(engine),
     )
@@ -106,7 +107,7 @@ def of_storage(storage: Adapter, matrix: Path, query_matrix: Path, n_passages: i
         n_passages,
         make,
         lambda query: storage.search(queries[query : query + 1], k),
-        lambda: storage.search(queries, k),
+        lambda n: storage.search(queries[:n], k),
         n_queries,
         lambda: _ledger_bytes(storage),
     )
@@ -131,17 +132,19 @@ def _grown(
     all_passages: int,
     make: Callable[[int], Callable[[], object]],
     one: Callable[[int], object],
-    every: Callable[[], object],
+    every: Callable[[int], object],
     n_queries: int,
     weigh: Callable[[], int | None] = lambda: None,
     first: int | None = None,
+    grow: bool = True,
 ) -> dict[str, Fact]:
     """
     What making and asking took at growing sizes, as facts: seconds as `make SIZE`, and `one SIZE` and `every SIZE` a
     query; bytes as `peak SIZE`, above what was resident before it was made, and `ledger SIZE`.
 
     make: prepares so many passages, and gives what is timed. one: answers the query of a position below n_queries;
-    every: answers them all. A size that is refused by Unsupported is gone beyond: a quantiser may need more.
+    every: answers so many of them at once. grow: whether they take longer among more passages; else they are asked at
+    the first size alone. A size that is refused by Unsupported is gone beyond: a quantiser may need more.
     """
     from bench.instruments.latency import timed
     from bench.instruments.memory import Phase
@@ -163,14 +166,17 @@ def _grown(
         for what, nbytes in (("peak", phase.end().peak_above_start), ("ledger", weigh())):
             if nbytes is not None:
                 facts[f"{what} {size}"] = nbytes
-        if n_queries:
+        if n_queries and (grow or not any(name.startswith("one ") for name in facts)):
             one(0)  # pays for what is set up only once
             singles = [time.perf_counter()]
             for query in range(n_queries):
                 one(query)
                 singles.append(time.perf_counter())
+                if query + 1 >= FEWEST_QUERIES and singles[-1] - singles[0] >= SECONDS:
+                    break
+            n_asked = len(singles) - 1
             facts[f"one {size}"] = statistics.median(b - a for a, b in pairwise(singles))
-            facts[f"every {size}"] = timed(every)[0] / n_queries
+            facts[f"every {size}"] = timed(lambda: every(n_asked))[0] / n_asked  # noqa: B023  # called at once
         if size == all_passages or _is_enough(facts, all_passages, time.perf_counter() - begin):
             return facts | {"seconds": time.perf_counter() - begin}
         size = min(2 * size, all_passages)
@@ -181,7 +187,7 @@ def _is_enough(facts: Mapping[str, Fact], all_passages: int, elapsed: float) -> 
     tried = points(facts, "make")
     last, seconds = tried[-1]
     if len(tried) == 1:
-        return elapsed >= WITHOUT_A_SECOND
+        return seconds >= WITHOUT_A_SECOND
     return elapsed >= max(SECONDS, min(SHARE * seconds * all_passages / last, LONGEST))
 
 

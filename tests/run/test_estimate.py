@@ -15,7 +15,7 @@ from bench.records.schema import StageResult
 from bench.report.console.progress import Lines, predicted
 from bench.run import runner
 from bench.run.cells import make_cells
-from bench.run.estimate import estimate
+from bench.run.estimate import _encoding_peak, estimate
 from bench.run.prediction import Shape, predict
 from bench.run.suite import Limits
 from bench.run.tasks import Task, Work
@@ -99,8 +99,30 @@ def test_what_takes_long_is_tried_for_longer():
     assert not rehearsal._is_enough(tried, 128_000, 19.0)  # 2,000 s
     assert rehearsal._is_enough(tried, 128_000, 20.0)
     assert rehearsal._is_enough(tried, 1_000, 3.0)
-    assert not rehearsal._is_enough({"make 8": 14.0}, 1_000, 14.0)
+    assert not rehearsal._is_enough({"make 8": 14.0}, 1_000, 60.0)  # queries took the rest
     assert rehearsal._is_enough({"make 8": 16.0}, 1_000, 16.0)
+
+
+def test_queries_that_take_long(monkeypatch):
+    """
+    Some tell as much as all: a step asks no more than it has time for, and an encoder's are asked at the first alone.
+    """
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    asked: list[list[str]] = []
+
+    class Slow:
+        def fit(self, passages):
+            pass
+
+        def encode(self, texts, kind):
+            if kind == "query":
+                asked.append(list(texts))
+            return np.ones((len(texts), 4), np.float32)
+
+    facts = rehearsal.of_encoder(Slow(), ["p"] * 200, list("abcdefgh"))
+
+    assert {"one 8", "every 8"} == {name for name in facts if name.startswith(("one", "every"))}
+    assert [["a"], ["a"], ["b"], ["c"], ["a", "b", "c"]] == asked
 
 
 def test_a_share_has_texts_of_every_length():
@@ -109,6 +131,21 @@ def test_a_share_has_texts_of_every_length():
     """
     assert ["1", "5", "8"] == rehearsal.among([str(i) for i in range(10)], 3)
     assert ["0", "1", "2"] == rehearsal.among(["0", "1", "2"], 3)
+
+
+def test_a_model_needs_no_more_for_more_blocks():
+    """
+    What it takes grows with the texts that it reads at once, which are few: what it takes for all are their vectors.
+    """
+    facts = {"peak 8": 188_000_000, "peak 16": 125_000_000, "peak 32": 209_000_000} | dict.fromkeys(
+        ("dims 8", "dims 16", "dims 32"), 384
+    )
+
+    in_blocks = _encoding_peak(facts, 40_000, in_blocks=True)
+
+    assert 209_000_000 + 4 * 384 * 40_000 <= in_blocks <= 2_000_000_000
+    assert 4 * 384 * 40_000 == _encoding_peak(facts, 80_000, in_blocks=True) - in_blocks
+    assert 100_000_000_000 < _encoding_peak(facts, 40_000, in_blocks=False)
 
 
 class Picky(Clock):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from bench.progress import Range
 from bench.run import rates
 from bench.run.extrapolation import NOTHING, extrapolated
+from bench.stage import blocks
+from bench.stage.blocks import UnderWay
 
 
 def facts(cost, *sizes: int) -> dict[str, float]:
@@ -104,6 +106,25 @@ class TestRates:
         assert 200.0 == pytest.approx(found.likely)
         assert found.low < 200 < found.high
         assert rates.of("another") is None
+
+    def test_what_is_left_of_an_encoding(self, monkeypatch):
+        """
+        An encoding that was ended tells how fast it was, of as many passages as it has; what it has is not done again.
+        """
+        passages = ["x" * 100] * 400
+        assert rates.left("one", "matrix", passages) is None
+
+        monkeypatch.setattr(
+            blocks, "under_way", lambda folder, passages: UnderWay(passages[:300], passages[300:], 600.0)
+        )
+        assert 200.0 == pytest.approx(rates.left("one", "matrix", passages).likely)
+
+        rates.keep("one", passages, 40.0)
+        assert 200.0 == pytest.approx(rates.left("one", "matrix", passages).likely)
+        monkeypatch.setattr(
+            blocks, "under_way", lambda folder, passages: UnderWay(passages[:100], passages[100:], 600.0)
+        )
+        assert 30.0 == pytest.approx(rates.left("one", "matrix", passages).likely)
 
     def test_few_passages_tell_nothing(self):
         """

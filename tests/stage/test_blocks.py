@@ -207,6 +207,23 @@ class TestTakenUp:
             # Those that are tried count themselves.
             assert max(written - 2, 0) == len(encoder.counted)
 
+    def test_how_much_is_kept(self, tmp_path):
+        """
+        What is done and what is left are told without an encoder, and of other passages nothing is.
+        """
+        passages, folder = texts(23), tmp_path / "matrix.blocks"
+        assert blocks.under_way(folder, passages) is None
+        with pytest.raises(Ended):
+            encoded(tmp_path, Dense(9), passages)
+
+        found = blocks.under_way(folder, passages)
+
+        assert found is not None
+        assert (12, sorted(passages)) == (len(found.done), sorted(found.done + found.left))
+        assert min(map(len, found.done)) >= max(map(len, found.left))
+        assert found.seconds > 0
+        assert blocks.under_way(folder, texts(24)) is None
+
     def test_after_many_ends(self, tmp_path):
         """
         However often it ends, each go adds to what is there, and the seconds of all are those of the matrix.
