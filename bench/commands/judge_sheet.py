@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import read_run, write_file
+from bench.commands import completion, read_run, write_file
 
 if TYPE_CHECKING:
     from bench.analysis.pooling import Sheet
@@ -21,7 +21,10 @@ def judge_sheet(
         Path, typer.Option("-o", "--output", metavar="FILE", help="The sheet: a new file that ends in .csv.")
     ],
     passages: Annotated[
-        str | None, typer.Option(metavar="SET", help="The passage set, where the run has several.")
+        str | None,
+        typer.Option(
+            metavar="SET", help="The passage set, where the run has several.", autocompletion=completion.datasets
+        ),
     ] = None,
     queries: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many queries: those on which retrievers agree least.")

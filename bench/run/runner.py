@@ -140,13 +140,12 @@ def _record(
 ) -> RunRecord:
     """What the run is made from."""
     suite = grown.recorded(held)
+    hashes = ((path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in how.get("plugins", ()))
     return RunRecord(
         suite_sha256=digest(msgspec.structs.replace(suite, gate=None)),  # the gate reads the run, and makes none of it
         suite=msgspec.to_builtins(suite),
         passage_sets={passage_set.name: passage_set.sha256 for passage_set in passage_sets},
-        plugins=tuple(
-            f"{path} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in how.get("plugins", ())
-        ),
+        plugins=tuple(f"{path} sha256:{sha256}" for path, sha256 in hashes),
         identities={f"{cell.passage_set.name}: {cell.spelling}": cell.identity for cell in cells},
         cells=tuple(cell.key for cell in cells),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
