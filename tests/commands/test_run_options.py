@@ -7,9 +7,10 @@ import pytest
 import typer
 
 from bench import cli
-from bench.commands.run_request import _doubts
+from bench.commands.run_request import _doubts, _judged
 from bench.instruments.modes import MODES
 from bench.passages import loader
+from tests.helpers.tiny import tiny_set
 
 COMMANDS = typer.main.get_command(cli.app).commands
 OWN = {"run": {"output", "fresh"}, "plan": {"as_json", "power", "pilot"}}
@@ -59,3 +60,16 @@ def test_passages_in_other_letters(tmp_path):
 
     told = "docs: most letters are Hangul (Korean), and the language is 'en': name it with --language"
     assert [told] == [line for line in found if "letters" in line]
+
+
+@pytest.mark.parametrize(("judged", "of", "said"), [(15, 200, True), (20, 200, False), (15, 15, False), (3, 12, False)])
+def test_too_few_judged_for_a_median(judged, of, said):
+    """
+    Who has a p50 of all queries and judges some of them is told beforehand that these are too few for one.
+    """
+    found = msgspec.structs.replace(tiny_set(n_queries=judged), n_file_queries=of)
+
+    (line,) = _judged([found])
+
+    assert f"{judged} of {of} queries have judgments" in line
+    assert said == ("which needs 20" in line)
