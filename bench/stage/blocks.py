@@ -97,7 +97,7 @@ def encoded(job: Job, encoder: Adapter, passages: Sequence[str], phase: Phase) -
     from bench.stage.validate import check_vectors
     from retrievers.contract import Counting
 
-    order, rows = _order(job, encoder, passages)
+    order, rows, fewest = _order(job, encoder, passages)
     kept = Kept(None if job.alignment is not None or job.blocks is None else Path(job.blocks), order)
     measured = kept.ready(encoder, passages)
     matrix = Rows(order)
@@ -111,7 +111,7 @@ def encoded(job: Job, encoder: Adapter, passages: Sequence[str], phase: Phase) -
     work = np.cumsum([len(passages[row]) for row in order]) / max(sum(map(len, passages)), 1)
     first, spent = matrix.n, 0.0
     while matrix.n < len(passages) or matrix.is_new:
-        texts = [passages[row] for row in order[matrix.n : matrix.n + rows]]
+        texts = [passages[row] for row in order[matrix.n : matrix.n + min(rows, max(matrix.n, fewest))]]
         seconds, vectors = timed(lambda: encoder.encode(texts, "passage"))  # noqa: B023  # called at once
         check_vectors(vectors, len(texts), "passages")
         spent += seconds
@@ -130,18 +130,22 @@ def encoded(job: Job, encoder: Adapter, passages: Sequence[str], phase: Phase) -
     return Encoded(matrix.whole(), kept.fit_seconds, kept.seconds, measured + spent, kept.peak_above_start, kept.goes)
 
 
-def _order(job: Job, encoder: Adapter, passages: Sequence[str]) -> tuple[NDArray[np.intp], int]:
-    """The rows in the order in which they are encoded, the longest texts first; and how many make a block."""
+def _order(job: Job, encoder: Adapter, passages: Sequence[str]) -> tuple[NDArray[np.intp], int, int]:
+    """
+    The rows in the order in which they are encoded, the longest texts first; how many make a block, and the first one.
+
+    Blocks grow from the first: so something is kept, and its rate told, before the longest texts take a minute.
+    """
     import numpy as np
 
     from retrievers.contract import Lexical
 
     if job.alignment is not None:  # looked up, and not encoded
-        return np.arange(len(passages)), max(len(passages), 1)
+        return np.arange(len(passages)), max(len(passages), 1), max(len(passages), 1)
     if isinstance(encoder, Lexical):
-        return np.arange(len(passages)), LEXICAL_ROWS
+        return np.arange(len(passages)), LEXICAL_ROWS, LEXICAL_ROWS
     rows = min(max(len(passages) // 16 // FEWEST_ROWS * FEWEST_ROWS, FEWEST_ROWS), ROWS)
-    return _longest_first(passages), rows
+    return _longest_first(passages), rows, FEWEST_ROWS
 
 
 def _longest_first(passages: Sequence[str]) -> NDArray[np.intp]:

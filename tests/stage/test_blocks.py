@@ -158,6 +158,21 @@ class TestTheSameVectors:
         lengths = [len(text) for text in encoder.encoded]
         assert sorted(lengths, reverse=True) == lengths
 
+    def test_blocks_grow(self, tmp_path, monkeypatch):
+        """
+        The first blocks are small, so that a slow model has something to show and to keep soon; what is taken up goes
+        on with the same blocks.
+        """
+        monkeypatch.setattr(blocks, "ROWS", 16 * ROWS)
+        encoder, passages = Dense(), texts(16 * 16 * ROWS)
+        sizes: list[int] = []
+        monkeypatch.setattr(encoder, "encode", lambda found, role: sizes.append(len(found)) or vectors_of(found))
+
+        encoded(tmp_path, encoder, passages)
+
+        assert [ROWS, ROWS, 2 * ROWS, 4 * ROWS, 8 * ROWS, 16 * ROWS, 16 * ROWS] == sizes[:7]
+        assert sum(sizes) == len(passages)
+
     def test_vectors_made_elsewhere_stay_in_their_order(self, tmp_path):
         """
         An encoder that looks rows up is asked once, in the order of the files, and nothing is kept.
