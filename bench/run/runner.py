@@ -236,12 +236,11 @@ class Runner:
         passage_set = cells[0].passage_set
         work = Work(self.suite, self.writer.folder, self.registry, passage_set)
         attempt = partial(in_child, suite=self.suite)
-        if work.n_passages >= FEWEST_PASSAGES:
-            self.progress.says(f"{passage_set.name}: a rehearsal, to tell how long it will take")
-            return estimate(cells, work, attempt)
-        if work.n_passages >= FEWEST_ENCODED and any(map(may_take_long, cells)):
-            return estimate_encoders(cells, work, attempt)
-        return None
+        is_small = work.n_passages < FEWEST_PASSAGES
+        if is_small and (work.n_passages < FEWEST_ENCODED or not any(map(may_take_long, cells))):
+            return None
+        self.progress.says(f"{passage_set.name}: a rehearsal, to tell how long it will take")
+        return (estimate_encoders if is_small else estimate)(cells, work, attempt)
 
     def run_set(self, cells: Sequence[Cell]) -> None:
         """Every stage of the unfinished cells of one passage set, then their measurements."""

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.progress import Range
+from bench.progress import Range, Silent
 from bench.records.schema import StageResult
 from bench.report.console.progress import Lines, predicted
 from bench.run import runner
 from bench.run.cells import make_cells
-from bench.run.estimate import _encoding_peak, estimate
+from bench.run.estimate import Estimate, _encoding_peak, estimate
 from bench.run.prediction import Shape, predict
 from bench.run.suite import Limits
 from bench.run.tasks import Task, Work
@@ -343,3 +343,21 @@ def test_the_line_that_is_told():
     unknown = several | {"C()": Range(70.0, None, None)}
     assert "zoo: will take: unknown, at least 2 min; C(): unknown, at least 70 s" == predicted("zoo", unknown, [])
     assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == predicted("zoo", {}, ["A()"])
+
+
+@pytest.mark.parametrize(("fewest", "slow", "said"), [(1, True, 1), (10**6, True, 0), (1, False, 0)])
+def test_a_rehearsal_is_said(tmp_path, monkeypatch, fewest, slow, said):
+    """
+    Of a small set too, whose encoder alone is rehearsed: the first minute would show nothing else.
+    """
+    lines: list[str] = []
+    progress = Silent()
+    monkeypatch.setattr(progress, "says", lines.append)
+    monkeypatch.setattr(runner, "FEWEST_ENCODED", fewest)
+    monkeypatch.setattr(runner, "may_take_long", lambda cell: slow)
+    monkeypatch.setattr(runner, "estimate_encoders", lambda *_: Estimate({}, {}, {}))
+
+    with runner.begun(suite("BM25() @ CSR()"), [tiny_set()], tmp_path, registry(), progress=progress) as (found, cells):
+        assert (found.estimated(cells) is None) == (not said)
+
+    assert [f"{tiny_set().name}: a rehearsal, to tell how long it will take"] * said == lines
