@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, together
+from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, timed_together
 from bench.errors import InputError
 from bench.instruments import latency, stability
 from bench.instruments.latency import ROUNDS
@@ -105,7 +105,7 @@ def memory(old: ComparedRun, new: ComparedRun, was: Measurement, now: Measuremen
         if min(map(len, rounds)) < 2:
             yield msgspec.structs.replace(told, verdict="undecided", why="measured once")
             continue
-        within = _interval(rounds, alike=together(old.run, new.run))
+        within = _interval(rounds, alike=timed_together(old.run, new.run, was, now))
         few = _too_few(min(map(len, rounds)), "a verdict of memory")
         verdict = "undecided" if few else verdict_of(within, SAME_MEMORY)
         yield msgspec.structs.replace(told, interval=within, verdict=verdict, why=few)
@@ -153,11 +153,11 @@ def speeds(
     """
     p50 and p95 of one query, and queries a second in batch, as ratios with their intervals.
 
-    An interval tells what the rounds of both runs show; between two runs the verdict allows for DRIFT beside it. It is
+    An interval tells what the rounds of both show; where these were not the same the verdict allows for DRIFT. It is
     undecided where something speaks against the figure of a cell, or it had too few rounds, whatever its interval.
     unmatched: what is to be said where the two do not find the same well; a speed is read at matched quality.
     """
-    problem, alike = _unlike(old, new, was, now), together(old.run, new.run)
+    problem, alike = _unlike(old, new, was, now), timed_together(old.run, new.run, was, now)
     drift = 1.0 if alike else 1 + DRIFT
     for name in (*SPEEDS, *(NEW if any(stability.remembers(m.flags) for m in (was, now)) else ())):
         told = _told(name, "latency", was, now)
@@ -229,7 +229,7 @@ def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now:
         p = PERCENTILES.get(name, 0.5)
         figures = [bootstrap.figures(part, [p], seed=seed, crossed=single)[0] for part in parts]
         sides.append(bootstrap.total(figures))
-    within = bootstrap.ratio_interval(*sides, alike=together(old.run, new.run))
+    within = bootstrap.ratio_interval(*sides, alike=timed_together(old.run, new.run, was, now))
     return (1 / within[1], 1 / within[0]) if within is not None and name == "batch_qps" else within
 
 

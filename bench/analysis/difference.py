@@ -262,6 +262,11 @@ def _is_values(array: NDArray[Any]) -> bool:
     return array.ndim == 1 and array.dtype.kind in "fiu" and bool(np.isfinite(array).all())
 
 
+def timed_together(old: Run, new: Run, was: Measurement, now: Measurement) -> bool:
+    """Whether two cells share their rounds: of one run, and of the same part of it where it went on."""
+    return together(old, new) and was.timed_at == now.timed_at
+
+
 def together(old: Run, new: Run) -> bool:
     """Whether both are one run, whose rounds both were measured in."""
     return old.folder.resolve() == new.folder.resolve()

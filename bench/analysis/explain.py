@@ -91,7 +91,7 @@ def _conditions(run: Run, m: Measurement) -> Iterator[Detail]:
         known = f"{machine.cpu}, {machine.cores} cores, {machine.memory_bytes / 1e9:.1f} GB"
         yield Detail("machine", known, machine.platform)
         yield from _processor(machine)
-    yield Detail("made", run.record.made, shlex.join(run.record.command))
+    yield Detail("made", m.timed_at or run.record.made, shlex.join(run.record.command))
 
 
 def _processor(machine: Environment) -> Iterator[Detail]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,7 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")  # the run, or this part of it
         self.stages = run_folder.stages(folder)
         self.measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
 

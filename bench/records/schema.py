@@ -14,7 +14,8 @@ measurement/6    `new` (queries that the process has not seen) and `new_ratio`; 
                  `encoder_runtime_bytes`, `deployment_bytes`; `batch_overlap`; `figure_flags`; a memory's `children`;
                  a rate's `held_qps`
 measurement/7    `decision`: what was decided before all queries were asked; `n_timed`
-measurement/8    `limit_idle_seconds`, and no limit of time (None); `queries_key`, apart from `matrix_key`
+measurement/8    `limit_idle_seconds`, and no limit of time (None); `queries_key`, apart from `matrix_key`;
+                 `timed_at`: cells of one run may have been timed at different times
 stage/2          the same as measurement/5; `timed_memory` for serve_memory
 stage/3          `loops`, `runtime` and `runtime_memory`, `opened`, `deployment_bytes`
 environment/2    what else decides times: processor family, model and stepping, caches, affinity, governor, clock
@@ -238,6 +239,7 @@ class Measurement(
     overlap_with_baseline: float | None  # overlap@10 with the suite's baseline; agreement, not quality
     decision: Decision | None = None  # of a suite that stops what is decided; where it stopped, the above are None
     # time
+    timed_at: str | None = None  # when the run began, or went on, that timed it; None also of older records
     single: Latency | None  # text to ids: encode + search, query by query
     encode: Latency | None
     search: Latency | None

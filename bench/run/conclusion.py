@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from bench.records.journal import Writer
 from bench.records.run_folder import asked as asked_of
 from bench.records.run_folder import read_hits, read_timed
@@ -95,7 +97,8 @@ class Concluding:
             baseline_failed=work.looks is not None and work.looks.has_failed(self.children.failed),
             asked=asked,
         )
-        return measurement(results, self.suite, self.writer.folder, hits)
+        made = measurement(results, self.suite, self.writer.folder, hits)
+        return msgspec.structs.replace(made, timed_at=self.writer.began)
 
     def hits(self, cell: Cell) -> tuple[Hits, Hits]:
         """What a cell found: to the depth, and in the search for k."""

@@ -14,6 +14,7 @@ from bench.analysis.compare import compare, of_retrievers
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.records.schema import StageResult
+from bench.report.tables.comparison_costs import time_grid
 from tests.helpers.records import latency, memory, weight
 from tests.helpers.run_folders import N, cell, flat, found, timed
 
@@ -96,6 +97,28 @@ def test_runs_at_different_times_allow_for_the_machines_drift(folders):
     assert ["worse", "equivalent"] == [found(both, "single_p50_ms").verdict for both in together]
     apart = [found(compare(first_of(run), other), "single_p50_ms").verdict for other in (slower, much)]
     assert ["undecided", "worse"] == apart
+
+
+def test_a_run_that_went_on_shares_no_rounds_with_what_was_there(folders):
+    """
+    Cells of one run that were timed as it began and as it went on are compared as those of two runs, and that is said.
+    """
+    cells = timed(5, timed_at="9"), timed(5, cell="1", retriever="A()", timed_at="10")
+    later = folders.run("later", *cells, times=[flat(time, 5) for time in (1e6, 1.1e6)])
+    at_once = folders.run(
+        "once", *(msgspec.structs.replace(m, timed_at="9") for m in cells), times=[flat(1e6, 5), flat(1.1e6, 5)]
+    )
+
+    comparisons = [of_retrievers(run, run, "BM25() @ CSR()", "A()") for run in (later, at_once)]
+
+    assert ["undecided", "worse"] == [found(both, "single_p50_ms").verdict for both in comparisons]
+    notes = ["".join(time_grid("tiny", both.pairs, together=True).notes) for both in comparisons]
+    assert [
+        "Timed at another time than what it is compared with, as the run went on: A()." in note for note in notes
+    ] == [
+        True,
+        False,
+    ]
 
 
 def first_of(run: Run) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec.structs import replace as replaced
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -445,3 +446,19 @@ def test_an_unknown_column_is_refused():
         InputError, match=r"--columns: expected a key of --json or a heading .*, found 'R@7'\. There are"
     ):
         grid.grids([run_of(full()), run_of(measurement(passage_set="other"))], View(columns=("R@10", "R@7")))
+
+
+def test_cells_that_were_timed_apart():
+    """
+    Of a run that went on the table says that its cells were not all timed at one time; several runs say so anyway.
+    """
+    one = measurement(single=latency(0.25), timed_at="2026-01-01T09:00:00+00:00")
+    other = measurement(retriever="TfIdf() @ CSR()", single=latency(0.5), timed_at="2026-01-01T10:00:00+00:00")
+
+    apart, at_once = (
+        markdown.table([run_of(*cells)], WIDE)
+        for cells in ((one, other), (one, replaced(other, timed_at=one.timed_at)))
+    )
+
+    assert "timed at different times" in apart
+    assert "timed at different times" not in at_once

@@ -99,6 +99,7 @@ def test_one_retriever_more(folder):
     both = run(suite(ONE, TWO), folder)
 
     assert timed(first[ONE]) == timed(both[ONE])
+    assert first[ONE].timed_at == both[ONE].timed_at <= both[TWO].timed_at
     assert [ONE, TWO] == list(rows(folder))
     assert Counter(encode=1, query=1, build=2, search=2) == stages_of(folder)
     assert Counter(encode=1, query=1, build=1, search=1) == before

@@ -22,6 +22,10 @@ from bench.report.tables.marks import add_remarks, figure_notes, no_best
 from bench.report.tables.published import published_grids
 from bench.report.view import DEFAULT, View
 
+OCCASIONS = (
+    "cells were timed at different times, as the run went on: that alone can move times, which `sparring compare` "
+    "allows for; --fresh times all at once"
+)
 PERCENTILES = {"single_p50_ms": 50, "single_p95_ms": 95}
 
 
@@ -76,6 +80,8 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     notes = add_remarks(cells, columns, lines) + figure_notes(fields, rows)
     notes += no_best(fields, [m for _, _, m in cells])
     notes += [note for field in wanted if field not in measured for note in _too_few(cells, field.key)]
+    if len({m.timed_at for _, _, m in cells if m.single is not None}) > 1 and not several:
+        notes.append(OCCASIONS)
     unknown = max(m.unknown_judgments for _, _, m in cells)
     if unknown:
         notes.append(f"judgments that name a passage or query that is not there: {unknown:,}")

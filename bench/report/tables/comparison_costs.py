@@ -36,12 +36,20 @@ APART = (
     "that. `sparring gate --ab` measures both at once."
 )
 
+WENT_ON = (
+    f"Timed at another time than what it is compared with, as the run went on: {{}}. That alone can move times by "
+    f"{DRIFT:.0%}: verdicts allow for it; --fresh times all at once."
+)
+
 
 def time_grid(name: str, pairs: Sequence[CellPair], *, together: bool) -> Grid:
     """The times of pairs of cells, old and new, as a table."""
     columns = (Column("old", opens=True), Column("new"), Column("new/old", opens=True))
     grid = _costs(f"{name}: time", pairs, ("latency",), columns, _times)
-    return grid if together or not grid.lines else replace(grid, notes=(*grid.notes, APART))
+    if grid.lines and not together:
+        return replace(grid, notes=(*grid.notes, APART))
+    moved = [str(pair.new.retriever) for pair in pairs if pair.old.timed_at != pair.new.timed_at]
+    return replace(grid, notes=(*grid.notes, WENT_ON.format(", ".join(moved)))) if grid.lines and moved else grid
 
 
 def _times(d: Difference) -> list[TableCell]:
