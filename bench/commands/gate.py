@@ -159,40 +159,9 @@ def _of_runs(
     if accept:
         _accept(what, reference)
         return None
-    return _against_reference(what, reference, strict=strict, undecided=undecided)
+    from bench.gate import against_reference
 
-
-def _against_reference(folder: Path, reference: Path, *, strict: bool, undecided: str) -> GateVerdict:
-    import msgspec
-
-    from bench.analysis.compare import compare
-    from bench.errors import InputError
-    from bench.gate import age
-    from bench.gate.judge import judge, policy_changes, unmeasured
-    from bench.gate.reference import policy_of, unstopped, whole
-    from bench.records.run_folder import RUN
-
-    run = unstopped(read_run(folder))
-    if not (reference / RUN).is_file():
-        raise InputError(
-            f"reference {reference}: expected a reference run, found none; "
-            f"`sparring gate {folder} --accept --reference {reference}` makes this run the first"
-        )
-    held_to = unstopped(read_run(reference))
-    whole(held_to, f"reference {reference}")
-    policy_of(run)  # one that cannot be read is an input error
-    found, policy = compare(held_to, run), policy_of(held_to)
-    judgment = judge(
-        found,
-        policy,
-        str(held_to.record.suite.get("primary")),
-        strict=strict,
-        unmeasured=unmeasured(run),
-        changed_policy=policy_changes(held_to.record.suite, run.record.suite),
-        undecided_fails=undecided == "fail",
-    )
-    aged = age.notes(held_to, run, found, judgment, policy)
-    return msgspec.structs.replace(judgment, notes=(*judgment.notes, *aged))
+    return against_reference.judged(read_run(what), reference, strict=strict, undecided_fails=undecided == "fail")
 
 
 def _against_revision(

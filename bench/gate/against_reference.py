@@ -1,0 +1,45 @@
+"""The gate of a run folder beside the reference that is kept of another run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from bench.analysis.compare import compare
+from bench.errors import InputError
+from bench.gate import age
+from bench.gate.judge import judge, policy_changes, unmeasured
+from bench.gate.reference import policy_of, unstopped, whole
+from bench.gate.verdict import GateVerdict
+from bench.records import run_folder
+from bench.records.run_folder import RUN, Run
+
+
+def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: bool = False) -> GateVerdict:
+    """
+    The gate's word on a run, by the policy of its reference; strict and undecided_fails as in `judge`.
+
+    InputError for a folder that holds no reference, or less than it says, and for a run that cannot be held to one.
+    """
+    run = unstopped(run)
+    if not (reference / RUN).is_file():
+        raise InputError(
+            f"reference {reference}: expected a reference run, found none; "
+            f"`sparring gate {run.folder} --accept --reference {reference}` makes this run the first"
+        )
+    held_to = unstopped(run_folder.read(reference))
+    whole(held_to, f"reference {reference}")
+    policy_of(run)  # one that cannot be read is an input error
+    found, policy = compare(held_to, run), policy_of(held_to)
+    judgment = judge(
+        found,
+        policy,
+        str(held_to.record.suite.get("primary")),
+        strict=strict,
+        unmeasured=unmeasured(run),
+        changed_policy=policy_changes(held_to.record.suite, run.record.suite),
+        undecided_fails=undecided_fails,
+    )
+    aged = age.notes(held_to, run, found, judgment, policy)
+    return msgspec.structs.replace(judgment, notes=(*judgment.notes, *aged))
