@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -42,4 +44,12 @@ def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: 
         undecided_fails=undecided_fails,
     )
     aged = age.notes(held_to, run, found, judgment, policy)
-    return msgspec.structs.replace(judgment, notes=(*judgment.notes, *aged))
+    return msgspec.structs.replace(judgment, notes=(*_changed_plugins(run), *judgment.notes, *aged))
+
+
+def _changed_plugins(run: Run) -> Iterator[str]:
+    """Of each plug-in file that is still where the run read it, and is another now: the run tells nothing of that."""
+    for name, sha256 in run.record.plugin_hashes:
+        path = Path(name)
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            yield f"{path.name} has changed since this run: run it again"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import xml.etree.ElementTree as ET
 
 import msgspec
@@ -14,6 +16,7 @@ from bench.errors import InputError
 from bench.gate import reference
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
+from bench.report.render.markdown import escaped
 from tests.helpers import command
 from tests.helpers.gated import EXACT, HALF, requery, rewrite
 
@@ -107,6 +110,31 @@ class TestCommand:
 
         found = msgspec.json.decode(result.stdout, type=GateVerdict)
         assert ("pass", 2) == (found.outcome, len(found.cells))
+
+    def test_a_plugin_that_has_changed(self, ran, other, tmp_path):
+        """
+        A plug-in file that is another now than in the run is noted; one that is as it was, or gone, is not.
+        """
+        engines = [tmp_path / f"{name}.py" for name in ("engine", "same", "gone")]
+        for engine in engines:
+            engine.write_text("old")
+        sha256 = hashlib.sha256(b"old").hexdigest()
+        record = run_folder.read(other).record
+        made = msgspec.structs.replace(record, plugins=tuple(f"{engine} sha256:{sha256}" for engine in engines))
+        (other / run_folder.RUN).write_bytes(run_folder.pretty(made))
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+        engines[0].write_text("new")
+        engines[2].unlink()
+        note = "engine.py has changed since this run: run it again"
+
+        told = call(other, "--reference", tmp_path / "reference", "--markdown", tmp_path / "m.md")
+        found = json.loads(call(other, "--reference", tmp_path / "reference", "--json").stdout)
+
+        assert (0, [note]) == (told.exit_code, found["notes"])
+        assert f"note: {note}" in told.stdout.splitlines()
+        assert f"- {escaped(note)}" in (tmp_path / "m.md").read_text()
+        assert "same.py" not in told.stdout
+        assert "gone.py" not in told.stdout
 
     def test_no_reference_yet(self, ran, tmp_path):
         """
