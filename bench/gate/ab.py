@@ -23,7 +23,7 @@ import msgspec
 from bench.errors import InputError
 from bench.gate.ab_process import ABSide, started
 from bench.gate.ab_worker import ABJob, Answer, Request
-from bench.gate.judge import policy_changes
+from bench.gate.policy import policy_changes, with_longer_budget
 from bench.gate.revision import environment, toplevel, worktree
 from bench.gate.rounds import ROUND_SECONDS, speeds_of
 from bench.gate.speed import Speed
@@ -105,11 +105,6 @@ def run_ab(
             changed_policy=tuple(changed),
             notes=tuple(notes),
         )
-
-
-def with_longer_budget(policy: Gate, own: Gate) -> Gate:
-    """A policy with the budget of another that is not shorter: it hides nothing, and what is undecided asks for it."""
-    return policy if own.is_shorter_than(policy) else msgspec.structs.replace(policy, budget=own.budget)
 
 
 def _empty(folder: Path) -> Path:

@@ -11,8 +11,9 @@ import msgspec
 from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import age
-from bench.gate.judge import judge, policy_changes, unmeasured
-from bench.gate.reference import policy_of, unstopped, whole
+from bench.gate.judge import judge, unmeasured
+from bench.gate.policy import policy_changes, policy_of
+from bench.gate.reference import unstopped, whole
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from bench.records.run_folder import RUN, Run

@@ -11,14 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import msgspec
-
 from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
-from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.gate.speed import Speed
-from bench.gate.verdict import FASTER, CellVerdict, Finding, GateVerdict, Outcome, line_of
-from bench.instruments import stability
+from bench.gate.speed_findings import UNTIMED, speed_finding
+from bench.gate.verdict import CellVerdict, Finding, GateVerdict, Outcome, line_of
 from bench.records.comparability import HARDWARE, LIBRARY, versioned
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -27,7 +24,6 @@ from bench.statistics.paired import Paired
 
 ROUNDING = 1e-12
 ONE_SIDED = 1 / 16  # chance of so many losses among near ties, which swap both ways: four of four, six of seven
-SUSPICIOUS = 0.5  # times as long, and less: is it still doing the work?
 BLESS = "better, and unexplained: bless it with --accept"
 BLESSED = ("quality", "bytes", "policy")  # kinds of findings of which a change may be meant
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
@@ -102,34 +98,6 @@ def unmeasured(run: Run) -> list[tuple[str, str]]:
     return [(name, retriever) for name, retriever in wanted if measured[name, retriever] < each]
 
 
-def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """
-    What of two suites' policies differs: the keys of [gate], the primary measure and the baseline; and what the new
-    one leaves out or dilutes: measures, passage sets, synthetic passages.
-
-    ValidationError (msgspec) for a [gate] that is none.
-    """
-    gates = [msgspec.convert(suite.get("gate") or {}, Gate) for suite in (old, new)]
-    policies = [msgspec.structs.asdict(gate) for gate in gates]
-    names = [name for name in policies[0] if name not in ("install", "budget")]  # how sides are measured, not held
-    keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
-    keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
-    keys += [("distractors", old.get("distractors") or 0, new.get("distractors") or 0)]
-    if gates[1].is_shorter_than(gates[0]):  # with less of it more stays undecided; more hides nothing
-        keys.append(("[gate] budget", gates[0].budget, gates[1].budget))
-    changed = [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
-    for name in ("measures", "passages"):
-        gone = [one for one in _names(old, name) if one not in _names(new, name)]
-        changed += [f"{name} without {', '.join(gone)}"] if gone else []
-    return changed
-
-
-def _names(suite: Mapping[str, object], key: str) -> list[str]:
-    """What a suite lists under a key."""
-    listed = suite.get(key)
-    return list(map(str, listed)) if isinstance(listed, (list, tuple)) else []
-
-
 def _machine(found: Comparison) -> list[str]:
     """The fields of machine and software that differ and may change a hit."""
     names = [name for name, _, _ in found.environment]
@@ -155,7 +123,7 @@ def _cell(
     findings += [_bytes(d, policy) for d in told]
     if speeds is not None:
         of_cell = speeds.get(pair.new.cell, ())
-        findings += [_speed(speed, policy, pair) for speed in of_cell] if of_cell else [_UNTIMED]
+        findings += [speed_finding(speed, policy, pair) for speed in of_cell] if of_cell else [UNTIMED]
     return _verdict(pair.new, findings)
 
 
@@ -268,32 +236,3 @@ def _bytes(d: Difference, policy: Gate) -> Finding:
     if share <= policy.bytes + ROUNDING:
         return finding("pass", f"{moved}: within {policy.bytes:.2%}")
     return finding("fail", f"{moved}: {BLESS}" if d.new < d.old else moved)
-
-
-_UNTIMED = Finding(kind="speed", name=P50, outcome="skipped", said="not timed on both sides")
-
-
-def _speed(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
-    outcomes: dict[str, Outcome] = {"slower": "fail", "pass": "pass", "undecided": "undecided"}
-    outcome, figure = outcomes[speed.decision], FIGURES[speed.name]
-    bounds = "" if speed.bounds is None else f", bounds x{speed.bounds[0]:.3f} to x{speed.bounds[1]:.3f}"
-    told = "{:,.0f} -> {:,.0f} {}" if speed.name == RESIDENT else "{:.4g} -> {:.4g} {}"
-    values = told.format(speed.old, speed.new, figure.unit)
-    worse = "heavier" if speed.name == RESIDENT else "slower"
-    more = f"; {worse} from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
-    said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {values}{more}"
-    why = speed.why
-    remembering = [name for name, m in (("old", pair.old), ("new", pair.new)) if stability.remembers(m.flags)]
-    if remembering and figure.repeated:  # what was timed are repeated queries, and no user's
-        outcome, why = "undecided", f"{' and '.join(remembering)}: repeated queries are answered faster than new ones"
-    if outcome == "undecided":
-        said = "; ".join(filter(None, (said, why, _disturbed(pair, speed.name))))
-    if speed.ratio <= SUSPICIOUS and speed.name != RESIDENT:
-        said = f"{said}; {FASTER} by {1 / speed.ratio:.1f} times: is it still doing the work?"
-    return Finding(kind="speed", name=speed.name, outcome=outcome, said=said, old=speed.old, new=speed.new, why=why)
-
-
-def _disturbed(pair: CellPair, name: str) -> str:
-    """What ran beside a figure's rounds, where it was so much that it is flagged."""
-    found = [doubt for m in (pair.new, pair.old) for doubt in stability.doubts(m.flags, m.figure_flags, name)]
-    return next((doubt for doubt in found if doubt.startswith((stability.CONTENDED, stability.UNSTABLE))), "")

@@ -23,7 +23,6 @@ from bench.errors import InputError
 from bench.gate.judge import unmeasured
 from bench.records import run_folder
 from bench.records.run_folder import ENVIRONMENT, MEASUREMENTS, RUN, Run
-from bench.run.suite import Gate
 
 KEPT = (RUN, ENVIRONMENT, MEASUREMENTS, "sets", "quality")
 
@@ -109,16 +108,6 @@ def unstopped(run: Run) -> Run:
             f"holds each query; run it without"
         )
     return run
-
-
-def policy_of(run: Run) -> Gate:
-    """The policy of the suite that a run was made from. InputError for one that cannot be read."""
-    try:
-        return msgspec.convert(run.record.suite.get("gate") or {}, Gate)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"run {run.folder}: expected a [gate] in its record that can be read, found: {error}"
-        ) from error
 
 
 def changes(found: Comparison) -> list[str]:

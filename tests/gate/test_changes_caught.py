@@ -10,7 +10,7 @@ import pytest
 
 from bench.commands.gate import gate
 from bench.gate import reference
-from bench.gate.ab import with_longer_budget
+from bench.gate.policy import with_longer_budget
 from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
 from bench.run.suite import Gate
