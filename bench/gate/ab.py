@@ -78,8 +78,8 @@ def run_ab(
         past, gone = _past_plugins(moved, former if former.plugins else suite, plugins)
         suite, present = suites.without_plugins(suite, plugins)
         own, old_suite = suite.gate or Gate(), _old_suite(former, suite)
-        policy, install = with_longer_budget(former.gate or Gate(), own), own.install
-        changed = policy_changes(*(_plain(one) for one in (former, suite)))
+        policy, install = with_longer_budget(former.gate or Gate(), own, suite.n_cells), own.install
+        changed = policy_changes(_plain(former), _plain(suite), suite.n_cells)
         python, variables, notes = environment(install, tree, scratch, says)
         present = [path.resolve() for path in present]
         notes += [f"{path.name} is not in {ref}" for path in gone]

@@ -11,7 +11,7 @@ import msgspec
 from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import age
-from bench.gate.judge import judge, unmeasured
+from bench.gate.judge import judge, n_cells, unmeasured
 from bench.gate.policy import policy_changes, policy_of
 from bench.gate.reference import unstopped, whole
 from bench.gate.verdict import GateVerdict
@@ -41,7 +41,7 @@ def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: 
         str(held_to.record.suite.get("primary")),
         strict=strict,
         unmeasured=unmeasured(run),
-        changed_policy=policy_changes(held_to.record.suite, run.record.suite),
+        changed_policy=policy_changes(held_to.record.suite, run.record.suite, n_cells(run)),
         undecided_fails=undecided_fails,
     )
     aged = age.notes(held_to, run, found, judgment, policy)

@@ -91,11 +91,20 @@ def judge(
 
 def unmeasured(run: Run) -> list[tuple[str, str]]:
     """Passage set and retriever of each cell that a run's suite comes to and that it has not measured (yet)."""
-    threads = run.record.suite.get("threads")
-    each = len(threads) if isinstance(threads, list) else 1
+    each = _thread_counts(run)
     measured = Counter((m.passage_set, m.retriever) for m in run.measurements)
     wanted = [tuple(name.split(": ", 1)) for name in run.record.identities]
     return [(name, retriever) for name, retriever in wanted if measured[name, retriever] < each]
+
+
+def n_cells(run: Run) -> int:
+    """How many cells a run's suite comes to."""
+    return max(len(run.record.identities) * _thread_counts(run), len(run.measurements))
+
+
+def _thread_counts(run: Run) -> int:
+    threads = run.record.suite.get("threads")
+    return len(threads) if isinstance(threads, list) else 1
 
 
 def _machine(found: Comparison) -> list[str]:

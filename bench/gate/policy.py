@@ -21,17 +21,17 @@ def policy_of(run: Run) -> Gate:
         ) from error
 
 
-def with_longer_budget(policy: Gate, own: Gate) -> Gate:
-    """A policy with the budget of another that is not shorter: it hides nothing, and what is undecided asks for it."""
-    return policy if own.is_shorter_than(policy) else msgspec.structs.replace(policy, budget=own.budget)
+def with_longer_budget(policy: Gate, own: Gate, n_cells: int) -> Gate:
+    """A policy with another's budget where it is not shorter for so many cells: it hides nothing."""
+    return policy if own.is_shorter_than(policy, n_cells) else msgspec.structs.replace(policy, budget=own.budget)
 
 
-def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+def policy_changes(old: Mapping[str, object], new: Mapping[str, object], n_cells: int) -> list[str]:
     """
     What of two suites' policies differs: the keys of [gate], the primary measure and the baseline; and what the new
     one leaves out or dilutes: measures, passage sets, synthetic passages.
 
-    ValidationError (msgspec) for a [gate] that is none.
+    n_cells: of the new one, which a budget is for. ValidationError (msgspec) for a [gate] that is none.
     """
     gates = [msgspec.convert(suite.get("gate") or {}, Gate) for suite in (old, new)]
     policies = [msgspec.structs.asdict(gate) for gate in gates]
@@ -39,7 +39,7 @@ def policy_changes(old: Mapping[str, object], new: Mapping[str, object]) -> list
     keys = [(f"[gate] {name}", policies[0][name], policies[1][name]) for name in names]
     keys += [(name, old.get(name), new.get(name)) for name in ("primary", "baseline")]
     keys += [("distractors", old.get("distractors") or 0, new.get("distractors") or 0)]
-    if gates[1].is_shorter_than(gates[0]):  # with less of it more stays undecided; more hides nothing
+    if gates[1].is_shorter_than(gates[0], n_cells):  # with less of it more stays undecided; more hides nothing
         keys.append(("[gate] budget", gates[0].budget, gates[1].budget))
     changed = [f"{name} {was} -> {now}" for name, was, now in keys if was != now]
     for name in ("measures", "passages"):

@@ -59,9 +59,6 @@ class CellGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         return passages if self.passages is None else self.passages
 
 
-MANY_CELLS = 1_000  # more than any suite of a gate has
-
-
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `sparring gate` refuses, and how long it may take; no part of what decides a cell's numbers."""
 
@@ -81,9 +78,9 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError(f'gate.budget: expected a time such as "40s a cell" or "5m", found {self.budget!r}')
         return float(match[1]) * (1 if match[2] == "s" else 60) * (n_cells if match[3] else 1)
 
-    def is_shorter_than(self, other: Gate) -> bool:
-        """Whether its budget is, of one cell or of many."""
-        return any(self.budget_seconds(n) < other.budget_seconds(n) for n in (1, MANY_CELLS))
+    def is_shorter_than(self, other: Gate, n_cells: int) -> bool:
+        """Whether its budget is, of so many cells together."""
+        return self.budget_seconds(n_cells) < other.budget_seconds(n_cells)
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,6 +135,11 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def thread_counts(self) -> tuple[int, ...]:
         """The numbers of threads under which every cell is measured."""
         return self.threads if isinstance(self.threads, tuple) else (self.threads,)
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells it comes to."""
+        return len(self.pairs()) * len(self.thread_counts)
 
     @property
     def settings(self) -> Settings:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.commands.gate import gate
 from bench.gate import reference
-from bench.gate.policy import with_longer_budget
+from bench.gate.policy import policy_changes, with_longer_budget
 from bench.gate.verdict import CellVerdict, GateVerdict
 from bench.records import run_folder
 from bench.run.suite import Gate
@@ -176,17 +176,25 @@ def test_a_policy_of_its_own(held, keys, said):
     assert {EXACT: ["nDCG@10"], "policy": ["policy"]} == failed(found)
 
 
-def test_a_longer_budget(held):
+@pytest.mark.parametrize("budget", ["5m a cell", "90s"])
+def test_a_longer_budget(held, budget):
     """
-    More time to measure speed in hides nothing: it is no other policy.
+    More time to measure speed in, of the suite's two cells, hides nothing: it is no other policy.
     """
-    code, found = held(lambda other: resuited(other, gate={"budget": "5m a cell"}))
+    code, found = held(lambda other: resuited(other, gate={"budget": budget}))
 
     assert (0, {}) == (code, failed(found))
-    assert (Gate(quality=0.5, budget="1m a cell"), Gate()) == (
-        with_longer_budget(Gate(quality=0.5), Gate(budget="1m a cell")),
-        with_longer_budget(Gate(), Gate(quality=0.5, budget="5m")),  # of all cells together: of eight it is shorter
-    )
+
+
+@pytest.mark.parametrize(("n_cells", "budget"), [(2, "3m"), (8, "40s a cell")])
+def test_the_longer_budget_of_so_many_cells(n_cells, budget):
+    """
+    Of two budgets of a revision's and today's suite that which holds more seconds for its cells is used.
+    """
+    found = with_longer_budget(Gate(quality=0.5), Gate(budget="3m"), n_cells)
+
+    assert Gate(quality=0.5, budget=budget) == found
+    assert (n_cells == 8) == bool(policy_changes({"gate": {}}, {"gate": {"budget": "3m"}}, n_cells))
 
 
 def test_losses_without_a_gain_elsewhere(held):

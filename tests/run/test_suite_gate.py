@@ -29,15 +29,21 @@ class TestPolicy:
 
     @pytest.mark.parametrize(
         ("budget", "seconds", "shorter"),
-        [("90s", 90, True), ("1.5m", 90, True), ("40s a cell", 320, False), ("1 min a cell", 480, False)],
+        [
+            ("90s", 90, True),
+            ("1.5m", 90, True),
+            ("6m", 360, False),
+            ("40s a cell", 320, False),
+            ("1 min a cell", 480, False),
+        ],
     )
     def test_budget(self, budget, seconds, shorter):
         """
-        A budget is of all cells together, or of each; it is shorter than another if it is of one cell or of many.
+        A budget is of all cells together, or of each; it is shorter than another by its seconds for all.
         """
         found = Gate(budget=budget)
 
-        assert (seconds, shorter) == (found.budget_seconds(8), found.is_shorter_than(Gate()))
+        assert (seconds, shorter) == (found.budget_seconds(8), found.is_shorter_than(Gate(), 8))
 
     @pytest.mark.parametrize(
         ("line", "said"),
