@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import msgspec
+
 from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
 from bench.gate.speed import Speed
@@ -24,7 +26,9 @@ from bench.statistics.paired import Paired
 
 ROUNDING = 1e-12
 ONE_SIDED = 1 / 16  # chance of so many losses among near ties, which swap both ways: four of four, six of seven
-BLESS = "better, and unexplained: bless it with --accept"
+BLESS = "bless it with --accept"
+WAIT = "where it is meant, accept it in the reference (--reference): --ab stays red until REF has it"  # in place of it
+BETTER = f"better, and unexplained: {BLESS}"
 BLESSED = ("quality", "bytes", "policy")  # kinds of findings of which a change may be meant
 # What decides no hits: of the environment, these may differ and quality is exact all the same.
 NO_MATTER = (
@@ -62,6 +66,7 @@ def judge(
     said = [*notes, *found.notes]
     cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
     cells += [_policy_differs(changed_policy)] if changed_policy else []
+    cells = cells if speeds is None else list(map(_in_ab, cells))
     if machine:
         differ = ", ".join(versioned(*field) for field in found.environment if field[0] in machine)
         said.append(f"another environment than the reference's ({differ}): hits that nearly tie may swap")
@@ -72,7 +77,10 @@ def judge(
     if conditions:
         said.append(f"made under other conditions than the reference: {', '.join(conditions)} differ")
     if speeds is not None and any(f.kind in BLESSED and f.outcome == "fail" for cell in cells for f in cell.findings):
-        said.append("--ab accepts nothing: what is meant fails until it is merged, and is the old side from then on")
+        said.append(
+            "--ab accepts nothing: what is meant is accepted in the reference (--reference); "
+            "the --ab job stays red until REF has it, and it is the old side from then on"
+        )
     if not cells:
         said.append("there is no cell")
     # In an A/B a suite may be all new; but where the old side had cells something has to be held to them.
@@ -124,7 +132,7 @@ def _cell(
     if pair.problem:
         return _verdict(pair.new, [_status(pair, strict)])
     if pair.old.exact and pair.new.exact is False:  # which would bring it a tolerance
-        said = "exact in the reference, approximate now: bless it with --accept"
+        said = f"exact in the reference, approximate now: {BLESS}"
         return _verdict(pair.new, [Finding(kind="status", name="exact", outcome="fail", said=said)])
     known = tuple(d.name for d in pair.differences if d.kind == "quality" and d.old is not None)
     findings = [_quality(pair, name, policy, machine, strict) for name in policy.measures or known or (primary,)]
@@ -151,6 +159,12 @@ def _alone(m: Measurement, said: str, strict: bool) -> CellVerdict:
     return _verdict(m, [Finding(kind="status", name="reference", outcome=outcome, said=said)])
 
 
+def _in_ab(cell: CellVerdict) -> CellVerdict:
+    """The same cell, to be blessed nowhere: what an A/B holds to is a revision, and accepts nothing."""
+    told = (msgspec.structs.replace(one, said=one.said.replace(BLESS, WAIT)) for one in cell.findings)
+    return msgspec.structs.replace(cell, findings=tuple(told))
+
+
 def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:
     said = "not measured: the run has not ended; run it again to the end"
     finding = Finding(kind="status", name="status", outcome="fail", said=said)
@@ -159,7 +173,7 @@ def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:
 
 def _policy_differs(changes: Sequence[str]) -> CellVerdict:
     """Another policy than the reference's is a change like any other: it is blessed, or it fails."""
-    said = f"differs: {', '.join(changes)}: bless with --accept"
+    said = f"differs: {', '.join(changes)}: {BLESS}"
     finding = Finding(kind="policy", name="policy", outcome="fail", said=said)
     return CellVerdict(passage_set="suite", retriever="policy", outcome="fail", findings=(finding,))
 
@@ -170,7 +184,7 @@ def _status(pair: CellPair, strict: bool) -> Finding:
     outcome: Outcome = "fail" if was else _missing(strict)
     said = pair.problem
     if now:
-        said = f"{pair.problem if was else f'ok now; in the reference {pair.old.status}'}: bless it with --accept"
+        said = f"{pair.problem if was else f'ok now; in the reference {pair.old.status}'}: {BLESS}"
     return Finding(kind="status", name="status", outcome=outcome, said=said)
 
 
@@ -206,7 +220,7 @@ def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], st
         return finding("fail", f"{moved}: near ties swap both ways")
     if loose and tolerated and abs(d.paired.difference) <= tolerated + ROUNDING:
         return finding("pass", f"{moved}: within {tolerated:g}, {loose}")
-    return finding("fail", f"{moved}: {BLESS}" if d.paired.difference > 0 else moved)
+    return finding("fail", f"{moved}: {BETTER}" if d.paired.difference > 0 else moved)
 
 
 def _one_sided(paired: Paired) -> bool:
@@ -244,4 +258,4 @@ def _bytes(d: Difference, policy: Gate) -> Finding:
     moved = f"{d.old:,.0f} -> {d.new:,.0f} bytes ({(d.new - d.old) / d.old:+.2%})" if d.old else f"0 -> {d.new:,.0f}"
     if share <= policy.bytes + ROUNDING:
         return finding("pass", f"{moved}: within {policy.bytes:.2%}")
-    return finding("fail", f"{moved}: {BLESS}" if d.new < d.old else moved)
+    return finding("fail", f"{moved}: {BETTER}" if d.new < d.old else moved)

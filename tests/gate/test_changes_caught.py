@@ -172,7 +172,7 @@ def test_a_policy_of_its_own(held, keys, said):
     code, found = held(change)
 
     assert 1 == code
-    assert f"policy differs: {said}: bless with --accept" in found.line
+    assert f"policy differs: {said}: bless it with --accept" in found.line
     assert {EXACT: ["nDCG@10"], "policy": ["policy"]} == failed(found)
 
 

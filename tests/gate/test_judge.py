@@ -105,6 +105,20 @@ class TestReference:
 
         assert bool(losses) == any(note.startswith("--ab accepts nothing") for note in found.notes)
 
+    def test_what_is_better_than_a_revision(self, ran, other):
+        """
+        In an A/B what is better, approximate now or of another policy is not to be blessed: it waits for REF.
+        """
+        requery(other, {19: 0.5})
+        rewrite(other, HALF, passage_set_sha256="0" * 64)
+
+        found = judged(ran, other, speeds={}, changed_policy=["primary a -> b"])
+
+        said = [f.said for c in found.cells for f in c.findings if f.outcome == "fail"]
+        assert 3 == len(said)
+        assert all("accept it in the reference (--reference): --ab stays red until REF has it" in one for one in said)
+        assert not any("--accept" in text for text in (*said, *found.notes, found.line))
+
     @pytest.mark.slow
     def test_one_query_worse(self, ran, other):
         """
