@@ -17,7 +17,7 @@ from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
 from bench.gate.speed import Speed
 from bench.gate.speed_findings import UNTIMED, speed_finding
-from bench.gate.verdict import CellVerdict, Finding, GateVerdict, Outcome, line_of
+from bench.gate.verdict import UNDECIDED_FAILS, CellVerdict, Finding, GateVerdict, Outcome, line_of
 from bench.records.comparability import HARDWARE, LIBRARY, versioned
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -67,6 +67,7 @@ def judge(
     cells += [_unmeasured(name, retriever) for name, retriever in unmeasured]
     cells += [_policy_differs(changed_policy)] if changed_policy else []
     cells = cells if speeds is None else list(map(_in_ab, cells))
+    cells = list(map(_refused, cells)) if undecided_fails else cells
     if machine:
         differ = ", ".join(versioned(*field) for field in found.environment if field[0] in machine)
         said.append(f"another environment than the reference's ({differ}): hits that nearly tie may swap")
@@ -86,8 +87,7 @@ def judge(
     # In an A/B a suite may be all new; but where the old side had cells something has to be held to them.
     had = bool(found.pairs or found.only_old)
     vacuous = all(cell.outcome == "skipped" for cell in cells) and (speeds is None or had or not cells)
-    refused = {"fail", "undecided"} if undecided_fails else {"fail"}
-    outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome in refused for c in cells) else "pass"
+    outcome: Literal["pass", "fail"] = "fail" if vacuous or any(c.outcome == "fail" for c in cells) else "pass"
     return GateVerdict(
         outcome=outcome,
         line=line_of(outcome, cells, speeds is not None),
@@ -163,6 +163,19 @@ def _in_ab(cell: CellVerdict) -> CellVerdict:
     """The same cell, to be blessed nowhere: what an A/B holds to is a revision, and accepts nothing."""
     told = (msgspec.structs.replace(one, said=one.said.replace(BLESS, WAIT)) for one in cell.findings)
     return msgspec.structs.replace(cell, findings=tuple(told))
+
+
+def _refused(cell: CellVerdict) -> CellVerdict:
+    """A cell that is undecided, as one that fails by what of it is."""
+    if cell.outcome != "undecided":
+        return cell
+    told = (
+        msgspec.structs.replace(one, outcome="fail", said=f"{UNDECIDED_FAILS} {one.said}")
+        if one.outcome == "undecided"
+        else one
+        for one in cell.findings
+    )
+    return msgspec.structs.replace(cell, outcome="fail", findings=tuple(told))
 
 
 def _unmeasured(passage_set: str, retriever: str) -> CellVerdict:

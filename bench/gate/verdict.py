@@ -12,6 +12,7 @@ from bench.gate.figures import FIGURES
 Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
 
 FASTER = "suspiciously fast:"
+UNDECIDED_FAILS = "undecided, which fails (--undecided fail):"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     new: float | None = None
     n_queries: int | None = None  # of quality: those that were compared
     why: str = ""  # of speed: it is undecided
+
+    @property
+    def is_undecided(self) -> bool:
+        """Also where that fails."""
+        return self.outcome == "undecided" or self.said.startswith(UNDECIDED_FAILS)
 
 
 class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +57,8 @@ def line_of(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
     """The verdict on one line."""
     failed = [cell for cell in cells if cell.outcome == "fail"]
     n_cells = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-    undecided = sum(cell.outcome == "undecided" for cell in cells)
-    if outcome == "fail" and undecided and not failed:
-        return f"gate: {outcome} - {undecided} of {n_cells} undecided; {', '.join(_summary(cells, timed))}"
+    if failed and all(one.is_undecided for cell in failed for one in cell.findings if one.outcome == "fail"):
+        return f"gate: {outcome} - {len(failed)} of {n_cells} undecided; {', '.join(_summary(cells, timed))}"
     if outcome == "fail" and not failed:
         remedy = "does each run on both sides?" if timed else "is it this suite's? --accept makes it so"
         return f"gate: {outcome} - {n_cells}, none held to the reference: {remedy}"
@@ -103,7 +108,7 @@ def _speeds(findings: Sequence[Finding]) -> Iterator[str]:
     if alike or not by_name:
         yield f"{', '.join(alike)} no worse" if alike else "speed not compared"
     for name, found in by_name.items():
-        undecided = [finding for finding in found if finding.outcome == "undecided"]
+        undecided = [finding for finding in found if finding.is_undecided]
         if undecided:
             yield f"{FIGURES[name].name} undecided in {len(undecided)} of {len(found)} ({undecided[0].why})"
     fast = sum(FASTER in finding.said for finding in findings)

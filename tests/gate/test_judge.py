@@ -11,6 +11,7 @@ from bench.gate import reference
 from bench.gate.speed import Speed
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
+from bench.report.render import ci
 from bench.run.suite import Gate
 from tests.helpers.gated import EXACT, HALF, cell, judged, requery, rewrite
 
@@ -82,6 +83,24 @@ class TestReference:
         assert asked == found.outcome
         assert f"gate: {asked} - " in found.line
         assert "p50 no worse, batch undecided in 1 of 1 (pairs: 5, about 9 would tell)" in found.line
+
+    @pytest.mark.parametrize("p95", ["undecided", "slower"])
+    def test_what_is_undecided_and_fails(self, ran, other, p95):
+        """
+        Where what is undecided is to fail, it does in every report; not in a cell that fails by something decided.
+        """
+        calm = {"rounds": 5, "old": 1.0, "new": 1.0, "ratio": 1.0, "bounds": (0.9, 1.1)}
+        batch = Speed(name="batch_qps", decision="undecided", why="pairs: 5, about 9 would tell", **calm)
+        tail = Speed(name="single_p95_ms", decision=p95, **calm)
+
+        found = judged(ran, other, speeds={cell(other).cell: (tail, batch)}, undecided_fails=True)
+
+        n_failed = {"undecided": 2, "slower": 1}[p95]
+        of_cell = next(c for c in found.cells if c.retriever == EXACT)
+        assert ("fail", n_failed) == (of_cell.outcome, [f.outcome for f in of_cell.findings].count("fail"))
+        assert f'failures="{n_failed}"'.encode() in ci.junit(found)
+        assert f"| fail | tiny | `{EXACT}` |" in ci.markdown(found)
+        assert ("1 of 2 cells undecided" in found.line) == (p95 == "undecided")
 
     def test_nothing_that_both_sides_can_run(self, ran, other):
         """
