@@ -13,7 +13,7 @@ from bench.errors import InputError
 from bench.gate import age
 from bench.gate.judge import judge, n_cells, unmeasured
 from bench.gate.policy import policy_changes, policy_of
-from bench.gate.reference import unstopped, whole
+from bench.gate.reference import is_reference, unstopped, whole
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
 from bench.records.run_folder import RUN, Run
@@ -25,6 +25,7 @@ def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: 
 
     InputError for a folder that holds no reference, or less than it says, and for a run that cannot be held to one.
     """
+    _refuse_swapped(run, reference)
     run = unstopped(run)
     if not (reference / RUN).is_file():
         raise InputError(
@@ -46,6 +47,17 @@ def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: 
     )
     aged = age.notes(held_to, run, found, judgment, policy)
     return msgspec.structs.replace(judgment, notes=(*_changed_plugins(run), *judgment.notes, *aged))
+
+
+def _refuse_swapped(run: Run, reference: Path) -> None:
+    """InputError for one folder that is given twice, and for a run that is a reference: nothing of it was measured."""
+    if reference.exists() and run.folder.samefile(reference):
+        raise InputError(f"run {run.folder}: expected another folder than the reference, found the same one")
+    if is_reference(run.folder):
+        raise InputError(
+            f"run {run.folder}: expected a run with its hits, found an accepted reference: are the two swapped? "
+            f"`sparring gate RUN --reference {run.folder}`"
+        )
 
 
 def _changed_plugins(run: Run) -> Iterator[str]:

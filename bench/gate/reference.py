@@ -66,6 +66,12 @@ def accept(run: Run, folder: Path) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def is_reference(folder: Path) -> bool:
+    """Whether a run folder holds what was accepted alone: no journal, hits or samples of a run."""
+    beside = (run_folder.STAGES, "hits", "samples")
+    return (folder / RUN).is_file() and not any((folder / name).exists() for name in beside)
+
+
 def whole(run: Run, name: str) -> None:
     """InputError for a run that lacks a cell of its own, or the values of its queries: it holds less than it says."""
     missing = unmeasured(run)

@@ -136,6 +136,26 @@ class TestCommand:
         assert "same.py" not in told.stdout
         assert "gone.py" not in told.stdout
 
+    @pytest.mark.parametrize("path", ["{}", "./{}", "{}/../{}", "link"])
+    def test_a_run_beside_itself(self, other, monkeypatch, path):
+        """
+        A run that is its own reference, by whatever path, would hold nothing: it is refused.
+        """
+        monkeypatch.chdir(other.parent)
+        (other.parent / "link").symlink_to(other)
+
+        with pytest.raises(InputError, match="expected another folder than the reference, found the same one"):
+            call(other.name, "--reference", path.format(*[other.name] * 2))
+
+    def test_swapped(self, ran, other, tmp_path):
+        """
+        A reference in the run's place is told from a run: nothing of it has been measured.
+        """
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+
+        with pytest.raises(InputError, match="expected a run with its hits, found an accepted reference"):
+            call(tmp_path / "reference", "--reference", other)
+
     def test_no_reference_yet(self, ran, tmp_path):
         """
         Where there is no reference the message says how to make one.
