@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.analysis.compare import compare
-from bench.errors import InputError
+from bench.errors import InputError, did_you_mean
 from bench.gate import age
 from bench.gate.judge import judge, n_cells, unmeasured
 from bench.gate.policy import policy_changes, policy_of
@@ -29,7 +29,7 @@ def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: 
     run = unstopped(run)
     if not (reference / RUN).is_file():
         raise InputError(
-            f"reference {reference}: expected a reference run, found none; "
+            f"reference {reference}: expected a reference run, found none{_near(reference)} "
             f"`sparring gate {run.folder} --accept --reference {reference}` makes this run the first"
         )
     held_to = unstopped(run_folder.read(reference))
@@ -58,6 +58,13 @@ def _refuse_swapped(run: Run, reference: Path) -> None:
             f"run {run.folder}: expected a run with its hits, found an accepted reference: are the two swapped? "
             f"`sparring gate RUN --reference {run.folder}`"
         )
+
+
+def _near(reference: Path) -> str:
+    """That a folder beside it, of a name like it, is a reference."""
+    known = {path.name for path in reference.parent.glob("*") if is_reference(path)}
+    mistyped = did_you_mean(reference.name, sorted(known))
+    return f".{mistyped} Else" if mistyped else ";"
 
 
 def _changed_plugins(run: Run) -> Iterator[str]:

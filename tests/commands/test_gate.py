@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import msgspec
@@ -135,6 +136,17 @@ class TestCommand:
         assert f"- {escaped(note)}" in (tmp_path / "m.md").read_text()
         assert "same.py" not in told.stdout
         assert "gone.py" not in told.stdout
+
+    def test_a_mistyped_reference(self, ran, tmp_path):
+        """
+        A folder of a name like it that holds a reference is named; a run and a folder of files are not.
+        """
+        reference.accept(run_folder.read(ran), tmp_path / "reference")
+        (tmp_path / "refrenc").mkdir()
+        shutil.copytree(ran, tmp_path / "refrencee")
+
+        with pytest.raises(InputError, match=r"found none\. Did you mean reference\? Else `sparring gate .* --accept"):
+            call(ran, "--reference", tmp_path / "refrence")
 
     @pytest.mark.parametrize("path", ["{}", "./{}", "{}/../{}", "link"])
     def test_a_run_beside_itself(self, other, monkeypatch, path):
