@@ -68,13 +68,18 @@ def line_of(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:
 
 
 def _reasons(failed: Sequence[CellVerdict], most: int = 3) -> Iterator[str]:
-    """Why the first cells failed, a phrase each."""
-    for cell in failed[:most]:
-        first = next(finding for finding in cell.findings if finding.outcome == "fail")
+    """Why the first cells failed, a phrase each, those that are decided first; and every other figure that failed."""
+    of_cells = [[one for one in cell.findings if one.outcome == "fail"] for cell in failed]
+    ordered = sorted(zip(failed, of_cells, strict=True), key=lambda pair: pair[1][0].is_undecided)
+    for cell, (first, *_) in ordered[:most]:
         cell_named = "" if first.kind == "policy" else f"{cell.retriever} on {cell.passage_set}: "
         yield f"{cell_named}{first.name} {first.said}".replace("\n", " ")
     if len(failed) > most:
         yield f"{len(failed) - most} more"
+    named = {first.name for _, (first, *_) in ordered[:most]}
+    others = [one.name for _, found in ordered for one in found if one.name not in named]
+    if others:
+        yield f"failed too: {', '.join(dict.fromkeys(others))}"
 
 
 def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:

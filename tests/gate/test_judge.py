@@ -151,6 +151,16 @@ class TestReference:
         assert "fail" == found.outcome
         assert "(1 queries worse, the first 'q0', 0 better)" in found.line
 
+    def test_every_figure_that_failed(self, ran, other):
+        """
+        The line tells the first figure of a cell that failed, and names all others, each once.
+        """
+        requery(other, {0: -0.5})
+        requery(other, {0: -0.5}, measure="R@100")
+        requery(other, {0: -0.5, 1: -0.5}, HALF, "R@1")
+
+        assert judged(ran, other).line.endswith("; failed too: R@100")
+
     def test_the_mean_unmoved(self, ran, other):
         """
         Two queries that change and leave the mean as it was fail too.

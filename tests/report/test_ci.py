@@ -74,6 +74,21 @@ def test_workflow_commands():
     assert "::error title=sparring gate::gate: fail - 1 of 2 cells" == last
 
 
+def test_what_fails_comes_first():
+    """
+    Of a row what fails stands before what is undecided and what was not compared, each with its own word.
+    """
+    findings = tuple(
+        Finding(kind="speed", name=name, outcome=outcome, said="x2")
+        for name, outcome in (("p50", "undecided"), ("new", "skipped"), ("p95", "fail"), ("memory", "pass"))
+    )
+    cell = msgspec.structs.replace(JUDGMENT.cells[0], findings=findings)
+
+    (error, *_) = ci.workflow_commands(msgspec.structs.replace(JUDGMENT, cells=(cell,)))
+
+    assert error.endswith("::fail: p95 x2; undecided: p50 x2; skipped: new x2")
+
+
 def test_a_title_of_an_annotation():
     """
     In a title GitHub takes a comma and a colon for its own: they are escaped there, and stand in the message.

@@ -13,19 +13,24 @@ if TYPE_CHECKING:
     from bench.gate.verdict import CellVerdict, Finding, GateVerdict
 
 SUITE = "sparring gate"
+WORST = ("fail", "undecided", "skipped")
 NO_XML = str.maketrans({"\ufffe": REPLACEMENT, "\uffff": REPLACEMENT})  # beside control characters
 DATA = str.maketrans({"%": "%25"})  # of a workflow command's message; it has no line break, being printable
 PROPERTY = str.maketrans({"%": "%25", ":": "%3A", ",": "%2C"})  # and of its properties
 
 
 def telling(cell: CellVerdict) -> list[Finding]:
-    """What there is to tell of a cell: its findings that did not pass, else all."""
-    return [finding for finding in cell.findings if finding.outcome != "pass"] or list(cell.findings)
+    """What there is to tell of a cell: its findings that did not pass, the worst first; else all."""
+    found = [finding for finding in cell.findings if finding.outcome != "pass"]
+    return sorted(found, key=lambda finding: WORST.index(finding.outcome)) or list(cell.findings)
 
 
 def told(cell: CellVerdict) -> str:
-    """The same as one phrase."""
-    return printable("; ".join(f"{finding.name} {finding.said}" for finding in telling(cell)))
+    """The same as one phrase, each with its own word where they are not all as the cell is."""
+    found = telling(cell)
+    mixed = len({finding.outcome for finding in found}) > 1
+    words = (f"{finding.outcome}: " if mixed else "" for finding in found)
+    return printable("; ".join(f"{word}{one.name} {one.said}" for word, one in zip(words, found, strict=True)))
 
 
 def markdown(judgment: GateVerdict) -> str:
