@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.analysis.compare import CellPair
 from bench.gate.figures import FIGURES, P50, RESIDENT
 from bench.gate.speed import Speed
-from bench.gate.verdict import FASTER, Finding, Outcome
+from bench.gate.verdict import FASTER, LITTLE, Finding, Outcome
 from bench.instruments import stability
 from bench.run.suite import Gate
 
@@ -29,9 +29,16 @@ def speed_finding(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
         outcome, why = "undecided", f"{' and '.join(remembering)}: repeated queries are answered faster than new ones"
     if outcome == "undecided":
         said = "; ".join(filter(None, (said, why, _disturbed(pair, speed.name))))
+    if speed.name == RESIDENT and outcome == "pass" and not _is_alike(speed, policy):
+        said = f"{said}; it {LITTLE}"
     if speed.ratio <= SUSPICIOUS and speed.name != RESIDENT:
         said = f"{said}; {FASTER} by {1 / speed.ratio:.1f} times: is it still doing the work?"
     return Finding(kind="speed", name=speed.name, outcome=outcome, said=said, old=speed.old, new=speed.new, why=why)
+
+
+def _is_alike(speed: Speed, policy: Gate) -> bool:
+    """Whether it is no worse by its share, and not only by how little it is."""
+    return speed.bounds is None or max(speed.ratio, speed.bounds[1]) < 1 + policy.slower
 
 
 def _disturbed(pair: CellPair, name: str) -> str:

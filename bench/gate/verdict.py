@@ -8,10 +8,12 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from bench.gate.figures import FIGURES
+from bench.gate.speed import LEAST_BYTES
 
 Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
 
 FASTER = "suspiciously fast:"
+LITTLE = f"grew less than {LEAST_BYTES >> 20} MiB"  # of memory: whatever its share
 UNDECIDED_FAILS = "undecided, which fails (--undecided fail):"
 
 
@@ -97,7 +99,7 @@ def _summary(cells: Sequence[CellVerdict], timed: bool) -> Iterator[str]:
         if kind == "quality" and found and not any(finding.kind == "bytes" for finding in findings):
             break  # two run files, which tell neither bytes nor times
     else:
-        yield from _speeds(findings) if timed else ["speed not compared (no --ab)"]
+        yield from _speeds(findings) if timed else ["speed and memory not compared (no --ab)"]
     skipped = sum(cell.outcome == "skipped" for cell in cells)
     if skipped:
         yield f"{skipped} without a counterpart"
@@ -109,9 +111,14 @@ def _speeds(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
         if finding.kind == "speed" and finding.outcome != "skipped":
             by_name.setdefault(finding.name, []).append(finding)
-    alike = [FIGURES[name].name for name, found in by_name.items() if all(f.outcome == "pass" for f in found)]
+    passed = {name: found for name, found in by_name.items() if all(f.outcome == "pass" for f in found)}
+    little = {name: [LITTLE in f.said for f in found] for name, found in passed.items()}
+    alike = [FIGURES[name].name for name, each in little.items() if not any(each)]
     if alike or not by_name:
-        yield f"{', '.join(alike)} no worse" if alike else "speed not compared"
+        yield f"{', '.join(alike)} no worse" if alike else "speed and memory not compared"
+    for name, each in little.items():
+        if any(each):
+            yield f"{FIGURES[name].name} {'' if all(each) else 'no worse, or '}{LITTLE}"
     for name, found in by_name.items():
         undecided = [finding for finding in found if finding.is_undecided]
         if undecided:

@@ -47,7 +47,7 @@ class TestReference:
         found = judged(tmp_path / "reference", ran)
 
         held = "nDCG@10, R@1, R@10, R@100, RR@10 equal on 20 queries"
-        assert f"gate: pass - 2 cells; {held}, bytes equal, speed not compared (no --ab)" == found.line
+        assert f"gate: pass - 2 cells; {held}, bytes equal, speed and memory not compared (no --ab)" == found.line
         assert ["pass", "pass"] == [c.outcome for c in found.cells]
 
     @pytest.mark.slow
@@ -83,6 +83,19 @@ class TestReference:
         assert asked == found.outcome
         assert f"gate: {asked} - " in found.line
         assert "p50 no worse, batch undecided in 1 of 1 (pairs: 5, about 9 would tell)" in found.line
+
+    @pytest.mark.parametrize(("bound", "said"), [(1.01, "p50, memory no worse"), (1.4, "memory grew less than 4 MiB")])
+    def test_memory_that_grew_little(self, ran, other, bound, said):
+        """
+        Of memory that passes because it is little, and by no share of it, the line says just that.
+        """
+        speed = Speed(decision="pass", rounds=5, old=1.0, new=1.0, ratio=1.0, bounds=(0.9, 1.01))
+        memory = msgspec.structs.replace(speed, name="resident_bytes", bounds=(0.9, bound))
+
+        line = judged(ran, other, speeds={cell(other).cell: (speed, memory)}).line
+
+        assert f", {said}" in line
+        assert ("memory no worse" in line) == (bound == 1.01)
 
     @pytest.mark.parametrize("p95", ["undecided", "slower"])
     def test_what_is_undecided_and_fails(self, ran, other, p95):
