@@ -15,11 +15,13 @@ from bench.statistics.sequential_speed import (
     NOISY,
     STEADY,
     Decision,
+    Level,
     decision_of,
     rounds_needed,
 )
 
 LEAST_BYTES = 4 * 2**20  # a growth of memory below it is let be: allocators keep more or less
+NOISE = 2.0  # spread of pairs, in limits, from which it is what hides a difference that so many do not show
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +43,8 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str 
     sides: list[NDArray[np.float64]] = [np.maximum(np.asarray(v, np.float64), figure.resolution) for v in (old, new)]
     ratios = np.log(sides[1] / sides[0]) * (1 if figure.more_is_worse else -1)
     was, now = (float(np.median(side)) for side in sides)
-    decision, bounds = decision_of(ratios, policy.slower, STEADY if name == P50 else NOISY)
+    level = STEADY if name == P50 else NOISY
+    decision, bounds = decision_of(ratios, policy.slower, level)
     if decision == "slower" and _is_little(name, now - was, policy):
         decision = "pass"
     if decision == "undecided" and bounds and name == RESIDENT and was * np.expm1(bounds[1]) < LEAST_BYTES:
@@ -54,7 +57,7 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str 
         new=now,
         ratio=float(np.exp(np.median(ratios))),
         bounds=None if bounds is None else (float(np.exp(bounds[0])), float(np.exp(bounds[1]))),
-        why=_why(ratios, policy) if decision == "undecided" else "",
+        why=_why(ratios, policy, level) if decision == "undecided" else "",
     )
 
 
@@ -65,10 +68,15 @@ def _is_little(name: str, growth: float, policy: Gate) -> bool:
     return FIGURES[name].unit == "ms" and growth < policy.milliseconds
 
 
-def _why(ratios: NDArray[np.float64], policy: Gate) -> str:
+def _why(ratios: NDArray[np.float64], policy: Gate, level: Level) -> str:
     """What is missing for a decision."""
     if len(ratios) < FEWEST_ROUNDS:
         return f"{len(ratios)} of the {FEWEST_ROUNDS} pairs of rounds needed"
-    needed, spread = rounds_needed(ratios, policy.slower), float(np.std(ratios, ddof=1))
-    more = "too near the limit to tell" if needed is None else f"about {needed:,} would tell"
+    needed, spread = rounds_needed(ratios, policy.slower, level), float(np.std(ratios, ddof=1))
+    if needed is not None:
+        more = f"about {max(needed, len(ratios) + 1):,} would tell"
+    elif spread > NOISE * np.log1p(policy.slower):
+        more = "noise, far above the limit"
+    else:
+        more = "too near the limit to tell"
     return f"pairs: {len(ratios)}, which differ by ±{np.expm1(spread):.0%}; {more}"

@@ -61,7 +61,7 @@ def decision_of(ratios: ArrayLike, slower: float, level: Level = STEADY) -> tupl
     return ("pass" if max(high, median) < limit else "undecided"), (low, high)
 
 
-def rounds_needed(ratios: ArrayLike, slower: float) -> int | None:
+def rounds_needed(ratios: ArrayLike, slower: float, level: Level = STEADY) -> int | None:
     """
     About how many pairs decide, were the next ones as those so far (at least two); None for a thousand.
 
@@ -71,7 +71,7 @@ def rounds_needed(ratios: ArrayLike, slower: float) -> int | None:
 
     found = np.asarray(ratios, np.float64)
     median, limit, spread = float(np.median(found)), float(np.log1p(slower)), float(found.std(ddof=1))
-    away, alpha = (median, STEADY.alpha) if median >= limit else (limit - median, PASS_ALPHA)
+    away, alpha = (median, level.alpha) if median >= limit else (limit - median, PASS_ALPHA)
     n = np.arange(FEWEST_ROUNDS, TOO_MANY)
     enough = n[-stdtrit(n - 1, alpha) * spread <= away * np.sqrt(n)]
     return int(enough[0]) if len(enough) else None

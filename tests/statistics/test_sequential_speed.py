@@ -69,6 +69,33 @@ def test_rounds_that_nobody_waits_for():
     assert rounds_needed(np.log([1.04, 1.0499, 1.06]), 0.05) is None
 
 
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        ([1.0, 0.3, 1.9, 1.04, 0.27, 3.1, 1.06, 1.05, 0.6], "; noise, far above the limit"),
+        ([1.03, 1.0499, 1.07, 1.049, 1.06], "; too near the limit to tell"),
+        ([1.05, 1.0, 1.04, 0.99, 0.99], "; about 6 would tell"),  # by their median 5 would
+    ],
+)
+def test_why_it_is_undecided(ratios, said):
+    """
+    Noise is told from a figure near the limit, and pairs that would tell are more than there are.
+    """
+    found = decided([1.0] * len(ratios), ratios, Gate())
+
+    assert "undecided" == found.decision
+    assert found.why.endswith(said)
+
+
+def test_pairs_that_a_tail_needs():
+    """
+    A figure that varies more is held to a stricter level, which takes more pairs.
+    """
+    ratios = np.log([1.1, 1.2, 1.3, 1.15, 1.25])
+
+    assert rounds_needed(ratios, 0.05) < rounds_needed(ratios, 0.05, NOISY)
+
+
 def spawned(n: int) -> list[np.random.Generator]:
     return np.random.default_rng(6).spawn(n)
 
