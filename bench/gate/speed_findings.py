@@ -20,9 +20,12 @@ def speed_finding(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
     bounds = "" if speed.bounds is None else f", bounds x{speed.bounds[0]:.3f} to x{speed.bounds[1]:.3f}"
     told = "{:,.0f} -> {:,.0f} {}" if speed.name == RESIDENT else "{:.4g} -> {:.4g} {}"
     values = told.format(speed.old, speed.new, figure.unit)
+    as_long = "" if figure.more_is_worse else " as long"  # of a rate it is of the time that it takes
+    if (speed.ratio - 1) * (speed.new - speed.old) * (1 if figure.more_is_worse else -1) < 0:
+        values = f"{values} (medians of each side, which the median pair contradicts)"
     worse = "heavier" if speed.name == RESIDENT else "slower"
     more = f"; {worse} from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
-    said = f"x{speed.ratio:.3f}{bounds}, {speed.rounds} pairs of rounds: {values}{more}"
+    said = f"x{speed.ratio:.3f}{as_long}{bounds}, {speed.rounds} pairs of rounds: {values}{more}"
     why = speed.why
     remembering = [name for name, m in (("old", pair.old), ("new", pair.new)) if stability.remembers(m.flags)]
     if remembering and figure.repeated:  # what was timed are repeated queries, and no user's

@@ -84,6 +84,27 @@ class TestReference:
         assert f"gate: {asked} - " in found.line
         assert "p50 no worse, batch undecided in 1 of 1 (pairs: 5, about 9 would tell)" in found.line
 
+    @pytest.mark.parametrize(
+        ("name", "old", "new", "said", "contradicted"),
+        [
+            ("single_p50_ms", 2.0, 1.9, "x1.030, bounds x0.900 to x1.100", True),
+            ("single_p50_ms", 2.0, 2.1, "x1.030, bounds x0.900 to x1.100", False),
+            ("batch_qps", 100.0, 97.0, "x1.030 as long, bounds x0.900 to x1.100", False),
+            ("batch_qps", 100.0, 101.0, "x1.030 as long, bounds x0.900 to x1.100", True),
+        ],
+    )
+    def test_a_ratio_beside_its_figures(self, ran, other, name, old, new, said, contradicted):
+        """
+        The ratio of a rate is of times, and says so; figures that point the other way say what they and it are.
+        """
+        speed = Speed(name=name, decision="pass", rounds=5, old=old, new=new, ratio=1.03, bounds=(0.9, 1.1))
+
+        found = judged(ran, other, speeds={cell(other).cell: (speed,)})
+
+        told = next(f.said for c in found.cells for f in c.findings if f.kind == "speed" and f.outcome != "skipped")
+        assert told.startswith(said)
+        assert contradicted == ("(medians of each side, which the median pair contradicts)" in told)
+
     @pytest.mark.parametrize(("bound", "said"), [(1.01, "p50, memory no worse"), (1.4, "memory grew less than 4 MiB")])
     def test_memory_that_grew_little(self, ran, other, bound, said):
         """
