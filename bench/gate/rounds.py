@@ -14,7 +14,7 @@ from bench.analysis.matching import matched
 from bench.gate.ab_process import ABSide, ask_in_turns
 from bench.gate.ab_worker import Answer, KnownCell, Request
 from bench.gate.figures import FIGURES, P50
-from bench.gate.speed import Speed, decided
+from bench.gate.speed import WOULD_TELL, Speed, decided
 from bench.run.suite import Gate, Suite
 from bench.statistics.sequential_speed import FEWEST_ROUNDS
 
@@ -64,7 +64,8 @@ def speeds_of(
             end = time.monotonic() + policy.budget_seconds(len(pairs))
             _say_if_short(open_pairs.values(), policy, len(pairs), says)
         says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
-    return speeds | _with_budget({now.cell: speeds[now.cell] for _, now in open_pairs}, rounds, policy)
+    still_open = {now.cell for _, now in open_pairs}
+    return _with_budget(speeds, rounds, policy, still_open)
 
 
 def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> None:
@@ -143,19 +144,32 @@ def _say_if_short(rounds: Collection[_CellRounds], policy: Gate, n_cells: int, s
 
 
 def _with_budget(
-    speeds: Mapping[str, Speeds], rounds: Mapping[tuple[KnownCell, KnownCell], _CellRounds], policy: Gate
+    speeds: Mapping[str, Speeds],
+    rounds: Mapping[tuple[KnownCell, KnownCell], _CellRounds],
+    policy: Gate,
+    still_open: Collection[str],
 ) -> dict[str, Speeds]:
-    """What stayed undecided for want of pairs says which budget would have had them."""
+    """What stayed undecided for want of pairs says how to have more: which budget, or to measure on what looks well."""
     later = [of_cell.seconds[1:] or of_cell.seconds for of_cell in rounds.values()]
     needed = _rounded((FEWEST_ROUNDS - 1) * sum(max(each) for each in later))
+    raised = f"raise [gate] budget = {policy.budget!r}"
 
-    def one(speed: Speed) -> Speed:
-        if speed.decision != "undecided" or speed.rounds >= FEWEST_ROUNDS:
+    def one(speed: Speed, advice: str) -> Speed:
+        if speed.decision != "undecided":
             return speed
-        why = f"budget: {speed.why}; raise [gate] budget = {policy.budget!r} to {needed}s"
+        why = speed.why
+        if advice == raised and speed.rounds < FEWEST_ROUNDS:
+            why = f"budget: {why}; {raised} to {needed}s"
+        elif why.endswith(WOULD_TELL) and advice:
+            why = f"{why}: {advice}"
         return msgspec.structs.replace(speed, why=why)
 
-    return {cell: tuple(map(one, of_cell)) for cell, of_cell in speeds.items()}
+    def advice_of(cell: str, speeds: Speeds) -> str:
+        if any(speed.decision == "slower" for speed in speeds):  # it is decided that the cell fails
+            return ""
+        return raised if cell in still_open else "--undecided fail measures on"
+
+    return {cell: tuple(one(speed, advice_of(cell, found)) for speed in found) for cell, found in speeds.items()}
 
 
 def _rounded(seconds: float) -> int:

@@ -22,6 +22,8 @@ from bench.statistics.sequential_speed import (
 
 LEAST_BYTES = 4 * 2**20  # a growth of memory below it is let be: allocators keep more or less
 NOISE = 2.0  # spread of pairs, in limits, from which it is what hides a difference that so many do not show
+WOULD_TELL = "would tell"  # so many pairs
+CALIBRATE = "`sparring calibrate` says whether this machine is quiet"
 
 
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,9 +76,9 @@ def _why(ratios: NDArray[np.float64], policy: Gate, level: Level) -> str:
         return f"{len(ratios)} of the {FEWEST_ROUNDS} pairs of rounds needed"
     needed, spread = rounds_needed(ratios, policy.slower, level), float(np.std(ratios, ddof=1))
     if needed is not None:
-        more = f"about {max(needed, len(ratios) + 1):,} would tell"
+        more = f"about {max(needed, len(ratios) + 1):,} {WOULD_TELL}"
     elif spread > NOISE * np.log1p(policy.slower):
-        more = "noise, far above the limit"
+        more = f"noise, far above the limit: {CALIBRATE}"
     else:
         more = "too near the limit to tell"
     return f"pairs: {len(ratios)}, which differ by ±{np.expm1(spread):.0%}; {more}"

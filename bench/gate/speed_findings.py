@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.analysis.compare import CellPair
 from bench.gate.figures import FIGURES, P50, RESIDENT
-from bench.gate.speed import Speed
+from bench.gate.speed import CALIBRATE, Speed
 from bench.gate.verdict import FASTER, LITTLE, Finding, Outcome
 from bench.instruments import stability
 from bench.run.suite import Gate
@@ -31,7 +31,9 @@ def speed_finding(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
     if remembering and figure.repeated:  # what was timed are repeated queries, and no user's
         outcome, why = "undecided", f"{' and '.join(remembering)}: repeated queries are answered faster than new ones"
     if outcome == "undecided":
-        said = "; ".join(filter(None, (said, why, _disturbed(pair, speed.name))))
+        disturbed = _disturbed(pair, speed.name)
+        advice = CALIBRATE if disturbed and CALIBRATE not in why else ""
+        said = "; ".join(filter(None, (said, why, disturbed, advice)))
     if speed.name == RESIDENT and outcome == "pass" and not _is_alike(speed, policy):
         said = f"{said}; it {LITTLE}"
     if speed.ratio <= SUSPICIOUS and speed.name != RESIDENT:

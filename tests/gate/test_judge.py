@@ -67,6 +67,21 @@ class TestReference:
         assert ["undecided", decision.replace("slower", "fail")] == [p50.outcome, of_new.outcome]
         assert p50.said.endswith("; new: repeated queries are answered faster than new ones")
 
+    @pytest.mark.parametrize("flags", [(), ("unstable: rounds differ",)])
+    def test_a_busy_machine(self, ran, other, flags):
+        """
+        An undecided figure of a cell that other work disturbed leads to `sparring calibrate`.
+        """
+        rewrite(other, flags=flags)
+        speed = Speed(decision="undecided", rounds=5, old=1.0, new=1.0, ratio=1.0, bounds=(0.9, 1.1), why="pairs: 5")
+
+        found = judged(ran, other, speeds={cell(other).cell: (speed,)})
+
+        (said,) = (f.said for c in found.cells for f in c.findings if f.outcome == "undecided")
+        assert bool(flags) == said.endswith(
+            "; unstable: rounds differ; `sparring calibrate` says whether this machine is quiet"
+        )
+
     @pytest.mark.slow
     @pytest.mark.parametrize("asked", ["pass", "fail"])
     def test_what_is_undecided(self, ran, other, asked):

@@ -225,3 +225,22 @@ class TestBudget:
         (speed,) = speeds_of(Fake("old", [], ALIKE), new, Gate(budget="10s"), SAME, print)["new"]
 
         assert ("slower", 3, "") == (speed.decision, speed.rounds, speed.why)
+
+    @pytest.mark.parametrize(
+        ("times", "tail", "advice"),
+        [
+            ([1.05, 1.0, 1.05, 1.0] * 10, ALIKE, "would tell: raise [gate] budget = '16s'"),
+            (ALIKE, [1.0, 1.1, 1.0, 1.0, 1.0] * 8, "would tell: --undecided fail measures on"),
+            ([1.0, 0.3, 2.0, 3.0, 0.5] * 8, ALIKE, "`sparring calibrate` says whether this machine is quiet"),
+        ],
+    )
+    def test_what_helps(self, slow_clock, times, tail, advice):
+        """
+        What is undecided after enough pairs says which option has more of them, or that it is noise.
+        """
+        old, new = Fake("old", [], ALIKE, single_p95_ms=ALIKE), Fake("new", [], times, single_p95_ms=tail)
+
+        found = speeds_of(old, new, Gate(budget="16s"), SAME, print)["new"]
+
+        (why,) = (speed.why for speed in found if speed.decision == "undecided")
+        assert why.endswith(advice)

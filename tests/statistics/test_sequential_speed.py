@@ -72,7 +72,10 @@ def test_rounds_that_nobody_waits_for():
 @pytest.mark.parametrize(
     ("ratios", "said"),
     [
-        ([1.0, 0.3, 1.9, 1.04, 0.27, 3.1, 1.06, 1.05, 0.6], "; noise, far above the limit"),
+        (
+            [1.0, 0.3, 1.9, 1.04, 0.27, 3.1, 1.06, 1.05, 0.6],
+            "; noise, far above the limit: `sparring calibrate` says whether this machine is quiet",
+        ),
         ([1.03, 1.0499, 1.07, 1.049, 1.06], "; too near the limit to tell"),
         ([1.05, 1.0, 1.04, 0.99, 0.99], "; about 6 would tell"),  # by their median 5 would
     ],
