@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,7 +100,10 @@ def gate(
             what, reference, ab, plugin or [], output, accept=accept, strict=strict, undecided=undecided
         )
     if judgment is not None:
-        _tell(judgment, markdown, junit, as_json=as_json)
+        shown = what if ab is None else output and output / "new"
+        accepting = [] if ab is not None else ["gate", *_given(what, run_file, qrels), "--accept"]
+        steps = _next_steps(judgment, shown, [*accepting, "--reference", str(reference)] if accepting else [])
+        _tell(judgment, markdown, junit, steps, as_json=as_json)
         raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
 
 
@@ -218,8 +223,30 @@ def _accept(folder: Path, reference: Path) -> None:
     typer.echo(printable(f"gate: accepted - {len(run.measurements)} cells, {said}; {reference}, {size:,} bytes"))
 
 
-def _tell(judgment: GateVerdict, markdown: Path | None, junit: Path | None, *, as_json: bool) -> None:
-    """The verdict wherever it was asked for; its line comes last."""
+def _given(what: Path | None, run_file: Path | None, qrels: Path | None) -> list[str]:
+    """What was judged, as the command takes it."""
+    return [str(what)] if run_file is None else ["--run", str(run_file), "--qrels", str(qrels)]
+
+
+def _next_steps(judgment: GateVerdict, run: Path | None, accepting: list[str]) -> Iterator[str]:
+    """What to do where something got worse: look at a query in the run's folder, or accept it, by this command."""
+    from bench.gate.verdict import worse
+
+    found = list(worse(judgment))
+    query = next(((cell.passage_set, one.first_worse) for cell, one in found if one.first_worse), None)
+    if query is not None and run is not None:
+        passage_set, name = query
+        several = len({cell.passage_set for cell in judgment.cells if cell.findings[0].kind != "policy"}) > 1
+        chosen = ["--passages", passage_set] if several else []
+        yield f"what it finds now: {shlex.join(['sparring', 'show', str(run), name, *chosen])}"
+    if found and accepting:
+        yield f"where that is meant: {shlex.join(['sparring', *accepting])}"
+
+
+def _tell(
+    judgment: GateVerdict, markdown: Path | None, junit: Path | None, steps: Iterable[str], *, as_json: bool
+) -> None:
+    """The verdict wherever it was asked for, steps in the terminal alone; its line comes last."""
     import msgspec
     from rich.table import Table
     from rich.text import Text
@@ -249,9 +276,8 @@ def _tell(judgment: GateVerdict, markdown: Path | None, junit: Path | None, *, a
         texts = (cell.outcome, cell.passage_set, cell.retriever, ci.told(cell))
         table.add_row(*(Text(printable(text)) for text in texts))
     standard_output().print(table)
-    for note in judgment.notes:
-        typer.echo(printable(f"note: {note}"))
-    typer.echo(printable(judgment.line))
+    for line in (*(f"note: {note}" for note in judgment.notes), *steps, judgment.line):
+        typer.echo(printable(line))
 
 
 def _write(path: Path, content: bytes) -> None:

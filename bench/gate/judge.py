@@ -213,7 +213,16 @@ def _quality(pair: CellPair, name: str, policy: Gate, machine: Sequence[str], st
 
     def finding(outcome: Outcome, said: str) -> Finding:
         n_queries = None if d.paired is None else d.paired.n_queries
-        return Finding(kind="quality", name=name, outcome=outcome, said=said, old=d.old, new=d.new, n_queries=n_queries)
+        return Finding(
+            kind="quality",
+            name=name,
+            outcome=outcome,
+            said=said,
+            old=d.old,
+            new=d.new,
+            n_queries=n_queries,
+            first_worse=d.first_worse or "",
+        )
 
     if d.paired is None or d.old is None or d.new is None:  # what the reference had must not go unseen
         return finding(_missing(strict) if d.old is None else "fail", d.why or "not compared")

@@ -27,6 +27,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     old: float | None = None
     new: float | None = None
     n_queries: int | None = None  # of quality: those that were compared
+    first_worse: str = ""  # of quality: the first query that got worse
     why: str = ""  # of speed: it is undecided
 
     @property
@@ -53,6 +54,16 @@ class GateVerdict(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[CellVerdict, ...]
     notes: tuple[str, ...] = ()
     environment: tuple[tuple[str, object, object], ...] = ()  # field, old, new
+
+
+def worse(judgment: GateVerdict) -> Iterator[tuple[CellVerdict, Finding]]:
+    """Each figure of quality and bytes that failed by having got worse, with its cell."""
+    for cell in judgment.cells:
+        for one in cell.findings:
+            if one.outcome == "fail" and one.old is not None and one.new is not None:
+                less = one.new < one.old
+                if (one.kind == "quality" and (less or one.first_worse)) or (one.kind == "bytes" and not less):
+                    yield cell, one
 
 
 def line_of(outcome: str, cells: Sequence[CellVerdict], timed: bool) -> str:

@@ -45,6 +45,30 @@ class TestCommand:
         assert f"{EXACT} on tiny: nDCG@10" in blessed.stdout
         assert "1 changes" in blessed.stdout
 
+    def test_next_steps(self, ran, other, tmp_path):
+        """
+        Below the table of a run that got worse stand what to look at and how it is accepted, once; not of one that
+        passes, or got better.
+        """
+        folder, query = tmp_path / "reference", "the first 'q0'"
+        reference.accept(run_folder.read(ran), folder)
+        good = call(other, "--reference", folder)
+        requery(other, {19: 0.5})
+        better = call(other, "--reference", folder)
+        requery(other, {0: -0.5})
+        requery(other, {0: -0.5}, HALF)
+
+        bad = call(other, "--reference", folder, "--markdown", tmp_path / "m.md")
+
+        steps = [
+            f"what it finds now: sparring show {other} q0",
+            f"where that is meant: sparring gate {other} --accept --reference {folder}",
+        ]
+        assert query in bad.stdout
+        assert steps == bad.stdout.splitlines()[-3:-1]
+        assert 1 == bad.stdout.count("where that is meant")
+        assert "where that is meant" not in good.stdout + better.stdout + (tmp_path / "m.md").read_text()
+
     def test_files(self, ran, other, tmp_path, monkeypatch):
         """
         A summary in markdown, JUnit's XML, GitHub's step summary and its annotations are written as asked for.
