@@ -22,7 +22,7 @@ def speed_finding(speed: Speed, policy: Gate, pair: CellPair) -> Finding:
     values = told.format(speed.old, speed.new, figure.unit)
     as_long = "" if figure.more_is_worse else " as long"  # of a rate it is of the time that it takes
     if (speed.ratio - 1) * (speed.new - speed.old) * (1 if figure.more_is_worse else -1) < 0:
-        values = f"{values} (medians of each side, which the median pair contradicts)"
+        values = f"{values} (medians of the sides; of the pairs it is the other way round)"
     worse = "heavier" if speed.name == RESIDENT else "slower"
     more = f"; {worse} from x{1 + policy.slower:g} on" if speed.decision != "slower" else ""
     said = f"x{speed.ratio:.3f}{as_long}{bounds}, {speed.rounds} pairs of rounds: {values}{more}"

@@ -118,7 +118,7 @@ class TestReference:
 
         told = next(f.said for c in found.cells for f in c.findings if f.kind == "speed" and f.outcome != "skipped")
         assert told.startswith(said)
-        assert contradicted == ("(medians of each side, which the median pair contradicts)" in told)
+        assert contradicted == ("(medians of the sides; of the pairs it is the other way round)" in told)
 
     @pytest.mark.parametrize(("bound", "said"), [(1.01, "p50, memory no worse"), (1.4, "memory grew less than 4 MiB")])
     def test_memory_that_grew_little(self, ran, other, bound, said):
