@@ -13,10 +13,10 @@ from bench.errors import InputError, did_you_mean
 from bench.gate import age
 from bench.gate.judge import judge, n_cells, unmeasured
 from bench.gate.policy import policy_changes, policy_of
-from bench.gate.reference import is_reference, unstopped, whole
+from bench.gate.reference import unstopped, whole
 from bench.gate.verdict import GateVerdict
 from bench.records import run_folder
-from bench.records.run_folder import RUN, Run
+from bench.records.run_folder import RUN, Run, is_reference
 
 
 def judged(run: Run, reference: Path, *, strict: bool = False, undecided_fails: bool = False) -> GateVerdict:

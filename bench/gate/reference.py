@@ -6,7 +6,7 @@ measurements.jsonl          the last line of each cell
 sets/                       queries, judgments and clusters of each passage set; no text, no ids of passages
 quality/                    each measure's value of every judged query
 
-Hits and raw times are left out: quality and bytes are held to it, speed never is.
+Hits and raw times are left out: quality and bytes are held to it, the times of its measurements never are.
 """
 
 from __future__ import annotations
@@ -64,12 +64,6 @@ def accept(run: Run, folder: Path) -> None:
             old.replace(folder)
         for scratch in (part, old):
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def is_reference(folder: Path) -> bool:
-    """Whether a run folder holds what was accepted alone: no journal, hits or samples of a run."""
-    beside = (run_folder.STAGES, "hits", "samples")
-    return (folder / RUN).is_file() and not any((folder / name).exists() for name in beside)
 
 
 def whole(run: Run, name: str) -> None:

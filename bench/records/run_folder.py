@@ -108,6 +108,12 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
     return found
 
 
+def is_reference(folder: Path) -> bool:
+    """Whether a run folder holds what a gate has accepted alone: no journal, hits or samples of a run."""
+    beside = (STAGES, "hits", "samples")
+    return (folder / RUN).is_file() and not any((folder / name).exists() for name in beside)
+
+
 def hits_file(folder: Path, cell: str, k: int | None = None) -> Path:
     """Where the hits of a cell lie: of the search for the depth, or of that for k."""
     deep = folder / "hits" / f"{cell}.npz"
@@ -116,7 +122,15 @@ def hits_file(folder: Path, cell: str, k: int | None = None) -> Path:
 
 def read_hits(folder: Path, cell: str) -> Hits:
     """The hits of every query that the first round of a cell found, to the depth."""
-    return hits_npz.read(hits_file(folder, cell), f"cell {cell}")
+    return _read(folder, cell)
+
+
+def _read(folder: Path, cell: str, k: int | None = None) -> Hits:
+    if is_reference(folder):
+        raise InputError(
+            f"run {folder}: expected hits, found an accepted reference, which keeps none: name the run itself"
+        )
+    return hits_npz.read(hits_file(folder, cell, k), f"cell {cell}")
 
 
 def searched_apart(m: Measurement) -> bool:
@@ -135,7 +149,7 @@ def read_timed(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     others than a search for more. InputError where they are to be there and are not.
     """
     if apart:
-        return hits_npz.read(hits_file(folder, cell, k), f"cell {cell}")
+        return _read(folder, cell, k)
     deep = read_hits(folder, cell)
     return Hits(deep.rows[:, :k], deep.scores[:, :k])
 
@@ -145,7 +159,7 @@ def read_ranking(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     deep = read_hits(folder, cell)
     if not apart:
         return deep
-    top = hits_npz.read(hits_file(folder, cell, k), f"cell {cell}")
+    top = _read(folder, cell, k)
     again = (deep.rows[:, :, None] == top.rows[:, None, :]).any(axis=2) & (deep.rows >= 0)
     order = np.argsort(again | (deep.rows < 0), axis=1, kind="stable")  # what is not in the top first, in its order
     rest = np.take_along_axis(np.where(again, -1, deep.rows), order, axis=1)

@@ -17,7 +17,7 @@ class TestAccept:
     @pytest.mark.slow
     def test_what_a_reference_holds(self, ran, tmp_path):
         """
-        A reference has no text, no hits, no times, no ids of passages; what it has is named in it.
+        A reference has no text, no hits, no samples, no ids of passages; what it has is named in it.
         """
         folder = tmp_path / "reference"
 
@@ -29,6 +29,28 @@ class TestAccept:
         for m in run_folder.read(folder).measurements:
             assert ["quality"] == list(m.files)
             assert (folder / m.files["quality"]).is_file()
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            run_folder.read_hits,
+            lambda folder, key: run_folder.read_timed(folder, key, 10, apart=True),
+            lambda folder, key: run_folder.read_ranking(folder, key, 10, apart=False),
+        ],
+    )
+    def test_hits_of_a_reference(self, ran, tmp_path, read):
+        """
+        Who asks a reference for hits is told that it keeps none; of a run they are read, and a lost file is named.
+        """
+        folder = tmp_path / "reference"
+        reference.accept(run_folder.read(ran), folder)
+
+        with pytest.raises(
+            InputError, match="expected hits, found an accepted reference, which keeps none: name the run"
+        ):
+            read(folder, cell(ran).cell)
+        with pytest.raises(InputError, match="expected the hits of cell none, found none that can be read"):
+            read(ran, "none")
 
     def test_a_reference_is_replaced(self, ran, other, tmp_path):
         """
