@@ -50,12 +50,14 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @functools.cached_property
     def passages_sha256(self) -> str:
-        """SHA-256 of the passages' texts: what an encoder makes of them is found again by it."""
-        return _sha256([self.passages])
+        """SHA-256 of the passages' texts, or of the file of vectors: what an encoder makes of them is found by it."""
+        return _sha256([self.passages]) if self.vectors is None else self.sha256
 
     @functools.cached_property
     def asked_sha256(self) -> str:
-        """SHA-256 of ids and texts: on no judgment hangs what a search finds, or how fast."""
+        """SHA-256 of ids and texts, or of the file of vectors: what a search finds hangs on no judgment."""
+        if self.vectors is not None:
+            return self.sha256
         return _sha256([self.passage_ids, self.passages, self.query_ids, self.queries])
 
 

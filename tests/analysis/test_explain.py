@@ -123,7 +123,7 @@ class TestAgain:
         table.write_text("body\na\n")
         run = run_folder.read(primer_run / "run")
         changed = run.record.suite | {"encode_threads": None, "passages": [str(table)], "rounds": 5}
-        changed |= {"modes": ["single", "batch"], "limits": {"seconds": 600.0, "memory": "8GB"}}
+        changed |= {"modes": ["single", "batch"], "limits": {"idle": 600.0, "memory": "8GB"}}
         columns = {"text": "body", "title": None, "queries": "my questions.csv", "language": "ko"}
         record = msgspec.structs.replace(run.record, suite=changed, plugins=(), columns=columns)
         cell = msgspec.structs.replace(run.measurements[0], passage_set="docs")

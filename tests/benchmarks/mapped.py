@@ -111,6 +111,7 @@ def served(case: Case, folder: Path) -> Iterator[Served]:
         storage=case.loaded,
         entries=ENTRIES,
         matrix=str(folder / "matrix"),
+        query_matrix=str(folder / "matrix"),
         out=str(folder / "storage"),
         result=str(folder / "work" / "result.json"),
         n_passages=passages.shape[0],
