@@ -98,7 +98,7 @@ class Concluding:
             asked=asked,
         )
         made = measurement(results, self.suite, self.writer.folder, hits)
-        return msgspec.structs.replace(made, timed_at=self.writer.began)
+        return msgspec.structs.replace(made, timed_at=self.writer.began if made.status == "ok" else None)
 
     def hits(self, cell: Cell) -> tuple[Hits, Hits]:
         """What a cell found: to the depth, and in the search for k."""
