@@ -17,7 +17,7 @@ from bench.analysis.compare import CellPair, Comparison
 from bench.analysis.difference import Difference
 from bench.gate.speed import Speed
 from bench.gate.speed_findings import UNTIMED, speed_finding
-from bench.gate.verdict import UNDECIDED_FAILS, CellVerdict, Finding, GateVerdict, Outcome, line_of
+from bench.gate.verdict import CellVerdict, Finding, GateVerdict, Outcome, line_of
 from bench.records.comparability import HARDWARE, LIBRARY, versioned
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -27,6 +27,7 @@ from bench.statistics.paired import Paired
 ROUNDING = 1e-12
 ONE_SIDED = 1 / 16  # chance of so many losses among near ties, which swap both ways: four of four, six of seven
 BLESS = "bless it with --accept"
+UNDECIDED_FAILS = "undecided, which fails (--undecided fail):"
 WAIT = "where it is meant, accept it in the reference (--reference): --ab stays red until REF has it"  # in place of it
 BETTER = f"better, and unexplained: {BLESS}"
 BLESSED = ("quality", "bytes", "policy")  # kinds of findings of which a change may be meant
@@ -170,7 +171,7 @@ def _refused(cell: CellVerdict) -> CellVerdict:
     if cell.outcome != "undecided":
         return cell
     told = (
-        msgspec.structs.replace(one, outcome="fail", said=f"{UNDECIDED_FAILS} {one.said}")
+        msgspec.structs.replace(one, outcome="fail", said=f"{UNDECIDED_FAILS} {one.said}", fails_undecided=True)
         if one.outcome == "undecided"
         else one
         for one in cell.findings

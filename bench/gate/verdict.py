@@ -14,7 +14,6 @@ Outcome: TypeAlias = Literal["pass", "fail", "undecided", "skipped"]
 
 FASTER = "suspiciously fast:"
 LITTLE = f"grew less than {LEAST_BYTES >> 20} MiB"  # of memory: whatever its share
-UNDECIDED_FAILS = "undecided, which fails (--undecided fail):"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +28,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     n_queries: int | None = None  # of quality: those that were compared
     first_worse: str = ""  # of quality: the first query that got worse
     why: str = ""  # of speed: it is undecided
+    fails_undecided: bool = False  # it fails for no more than that
 
     @property
     def is_undecided(self) -> bool:
         """Also where that fails."""
-        return self.outcome == "undecided" or self.said.startswith(UNDECIDED_FAILS)
+        return self.outcome == "undecided" or self.fails_undecided
 
 
 class CellVerdict(msgspec.Struct, frozen=True, kw_only=True):

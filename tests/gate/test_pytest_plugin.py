@@ -11,21 +11,17 @@ import time
 import psutil
 import pytest
 
+from tests.helpers.zoo import SUITE as ZOO
 from tests.helpers.zoo import write_set
 
 pytest_plugins = ["pytester"]
 
-SUITE = """
-name = "mine"
-passages = ["./zoo"]
-measures = ["R@1"]
-primary = "R@1"
-rounds = 1
-modes = []
-limits = { seconds = 30, memory = "2GB" }
-[[cells]]
+SUITE = (
+    ZOO
+    + """[[cells]]
 retrievers = ["Mine( )", "BM25() @ CSR()"]
 """
+)
 PLUGIN = """
 import numpy as np
 from retrievers.contract import Spelled, no_hits

@@ -1,4 +1,4 @@
-"""A set of four passages and three queries, as a BEIR folder."""
+"""A set of four passages and three queries, as a BEIR folder, and how a suite on it begins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ PASSAGES = {
 }
 QUERIES = {"q1": "cat on a mat", "q2": "barking dogs", "q3": "morning songs of birds"}
 QRELS = {"q1": "p1", "q2": "p2", "q3": "p3"}
+SUITE = """
+name = "mine"
+passages = ["./zoo"]
+measures = ["R@1"]
+primary = "R@1"
+rounds = 1
+modes = []
+limits = { seconds = 30, memory = "2GB" }
+"""
 
 
 def write_set(folder: Path, passages=PASSAGES, queries=QUERIES, qrels=QRELS) -> Path:

@@ -17,20 +17,16 @@ from bench.run import suite as suites
 from bench.run.cells import make_cells
 from retrievers.registry import PluginError
 from tests.helpers.engines import ENGINE
+from tests.helpers.zoo import SUITE as ZOO
 from tests.helpers.zoo import write_set
 
-SUITE = """
-name = "mine"
-passages = ["./zoo"]
-measures = ["R@1"]
-primary = "R@1"
-rounds = 1
-modes = []
-limits = { seconds = 30, memory = "2GB" }
-plugins = [%s]
+SUITE = (
+    ZOO
+    + """plugins = [%s]
 [[cells]]
 retrievers = ["Mine()"]
 """
+)
 MINE = ENGINE + "class Mine(Engine): pass\n"
 OTHER = ENGINE.replace("class Engine", "class Other")
 
