@@ -52,7 +52,7 @@ class ABSide:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     checked: Callable[[Answer], None] = lambda _: None  # given each answer; may refuse it
     cells: tuple[KnownCell, ...] = ()
-    takes_turns: bool = False
+    keeps_step: bool = False
 
     def start(self) -> None:
         file = self.log.with_suffix(".json")
@@ -71,7 +71,7 @@ class ABSide:
     def known(self, seconds: float) -> Answer:
         """Wait until it has prepared its cells: the first answer."""
         answer = self.answer(seconds)
-        self.cells, self.takes_turns = answer.cells, answer.takes_turns
+        self.cells, self.keeps_step = answer.cells, answer.keeps_step
         return answer
 
     def ask(self, wanted: Request, seconds: float) -> Answer:
@@ -145,18 +145,21 @@ def started(side: ABSide) -> Iterator[ABSide]:
         side.end()
 
 
-def ask_in_turns(asked: Sequence[tuple[ABSide, Request]], seconds: float) -> list[Answer]:
+def ask_in_turns(asked: Sequence[tuple[ABSide, Request]], seconds: float, core: int | None = None) -> list[Answer]:
     """
     Ask two sides at once for what each is to time, by turns, the first of them first: their answers.
 
-    InputError as where one is asked alone.
+    core: that both use for it. InputError as where one is asked alone.
     """
     found: dict[str, Answer] = {}
     deadline = time.monotonic() + seconds
-    with tempfile.TemporaryDirectory(prefix="sparring-turns-") as folder, turns.both(Path(folder) / "turns") as both:
+    with (
+        tempfile.TemporaryDirectory(prefix="sparring-turns-") as folder,
+        turns.both(Path(folder) / "turns", core) as both,
+    ):
         waiting = dict(zip((side.name for side, _ in asked), both, strict=True))
         for side, wanted in asked:
-            side.tell(msgspec.structs.replace(wanted, turns=tuple(waiting[side.name])))
+            side.tell(msgspec.structs.replace(wanted, turns=waiting[side.name]))
         while waiting:
             left = [side for side, _ in asked if side.name in waiting]
             ready = _first_that_answers(left, max(deadline - time.monotonic(), 0))

@@ -13,16 +13,18 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import msgspec
 
 from bench.errors import InputError
-from bench.gate.figures import P50, of_round
+from bench.gate.figures import P50, of_round, times_of_round
 from bench.passages import loader
 from bench.passages.passage_set import PassageSet
+from bench.records.schema import StageResult
 from bench.run.cells import Cell
 from bench.run.conclusion import Prepared
 from bench.run.keys import query_key, search_key
@@ -51,7 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     cell: str = ""
     round: int = 0
-    turns: tuple[str, str, str] | None = None  # with the other side: see bench.stage.turns
+    turns: Turns | None = None  # with the other side
     end: bool = False
 
 
@@ -70,9 +72,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     error: str = ""  # why there is no run: nothing follows
     cells: tuple[KnownCell, ...] = ()  # the first answer: what was prepared, whole or not
-    takes_turns: bool = False  # whether it can, query by query, as sides of before 0.3 cannot
+    keeps_step: bool = False  # whether it takes turns, query by query, as sides of before 0.3 do not
     code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
     figures: dict[str, float] = {}  # of a round: key of JSON -> its value; none where the cell failed
+    times: dict[str, tuple[int, ...]] = {}  # of those that are medians: nanoseconds of each call, as it was asked
     milliseconds: float | None = None  # the first of them, for a parent of before 0.3
 
 
@@ -108,15 +111,17 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
         def code() -> tuple[str, ...]:
             return tuple(sorted(runner.children.code.union(imported())))
 
-        _say(answers, Answer(cells=known, code=code(), takes_turns=True))
+        _say(answers, Answer(cells=known, code=code(), keeps_step=True))
         by_key = {cell.key: cell for cell in cells}
         for line in questions:
             wanted = msgspec.json.decode(line, type=Request)
             if wanted.end:
                 break
             cell = by_key[wanted.cell]
-            found = _round(runner, prepared[cell.passage_set.name], cell, wanted)
-            _say(answers, Answer(figures=found, milliseconds=found.get(P50), code=code()))
+            parts = _round(runner, prepared[cell.passage_set.name], cell, wanted)
+            found = of_round(runner.writer.folder, parts) if parts else {}
+            times = times_of_round(runner.writer.folder, parts) if parts else {}
+            _say(answers, Answer(figures=found, times=times, milliseconds=found.get(P50), code=code()))
         for of_set in prepared.values():
             runner.conclusion.conclude(of_set)
         shutil.rmtree(runner.writer.folder / "work", ignore_errors=True)
@@ -173,23 +178,24 @@ def _known(cell: Cell) -> KnownCell:
     )
 
 
-def _round(runner: Runner, prepared: Prepared, cell: Cell, wanted: Request) -> dict[str, float]:
-    """One round of a cell: its figures from text to ids."""
-    number, turns = wanted.round, None if wanted.turns is None else Turns(*wanted.turns)
-    runner.round(prepared, number, [cell], None if turns is None else partial(_in_its_turn, runner, turns))
+def _round(runner: Runner, prepared: Prepared, cell: Cell, wanted: Request) -> list[StageResult]:
+    """One round of a cell: of all that goes from text to ids; none where it failed."""
+    number, turns = wanted.round, wanted.turns
+    runner.round(prepared, number, [cell], None if turns is None else partial(_in_its_turn, runner, turns, count()))
     if cell.key in runner.children.failed:
-        return {}
+        return []
     stages = runner.writer.stages
     keys = [query_key] if cell.timed_apart else []
-    return of_round(runner.writer.folder, [stages[key(cell, number)] for key in (*keys, search_key)])
+    return [stages[key(cell, number)] for key in (*keys, search_key)]
 
 
-def _in_its_turn(runner: Runner, turns: Turns, task: Task) -> None:
-    """A task of a round, for twice as long: half of the time is the other side's."""
-    job = msgspec.structs.replace(task.job, turns=tuple(turns), round_seconds=2 * runner.round_seconds)
-    turns.take()
+def _in_its_turn(runner: Runner, turns: Turns, stages: Iterator[int], task: Task) -> None:
+    """A task of a round, for twice as long: half of the time is the other side's. stages: counts the tasks."""
+    stage = next(stages)
+    own = turns._replace(stage=stage, behind=turns.take((stage, 0, 0)))
+    job = msgspec.structs.replace(task.job, turns=own, round_seconds=2 * runner.round_seconds)
     runner.children.do(task._replace(job=job))
-    turns.give()
+    turns.give((stage + 1, 0, 0))
 
 
 def _answers() -> io.TextIOWrapper:

@@ -26,14 +26,15 @@ class HeldFigure(NamedTuple):
     resolution: float = 0.0  # what is smaller is not told from this
 
 
-P50 = "single_p50_ms"
+P50, NEW_P50, QPS = "single_p50_ms", "new_p50_ms", "batch_qps"
 RESIDENT = "resident_bytes"
+MATCHED = {P50: SINGLE.name, NEW_P50: NEW, QPS: BATCH.name}  # figures that are told call by call: their samples
 # By their key of JSON. The first decides how long rounds go on.
 FIGURES = {
     P50: HeldFigure("p50", "ms"),
     "single_p95_ms": HeldFigure("p95", "ms"),
-    "new_p50_ms": HeldFigure("new queries", "ms", repeated=False),
-    "batch_qps": HeldFigure("batch", "q/s", more_is_worse=False),
+    NEW_P50: HeldFigure("new queries", "ms", repeated=False),
+    QPS: HeldFigure("batch", "q/s", more_is_worse=False),
     RESIDENT: HeldFigure("memory", "bytes", repeated=False, resolution=2.0**20),
 }
 
@@ -49,11 +50,31 @@ def of_round(folder: Path, parts: Sequence[StageResult]) -> dict[str, float]:
     found = {
         P50: _median_ms(single),
         "single_p95_ms": None if single is None else latency.percentile([single], 0.95),
-        "new_p50_ms": _median_ms(new),
-        "batch_qps": None if new is None else _throughput(folder, parts, n_queries=new.shape[1]),
+        NEW_P50: _median_ms(new),
+        QPS: None if new is None else _throughput(folder, parts, n_queries=new.shape[1]),
         RESIDENT: _resident(parts),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def times_of_round(folder: Path, parts: Sequence[StageResult]) -> dict[str, tuple[int, ...]]:
+    """Of the figures that are medians the nanoseconds of each call, as they were asked one after the other."""
+    found = {key: _end_to_end(folder, parts, name) for key, name in MATCHED.items()}
+    return {key: tuple(times.ravel().tolist()) for key, times in found.items() if times is not None}
+
+
+def matched(old: Sequence[int], new: Sequence[int]) -> float | None:
+    """
+    How much longer a call takes, new / old: the median over those that both sides answered, each at nearly one moment.
+
+    A core has states, and the median of either side lies now in one and now in another: what is held to the same call
+    of the same moment does not. None where there is none. old, new: nanoseconds, in the order in which both were asked.
+    """
+    n = min(len(old), len(new))
+    if n == 0:
+        return None
+    sides = (np.maximum(np.asarray(times[:n], np.float64), 1.0) for times in (new, old))
+    return float(np.exp(np.median(np.subtract(*map(np.log, sides)))))
 
 
 def _end_to_end(folder: Path, parts: Sequence[StageResult], name: str) -> NDArray[np.int64] | None:

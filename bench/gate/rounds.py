@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bench.analysis.matching import matched
+from bench.analysis import matching
 from bench.gate.ab_process import ABSide, ask_in_turns
 from bench.gate.ab_worker import Answer, KnownCell, Request
-from bench.gate.figures import FIGURES, P50
+from bench.gate.figures import FIGURES, P50, matched
 from bench.gate.speed import WOULD_TELL, Speed, decided
+from bench.instruments.processor import Cores
 from bench.run.suite import Gate, Suite
 from bench.statistics.sequential_speed import FEWEST_ROUNDS
 
@@ -36,16 +37,17 @@ def speeds_of(
     """
     The figures of the cells that both sides have, by the new side's key; one round of every other cell.
 
-    A cell is done when something of it is slower; when its p50 is decided, and what else looks slower is too; thorough:
-    when every figure is decided. All of it ends with the budget, which begins after the first round: in that every
-    query is answered, for the hits.
+    A cell is done when something of it is slower; when its p50 is decided, and what else looks slower is too, unless
+    there is no time for the pairs that would tell; thorough: when every figure is decided. All of it ends with the
+    budget, which begins after the first round: in that every query is answered, for the hits.
     """
-    pairs = [pair for pair in matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
+    pairs = [pair for pair in matching.matched(old.cells, new.cells) if pair[0].threads == pair[1].threads]
     seconds = 2 * suite.limits.at_most + ANSWER_SECONDS
     _measure_unpaired(old, {pair[0].cell for pair in pairs}, seconds)
     _measure_unpaired(new, {pair[1].cell for pair in pairs}, seconds)
     random_order = random.Random(suite.seed)  # noqa: S311  # no secret
-    rounds = {pair: _CellRounds(random_order.random() < 0.5) for pair in pairs}
+    cores = Cores()
+    rounds = {pair: _CellRounds(random_order.random() < 0.5, cores) for pair in pairs}
     open_pairs, speeds = dict(rounds), dict[str, Speeds]()
     end, number = math.inf, 0
     while open_pairs and time.monotonic() < end:
@@ -57,14 +59,14 @@ def speeds_of(
             speeds.pop(pair[1].cell, None)  # a cell that has failed since has none
             if found:
                 speeds[pair[1].cell] = found
-            if not is_open(found, policy, thorough=thorough):
+            if not is_open(found, policy, thorough=thorough, room=_room(open_pairs.values(), end)):
                 del open_pairs[pair]
         number += 1
         if number == 1:
             end = time.monotonic() + policy.budget_seconds(len(pairs))
             _say_if_short(open_pairs.values(), policy, len(pairs), says)
         says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
-    still_open = {now.cell for _, now in open_pairs}
+    still_open = {cell for cell, found in speeds.items() if is_open(found, policy, thorough=thorough)}
     return _with_budget(speeds, rounds, policy, still_open)
 
 
@@ -75,12 +77,20 @@ def _measure_unpaired(side: ABSide, paired: Collection[str], seconds: float) -> 
             side.ask(Request(cell=cell.cell), seconds)
 
 
-def is_open(speeds: Speeds, policy: Gate, *, thorough: bool = False) -> bool:
-    """Whether a cell needs another pair of rounds."""
+def is_open(speeds: Speeds, policy: Gate, *, thorough: bool = False, room: float = math.inf) -> bool:
+    """Whether a cell needs another pair of rounds. room: how many more of them there is time for."""
     if any(speed.decision == "slower" for speed in speeds):
         return False
     undecided = [speed for speed in speeds if speed.decision == "undecided"]
-    return any(thorough or speed.name == P50 or speed.ratio >= 1 + policy.slower for speed in undecided)
+    return any(
+        thorough or speed.name == P50 or (speed.ratio >= 1 + policy.slower and _would_tell(speed, room))
+        for speed in undecided
+    )
+
+
+def _would_tell(speed: Speed, room: float) -> bool:
+    """Whether what looks slower would be decided by the pairs that there is time for, as far as those so far tell."""
+    return speed.rounds < FEWEST_ROUNDS or (speed.needed is not None and speed.needed <= speed.rounds + room)
 
 
 @dataclass
@@ -88,6 +98,7 @@ class _CellRounds:
     """What the rounds of a cell answered so far."""
 
     old_first: bool
+    cores: Cores
     old: list[Answer] = field(default_factory=list)
     new: list[Answer] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # that each pair took
@@ -101,8 +112,8 @@ class _CellRounds:
         if self.old_first != (number % 2 == 0):
             order.reverse()
         asked = [(side, Request(cell=cell.cell, round=number)) for side, cell, _ in order]
-        if old.takes_turns and new.takes_turns:
-            answers = ask_in_turns(asked, 2 * seconds)
+        if old.keeps_step and new.keeps_step:
+            answers = ask_in_turns(asked, 2 * seconds, self.cores.quietest() if pair[0].threads == 1 else None)
         else:
             answers = [side.ask(wanted, seconds) for side, wanted in asked]
         for (_, _, found), answer in zip(order, answers, strict=True):
@@ -115,7 +126,17 @@ class _CellRounds:
         told = [name for name in FIGURES if all(_is_told(name, figures) for figures in (*old, *new))]
         if P50 not in told:
             return ()
-        return tuple(decided([f[name] for f in old], [f[name] for f in new], policy, name) for name in told)
+        return tuple(
+            decided([f[name] for f in old], [f[name] for f in new], policy, name, self._matched(name)) for name in told
+        )
+
+    def _matched(self, name: str) -> list[float]:
+        """New / old of each pair of rounds, query by query; empty where that is not known."""
+        found = [
+            matched(old.times.get(name, ()), new.times.get(name, ()))
+            for old, new in zip(self.old, self.new, strict=True)
+        ]
+        return [ratio for ratio in found if ratio is not None] if None not in found else []
 
 
 def _is_told(name: str, figures: Mapping[str, float]) -> bool:
@@ -131,6 +152,12 @@ def _figures(answer: Answer) -> Mapping[str, float]:
 
 
 # The budget
+
+
+def _room(rounds: Collection[_CellRounds], end: float) -> float:
+    """How many more pairs of each open cell there is time for."""
+    a_round = sum(of_cell.seconds[-1] for of_cell in rounds if of_cell.seconds)
+    return (end - time.monotonic()) / a_round if a_round else math.inf
 
 
 def _say_if_short(rounds: Collection[_CellRounds], policy: Gate, n_cells: int, says: Callable[[str], None]) -> None:

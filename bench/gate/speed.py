@@ -15,7 +15,6 @@ from bench.statistics.sequential_speed import (
     NOISY,
     STEADY,
     Decision,
-    Level,
     decision_of,
     rounds_needed,
 )
@@ -34,23 +33,34 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     old: float  # medians over rounds, in the figure's unit: of p50, of each round's median service time
     new: float
-    ratio: float  # new / old, of throughput old / new: above 1 is worse; the median over pairs of rounds
+    ratio: float  # new / old, of throughput old / new: above 1 is worse; the median over pairs, query by query
     bounds: tuple[float, float] | None  # of it: what slower and pass go by; None with too few rounds
     why: str = ""  # it is undecided
+    needed: int | None = None  # pairs that would tell, were the others as those so far; None: not known, or decided
 
 
-def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str = P50) -> Speed:
-    """What is decided of one figure. old, new: its value in each pair of rounds, in its unit, above 0."""
+def decided(
+    old: Sequence[float], new: Sequence[float], policy: Gate, name: str = P50, matched: Sequence[float] = ()
+) -> Speed:
+    """
+    What is decided of one figure.
+
+    old, new: its value in each pair of rounds, in its unit, above 0. matched: new / old of the times of each pair,
+    where that is known query by query, or batch by batch.
+    """
     figure = FIGURES[name]
     sides: list[NDArray[np.float64]] = [np.maximum(np.asarray(v, np.float64), figure.resolution) for v in (old, new)]
-    ratios = np.log(sides[1] / sides[0]) * (1 if figure.more_is_worse else -1)
+    ratios = np.log(matched) if matched else np.log(sides[1] / sides[0]) * (1 if figure.more_is_worse else -1)
     was, now = (float(np.median(side)) for side in sides)
     level = STEADY if name == P50 else NOISY
     decision, bounds = decision_of(ratios, policy.slower, level)
-    if decision == "slower" and _is_little(name, now - was, policy):
+    growth = was * float(np.expm1(np.median(ratios))) if matched else now - was
+    if decision == "slower" and _is_little(name, growth, policy):
         decision = "pass"
     if decision == "undecided" and bounds and name == RESIDENT and was * np.expm1(bounds[1]) < LEAST_BYTES:
         decision = "pass"  # however much more it may be, it is little
+    is_open = decision == "undecided"
+    needed = rounds_needed(ratios, policy.slower, level) if is_open and len(ratios) >= FEWEST_ROUNDS else None
     return Speed(
         name=name,
         decision=decision,
@@ -59,7 +69,8 @@ def decided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str 
         new=now,
         ratio=float(np.exp(np.median(ratios))),
         bounds=None if bounds is None else (float(np.exp(bounds[0])), float(np.exp(bounds[1]))),
-        why=_why(ratios, policy, level) if decision == "undecided" else "",
+        why=_why(ratios, policy, needed) if is_open else "",
+        needed=None if needed is None else max(needed, len(ratios) + 1),
     )
 
 
@@ -70,11 +81,11 @@ def _is_little(name: str, growth: float, policy: Gate) -> bool:
     return FIGURES[name].unit == "ms" and growth < policy.milliseconds
 
 
-def _why(ratios: NDArray[np.float64], policy: Gate, level: Level) -> str:
-    """What is missing for a decision."""
+def _why(ratios: NDArray[np.float64], policy: Gate, needed: int | None) -> str:
+    """What is missing for a decision. needed: pairs that would tell."""
     if len(ratios) < FEWEST_ROUNDS:
         return f"{len(ratios)} of the {FEWEST_ROUNDS} pairs of rounds needed"
-    needed, spread = rounds_needed(ratios, policy.slower, level), float(np.std(ratios, ddof=1))
+    spread = float(np.std(ratios, ddof=1))
     if needed is not None:
         more = f"about {max(needed, len(ratios) + 1):,} {WOULD_TELL}"
     elif spread > NOISE * np.log1p(policy.slower):

@@ -49,7 +49,7 @@ class Target(NamedTuple):
     fresh_one: Callable[[int], object] | None = None  # the same for synthetic queries that no process has seen
     n_fresh: int = 0
     keep: Callable[[int, object], None] | None = None  # of the mode whose loop is run: is handed each answer
-    between: Callable[[], None] = lambda: None  # called between two queries, or batches, and timed in none
+    between: Callable[[str], None] = lambda _: None  # called after each query, or batch, with its loop's name; untimed
 
 
 class Rounds(NamedTuple):

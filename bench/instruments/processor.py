@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+STAT = Path("/proc/stat")
 CPUS = Path("/sys/devices/system/cpu")
 
 # What makes a processor's generation, x86's and ARM's, as /proc/cpuinfo calls it -> in words.
@@ -33,6 +34,30 @@ def affinity() -> tuple[int, ...]:
 def cores() -> int:
     """Cores that this process may use."""
     return len(affinity()) or os.cpu_count() or 1
+
+
+class Cores:
+    """The cores that this process may use, and how busy they are: of one that is shared the host's steal counts too."""
+
+    def __init__(self, stat: Path = STAT) -> None:
+        self._stat = stat
+        self._busy = self._seconds()
+
+    def quietest(self) -> int | None:
+        """The one that was least at work since this was last asked for; None where the system does not tell."""
+        before, self._busy = self._busy, self._seconds()
+        taken = {core: now - before[core] for core, now in self._busy.items() if core in before}
+        return min(taken, key=lambda core: (taken[core], core), default=None)
+
+    def _seconds(self) -> dict[int, int]:
+        """Of each core the ticks so far in which it did anything."""
+        found = {}
+        for line in (kernel_text(self._stat) or "").splitlines():
+            name, *ticks = line.split()
+            if re.fullmatch(r"cpu\d+", name) and int(name[3:]) in affinity():
+                user, nice, system, _, _, irq, softirq, steal = map(int, ticks[:8])
+                found[int(name[3:])] = user + nice + system + irq + softirq + steal
+        return found
 
 
 def stepping(cpuinfo: Path = CPUINFO) -> str | None:

@@ -9,6 +9,7 @@ import msgspec
 
 from bench.instruments.modes import Scope, Settings
 from bench.records.schema import Stage
+from bench.stage.turns import Turns
 
 Synthetic: TypeAlias = Literal["texts", "vectors"]
 JobFields: TypeAlias = dict[str, Any]  # Any: fields of a Job, of their several types
@@ -46,7 +47,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = "part"  # what a stage that answers queries holds
     number: int = 0  # of the round
     round_seconds: float | None = None  # a round repeats its queries for so long; None: the latency instrument says
-    turns: tuple[str, str, str] | None = None  # of a side that takes turns with another: see bench.stage.turns
+    turns: Turns | None = None  # of a side that takes turns with another
     k: int = 10
     depth: int = 100
     n_passages: int = 0  # synthetic ones among them

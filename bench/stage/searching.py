@@ -16,7 +16,7 @@ from bench.records.schema import StageResult
 from bench.stage import inputs, judging, lifecycle, outputs, runtime
 from bench.stage.inputs import Made
 from bench.stage.job import Job, given, read_texts, sampled_queries
-from bench.stage.turns import Turns
+from bench.stage.turns import on_core
 
 if TYPE_CHECKING:
     from bench.instruments.answers import KeptHits, KeptVectors
@@ -222,6 +222,7 @@ def _timed_round(
     from bench.instruments.modes import Target
     from bench.stage import timing
 
+    on_core(job.turns)
     target = Target(
         scope=job.scope,
         n_queries=len(job.sample),
@@ -229,7 +230,7 @@ def _timed_round(
         settings=job.settings,
         seed=(job.seed, job.number),
         parts=parts,
-        between=(lambda: None) if job.turns is None else Turns(*job.turns).between(),
+        between=(lambda _: None) if job.turns is None else job.turns.between(),
         **asked,
     )
     found = timing.measured(job.stage, job.modes, load, target, answers)

@@ -108,12 +108,14 @@ def _first_passes(target: Target, kept: Answers) -> Samples:
     def keep(place: int, found: object) -> None:
         if not again[place]:
             kept.one(order[place][0], found)
-        target.between()
+        target.between(NEW)
 
     times = latency.single(lambda place: target.one(order[place][0]), len(order), 0.0, keep)
     found = {NEW: times[:, ~again], AGAIN: times[:, again]}
     if target.fresh_one is not None and target.n_fresh:
-        passes = [latency.single(target.fresh_one, target.n_fresh, 0.0, lambda *_: target.between()) for _ in range(2)]
+        passes = [
+            latency.single(target.fresh_one, target.n_fresh, 0.0, lambda *_: target.between(FRESH)) for _ in range(2)
+        ]
         found[FRESH] = np.concatenate(passes)
     return found
 
@@ -133,7 +135,7 @@ def _looped(mode: Mode, target: Target, kept: Answers) -> tuple[Samples, Loop]:
 
     def keep(place: int, found: object) -> None:
         keeps(place, found)
-        target.between()
+        target.between(mode.name)
 
     work = cpu.Spent()
     samples = mode.loop(target._replace(keep=keep))

@@ -1,22 +1,28 @@
 """
 Two sides of a comparison that take turns: one times its queries for some milliseconds while the other waits.
 
-A machine is quicker at one time and slower at another, for seconds on end: so both meet the same. There is one turn,
-a byte in the pipe of the side whose turn it is; it goes on between the processes of a side, and to the other whenever a
-slice is over. A side that ends leaves the other alone, which then waits no more.
+A core is quicker at one time and slower at another, as its neighbours go, for tens of milliseconds or for seconds, and
+each core at its own times: so both sides use the same one, and answer each query at nearly the same moment. There is
+one turn, a message in the pipe of the side whose turn it is, which says how far the other one is. Whoever is behind
+goes on until it has caught up; whoever has is ahead for a slice.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-SLICE_SECONDS = 0.04  # long beside what a switch costs, short beside how a machine changes
-TURN, ENDED = b"t", b"e"
+SLICE_SECONDS = 0.005  # long beside what a switch costs, short beside how a core changes
+
+Place: TypeAlias = tuple[int, int, int]  # the stage, the loop within it, and how many of that loop were answered
+START: Place = (0, 0, 0)
+ENDED: Place = (2**31, 0, 0)  # of a side that has ended: whoever is behind that waits for nobody
+_MESSAGE = struct.Struct("<3q")
 
 
 class Turns(NamedTuple):
@@ -25,35 +31,62 @@ class Turns(NamedTuple):
     own: str  # a named pipe
     other: str
     alone: str  # a file that is there once the other side has ended
+    core: int | None = None  # which both use; None: whichever there are
+    stage: int = 0  # of those of a round
+    behind: Place = START  # how far the other side was when the turn came
 
-    def take(self) -> None:
-        """Wait for the turn."""
-        if not Path(self.alone).exists():
+    def take(self, place: Place) -> Place:
+        """Wait, at a place, for the turn to go on from there; how far the other side is."""
+        while not Path(self.alone).exists():
             with _opened(self.own) as pipe:
-                os.read(pipe, 1)
+                found: Place = _MESSAGE.unpack(os.read(pipe, _MESSAGE.size))
+            if found >= place:
+                return found
+            self.give(place)
+        return ENDED
 
-    def give(self) -> None:
-        """Hand it to the other side."""
+    def give(self, place: Place) -> None:
+        """Hand it to the other side, and say how far this one is."""
         if not Path(self.alone).exists():
             with _opened(self.other) as pipe:
-                os.write(pipe, TURN)
+                os.write(pipe, _MESSAGE.pack(*place))
 
-    def between(self, clock: Callable[[], float] = time.perf_counter) -> Callable[[], None]:
-        """What is called between two queries: it gives the turn away once a slice is over, and waits for it."""
-        begun = clock()
+    def between(self, clock: Callable[[], float] = time.perf_counter) -> Callable[[str], None]:
+        """
+        What is called after each query with the name of its loop: it gives the turn away where it is to, and waits.
 
-        def switch() -> None:
-            nonlocal begun
-            if clock() - begun >= SLICE_SECONDS:
-                self.give()
-                self.take()
-                begun = clock()
+        A slice begins where the other side is, so that each is ahead by turns: what comes first is so on both sides.
+        """
+        goal, begun, loops, answered = self.behind, 0.0, list[str](), 0
+        is_ahead = False
+
+        def switch(loop: str) -> None:
+            nonlocal goal, begun, answered, is_ahead
+            if loop not in loops:
+                loops.append(loop)
+                answered = 0
+            answered += 1
+            place = self.stage, len(loops), answered
+            if place < goal:
+                return
+            if not is_ahead:
+                is_ahead, begun = True, clock()
+            elif clock() - begun >= SLICE_SECONDS:
+                self.give(place)
+                is_ahead, goal = False, self.take(place)
 
         return switch
 
 
+def on_core(turns: Turns | None) -> None:
+    """Keep this process, and what it starts, to the core that both sides use, where there is one."""
+    if turns is not None and turns.core is not None and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):  # it is this process's no more
+            os.sched_setaffinity(0, {turns.core})
+
+
 @contextlib.contextmanager
-def both(folder: Path) -> Iterator[tuple[Turns, Turns]]:
+def both(folder: Path, core: int | None = None) -> Iterator[tuple[Turns, Turns]]:
     """The turns of two sides, in a folder of their own; the first has the first one."""
     folder.mkdir(parents=True)
     pipes = [folder / name for name in ("first", "second")]
@@ -62,15 +95,15 @@ def both(folder: Path) -> Iterator[tuple[Turns, Turns]]:
     first, second, alone = str(pipes[0]), str(pipes[1]), str(folder / "alone")
     # Held open on both ends, so that nobody waits for the other end, and what was written stays.
     with _opened(first) as kept, _opened(second):
-        os.write(kept, TURN)
-        yield Turns(first, second, alone), Turns(second, first, alone)
+        os.write(kept, _MESSAGE.pack(*START))
+        yield Turns(first, second, alone, core), Turns(second, first, alone, core)
 
 
 def end(turns: Turns) -> None:
     """Tell the other side of the one that has ended that it is alone."""
     Path(turns.alone).touch()
     with _opened(turns.other) as pipe:
-        os.write(pipe, ENDED)
+        os.write(pipe, _MESSAGE.pack(*ENDED))
 
 
 @contextlib.contextmanager

@@ -50,7 +50,10 @@ def made(spread: float, n: int = 40, seconds: float = 1.0, seed: int = 1) -> Rou
 
 def rounds_like(ratios: dict[str, np.ndarray], seconds: float = 1.0) -> Rounds:
     """Rounds of p50 alone, whose log ratios are these; the old side takes a millisecond."""
-    pairs = {cell: np.stack([np.ones_like(each), np.exp(each)], axis=-1)[:, None] for cell, each in ratios.items()}
+    pairs = {
+        cell: np.stack([np.ones_like(each), np.exp(each), np.full_like(each, np.nan)], axis=-1)[:, None]
+        for cell, each in ratios.items()
+    }
     return Rounds(pairs, 2 * seconds, seconds)
 
 
@@ -159,7 +162,7 @@ class TestDrawing:
         Rounds are drawn in blocks of neighbours, of all cells the same ones; cells that are alike stand in for others.
         """
         places = {cell: 1000.0 * number + np.arange(2 * half) for number, cell in enumerate(CELLS)}
-        pairs = {cell: np.stack([each, each], axis=-1)[:, None] for cell, each in places.items()}
+        pairs = {cell: np.stack([each, each, each], axis=-1)[:, None] for cell, each in places.items()}
 
         drawn = rates.drawn(np.random.default_rng(seed), Rounds(pairs, 2.0, 1.0), n)
 
@@ -181,7 +184,7 @@ class TestDrawing:
         cells = tuple(KnownCell(cell=cell, passage_set="primer", retriever=cell) for cell in CELLS)
 
         class Fake:
-            takes_turns = False
+            keeps_step = False
 
             def __init__(self, *, new: bool) -> None:
                 self.cells, self.new = cells, new

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from bench.gate import rounds
 from bench.gate.ab_worker import Answer, KnownCell, Request
-from bench.gate.rounds import speeds_of
+from bench.gate.rounds import is_open, speeds_of
+from bench.gate.speed import Speed
 from bench.run.suite import Gate, Suite
 
 SAME = Suite(name="mine", passages=("a",), cells=())
@@ -25,7 +27,7 @@ def slow_clock(monkeypatch):
 class Fake:
     """A side that takes no time, and says who was asked when."""
 
-    takes_turns = False
+    keeps_step = False
 
     def __init__(self, name: str, asked: list[str], times: list[float | None], threads: int = 1, **others) -> None:
         self.name, self.asked, self.times, self.others = name, asked, times, others
@@ -63,9 +65,9 @@ class TestRounds:
         """
         pairs = []
         old, new = Fake("old", [], [1.0] * 5), Fake("new", [], [1.0] * 5)
-        old.takes_turns, new.takes_turns = of_old, of_new
+        old.keeps_step, new.keeps_step = of_old, of_new
 
-        def at_once(asked, seconds):
+        def at_once(asked, seconds, core):
             pairs.append([side.name for side, _ in asked])
             return [side.ask(wanted, seconds) for side, wanted in asked]
 
@@ -77,6 +79,32 @@ class TestRounds:
         assert pairs in (
             [[one, other, one, other, one], [other, one, other, one, other]] if of_old and of_new else [[]]
         )
+
+    def test_query_by_query(self, monkeypatch):
+        """
+        Where both sides tell each query's times these decide, and not the medians, which lie now in one state of a core
+        and now in another; both use one core.
+        """
+        used = []
+        monkeypatch.setattr(rounds.Cores, "quietest", lambda self: 1)
+
+        def at_once(asked, seconds, core):
+            used.append(core)
+            return [
+                msgspec.structs.replace(
+                    side.ask(wanted, seconds), times={"single_p50_ms": (10, 20, 20) if side.name == "old" else (12, 24)}
+                )
+                for side, wanted in asked
+            ]
+
+        monkeypatch.setattr(rounds, "ask_in_turns", at_once)
+        old, new = Fake("old", [], ALIKE), Fake("new", [], WILD)
+        old.keeps_step = new.keeps_step = True
+        ((speed,),) = speeds_of(old, new, Gate(), SAME, print).values()
+
+        assert ("slower", 5, {1}) == (speed.decision, speed.rounds, set(used))
+        assert pytest.approx(1.2) == speed.ratio
+        assert (1.0, 1.0) == (speed.old, speed.new)
 
     def test_a_failed_round(self):
         """
@@ -178,6 +206,41 @@ class TestEnd:
         assert thorough == (found[1].rounds > 5)
         assert found[1].why.startswith(f"pairs: {found[1].rounds}, which differ by ±")
 
+    @pytest.mark.parametrize(
+        ("n", "needed", "room", "goes_on"),
+        [(5, 60, 10, False), (5, 60, 55, True), (5, None, 1e9, False), (3, None, 10, True)],
+    )
+    def test_what_cannot_be_told_in_time(self, n, needed, room, goes_on):
+        """
+        What looks slower, and would take more pairs than there is time for, is not waited for.
+        """
+        p50 = Speed(decision="pass", rounds=n, old=1.0, new=1.0, ratio=1.0, bounds=(0.9, 1.01))
+        tail = Speed(
+            name="single_p95_ms",
+            decision="undecided",
+            rounds=n,
+            old=1.0,
+            new=1.3,
+            ratio=1.3,
+            bounds=(0.9, 2.0),
+            needed=needed,
+        )
+
+        assert goes_on == is_open((p50, tail), Gate(), room=room)
+
+    def test_how_many_would_tell(self, slow_clock):
+        """
+        What looks slower to the end says how many pairs would tell, and that a longer budget has them.
+        """
+        tail = [1.3 * wild for wild in WILD]
+        old, new = Fake("old", [], ALIKE, single_p95_ms=ALIKE), Fake("new", [], ALIKE, single_p95_ms=tail)
+
+        p50, p95 = speeds_of(old, new, Gate(budget="60s"), SAME, print)["new"]
+
+        assert ("pass", "undecided") == (p50.decision, p95.decision)
+        assert p95.rounds < p95.needed < 1000
+        assert f"about {p95.needed} would tell: raise [gate] budget = '60s'" in p95.why
+
     def test_what_looks_slower_is_measured_on(self):
         """
         A tail that looks slower and is not sure yet goes on being measured.
@@ -229,7 +292,7 @@ class TestBudget:
     @pytest.mark.parametrize(
         ("times", "tail", "advice"),
         [
-            ([1.05, 1.0, 1.05, 1.0] * 10, ALIKE, "would tell: raise [gate] budget = '16s'"),
+            ([1.05, 1.0, 1.05, 1.0] * 10, ALIKE, "would tell: raise [gate] budget = '26s'"),
             (ALIKE, [1.0, 1.1, 1.0, 1.0, 1.0] * 8, "would tell: --undecided fail measures on"),
             ([1.0, 0.3, 2.0, 3.0, 0.5] * 8, ALIKE, "`sparring calibrate` says whether this machine is quiet"),
         ],
@@ -240,7 +303,7 @@ class TestBudget:
         """
         old, new = Fake("old", [], ALIKE, single_p95_ms=ALIKE), Fake("new", [], times, single_p95_ms=tail)
 
-        found = speeds_of(old, new, Gate(budget="16s"), SAME, print)["new"]
+        found = speeds_of(old, new, Gate(budget="26s"), SAME, print)["new"]
 
         (why,) = (speed.why for speed in found if speed.decision == "undecided")
         assert why.endswith(advice)

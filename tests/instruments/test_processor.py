@@ -80,3 +80,45 @@ def test_what_the_kernel_does_not_tell_is_unknown(tmp_path):
 
     assert (None, {}, None) == found
     assert processor.mhz(nowhere, nowhere) is None
+
+
+class TestCores:
+    def stat(self, path, *ticks):
+        """A /proc/stat of cores with so many ticks: user, idle and steal."""
+        lines = ["cpu  1 2 3 4 5 6 7 8 0 0"]
+        lines += [f"cpu{core} {user} 0 0 {idle} 9 0 0 {steal} 0 0" for core, (user, idle, steal) in enumerate(ticks)]
+        path.write_text("\n".join([*lines, "intr 1", "ctxt 2"]))
+
+    def test_the_quietest(self, tmp_path, monkeypatch):
+        """
+        The core that was least at work since it was asked last; steal is work, waiting for a disk is none.
+        """
+        monkeypatch.setattr(processor, "affinity", lambda: (0, 1))
+        path = tmp_path / "stat"
+        self.stat(path, (900, 0, 0), (0, 900, 0))
+        cores = processor.Cores(path)
+
+        self.stat(path, (910, 90, 0), (50, 950, 0))
+        first = cores.quietest()
+        self.stat(path, (920, 180, 70), (100, 1000, 0))
+        second = cores.quietest()
+
+        assert (0, 1) == (first, second)
+
+    def test_those_of_others(self, tmp_path, monkeypatch):
+        """
+        A core that this process may not use is none, however quiet; of equals the first.
+        """
+        monkeypatch.setattr(processor, "affinity", lambda: (1, 2))
+        path = tmp_path / "stat"
+        self.stat(path, (0, 0, 0), (0, 0, 0), (0, 0, 0))
+        cores = processor.Cores(path)
+        self.stat(path, (0, 50, 0), (30, 20, 0), (30, 20, 0))
+
+        assert 1 == cores.quietest()
+
+    def test_where_nothing_is_told(self, tmp_path):
+        """
+        Without such a file there is no core to choose.
+        """
+        assert processor.Cores(tmp_path / "none").quietest() is None

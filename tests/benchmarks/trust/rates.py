@@ -15,7 +15,7 @@ from bench.gate.verdict import Finding
 from bench.run.suite import Gate
 from bench.statistics.sequential_speed import STEADY
 from tests.benchmarks.intervals import bounds
-from tests.benchmarks.trust.trials import CELLS, Trial
+from tests.benchmarks.trust.trials import CELLS, Times, Trial
 
 BLOCK = 4  # neighbouring pairs of rounds that are drawn together, so that what drifts stays
 POLICY = Gate()
@@ -101,15 +101,17 @@ def outcomes(trials: Sequence[Trial], cells: Sequence[str]) -> Counter[str]:
 class Rounds(NamedTuple):
     """What a recording gives to draw from."""
 
-    pairs: Mapping[str, np.ndarray]  # cell -> (n_pairs, n_figures, 2): old and new, as they were measured; n_pairs even
+    # Cell -> (n_pairs, n_figures, 3): old and new, as they were measured, and new / old query by query, or NaN; n_pairs
+    # even.
+    pairs: Mapping[str, np.ndarray]
     first_seconds: float  # that the first pair of a cell takes: every query is answered there, for the hits
     seconds: float  # and each other pair
     figures: tuple[str, ...] = (P50,)
 
     def ratios(self, cell: str) -> np.ndarray:
         """(n_pairs,) log of new / old of p50."""
-        old, new = self.pairs[cell][:, 0].T
-        return np.log(new / old)
+        old, new, matched = self.pairs[cell][:, 0].T
+        return np.log(np.where(np.isnan(matched), new / old, matched))
 
 
 def rounds_of(recording: Trial) -> Rounds:
@@ -119,15 +121,20 @@ def rounds_of(recording: Trial) -> Rounds:
     taken = np.diff(recording.ended)
     first = len(recording.times) - 1  # after the very first, which has no start to be told from
     pairs = {
-        cell: np.array([[times[name].old[:n], times[name].new[:n]] for name in figures]).transpose(2, 0, 1)
+        cell: np.array([_sides(times[name], n) for name in figures]).transpose(2, 0, 1)
         for cell, times in recording.times.items()
     }
     return Rounds(pairs, float(taken[:first].mean()), float(taken[first:].mean()), figures)
 
 
+def _sides(times: Times, n: int) -> tuple[Sequence[float], ...]:
+    """Old, new and matched of the first n pairs."""
+    return times.old[:n], times.new[:n], times.matched[:n] or [np.nan] * n
+
+
 def drawn(rng: np.random.Generator, rounds: Rounds, n: int) -> dict[str, np.ndarray]:
     """
-    Rounds of one gate run: (n, n_figures, 2) of each cell, in blocks of BLOCK neighbours; past the end comes the first.
+    Rounds of one gate run: (n, n_figures, 3) of each cell, in blocks of BLOCK neighbours; past the end comes the first.
 
     All cells take the same positions, so that what befell the machine befalls them together. The cells whose search is
     alike run the very same code: block by block they stand in for one another, which makes a few rounds many.
@@ -156,15 +163,19 @@ def resampled(rng: np.random.Generator, rounds: Rounds, budget: float) -> dict[s
                 return found
             left -= rounds.seconds if number else rounds.first_seconds
             found[cell] = speeds_of(pairs[cell][: number + 1], rounds.figures)
-            if not is_open(found[cell], POLICY):
+            if not is_open(found[cell], POLICY, room=left / (rounds.seconds * len(still))):
                 still.remove(cell)
         number += 1
     return found
 
 
 def speeds_of(pairs: np.ndarray, figures: Sequence[str]) -> tuple[Speed, ...]:
-    """What is decided of each figure. pairs: (n, n_figures, 2)."""
-    return tuple(decided(pairs[:, at, 0], pairs[:, at, 1], POLICY, name) for at, name in enumerate(figures))
+    """What is decided of each figure. pairs: (n, n_figures, 3)."""
+    found = []
+    for at, name in enumerate(figures):
+        old, new, matched = pairs[:, at].T
+        found.append(decided(old, new, POLICY, name, () if np.isnan(matched).any() else matched.tolist()))
+    return tuple(found)
 
 
 def is_slower(speeds: Sequence[Speed]) -> bool:

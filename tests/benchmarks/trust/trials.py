@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.gate import ab, figures, rounds
+from bench.gate.ab_worker import Answer
 from bench.gate.figures import P50
 from bench.gate.speed import Speed, decided
 from bench.gate.verdict import CellVerdict, GateVerdict
@@ -53,11 +54,12 @@ class Times(msgspec.Struct, frozen=True):
 
     old: tuple[float, ...]
     new: tuple[float, ...]
+    matched: tuple[float, ...] = ()  # new / old of each pair, where it is told query by query
 
     @property
     def ratios(self) -> np.ndarray:
         """Log of new / old, pair by pair."""
-        return np.log(np.array(self.new) / np.array(self.old))
+        return np.log(self.matched or np.array(self.new) / np.array(self.old))
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,10 +152,12 @@ def recorded(folder: Path, runs: Path) -> tuple[float, ...]:
     """The gate's rounds, of every cell as many as the budget allows: nothing is decided. When each pair had ended."""
     ended: list[float] = []
 
-    def undecided(old: Sequence[float], new: Sequence[float], policy: Gate, name: str = P50) -> Speed:
+    def undecided(
+        old: Sequence[float], new: Sequence[float], policy: Gate, name: str, matched: Sequence[float]
+    ) -> Speed:
         if name == P50:
             ended.append(round(time.monotonic(), 3))
-        return msgspec.structs.replace(decided(old, new, policy, name), decision="undecided")
+        return msgspec.structs.replace(decided(old, new, policy, name, matched), decision="undecided")
 
     with (
         contextlib.chdir(folder),
@@ -169,15 +173,29 @@ def times(runs: Path) -> dict[str, dict[str, Times]]:
         {m.retriever: of_rounds(runs / side, m.files) for m in run_folder.read(runs / side).measurements}
         for side in SIDES
     ]
-    old, new = sides
-    return {cell: {name: Times(old[cell][name], new[cell][name]) for name in old[cell]} for cell in CELLS}
+    return {cell: _of_cell(*(side[cell] for side in sides)) for cell in CELLS}
 
 
-def of_rounds(folder: Path, files: dict[str, str]) -> dict[str, tuple[float, ...]]:
-    """The figures of each round of a cell, as `bench.gate.ab_worker` answers them."""
+def _of_cell(old: Sequence[Answer], new: Sequence[Answer]) -> dict[str, Times]:
+    found = {}
+    for name in old[0].figures:
+        matched = [figures.matched(*(side.times.get(name, ()) for side in pair)) for pair in zip(old, new, strict=True)]
+        values = ([rounded(answer.figures[name]) for answer in side] for side in (old, new))
+        found[name] = Times(*map(tuple, values), tuple(rounded(ratio) for ratio in matched if ratio is not None))
+    return found
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def of_rounds(folder: Path, files: dict[str, str]) -> list[Answer]:
+    """What each round of a cell told, as `bench.gate.ab_worker` answers it."""
     stages = run_folder.lines(folder / run_folder.STAGES, run_folder.FinishedStage)
     by_samples = {stage.result.samples: stage.result for stage in stages}
-    found: list[dict[str, float]] = []
+    found: list[Answer] = []
     while (name := files.get(f"search-{len(found)}")) is not None:
-        found.append(figures.of_round(folder, [by_samples[name]]))
-    return {name: tuple(float(f"{round_[name]:.6g}") for round_ in found) for name in found[0]}
+        parts = [by_samples[name]]
+        told = figures.of_round(folder, parts), figures.times_of_round(folder, parts)
+        found.append(Answer(figures=told[0], times=told[1]))
+    return found
