@@ -75,7 +75,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     keeps_step: bool = False  # whether it takes turns, query by query, as sides of before 0.3 do not
     code: tuple[str, ...] = ()  # files of Python that this side has imported so far and no library has
     figures: dict[str, float] = {}  # of a round: key of JSON -> its value; none where the cell failed
-    times: dict[str, tuple[int, ...]] = {}  # of those that are medians: nanoseconds of each call, as it was asked
+    times: dict[str, tuple[int, ...]] = {}  # samples -> nanoseconds of each call, as they were asked
     milliseconds: float | None = None  # the first of them, for a parent of before 0.3
 
 

@@ -132,10 +132,7 @@ class _CellRounds:
 
     def _matched(self, name: str) -> list[float]:
         """New / old of each pair of rounds, query by query; empty where that is not known."""
-        found = [
-            matched(old.times.get(name, ()), new.times.get(name, ()))
-            for old, new in zip(self.old, self.new, strict=True)
-        ]
+        found = [matched(name, old.times, new.times) for old, new in zip(self.old, self.new, strict=True)]
         return [ratio for ratio in found if ratio is not None] if None not in found else []
 
 

@@ -92,7 +92,7 @@ class TestRounds:
             used.append(core)
             return [
                 msgspec.structs.replace(
-                    side.ask(wanted, seconds), times={"single_p50_ms": (10, 20, 20) if side.name == "old" else (12, 24)}
+                    side.ask(wanted, seconds), times={"single": (10, 20, 20) if side.name == "old" else (12, 24)}
                 )
                 for side, wanted in asked
             ]

@@ -179,7 +179,7 @@ def times(runs: Path) -> dict[str, dict[str, Times]]:
 def _of_cell(old: Sequence[Answer], new: Sequence[Answer]) -> dict[str, Times]:
     found = {}
     for name in old[0].figures:
-        matched = [figures.matched(*(side.times.get(name, ()) for side in pair)) for pair in zip(old, new, strict=True)]
+        matched = [figures.matched(name, was.times, now.times) for was, now in zip(old, new, strict=True)]
         values = ([rounded(answer.figures[name]) for answer in side] for side in (old, new))
         found[name] = Times(*map(tuple, values), tuple(rounded(ratio) for ratio in matched if ratio is not None))
     return found
