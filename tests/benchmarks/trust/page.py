@@ -191,7 +191,7 @@ def page(folder: Path) -> tuple[str, bool]:
         rules="\n".join(["| rule | found | |", "| --- | --- | --- |", *map(str, held)]),
         real=table(["real gate runs", *names], list(real_rows(by_load))),
         open=table(["search", *names], list(open_rows(by_load))),
-        pooled=table(["new / old", "median", "new is greater", "pairs", "cells of runs", ""], list(pooled.rows(level))),
+        pooled=table(["new / old", "median", "new is greater", "pairs", "runs", ""], list(pooled.rows(level))),
         pooled_most=100 * pooled.MOST,
         resampled=table(["resampled gate runs", *names], list(resampled_rows(by_load))),
         by_recording=table(
@@ -278,9 +278,10 @@ slower and more, so +5 % lies on its edge, where neither answer is wrong.
 {open}
 
 Whether the gate leans to a side: new over old of those {n_alike} cells, pooled over all pairs of rounds of gate runs
-and recordings. In brackets the 95 % interval (bootstrap over cells of runs): it is to hold 1, and to reach no further
-than {pooled_most:g} % to either side. Of memory it is to hold what the instrument does not tell from 1, a MiB: some
-pages of 4 KiB lie otherwise on the two sides, in every round of a run.
+and recordings. In brackets the 95 % interval (bootstrap over runs): it is to hold 1, and to reach no further than
+{pooled_most:g} % to either side. Within a run a side leans by some tenths of a per cent in every round, by where its
+code lies: the length of a path moves it, and the repositories' is drawn. Of memory it is to hold what the instrument
+does not tell from 1, a MiB: some pages of 4 KiB lie otherwise on the two sides, in every round of a run.
 
 {pooled}
 

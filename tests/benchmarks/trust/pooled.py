@@ -23,7 +23,7 @@ class Pooled(NamedTuple):
     high: float
     greater: float  # share of the pairs that differ
     n: int  # pairs
-    n_units: int  # cells of runs
+    n_units: int  # runs
     untold: float = 0.0  # how far off 1 the figure's instrument tells nothing
 
     @property
@@ -37,9 +37,10 @@ def pooled(rng: np.random.Generator, trials: Sequence[Trial], figure: str) -> Po
     """
     Of one figure, over all pairs of rounds of the cells whose search is alike, of gate runs and recordings.
 
-    The interval is a percentile bootstrap over cells of runs: a process of each side answers all rounds of one.
+    The interval is a percentile bootstrap over runs: where its code lies moves a side in all rounds of one.
     """
-    units = [t.times[cell][figure].ratios for t in trials for cell in SPEED_ALIKE if figure in t.times[cell]]
+    of_runs = [[t.times[cell][figure].ratios for cell in SPEED_ALIKE if figure in t.times[cell]] for t in trials]
+    units = [np.concatenate(of_cells) for of_cells in of_runs if of_cells]
     if not units:
         return Pooled(1.0, 0.0, np.inf, 0.5, 0, 0)
     every = np.concatenate(units)
