@@ -289,7 +289,7 @@ class TestPooled:
 
     def test_runs_that_lean_each_to_a_side(self):
         """
-        What moves a side in all rounds of a run is no noise of its rounds: so many runs tell of it, and not their pairs.
+        What moves a side in all rounds of a run is no noise of its rounds: runs tell of it, and not their many pairs.
         """
         trials = [self.noisy(1.0 + (-1) ** seed * 0.02, n=400, seed=seed) for seed in range(6)]
 
