@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.analysis.disagreement import Ranker, agreement, ended_well, rankers
 from bench.analysis.texts import texts_of
 from bench.errors import InputError, did_you_mean
 from bench.formats.judge_sheet import SheetRow
+from bench.instruments import quality
 from bench.passages.passage_set import PassageSet, title_apart, title_of
 from bench.records.run_folder import Run, read_set
 
@@ -58,7 +60,8 @@ def sheet(
     """
     The first k passages of all retrievers, for the n_queries queries on which their first k agree least.
 
-    Of queries that are agreed on alike the seed draws. A query with nothing to judge is passed over. Nothing tells who
+    Queries that the run has judgments of come first, so that what was begun is completed before more is begun. Of
+    queries that are agreed on alike the seed draws. A query with nothing to judge is passed over. Nothing tells who
     found a passage, nor at which rank. Texts are read where the collection lies: a run keeps none.
 
     Args:
@@ -79,7 +82,8 @@ def sheet(
     rng = np.random.default_rng(seed)
     chosen: dict[int, _Pool] = {}
     passed = []
-    for query in _order(found, k, rng, at_random=at_random):
+    judged = quality.judged(kept.query_ids, kept.qrels or {})
+    for query in _order(found, k, rng, judged, at_random=at_random):
         if len(chosen) == n_queries:
             break
         known = {} if again else (kept.qrels or {}).get(kept.query_ids[query], {})
@@ -144,13 +148,15 @@ def _texts(run: Run, kept: PassageSet) -> PassageSet:
     return texts
 
 
-def _order(found: Sequence[Ranker], k: int, rng: np.random.Generator, *, at_random: bool) -> list[int]:
-    """The positions of all queries: those that the rankers agree on least first, of equals by chance."""
+def _order(
+    found: Sequence[Ranker], k: int, rng: np.random.Generator, judged: NDArray[np.bool_], *, at_random: bool
+) -> list[int]:
+    """The positions of all queries: judged ones first, then those that are agreed on least, of equals by chance."""
     agreed = agreement([ranker.hits[0] for ranker in found], k)
     order = rng.permutation(len(agreed))
     if not at_random:  # rounded: means of the same shares may differ in their last bits
         order = order[np.argsort(agreed[order].round(9), kind="stable")]
-    return [int(query) for query in order]
+    return [int(query) for query in order[np.argsort(~judged[order], kind="stable")]]
 
 
 def _pool(found: Sequence[Ranker], query: int, k: int, texts: PassageSet, known: Mapping[str, int]) -> _Pool:
@@ -173,9 +179,16 @@ def _nothing_left(run: Run, name: str, k: int, n_judged: int) -> InputError:
     return InputError(f"run {run.folder}: {name}: expected pairs to judge, found {found}")
 
 
-def unjudged(run: Run, passage_set: PassageSet, k: int = K) -> dict[str, tuple[int, int]]:
+class Holes(NamedTuple):
+    """What of the first k of judged queries has no judgment."""
+
+    by_retriever: dict[str, tuple[int, int]]  # how many of its first k are not judged, of how many
+    n_queries: int  # of those judged, on which any retriever has one
+
+
+def holes(run: Run, passage_set: PassageSet, k: int = K) -> Holes:
     """
-    Of each retriever how many of its first k are not judged, and how many there are, over all judged queries.
+    What of each retriever's first k is not judged, over all judged queries.
 
     Empty where no judgment is below 1: then only what is relevant was ever written down, and a passage without one says
     nothing; and where synthetic passages are among the hits. passage_set: with its judgments.
@@ -183,17 +196,18 @@ def unjudged(run: Run, passage_set: PassageSet, k: int = K) -> dict[str, tuple[i
     qrels = passage_set.qrels or {}
     only_relevant = all(grade > 0 for grades in qrels.values() for grade in grades.values())
     if only_relevant or any(m.n_distractors for m in ended_well(run, passage_set.name)):
-        return {}
+        return Holes({}, 0)
     rows = {name: row for row, name in enumerate(passage_set.passage_ids)}
     judged = {
         position: {rows.get(name, -1) for name in qrels[query]}
         for position, query in enumerate(passage_set.query_ids)
         if query in qrels
     }
-    counts = {}
+    counts, with_holes = {}, set()
     for ranker in rankers(run, passage_set.name, k):
         for m, hits in zip(ranker.cells, ranker.hits, strict=True):
             tops = hits.rows[:, :k].tolist()
-            known = [row in of for position, of in judged.items() for row in tops[position] if row >= 0]
-            counts[m.retriever] = known.count(False), len(known)
-    return counts
+            known = [(at, row in of) for at, of in judged.items() for row in tops[at] if row >= 0]
+            with_holes |= {at for at, is_known in known if not is_known}
+            counts[m.retriever] = [is_known for _, is_known in known].count(False), len(known)
+    return Holes(counts, len(with_holes))

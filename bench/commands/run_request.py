@@ -58,13 +58,11 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
 
 def _judged(sets: Sequence[PassageSet]) -> Iterator[str]:
     """How much of each set is judged, and what the rest counts as."""
-    from bench.instruments.latency import QUERIES_PER_TAIL
-
-    fewest = 2 * QUERIES_PER_TAIL  # that a p50 needs
     for found in sets:
-        pairs = sum(map(len, (found.qrels or {}).values()))
-        of = f"{len(found.query_ids):,} of {found.n_file_queries:,} queries have judgments, {pairs:,} pairs"
+        qrels = found.qrels or {}
+        pairs = sum(map(len, qrels.values()))
+        of = f"{len(qrels):,} of {found.n_file_queries:,} queries have judgments, {pairs:,} pairs"
         rest = "; the others are left out" if len(found.query_ids) < found.n_file_queries else ""
-        if rest and len(found.query_ids) < fewest <= found.n_file_queries:
-            rest += f", and so few have no p50, which needs {fewest}: with another -o the run of all keeps its own"
+        if len(qrels) < len(found.query_ids):
+            rest = "; all are asked and timed, quality is of these"
         yield f"{found.name}: {of}{rest}; a passage without one counts as not relevant"

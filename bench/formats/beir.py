@@ -62,6 +62,11 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def has_qrels(folder: Path) -> bool:
+    """Whether a BEIR folder has qrels of its own, of whatever split: then its queries are those of all splits."""
+    return any((folder / "qrels").glob("*.tsv*"))
+
+
 def qrels_file(folder: Path, split: str = "test") -> Path | None:
     """
     The qrels of a split in a BEIR folder, None where the folder has no qrels at all.

@@ -32,6 +32,8 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     Own files are a BEIR folder (of `columns` its qrels and language count), a SQuAD-style .json (its language) or a
     table of passages (.csv, .tsv, .jsonl, .parquet) whose columns, queries and qrels `columns` names; each also with
     .gz. An .hdf5 file holds vectors and no text. A name goes before a path: a folder called like a card is `./scifact`.
+    Queries without judgments are kept where the files name each query that is to be asked: of a table, and of a folder
+    that has no qrels of its own (what has some keeps the queries of all splits in one file).
     `:train`, `:dev` or `:test` behind either is a part of it (`bench.passages.splits`).
 
     Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
@@ -134,7 +136,7 @@ def _from_folder(path: Path, columns: Columns) -> PassageSet:
         _plain_or_gz(path / "queries.jsonl"),
         None if judgments is None else read(judgments),
     )
-    return _own(path, collection, columns)
+    return _own(path, collection, columns, unjudged=not beir.has_qrels(path))
 
 
 def _from_table(path: Path, columns: Columns) -> PassageSet:
@@ -146,7 +148,7 @@ def _from_table(path: Path, columns: Columns) -> PassageSet:
             f"where there is no such option, name a run folder made from it"
         )
     judgments = None if columns.qrels is None else read(Path(columns.qrels))
-    return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns)
+    return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns, unjudged=True)
 
 
 def _from_vectors(path: Path, columns: Columns) -> PassageSet:
@@ -175,7 +177,9 @@ def _only(path: Path, columns: Columns, *allowed: str) -> None:
         )
 
 
-def _own(path: Path, collection: Collection, columns: Columns, clusters: Clusters | None = None) -> PassageSet:
+def _own(
+    path: Path, collection: Collection, columns: Columns, clusters: Clusters | None = None, *, unjudged: bool = False
+) -> PassageSet:
     name, origin = _name(path), Origin(title=_name(path), language=columns.language)
     named = columns if kind(path) in table.SUFFIXES else None
-    return assemble(collection, name, origin, clusters=clusters, columns=named)
+    return assemble(collection, name, origin, clusters=clusters, columns=named, unjudged=unjudged)

@@ -112,11 +112,12 @@ def assemble(
     join: Join = "title text",
     clusters: Clusters | None = None,
     columns: Columns | None = None,
+    unjudged: bool = False,
 ) -> PassageSet:
     """
     Join title and text, merge equal passages, and keep the judged queries where there are judgments.
 
-    columns: of a table of one's own, so that a message can name the options.
+    columns: of a table of one's own, so that a message can name the options. unjudged: keep the other queries too.
     """
     if not LANGUAGE.fullmatch(origin.language):
         raise InputError(
@@ -134,7 +135,7 @@ def assemble(
     qrels, unknown = None, 0
     if collection.judgments is not None:
         qrels, unknown = _graded(collection.judgments, collection, merged, name, columns)
-        asked = [(row, query) for row, query in asked if query.id in qrels]
+        asked = [(row, query) for row, query in asked if unjudged or query.id in qrels]
     queries = [query for _, query in asked]
     answers, articles = collection.answers, collection.articles
     passage_set = PassageSet(

@@ -55,7 +55,7 @@ def whole(name: str) -> str:
 
 def part(passage_set: PassageSet, wanted: Part) -> PassageSet:
     """
-    The set with the part's queries alone, and all of its passages.
+    The set with the part's queries alone, and all of its passages; queries without judgments are in no part.
 
     InputError where the set has no qrels, or so few articles that a part of it would be empty.
     """
@@ -64,32 +64,37 @@ def part(passage_set: PassageSet, wanted: Part) -> PassageSet:
             f"passage set {passage_set.name!r}: expected qrels to share its queries out, found none: "
             "leave the part out of its name"
         )
-    parts = shared_out(groups(passage_set), wanted.seed)
+    judged = _with_queries(passage_set, [query in passage_set.qrels for query in passage_set.query_ids])
+    parts = shared_out(groups(judged), wanted.seed)
     if missing := [name for name in SHARES if name not in parts]:
         raise InputError(
             f"passage set {passage_set.name!r}: expected articles enough for {', '.join(SHARES)}, found "
-            f"{len(set(groups(passage_set)))} that share no passage, and none is left for {', '.join(missing)}: "
+            f"{len(set(groups(judged)))} that share no passage, and none is left for {', '.join(missing)}: "
             "name sets of your own for each part"
         )
-    kept = [name == wanted.name for name in parts]
+    found = _with_queries(judged, [name == wanted.name for name in parts])
+    found = msgspec.structs.replace(found, name=passage_set.name + wanted.suffix)
+    return msgspec.structs.replace(found, sha256=fingerprint(found))
+
+
+def _with_queries(passage_set: PassageSet, kept: Sequence[bool]) -> PassageSet:
+    """The set with some of its queries; its name and its hash are still the whole one's. kept: one a query."""
 
     def of(values: Sequence[Value] | None) -> tuple[Value, ...] | None:
         return None if values is None else tuple(compress(values, kept))
 
-    queries = of(passage_set.query_ids) or ()
-    found = msgspec.structs.replace(
+    queries, qrels = of(passage_set.query_ids) or (), passage_set.qrels or {}
+    return msgspec.structs.replace(
         passage_set,
-        name=passage_set.name + wanted.suffix,
         query_ids=queries,
         queries=of(passage_set.queries),
-        qrels={query: passage_set.qrels[query] for query in queries},
+        qrels={query: qrels[query] for query in queries},
         labels=of(passage_set.labels),
         clusters=of(passage_set.clusters),
         articles=of(passage_set.articles),
         answers=of(passage_set.answers),
         query_rows=of(passage_set.query_rows),
     )
-    return msgspec.structs.replace(found, sha256=fingerprint(found))
 
 
 def groups(passage_set: PassageSet) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from bench.analysis.pooling import Sheet, sheet, unjudged
+from bench.analysis.pooling import Holes, Sheet, holes, sheet
 from bench.errors import InputError
 from bench.records import run_folder
 from tests.helpers.pooled import pooled_run
@@ -133,6 +133,23 @@ def test_judged_pairs_are_left_out(tmp_path):
     assert ({"q1": {"p1", "p3"}, "q2": {"p2"}, "q3": {"p3", "p4"}}, 0) == (pooled(whole), whole.n_judged)
 
 
+@pytest.mark.parametrize("at_random", [False, True])
+def test_judged_queries_come_first(tmp_path, at_random):
+    """
+    What was begun is completed before more queries are begun, however far these are from agreement.
+    """
+    alike, other = [[row, row + 1] for row in range(12)], [[row, row + 9] for row in range(11)] + [[11, 12]]
+    run = pooled_run(tmp_path, {"A()": alike, "B()": other}, passages=MANY, queries=ASKED)
+    kept = run_folder.read_set(run.folder, "zoo")
+    run_folder.write_set(run.folder, msgspec.structs.replace(kept, qrels={"q11": {"p11": 1}, "q4": {"p4": 1}}))
+
+    made = [pooled(sheet(run, n_queries=n, seed=seed, at_random=at_random)) for n in (2, 3) for seed in range(4)]
+
+    assert [{"q4", "q11"}] * 4 == [set(found) for found in made[:4]]
+    assert ({"p5", "p13"}, {"p12"}) == (made[0]["q4"], made[0]["q11"])
+    assert all(set(found) > {"q4", "q11"} for found in made[4:])
+
+
 def test_passages_that_an_imported_run_alone_knows(tmp_path):
     """
     A passage that is not in the set has no text to be judged by: it is left out and counted.
@@ -226,17 +243,18 @@ def test_where_there_is_nothing_to_judge(tmp_path, found, cell, qrels, words):
         sheet(run)
 
 
-class TestUnjudged:
-    def test_holes_are_counted(self, tmp_path):
+class TestHoles:
+    def test_they_are_counted(self, tmp_path):
         """
-        Of each retriever how many of its first k have no judgment, over queries that have one, of how many.
+        Of each retriever how many of its first k have no judgment, over queries that have one, of how many; and on
+        how many of these queries there is any.
         """
         run = pooled_run(tmp_path, {"A()": [[0, 2, 3], [1], [2]], "B()": [[0], [], [3, 1]]}, qrels=QRELS)
         kept = run_folder.read_set(run.folder, "zoo")
         judged = msgspec.structs.replace(kept, qrels={"q1": {"p1": 1, "p3": 0}, "q2": {"p2": 1}})
 
-        assert {"A()": (1, 4), "B()": (0, 1)} == unjudged(run, judged)
-        assert {"A()": (0, 3), "B()": (0, 1)} == unjudged(run, judged, k=2)
+        assert ({"A()": (1, 4), "B()": (0, 1)}, 1) == holes(run, judged)
+        assert ({"A()": (0, 3), "B()": (0, 1)}, 0) == holes(run, judged, k=2)
 
     def test_where_only_what_is_relevant_is_written_down(self, tmp_path):
         """
@@ -244,4 +262,4 @@ class TestUnjudged:
         """
         run = pooled_run(tmp_path, {"A()": [[0, 2], [1], [2]]}, qrels=QRELS)
 
-        assert {} == unjudged(run, run_folder.read_set(run.folder, "zoo"))
+        assert Holes({}, 0) == holes(run, run_folder.read_set(run.folder, "zoo"))

@@ -191,4 +191,30 @@ def test_from_no_judgments_to_a_figure(sparring, tmp_path):
         r"unjudged among the first 10, and so not relevant: BM25\(\) @ CSC\(\) (\d+) of (\d+)", second.stderr
     )
     assert 0 < int(holes[1]) <= n_blank < int(holes[2])
+    (step,) = re.findall(r"^to judge these too: sparring (.*)$", second.stderr, re.MULTILINE)
+    assert 0 == sparring(*step.split(), cwd=tmp_path).returncode
+    assert {row["query-id"] for row in rows(tmp_path / "more.csv")} <= {row["query-id"] for row in to_judge}
     assert "nobody has judged" not in second.stdout
+
+
+def test_judgments_cost_no_time(sparring, tmp_path):
+    """
+    Judgments of three of thirty queries, put into the run of all of them, ask and time nothing anew: the quality is of
+    the three, and everything else stays as it was measured.
+    """
+    (tmp_path / "docs.csv").write_text("text\n" + "".join(f"word{i} and word{i + 1}\n" for i in range(40)))
+    (tmp_path / "asked.csv").write_text("text\n" + "".join(f"where is word{i}\n" for i in range(30)))
+    (tmp_path / "judged.tsv").write_text("".join(f"q{i}\t{i}\t1\n" for i in (3, 9, 27)))
+    command = ["run", "--passages", "docs.csv", "--queries", "asked.csv", "BM25() @ CSC()", "--rounds", 1, "-o", "run"]
+
+    first = sparring(*command, cwd=tmp_path)
+    (before,) = json.loads(sparring("table", "run", "--json", cwd=tmp_path).stdout)
+    second = sparring(*command, "--qrels", "judged.tsv", cwd=tmp_path)
+    (after,) = json.loads(sparring("table", "run", "--json", cwd=tmp_path).stdout)
+
+    assert (0, 0) == (first.returncode, second.returncode), second.stderr
+    assert "docs: 3 of 30 queries have judgments, 3 pairs; all are asked and timed" in second.stderr
+    assert (30, 3) == (after["n_queries"], after["n_judged"])
+    assert 1 == after["R@10"]
+    same = ("single_p50_ms", "batch_qps", "ledger_bytes", "build_seconds")
+    assert [before[key] for key in same] == [after[key] for key in same]

@@ -62,14 +62,18 @@ def test_passages_in_other_letters(tmp_path):
     assert [told] == [line for line in found if "letters" in line]
 
 
-@pytest.mark.parametrize(("judged", "of", "said"), [(15, 200, True), (20, 200, False), (15, 15, False), (3, 12, False)])
-def test_too_few_judged_for_a_median(judged, of, said):
+@pytest.mark.parametrize(
+    ("asked", "of", "said"),
+    [(9, 9, "; all are asked and timed, quality is of these"), (3, 9, "; the others are left out"), (3, 3, "")],
+)
+def test_what_becomes_of_queries_without_judgments(asked, of, said):
     """
-    Who has a p50 of all queries and judges some of them is told beforehand that these are too few for one.
+    The line of a set's judgments says whether the other queries are asked too, where there are others.
     """
-    found = msgspec.structs.replace(tiny_set(n_queries=judged), n_file_queries=of)
+    judged = {f"q{i}": {f"p{i}": 1, "p9": 0} for i in range(3)}
+    found = msgspec.structs.replace(tiny_set(n_queries=asked), qrels=judged, n_file_queries=of)
 
     (line,) = _judged([found])
 
-    assert f"{judged} of {of} queries have judgments" in line
-    assert said == ("which needs 20" in line)
+    start = f"tiny: 3 of {of} queries have judgments, 6 pairs"
+    assert f"{start}{said}; a passage without one counts as not relevant" == line

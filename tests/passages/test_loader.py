@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from bench.errors import InputError
 from bench.passages import loader
 from tests.helpers.cards import CORPUS, FILES, QRELS, QUERIES, card_text, tiny
 from tests.helpers.collections import refusal
+from tests.helpers.zoo import write_set
 
 pytestmark = pytest.mark.usefixtures("cache")  # no test sees a data folder of the machine
 
@@ -232,3 +234,25 @@ def test_missing_path():
     """
     assert "nowhere/at-all: expected a BEIR folder" in refusal("nowhere/at-all")
     assert "nowhere.csv: expected a file that can be read" in refusal("nowhere.csv")
+
+
+def test_queries_without_judgments(tmp_path):
+    """
+    The queries of a table, and of a folder without qrels of its own, are all to be asked; a folder with qrels has those
+    of all splits in one file, and the judged ones are asked.
+    """
+    sheet, table = tmp_path / "sheet.tsv", tmp_path / "docs.csv"
+    sheet.write_text("q2\tp2\t1\n")
+    table.write_text("id,text\np1,cat\np2,dog\n")
+    asked = tmp_path / "asked.csv"
+    asked.write_text("id,text\nq1,a cat\nq2,a dog\n")
+    bare, split = write_set(tmp_path / "bare", qrels=None), write_set(tmp_path / "split")
+    columns = loader.Columns(id="id", queries=str(asked), query_id="id", qrels=str(sheet))
+
+    of_table = loader.load(str(table), columns=columns)
+    unjudged = loader.load(str(table), columns=msgspec.structs.replace(columns, qrels=None))
+    of_folders = [loader.load(str(path), columns=loader.Columns(qrels=str(sheet))) for path in (bare, split)]
+
+    assert (("q1", "q2"), {"q2": {"p2": 1}}) == (of_table.query_ids, of_table.qrels)
+    assert [("q1", "q2", "q3"), ("q2",)] == [found.query_ids for found in of_folders]
+    assert unjudged.asked_sha256 == of_table.asked_sha256

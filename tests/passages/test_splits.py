@@ -109,6 +109,19 @@ class TestPart:
         assert found[-1] == loader.load(f"{path}:test:2").sha256
         assert found[3] == loader.load(f"{path}:test:{splits.SEED}").sha256
 
+    def test_queries_without_judgments(self):
+        """
+        They are in no part, and move no other query to another one.
+        """
+        whole = tiny_set(n_queries=20)
+        known = dict(list(whole.qrels.items())[:12])
+
+        parts = [splits.part(msgspec.structs.replace(whole, qrels=known), Part(name)) for name in splits.SHARES]
+
+        alone = [splits.part(tiny_set(n_queries=12), Part(name)) for name in splits.SHARES]
+        assert [part.query_ids for part in alone] == [part.query_ids for part in parts]
+        assert [part.qrels for part in alone] == [part.qrels for part in parts]
+
     def test_no_qrels(self):
         """
         A set without judgments has nothing to share out by.

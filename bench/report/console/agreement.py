@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from bench.analysis import pooling
 from bench.analysis.disagreement import K, Ranker, agreement, least_agreed, not_shared, rankers
-from bench.analysis.pooling import unjudged
 from bench.instruments import quality
 from bench.passages.passage_set import PassageSet, id_of, title_apart, title_of
 from bench.records.run_folder import Run
@@ -107,10 +107,10 @@ def _print_next(run: Run, passage_set: str, console: Console) -> None:
     console.print(Text(f"grade the pairs in it, then {again} --qrels {SHEET}"), soft_wrap=True)
 
 
-def _judge_sheet(run: Run, passage_set: str, path: str) -> str:
+def _judge_sheet(run: Run, passage_set: str, path: str, *options: object) -> str:
     """The command that writes the sheet of a set."""
     chosen = ["--passages", passage_set] if len(run.record.passage_sets) > 1 else []
-    return printable(shlex.join(["sparring", "judge-sheet", str(run.folder), *chosen, "-o", path]))
+    return printable(shlex.join(["sparring", "judge-sheet", str(run.folder), *chosen, *map(str, options), "-o", path]))
 
 
 def holes(run: Run, passage_sets: Sequence[PassageSet]) -> list[str]:
@@ -121,11 +121,11 @@ def holes(run: Run, passage_sets: Sequence[PassageSet]) -> list[str]:
     """
     lines = []
     for passage_set in passage_sets:
-        counts = unjudged(run, passage_set)
-        missing = ", ".join(f"{name} {holes:,} of {of:,}" for name, (holes, of) in counts.items() if holes)
+        counts, n_queries = pooling.holes(run, passage_set)
+        missing = ", ".join(f"{name} {found:,} of {of:,}" for name, (found, of) in counts.items() if found)
         if missing:
             lines.append(f"{passage_set.name}: unjudged among the first {K}, and so not relevant: {missing}")
-            lines.append(f"to judge these too: {_judge_sheet(run, passage_set.name, MORE)}")
+            lines.append(f"to judge these too: {_judge_sheet(run, passage_set.name, MORE, '--queries', n_queries)}")
         elif counts:
             lines.append(f"{passage_set.name}: every passage among the first {K} of a judged query is judged")
     return [printable(line) for line in lines]
