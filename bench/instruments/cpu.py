@@ -40,6 +40,11 @@ class Spent:
         # a thread that has ended takes its time of waiting along
         return wall, at_work, max(0.0, min(ready - self._ready, left))
 
+    def without_core(self) -> float:
+        """The share that other work had of the time that threads which run now could have worked in."""
+        _, at_work, ready = self.so_far()
+        return ready / (at_work + ready) if at_work + ready > 0 else 0.0
+
 
 def _others() -> tuple[float, float]:
     """CPU seconds of descendants so far, and those that all threads were ready; 0 where the kernel does not tell."""

@@ -11,7 +11,7 @@ from bench.instruments.modes import Pace, Scope, chosen
 from bench.progress import Range
 from bench.records.schema import Fact, Stage, StageResult
 from bench.run.cells import Cell
-from bench.run.extrapolation import NOTHING, extrapolated, measured
+from bench.run.extrapolation import NOTHING, measured, seconds_of, undisturbed, without_core
 from bench.run.keys import in_one_process, is_deployed
 from bench.run.tasks import Work
 from bench.stage.deploy import QUERIES
@@ -51,7 +51,7 @@ def encoder_stages(result: StageResult, cell: Cell, work: Work, *, encode: Range
     n_queries = len(work.passage_set.queries)
     start, facts = Range.exactly(_startup(result)), result.facts
     if encode is None:
-        made = extrapolated(facts, "make", encoded_passages(cell, work))
+        made = seconds_of(facts, "make", encoded_passages(cell, work))
         encode = Range.total([start, made, of_queries(facts, "every").times(n_queries)])
     query = NOTHING
     if not cell.given:
@@ -69,9 +69,9 @@ def searcher_stages(
     builds: whether it is the first of the cells that share its build.
     """
     n, rounds = work.n_passages, work.suite.rounds
-    start, make = Range.exactly(_startup(result)), extrapolated(result.facts, "make", n)
+    start, make = Range.exactly(_startup(result)), seconds_of(result.facts, "make", n)
     rest = [] if cell.savable else [make]
-    asked = [extrapolated(result.facts, what, n) for what in ASKED]
+    asked = [seconds_of(result.facts, what, n) for what in ASKED]
     round_ = _round(asked, "part" if cell.timed_apart else "engine", work)
     # All queries are asked in the first round: told of every round as a share of it.
     every = asked[1].times(len(work.passage_set.queries) / rounds)
@@ -106,7 +106,7 @@ def _startup(result: StageResult) -> float:
 def of_queries(facts: Mapping[str, Fact], what: str) -> Range:
     """Seconds of encoding a query, "one" alone or "every" among others: the same whatever passages there are."""
     found = [seconds for _, seconds in points(facts, what)]
-    return measured(statistics.median(found)) if found else NOTHING
+    return undisturbed(measured(statistics.median(found)), without_core(facts)) if found else NOTHING
 
 
 def _round(asked: Sequence[Range], scope: Scope, work: Work) -> Range:

@@ -16,7 +16,7 @@ from bench.records.schema import Fact, Stage, StageResult, Status
 from bench.run import rates
 from bench.run.cells import Cell
 from bench.run.durations import Alike, Stages, encoded_passages, encoder_stages, searcher_stages, total
-from bench.run.extrapolation import NOTHING, extrapolated
+from bench.run.extrapolation import NOTHING, extrapolated, seconds_of, without_core
 from bench.run.prediction import Prediction, Shape, Source, predict
 from bench.run.tasks import Task, Work
 from bench.stage import blocks, matrices
@@ -26,6 +26,7 @@ from retrievers.contract import Lexical, spell
 FEWEST_PASSAGES = 5_000  # a smaller set takes less time than it is worth to predict, but for a slow encoder
 FLOAT_BYTES = INDEX_BYTES = 4  # of a value, and of its column
 FEWEST_ENCODED = 200  # and that of one that is so small
+DISTURBED = 0.2  # share of a rehearsal that other work takes: below it the range is hardly wider
 COUNTED_SECONDS = 60.0  # a lexical encoder that takes no longer encodes all passages, where the caller allows it
 
 Attempt: TypeAlias = Callable[[Task], StageResult]  # runs one child
@@ -67,6 +68,14 @@ class Estimate(NamedTuple):
     encodings: dict[str, Encoding]  # by the encoder's spelling
     searches: dict[str, SearchEstimate]  # by the cell's name
     expected: dict[tuple[Stage, str], Range]  # stage and subject of a child -> its seconds
+    without_core: float = 0.0  # share of a rehearsal's time that other work had: the most of any
+
+    @property
+    def disturbed(self) -> str:
+        """What is to be said of other work that the rehearsals met; empty where there was little."""
+        if self.without_core < DISTURBED:
+            return ""
+        return f"other work took {self.without_core:.0%} of a rehearsal's time: at the least is what it takes without"
 
     @property
     def seconds(self) -> dict[str, Range]:
@@ -102,12 +111,14 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
     cached: set[str] = set()  # encoders of whose vectors all are in the cache
     expected: dict[tuple[Stage, str], Range] = {}
     built: set[str] = set()
+    shares: list[float] = []
     for cell in cells:
         name, encoder = cell.encoder, None
         if name is not None and name not in rehearsed:
             samples[name] = folder / str(len(samples))
             samples[name].mkdir(parents=True)
             rehearsed[name] = attempt(work.rehearsal(cell, samples[name], of_encoder=True))
+            shares.append(without_core(rehearsed[name].facts))
             if rehearsed[name].status == "ok":
                 alike = [other for other in cells if other.encoder == name]
                 encodings[name], is_cached = _encoding(rehearsed[name], alike, work, fill)
@@ -125,6 +136,7 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
             continue
         sample = samples.get(name or "", folder)
         searcher = attempt(work.rehearsal(cell, sample, of_encoder=False, is_cached=name in cached))
+        shares.append(without_core(searcher.facts))
         builds = cell.build_spelling not in built
         searches[cell.name] = _search(searcher, encoder, prediction, shape, cell, work, builds=builds)
         if searcher.status == "ok":
@@ -132,7 +144,7 @@ def estimate(cells: Sequence[Cell], work: Work, attempt: Attempt, fill: Attempt 
         for stage, found in (searches[cell.name].stages or {}).items():
             expected[stage, cell.build_spelling if stage == "build" else spell(cell.retriever)] = found.each
     shutil.rmtree(folder, ignore_errors=True)
-    return Estimate(encodings, searches, expected)
+    return Estimate(encodings, searches, expected, max(shares, default=0.0))
 
 
 def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Estimate:
@@ -143,6 +155,7 @@ def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Es
     """
     folder = work.folder / "rehearsal"
     found: dict[str, Encoding] = {}
+    shares: list[float] = []
     for cell in {cell.encoder: cell for cell in cells if cell.encoder and may_take_long(cell)}.values():
         left = _left(cell)
         if left is None:
@@ -152,11 +165,12 @@ def estimate_encoders(cells: Sequence[Cell], work: Work, attempt: Attempt) -> Es
             if result.status != "ok":
                 continue
             stages = encoder_stages(result, cell, work, encode=None)
+            shares.append(without_core(result.facts))
         else:
             stages = {"encode": Alike(left, 1)}
         found[cell.encoder or ""] = Encoding(stages)
     expected = {(stage, name): each for name, one in found.items() for stage, (each, _) in one.stages.items()}
-    return Estimate(found, {}, expected)
+    return Estimate(found, {}, expected, max(shares, default=0.0))
 
 
 def _left(cell: Cell) -> Range | None:
@@ -199,8 +213,7 @@ def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Atte
 
 def _countable(result: StageResult, cell: Cell, n: int) -> bool:
     return (
-        isinstance(cell.retriever.encoder, Lexical)
-        and extrapolated(result.facts, "make", n).at_least <= COUNTED_SECONDS
+        isinstance(cell.retriever.encoder, Lexical) and seconds_of(result.facts, "make", n).at_least <= COUNTED_SECONDS
     )
 
 

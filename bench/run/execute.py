@@ -15,6 +15,7 @@ from bench.records.schema import StageResult
 from bench.run import rates
 from bench.run.cells import Cell
 from bench.run.estimate import Attempt
+from bench.run.extrapolation import without_core
 from bench.run.identity import encoder_key, matrix_key
 from bench.run.suite import Suite
 from bench.run.tasks import Task, TaskFolder
@@ -67,7 +68,8 @@ def fill(task: Task, suite: Suite, registry: Registry, attempt: Attempt) -> Stag
         shutil.rmtree(matrices.blocks_of(output.final), ignore_errors=True)
         cell = task.cells[0]
         if known[0] is None and result.build_seconds is not None and not suite.distractors and not cell.given:
-            rates.keep(cell.encoder_key or "", cell.passage_set.passages, result.build_seconds)
+            others = without_core(result.facts)
+            rates.keep(cell.encoder_key or "", cell.passage_set.passages, result.build_seconds, others)
     for part in filter(None, parts):
         shutil.rmtree(part, ignore_errors=True)
     return result

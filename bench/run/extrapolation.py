@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.progress import Range
 from bench.records.schema import Fact
-from bench.stage.rehearsal import points
+from bench.stage.rehearsal import WITHOUT_CORE, points
 
 SPREAD = 1.1  # of what is measured twice on one machine
 PER_STEP = 0.05  # and so much more, as a power, for how many times larger than what was tried it is
@@ -20,6 +20,26 @@ NOTHING = Range.exactly(0.0)
 def measured(value: float) -> Range:
     """What was measured once, measured again."""
     return Range(value / SPREAD, value, value * SPREAD)
+
+
+def undisturbed(seconds: Range, share: float) -> Range:
+    """
+    Seconds that were foreseen while other work took the cores, at their least once that has ended.
+
+    share: of the time in which it could have worked, what others had.
+    """
+    return seconds._replace(low=seconds.low * (1.0 - share))
+
+
+def seconds_of(facts: Mapping[str, Fact], what: str, size: int) -> Range:
+    """`extrapolated` of a time, which is shorter once other work has ended."""
+    return undisturbed(extrapolated(facts, what, size), without_core(facts))
+
+
+def without_core(facts: Mapping[str, Fact]) -> float:
+    """What share of a rehearsal other work had the cores; 0 where nobody looked."""
+    found = facts.get(WITHOUT_CORE)
+    return found if isinstance(found, float) else 0.0
 
 
 def extrapolated(facts: Mapping[str, Fact], what: str, size: int) -> Range:

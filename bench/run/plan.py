@@ -108,6 +108,8 @@ def plan(
             work = Work(suite, Path(folder), registry, passage_set)
             sound = [cell for cell in of_set if not cell.problem]
             estimated = estimate(sound, work, attempt, into_cache)
+        if estimated.disturbed:
+            told.says(f"{passage_set.name}: {estimated.disturbed}")
         found.append(_planned(passage_set, of_set, work.n_passages, estimated, suite))
     return found
 

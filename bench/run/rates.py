@@ -10,6 +10,7 @@ import msgspec
 from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.progress import Range
+from bench.run.extrapolation import undisturbed
 from bench.stage import blocks, matrices
 
 FEWEST = 100  # passages: of fewer the setting up is too large a part
@@ -22,13 +23,14 @@ class EncodingRate(msgspec.Struct, frozen=True):
     passages: int
     characters: int
     seconds: float  # fitting and encoding
+    without_core: float = 0.0  # share of the time that it could have worked in, and other work had the cores
 
 
-def keep(encoder_key: str, passages: Sequence[str], seconds: float) -> None:
+def keep(encoder_key: str, passages: Sequence[str], seconds: float, without_core: float = 0.0) -> None:
     """Remember it, unless more is known by many more passages. Where it cannot be written it is not remembered."""
     known = of(encoder_key)
     if len(passages) >= FEWEST and (known is None or 2 * len(passages) >= known.passages):
-        rate = EncodingRate(len(passages), sum(map(len, passages)), seconds)
+        rate = EncodingRate(len(passages), sum(map(len, passages)), seconds, without_core)
         path = cache_folder() / "rates" / f"{encoder_key}.json"
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,4 +62,4 @@ def left(encoder_key: str, matrix_key: str, passages: Sequence[str]) -> Range | 
 def predicted(rate: EncodingRate, passages: Sequence[str]) -> Range:
     """Seconds of fitting and encoding other passages: by their characters, as far as the machine is as it was."""
     likely = rate.seconds * sum(map(len, passages)) / max(rate.characters, 1)
-    return Range(likely / WITHIN, likely, likely * WITHIN)
+    return undisturbed(Range(likely / WITHIN, likely, likely * WITHIN), rate.without_core)

@@ -100,12 +100,7 @@ def run(
         done = [runner.writer.measurements[cell.key] for cell in cells]
     wall_seconds = time.perf_counter() - start
     return RunOutcome(
-        folder,
-        tuple(done),
-        wall_seconds,
-        runner.children.measured_seconds,
-        runner.predicted,
-        runner.rehearsed_seconds,
+        folder, tuple(done), wall_seconds, runner.children.measured_seconds, runner.predicted, runner.rehearsed_seconds
     )
 
 
@@ -222,6 +217,8 @@ class Runner:
             whole = Range.total(seconds.values())
             if found.searches or whole.high is None or whole.high >= WORTH_SAYING:
                 self.progress.estimates(name, seconds, found.unknown)
+                if found.disturbed:
+                    self.progress.says(f"{name}: {found.disturbed}")
             for cell in cells:
                 encoding = found.encodings.get(cell.encoder or "")
                 for line in over_limits(found.searches.get(cell.name), encoding, self.suite):

@@ -16,6 +16,7 @@ from bench.records.schema import StageResult
 from bench.stage import inputs, lifecycle, outputs
 from bench.stage.inputs import Made
 from bench.stage.job import Job, fitted, given, read_texts
+from bench.stage.rehearsal import WITHOUT_CORE
 
 if TYPE_CHECKING:
     from retrievers.contract import Adapter
@@ -62,15 +63,16 @@ def encode(job: Job, made: Made) -> StageResult:
 
 def _passages(job: Job, encoder: Adapter) -> StageResult:
     """Fit the encoder and encode the passages; save their matrix, and the encoder."""
+    from bench.instruments.cpu import Spent
     from bench.instruments.memory import Phase
     from bench.stage import blocks, matrices
     from bench.stage.validate import check_vectors
     from retrievers.contract import Persistent
 
     passages, out = fitted(job), Path(given(job.out))
-    phase = Phase()
+    spent, phase = Spent(), Phase()
     encoded = blocks.encoded(job, encoder, passages, phase)
-    memory = phase.end()
+    memory, without_core = phase.end(), spent.without_core()
     if encoded.peak_above_start is not None and memory.peak_above_start is not None:
         peak = max(encoded.peak_above_start, memory.peak_above_start)
         memory = msgspec.structs.replace(memory, peak_above_start=peak)
@@ -94,7 +96,8 @@ def _passages(job: Job, encoder: Adapter) -> StageResult:
         shape=(job.n_passages, vectors.shape[1]),
         nonzeros=nonzeros,
         facts=({"synthetic": job.synthetic} if job.distractors else {})
-        | ({"encoding_processes": encoded.goes} if encoded.goes > 1 else {}),
+        | ({"encoding_processes": encoded.goes} if encoded.goes > 1 else {})
+        | {WITHOUT_CORE: without_core},
     )
 
 

@@ -26,6 +26,7 @@ WITHOUT_A_SECOND = 15.0  # a first step whose making takes longer stays the only
 FIRST = 64  # passages it begins with; each further step takes twice as many
 FIRST_ENCODED = 8  # an encoder may take a second for each
 QUERIES, FEWEST_QUERIES = 32, 3  # that are asked at a step: fewer where those take longer than the step is given
+WITHOUT_CORE = "without_core"  # fact: the share of the time that it could have worked in, and other work had the cores
 NOISE = 1e-3  # of a dense sample's spread, so that no passage is another's copy
 
 
@@ -140,16 +141,19 @@ def _grown(
 ) -> dict[str, Fact]:
     """
     What making and asking took at growing sizes, as facts: seconds as `make SIZE`, and `one SIZE` and `every SIZE` a
-    query; bytes as `peak SIZE`, above what was resident before it was made, and `ledger SIZE`.
+    query; bytes as `peak SIZE`, above what was resident before it was made, and `ledger SIZE`; of all `seconds` and
+    `without_core`.
 
     make: prepares so many passages, and gives what is timed. one: answers the query of a position below n_queries;
     every: answers so many of them at once. grow: whether they take longer among more passages; else they are asked at
     the first size alone. A size that is refused by Unsupported is gone beyond: a quantiser may need more.
     """
+    from bench.instruments.cpu import Spent
     from bench.instruments.latency import timed
     from bench.instruments.memory import Phase
     from retrievers.contract import Unsupported
 
+    spent = Spent()
     facts: dict[str, Fact] = {}
     begin = time.perf_counter()
     size = min(first or FIRST, all_passages)
@@ -178,7 +182,7 @@ def _grown(
             facts[f"one {size}"] = statistics.median(b - a for a, b in pairwise(singles))
             facts[f"every {size}"] = timed(lambda: every(n_asked))[0] / n_asked  # noqa: B023  # called at once
         if size == all_passages or _is_enough(facts, all_passages, time.perf_counter() - begin):
-            return facts | {"seconds": time.perf_counter() - begin}
+            return facts | {"seconds": time.perf_counter() - begin, WITHOUT_CORE: spent.without_core()}
         size = min(2 * size, all_passages)
 
 

@@ -40,6 +40,16 @@ class TestSpent:
         assert 0 < at_work
         assert 0 <= ready <= max(0.0, n_cores * wall - at_work)
 
+    @pytest.mark.parametrize(("so_far", "share"), [((2.0, 0.5, 1.5), 0.75), ((2.0, 2.0, 0.0), 0), ((0.0, 0.0, 0.0), 0)])
+    def test_what_others_had(self, monkeypatch, so_far, share):
+        """
+        Of the time that threads worked or could have worked, the share in which they had no core.
+        """
+        spent = cpu.Spent()
+        monkeypatch.setattr(spent, "so_far", lambda: so_far)
+
+        assert share == spent.without_core()
+
 
 class TestDescendants:
     def test_what_is_started(self):

@@ -71,7 +71,8 @@ def test_steps_double_up_to_all(monkeypatch):
 
     assert [64, 128, 200] == part.sizes
     steps = {f"{what} {size}" for what in ("make", "peak", "one", "every") for size in (64, 128, 200)}
-    assert steps | {"seconds"} == set(facts)
+    assert steps | {"seconds", "without_core"} == set(facts)
+    assert 0 <= facts["without_core"] < 1
     assert 200 == rehearsal.largest(facts)
 
 
@@ -86,7 +87,7 @@ def test_steps_end_with_the_time(monkeypatch):
     facts = rehearsal.of_engine(part, ["p"] * 200, [], 10)
 
     assert [64, 128] == part.sizes
-    assert {"make 64", "peak 64", "make 128", "peak 128", "seconds"} == set(facts)
+    assert {"make 64", "peak 64", "make 128", "peak 128", "seconds", "without_core"} == set(facts)
 
 
 def test_what_takes_long_is_tried_for_longer():
@@ -343,6 +344,16 @@ def test_the_line_that_is_told():
     unknown = several | {"C()": Range(70.0, None, None)}
     assert "zoo: will take: unknown, at least 2 min; C(): unknown, at least 70 s" == predicted("zoo", unknown, [])
     assert "zoo: will take about 0 s; not counted, since its rehearsal failed: A()" == predicted("zoo", {}, ["A()"])
+
+
+def test_other_work_is_told():
+    """
+    Where others had the cores for a good part of a rehearsal, the range is wide, and it is said why.
+    """
+    told = "other work took 61% of a rehearsal's time: at the least is what it takes without"
+
+    assert told == Estimate({}, {}, {}, 0.61).disturbed
+    assert not Estimate({}, {}, {}, 0.1).disturbed
 
 
 @pytest.mark.parametrize(("fewest", "slow", "said"), [(1, True, 1), (10**6, True, 0), (1, False, 0)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.progress import Range
 from bench.run import rates
-from bench.run.extrapolation import NOTHING, extrapolated
+from bench.run.extrapolation import NOTHING, extrapolated, seconds_of
 from bench.stage import blocks
 from bench.stage.blocks import UnderWay
 
@@ -76,6 +76,19 @@ def test_bounds_are_in_order(first, second, size):
     assert second <= found.low <= found.likely <= found.high < math.inf
 
 
+def test_what_other_work_took_may_end():
+    """
+    Of a rehearsal that had the cores for a quarter of the time, a quarter is the least that the whole takes; what is
+    likely stays, as if the other work went on.
+    """
+    tried = facts(COSTS["straight"], 256, 512)
+    alone, beside = (seconds_of(tried | {"without_core": share}, "make", 40_000) for share in (0.0, 0.75))
+
+    assert extrapolated(tried, "make", 40_000) == alone
+    assert (alone.likely, alone.high) == (beside.likely, beside.high)
+    assert alone.low / 4 == pytest.approx(beside.low)
+
+
 def test_a_total_of_what_is_not_known():
     """
     A sum is known where all of its parts are; else it is at least the sum of what they take at least.
@@ -106,6 +119,17 @@ class TestRates:
         assert 200.0 == pytest.approx(found.likely)
         assert found.low < 200 < found.high
         assert rates.of("another") is None
+
+    def test_other_work_may_end(self):
+        """
+        Of what was at work for half of the time, half is the least that it takes again.
+        """
+        rates.keep("one", ["x" * 100] * 200, 20.0)
+        rates.keep("two", ["x" * 100] * 200, 20.0, 0.5)
+
+        one, two = (rates.predicted(rates.of(name), ["x" * 100] * 1000) for name in ("one", "two"))
+
+        assert (one.low / 2, one.likely, one.high) == pytest.approx(two)
 
     def test_what_is_left_of_an_encoding(self, monkeypatch):
         """
