@@ -3,8 +3,9 @@ A/B: a revision of the user's own repository against the working tree, on this m
 
 Each side is a real run in a process of its own (`bench.gate.ab_worker`). The revision is checked out beside the working
 tree, and where the suite says how, installed into an environment of its own that inherits the present one: what it does
-not install itself is the very library that the other side runs on. One side measures at a time, right after the other;
-which goes first alternates. Whatever happens, both processes are ended and the checkout is removed.
+not install itself is the very library that the other side runs on. Both time their queries in step, one side at a time
+(`bench.stage.turns`); which goes first alternates. Whatever happens, both processes are ended and the checkout is
+removed.
 """
 
 from __future__ import annotations
