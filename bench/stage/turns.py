@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 SLICE_SECONDS = 0.005  # long beside what a switch costs, short beside how a core changes
+
+STEP, LARGEST, POOL = 16, 512, 2**14  # bytes: CPython keeps what is small in pools, one size each, by steps of 16
+OVERHEAD = 33  # of an object of bytes itself
 
 Place: TypeAlias = tuple[int, int, int]  # the stage, the loop within it, and how many of that loop were answered
 START: Place = (0, 0, 0)
@@ -83,6 +87,26 @@ def on_core(turns: Turns | None) -> None:
     if turns is not None and turns.core is not None and hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(OSError):  # it is this process's no more
             os.sched_setaffinity(0, {turns.core})
+
+
+def elsewhere() -> list[object]:
+    """
+    What shifts all that is allocated after it, as long as it is kept: of each size a part of what a pool holds.
+
+    How fast code runs hangs on where its data lie, and that on such things as the length of a path (Mytkowicz et al.
+    2009, "Producing wrong data without doing anything obviously wrong!"): drawn anew in each process it is noise, and
+    leans to no side. Without it one of two alike sides took .2 to .8 % longer, the same in all rounds of a run.
+    """
+    drawn = random.Random()  # noqa: S311  # no secret
+    blocks: list[object] = []
+    for size in range(STEP, LARGEST + 1, STEP):
+        blocks += [_block(size) for _ in range(drawn.randrange(POOL // size))]
+    return blocks
+
+
+def _block(size: int) -> object:
+    """An object of so many bytes: none of bytes is smaller than three steps."""
+    return object() if size == STEP else float(size) if size == 2 * STEP else bytes(size - OVERHEAD)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from bench.records.schema import StageResult
 from bench.stage import failure, outputs, stages
 from bench.stage.job import Job
 from bench.stage.runtime import PACKAGES
+from bench.stage.turns import elsewhere
 
 EXIT_SECONDS = 3.0  # a stage is measured by then: what an adapter still does when its process ends is given so long
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
@@ -29,12 +30,14 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 def main(path: str) -> None:
     """Do the job in the file `path`, and write its result beside it, however it ends."""
     job = msgspec.json.decode(Path(path).read_bytes(), type=Job)
+    shift = [] if job.turns is None else elsewhere()  # kept until the stage is done
     die_with(job.parent)
     _adopt()
     _limit(job)
     process = os.getpid()
     os.register_at_fork(after_in_child=lambda: _disown(job))
     result = attempt(job)
+    shift.clear()
     if job.report_imports:
         result = msgspec.structs.replace(result, code=imported())
     result = writable(result)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -173,3 +175,16 @@ def test_both_use_one_core(tmp_path):
             assert {max(before)} == os.sched_getaffinity(0)
         finally:
             os.sched_setaffinity(0, before)
+
+
+def test_what_is_allocated_lies_elsewhere():
+    """
+    Blocks of every size that CPython keeps in pools, as many as are drawn each time, none of another size.
+    """
+    one, other = (Counter(map(sys.getsizeof, turns.elsewhere())) for _ in range(2))
+
+    steps = {-(-size // turns.STEP) * turns.STEP for size in one}
+    assert steps <= set(range(turns.STEP, turns.LARGEST + 1, turns.STEP))
+    assert len(steps) > 20
+    assert all(n < turns.POOL // size for size, n in one.items())
+    assert one != other

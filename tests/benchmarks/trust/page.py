@@ -279,9 +279,8 @@ slower and more, so +5 % lies on its edge, where neither answer is wrong.
 
 Whether the gate leans to a side: new over old of those {n_alike} cells, pooled over all pairs of rounds of gate runs
 and recordings. In brackets the 95 % interval (bootstrap over runs): it is to hold 1, and to reach no further than
-{pooled_most:g} % to either side. Within a run a side leans by some tenths of a per cent in every round, by where its
-code lies: the length of a path moves it, and the repositories' is drawn. Of memory it is to hold what the instrument
-does not tell from 1, a MiB: some pages of 4 KiB lie otherwise on the two sides, in every round of a run.
+{pooled_most:g} % to either side. Of memory it is to hold what the instrument does not tell from 1, a MiB: some pages of
+4 KiB lie otherwise on the two sides.
 
 {pooled}
 

@@ -37,7 +37,7 @@ def pooled(rng: np.random.Generator, trials: Sequence[Trial], figure: str) -> Po
     """
     Of one figure, over all pairs of rounds of the cells whose search is alike, of gate runs and recordings.
 
-    The interval is a percentile bootstrap over runs: where its code lies moves a side in all rounds of one.
+    The interval is a percentile bootstrap over runs: what is so for all rounds of one is no noise of its pairs.
     """
     of_runs = [[t.times[cell][figure].ratios for cell in SPEED_ALIKE if figure in t.times[cell]] for t in trials]
     units = [np.concatenate(of_cells) for of_cells in of_runs if of_cells]

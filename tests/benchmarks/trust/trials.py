@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import subprocess
 import sys
 import time
@@ -47,7 +46,6 @@ budget = "{budget:g}s"
 """
 GATE = (sys.executable, "-P", "-c", "from bench.cli import main; main()", "gate")  # as the command `sparring gate`
 SIDES = ("old", "new")
-LONGER = 64  # characters, fewer than which the name of a repository is longer than another's
 BUSY = "import os\nos.sched_setaffinity(0, {{{core}}})\nwhile os.getppid() == {parent}:\n    sum(range(100_000))"
 
 
@@ -83,13 +81,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trial(kind: Literal["gate", "recording"], folder: Path, budget: float, *, loaded: bool) -> Trial:
-    """
-    Make the repository in an empty folder, and run the gate there: the real command, or a recording.
-
-    Code is some tenths of a per cent quicker or slower by where it lies, in every round of a run: the repository's name
-    is as long as is drawn, so that this leans to either side.
-    """
-    runs, home = folder / "runs", folder / ("repository" + "y" * random.randrange(LONGER))
+    """Make the repository in an empty folder, and run the gate there: the real command, or a recording."""
+    runs, home = folder / "runs", folder / "repository"
     repository(home, budget)
     judgment, ended = None, ()
     with busy() if loaded else contextlib.nullcontext():
