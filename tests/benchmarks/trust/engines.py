@@ -91,10 +91,6 @@ class Same3(Engine):
     pass
 
 
-class Slower5(Engine):
-    times = 21 if CHANGED else 20
-
-
 class Slower10(Engine):
     times = 22 if CHANGED else 20
 
