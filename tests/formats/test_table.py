@@ -27,7 +27,7 @@ from tests.helpers.collections import (
 )
 def test_table(tmp_path, name, content):
     """
-    A table is read by its named columns, whatever it is kept in.
+    A table is read by its named columns, whatever it is kept in; queries that nobody judged are kept.
     """
     queries = written(tmp_path / "queries.csv", "id,query\nx,soft\ny,loud\n")
     judgments = written(tmp_path / "judged.tsv", "y\t9\t1\n")
@@ -39,7 +39,7 @@ def test_table(tmp_path, name, content):
 
     assert ("7", "9") == found.passage_ids
     assert ('Cats they\npurr, "softly"', "bark") == found.passages
-    assert (("y",), ("loud",), {"y": {"9": 1}}) == (found.query_ids, found.queries, found.qrels)
+    assert (("x", "y"), ("soft", "loud"), {"y": {"9": 1}}) == (found.query_ids, found.queries, found.qrels)
     assert ("docs", "de") == (found.name, found.language)
 
 
