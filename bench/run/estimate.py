@@ -16,7 +16,7 @@ from bench.records.schema import Fact, Stage, StageResult, Status
 from bench.run import rates
 from bench.run.cells import Cell
 from bench.run.durations import Alike, Stages, encoded_passages, encoder_stages, searcher_stages, total
-from bench.run.extrapolation import NOTHING, extrapolated, seconds_of, without_core
+from bench.run.extrapolation import NOTHING, extrapolated, without_core
 from bench.run.prediction import Prediction, Shape, Source, predict
 from bench.run.tasks import Task, Work
 from bench.stage import blocks, matrices
@@ -213,7 +213,8 @@ def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Atte
 
 def _countable(result: StageResult, cell: Cell, n: int) -> bool:
     return (
-        isinstance(cell.retriever.encoder, Lexical) and seconds_of(result.facts, "make", n).at_least <= COUNTED_SECONDS
+        isinstance(cell.retriever.encoder, Lexical)
+        and extrapolated(result.facts, "make", n).at_least <= COUNTED_SECONDS
     )
 
 
