@@ -17,28 +17,28 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kills.trials import KINDS, Draw, Kind, draws, ended, left_alone, prepare
+from tests.kills.trials import KINDS, WHOLE, Draw, Kind, Size, draws, ended, left_alone, prepare
 
 OF_TEN = {"run": 6, "train": 2, "export": 1, "accept": 1}
 
 
-def trials(kind: Kind, chosen: list[Draw], home: Path) -> list[str]:
+def trials(kind: Kind, chosen: list[Draw], home: Path, size: Size = WHOLE) -> list[str]:
     """End a command in each of the drawn ways: what was wrong, a line each."""
     alone = home / kind.name / "alone"
-    prepare(alone)
+    prepare(alone, size)
     if kind.name in ("export", "accept"):
-        left_alone(KINDS["run"], alone)
+        left_alone(KINDS["run"], alone, size)
     begun = time.monotonic()
-    left_alone(kind, alone)
+    left_alone(kind, alone, size)
     lasts, wrong = time.monotonic() - begun, []
     for number, draw in enumerate(chosen):
         folder = home / kind.name / str(number)
-        prepare(folder)
+        prepare(folder, size)
         if kind.name in ("export", "accept"):
             shutil.copytree(alone / "run", folder / "run")
         try:
-            ended(kind, folder, draw, lasts)
-            found = list(kind.faults(folder, alone, draw))
+            ended(kind, folder, draw, lasts, size)
+            found = list(kind.faults(folder, alone, draw, size))
         except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
             found = [f"{type(error).__name__}: {error}"]
         wrong += [f"{kind.name} {number}, {draw}: {fault}" for fault in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -12,16 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from bench.errors import InputError
 from bench.instruments import environment
-from bench.passages.loader import PassageSet
 from bench.records import run_folder
 from bench.records.journal import Writer, opened
 from bench.records.schema import Measurement, RunRecord, digest
-from tests.helpers.places import KNOWN
 from tests.helpers.tiny import journal, registry, run, suite, tiny_set, without_times
 
 STAGES = {
@@ -56,8 +52,6 @@ class Spy(Spelled):
         self.look()
         return no_hits(len(queries), k)
 '''
-MOMENTS = 10
-SEED = 13
 
 
 def cells_of(folder: Path) -> list[Measurement]:
@@ -127,99 +121,6 @@ class TestKilledWorkers:
             line.retriever for line in now if line.status == "ok"
         )
         assert len(resumed) == len(run_folder.read(home / "run").measurements)
-
-
-def write_beir(folder: Path, passage_set: PassageSet) -> None:
-    """A passage set as the files that the command line reads."""
-    (folder / "qrels").mkdir(parents=True)
-    texts = zip(passage_set.passage_ids, passage_set.passages, strict=True)
-    asked = zip(passage_set.query_ids, passage_set.queries, strict=True)
-    for name, rows in (("corpus", texts), ("queries", asked)):
-        lines = (msgspec.json.encode({"_id": i, "title": "", "text": text}) + b"\n" for i, text in rows)
-        (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
-    judged = [f"{q}\t{p}\t{grade}\n" for q, grades in passage_set.qrels.items() for p, grade in grades.items()]
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged))
-
-
-def children_of(folder: Path) -> list[psutil.Process]:
-    """The running workers whose job lies below a folder."""
-    found = psutil.process_iter(["cmdline"])
-    return [p for p in found if any(part.startswith(f"{folder}/") for part in (p.info["cmdline"] or ())[-1:])]
-
-
-def gone(folder: Path) -> bool:
-    """Whether no worker is left; the kernel may take a moment to end one."""
-    for _ in range(100):
-        if not children_of(folder):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-class TestKilledRuns:
-    @pytest.fixture
-    def command(self, tmp_path, monkeypatch):
-        """What runs three cells in two rounds from the command line into a folder, with a cache of its own."""
-        write_beir(tmp_path / "tiny", tiny_set())
-        (tmp_path / "suite.toml").write_text(f"""
-name = "killed"
-passages = ["{tmp_path}/tiny"]
-rounds = 2
-modes = []
-encode_threads = 1
-cells = [{{ encoders = ["BM25()"], storages = ["CSR()", "Brute()", "Unsaved()"] }}]
-""")
-        call = [sys.executable, "-c", "from bench.cli import main; main()"]
-        arguments = [*call, "run", str(tmp_path / "suite.toml"), "--plugin", str(KNOWN)]
-
-        def start(folder: Path) -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                [*arguments, "-o", str(folder)],
-                env=os.environ | {"SPARRING_CACHE": str(folder.with_suffix(".cache"))},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-
-        return start
-
-    @pytest.mark.slow
-    def test_a_killed_run_goes_on(self, tmp_path, command):
-        """
-        Killed with SIGKILL at any moment, a run leaves no process behind; the same command then keeps every finished
-        stage and cell, does none of them twice, and comes to exactly the quality of a run that was left alone.
-        """
-        begin = time.perf_counter()
-        _, errors = (process := command(tmp_path / "undisturbed")).communicate()
-        lasts = time.perf_counter() - begin
-        assert 0 == process.returncode, errors.decode()
-        expected = [without_times(m) for m in run_folder.read(tmp_path / "undisturbed").measurements]
-        assert [1.0] * 2 == [cell["quality"]["R@1"] for cell in expected[:2]]
-        choose = random.Random(SEED)
-        # One moment in each tenth of the run, so that every stage has its turn.
-        moments = [(tenth + choose.random()) * lasts / MOMENTS for tenth in range(MOMENTS)]
-
-        caught = 0
-        for number, moment in enumerate(moments):
-            folder = tmp_path / f"killed-{number}"
-            process = command(folder)
-            try:
-                process.wait(moment)
-            except subprocess.TimeoutExpired:
-                caught += 1
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            assert gone(folder), f"a worker outlived a run killed after {moment:.2f} s"
-            stages, cells = journal(folder), cells_of(folder)
-
-            _, errors = (process := command(folder)).communicate()
-
-            assert 0 == process.returncode, errors.decode()
-            assert stages == journal(folder)[: len(stages)]
-            assert {1} == set(Counter(line.task for line in journal(folder)).values())
-            assert cells == cells_of(folder)[: len(cells)]
-            assert expected == [without_times(m) for m in cells_of(folder)]
-            assert [] == [p for p in tmp_path.rglob("*") if ".part" in p.name or p.name == "work"]
-        assert caught >= MOMENTS // 2
 
 
 class TestFolders:
