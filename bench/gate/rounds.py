@@ -65,7 +65,7 @@ def speeds_of(
         if number == 1:
             end = time.monotonic() + policy.budget_seconds(len(pairs))
             _say_if_short(open_pairs.values(), policy, len(pairs), says)
-        says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells decided")
+        says(f"round {number}: {len(speeds) - len(open_pairs)} of {len(speeds)} cells done")
     still_open = {cell for cell, found in speeds.items() if is_open(found, policy, thorough=thorough)}
     return _with_budget(speeds, rounds, policy, still_open)
 
