@@ -14,6 +14,8 @@ from bench.commands import completion, read_run, write_file
 if TYPE_CHECKING:
     from bench.analysis.pooling import Sheet
 
+FEW = 10  # queries that are a sitting's work
+
 
 def judge_sheet(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
@@ -73,6 +75,11 @@ def _tell(found: Sheet, path: Path, *, at_random: bool) -> None:
     which = "drawn at random" if at_random else "those that differ most"
     of = f"{found.n_queries:,} queries (of {found.of_queries:,}), {which}"
     said = [f"{found.passage_set}: {len(found.pairs):,} pairs of {of}"]
+    if not at_random and found.n_queries < found.of_queries:
+        said.append("a mean over these queries is theirs alone; --random draws queries that stand for all")
+    if found.n_queries > FEW:
+        share = round(len(found.pairs) * FEW / found.n_queries)
+        said.append(f"for fewer pairs: --queries {FEW} has about {share:,} of them, a lower -k fewer still")
     if found.n_judged:
         said.append(f"left out: {found.n_judged:,} pairs that have a judgment")
     if found.n_unknown:

@@ -38,9 +38,25 @@ def test_a_sheet_and_what_is_said(tmp_path):
     grade, then = "grade them (0: not relevant, 1 or more: relevant, blank: not judged)", "add them to the judgments"
     assert [
         "zoo: 3 pairs of 2 queries (of 3), those that differ most",
+        "a mean over these queries is theirs alone; --random draws queries that stand for all",
         "left out: 3 pairs that have a judgment",
         f"{grade}, then {then} that the run had, and run again",
     ] == ended.stderr.splitlines()
+
+
+def test_a_large_sheet(tmp_path, monkeypatch):
+    """
+    Of a sheet that is more than a sitting's work it is said how to have fewer pairs; of a random one no more.
+    """
+    monkeypatch.setattr("bench.commands.judge_sheet.FEW", 1)
+    run = pooled_run(tmp_path, FOUND)
+
+    differing = call(judge_sheet, run.folder, "-o", tmp_path / "a.csv", "--queries", "2")
+    drawn = call(judge_sheet, run.folder, "-o", tmp_path / "b.csv", "--queries", "1", "--random")
+
+    assert "for fewer pairs: --queries 1 has about 2 of them, a lower -k fewer still\n" in differing.stderr
+    assert "fewer pairs" not in drawn.stderr
+    assert "theirs alone" not in drawn.stderr
 
 
 def test_the_first_sheet_is_all_there_is(tmp_path):
