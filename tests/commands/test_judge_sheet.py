@@ -172,7 +172,7 @@ def test_what_is_refused(sparring, tmp_path, arguments, words):
 def test_from_no_judgments_to_a_figure(sparring, tmp_path):
     """
     One's own files: a run without judgments names the next step; its sheet, graded in part and saved with semicolons as
-    a spreadsheet does, gives the same run its quality, and says what was judged and what is still unjudged.
+    a spreadsheet does, gives the same folder its quality, and says what was judged and what is still unjudged.
     """
     corpus = [json.loads(line) for line in (ROOT / "datasets/primer/corpus.jsonl").read_text().splitlines()]
     questions = [json.loads(line) for line in (ROOT / "datasets/primer/queries.jsonl").read_text().splitlines()][::12]
@@ -193,8 +193,8 @@ def test_from_no_judgments_to_a_figure(sparring, tmp_path):
         for number, row in enumerate(to_judge):
             grade = "1.0" if gold[row["query-id"]] == row["passage-id"] else "0"
             back.writerow(row | {"grade": grade if number % 10 else ""})
-    second = sparring(*command, "--queries", 5, "--qrels", "graded.csv", "-o", "second", cwd=tmp_path)
-    table = json.loads(sparring("table", "second", "--json", cwd=tmp_path).stdout)
+    second = sparring(*command, "--queries", 5, "--qrels", "graded.csv", "-o", "first", cwd=tmp_path)
+    table = json.loads(sparring("table", "first", "--json", cwd=tmp_path).stdout)
 
     assert (0, 0, 0) == (first.returncode, made.returncode, second.returncode), second.stderr
     assert "  A  BM25() @ CSC(), CSR()\n  B  TfIdf() @ CSR()\n" in first.stdout
