@@ -149,9 +149,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> str:
     """Run the command, end it as drawn, cut files, and run it again to its end: what it printed then."""
-    log = (folder / "said").open("wb")
     command = [*COMMAND, *kind.arguments(folder, size)]
-    with log, subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=log, stderr=log) as process:
+    with (
+        (folder / "said").open("wb") as log,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdout=log,
+            stderr=log,
+            # What `nohup` starts ignores SIGHUP, and so would all that is started from there.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        ) as process,
+    ):
         time.sleep(draw.moment * lasts)
         victim = process.pid
         if draw.is_worker:
