@@ -89,6 +89,49 @@ def test_what_other_work_took_may_end():
     assert alone.low / 4 == pytest.approx(beside.low)
 
 
+@pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
+@pytest.mark.parametrize("moment", [0.6, 1.7])
+@pytest.mark.parametrize("slow", [64, 128, 256, 512])
+def test_one_moment_that_was_another(cost, moment, slow):
+    """
+    One size that was tried in a slow moment, or a quick one, turns neither line nor power: what all take lies within
+    the bounds, and less than a factor of 2 from what is likely; so it does where that size is the largest.
+    """
+    tried = facts(cost, 32, 64, 128, 256, 512)
+    tried[f"make {slow}"] *= moment
+
+    found = seconds_of(tried, "make", 40_000)
+
+    assert found.low <= cost(40_000) <= found.high
+    assert 0.5 < found.likely / cost(40_000) < 2
+
+
+def test_moments_that_were_not_alike():
+    """
+    The range is as wide as the largest sizes lie off what all tell; of what lies on a line it is no wider.
+    """
+    alike = facts(COSTS["straight"], 32, 64, 128, 256, 512)
+    unlike = alike | {"make 256": 1.5 * alike["make 256"]}
+    told, wide = extrapolated(alike, "make", 40_000), seconds_of(unlike, "make", 40_000)
+
+    assert told == pytest.approx(seconds_of(alike, "make", 40_000))
+    assert (told.low / 1.5, told.likely, told.high * 1.5) == pytest.approx((wide.low, wide.likely, wide.high), rel=0.1)
+
+
+def test_sizes_far_apart_or_none():
+    """
+    A range is never wider by more than a factor of two to either side; what was tried itself is exact, and from one
+    size no more is told.
+    """
+    tried = {"one 64": 1.0, "one 128": 9.0, "one 256": 1.0}
+    told, wide = extrapolated(tried, "one", 300), seconds_of(tried, "one", 300)
+
+    assert Range.exactly(1.0) == seconds_of(tried, "one", 256)
+    assert (told.low / 2, told.high * 2) == (wide.low, wide.high)
+    assert Range(1.0, None, None) == seconds_of({"one 64": 1.0}, "one", 300)
+    assert NOTHING == seconds_of(tried, "make", 300)
+
+
 def test_a_total_of_what_is_not_known():
     """
     A sum is known where all of its parts are; else it is at least the sum of what they take at least.
