@@ -15,7 +15,7 @@ from bench.stage.rehearsal import WITHOUT_CORE, points
 SPREAD = 1.1  # of what is measured twice on one machine
 PER_STEP = 0.05  # and so much more, as a power, for how many times larger than what was tried it is
 USED = 5  # of the sizes tried, the largest ones: what is small is setting up and noise
-LOOKED_AT, MOST_OFF = 3, 2.0
+LOOKED_AT, MOST_OFF = 3, 2.0  # so many of the largest sizes say how far all may lie off, by this factor at most
 STRAIGHT = 1.02  # an exponent above it is no measuring error: it may well grow on
 
 Point: TypeAlias = tuple[int, float]  # a size, and what it took
@@ -45,7 +45,7 @@ def seconds_of(facts: Mapping[str, Fact], what: str, size: int) -> Range:
     """
     found, tried = extrapolated(facts, what, size), points(facts, what)[-USED:]
     if found.likely is not None and found.high is not None and len(tried) > 1 and size > tried[-1][0]:
-        wider = min(max(_off(value, _foretold(tried, at)) for at, value in tried[-LOOKED_AT:]), MOST_OFF)
+        wider = min(max(_off(value, _predicted(tried, at)) for at, value in tried[-LOOKED_AT:]), MOST_OFF)
         found = Range(found.low / wider, found.likely, found.high * wider)
     return undisturbed(found, without_core(facts))
 
@@ -73,8 +73,8 @@ def extrapolated(facts: Mapping[str, Fact], what: str, size: int) -> Range:
         return Range.exactly(value)
     if len(found) == 1:
         return Range(value, None, None)
-    likely = max(value, _foretold(found, size))
-    log = _foretold(found, last) * size * math.log(size) / (last * math.log(last)) if _grows(found) else 0.0
+    likely = max(value, _predicted(found, size))
+    log = _predicted(found, last) * size * math.log(size) / (last * math.log(last)) if _grows(found) else 0.0
     spread = SPREAD * (size / last) ** PER_STEP
     return Range(max(value, _line(found, size) / spread), likely, max(likely, log) * spread)
 
@@ -89,7 +89,7 @@ def _grows(tried: Sequence[Point]) -> bool:
     return tried[-1][0] > 1 and min(value for _, value in tried) > 0 and _exponent(tried) > STRAIGHT
 
 
-def _foretold(tried: Sequence[Point], size: int) -> float:
+def _predicted(tried: Sequence[Point], size: int) -> float:
     """The greater of the straight line and of the power law through some sizes; where one took nothing, the line."""
     line = _line(tried, size)
     if min(value for _, value in tried) <= 0:
