@@ -30,20 +30,22 @@ def trials(kind: Kind, chosen: list[Draw], home: Path, size: Size = WHOLE) -> li
         left_alone(KINDS["run"], alone, size)
     begun = time.monotonic()
     left_alone(kind, alone, size)
-    lasts, wrong = time.monotonic() - begun, []
+    lasts, wrong, caught = time.monotonic() - begun, [], 0
     for number, draw in enumerate(chosen):
         folder = home / kind.name / str(number)
         prepare(folder, size)
         if kind.name in ("export", "accept"):
             shutil.copytree(alone / "run", folder / "run")
         try:
-            ended(kind, folder, draw, lasts, size)
+            caught += ended(kind, folder, draw, lasts, size)
             found = list(kind.faults(folder, alone, draw, size))
         except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
             found = [f"{type(error).__name__}: {error}"]
         wrong += [f"{kind.name} {number}, {draw}: {fault}" for fault in found]
         sys.stderr.write(f"{kind.name} {number + 1} of {len(chosen)}, {draw}: {'; '.join(found) or 'nothing lost'}\n")
         shutil.rmtree(folder, ignore_errors=True)
+    if caught < len(chosen) // 2:
+        wrong.append(f"{kind.name}: expected most of {len(chosen)} to be ended on their way, found {caught}")
     return wrong
 
 

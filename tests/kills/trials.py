@@ -85,6 +85,13 @@ class Built(Spelled):
 
     def load(self, folder):
         self.vectors = np.load(Path(folder) / "vectors.npy")
+
+
+class Unsaved(Spelled):
+    """The same, which cannot be saved: it is built again wherever it is searched."""
+
+    build = lambda self, vectors: setattr(self, "vectors", vectors)
+    search = Built.search
 '''
 RECIPE = """
 name = "small"
@@ -105,9 +112,10 @@ class Size(NamedTuple):
     epochs: int
 
 
-CELLS = ('Slow("{log}", {ms}) @ Built("{log}", 1.0)', 'Slow("{log}", {ms}) @ Flat()', "BM25() @ CSR()")
-WHOLE = Size(1_600, CELLS, 2, 40)  # an encoding of eight seconds, which is rehearsed, and written once on its way
-SMALL = Size(150, CELLS[:2], 1, 3)  # a run of seconds: neither
+BUILT, FLAT, UNSAVED = (f'Slow("{{log}}", {{ms}}) @ {each}' for each in ('Built("{log}", 1.0)', "Flat()", "Unsaved()"))
+# An encoding of eight seconds, which is rehearsed, and written once on its way; and a run of seconds: neither.
+WHOLE = Size(1_600, (BUILT, FLAT, "BM25() @ CSR()"), 2, 40)
+SMALL = Size(150, (BUILT, UNSAVED), 1, 3)
 
 
 class Draw(NamedTuple):
@@ -147,8 +155,8 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"SPARRING_CACHE": str(folder / "cache")}
 
 
-def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> str:
-    """Run the command, end it as drawn, cut files, and run it again to its end: what it printed then."""
+def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> bool:
+    """Run the command, end it as drawn, cut files, and run it again to its end: whether it was caught on its way."""
     command = [*COMMAND, *kind.arguments(folder, size)]
     with (
         (folder / "said").open("wb") as log,
@@ -163,6 +171,7 @@ def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> str
         ) as process,
     ):
         time.sleep(draw.moment * lasts)
+        is_caught = process.poll() is None
         victim = process.pid
         if draw.is_worker:
             victim = next((each.pid for each in workers(process.pid)), process.pid)
@@ -183,10 +192,10 @@ def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> str
     newest = sorted(kind.written(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in newest[: draw.cut]:
         os.truncate(path, path.stat().st_size // 2)
-    said = left_alone(kind, folder, size)
+    left_alone(kind, folder, size)
     for name, lines in kept.items() if not draw.cut else ():
         assert (folder / name).read_bytes().startswith(lines), f"{name}: a line that was there is gone"
-    return said
+    return is_caught
 
 
 def whole_lines(path: Path) -> bytes:
