@@ -28,7 +28,9 @@ from bench.run.estimate import FEWEST_ENCODED
 from bench.stage.blocks import TRIED, WRITTEN_SECONDS
 from tests.helpers.tiny import without_times
 
-COMMAND = (sys.executable, "-P", "-c", "from bench.cli import main; main()")  # `sparring`
+# `sparring`, which ends by SIGHUP: what `nohup` starts ignores it, and so would all that is started from there.
+HEARS = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+COMMAND = (sys.executable, "-P", "-c", f"{HEARS}; from bench.cli import main; main()")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 QUERIES, MILLISECONDS = 20, 5.0  # that a passage takes
 REHEARSED = 1_528  # passages of one rehearsal, at most: 8, 16 and so on to 512 for three seconds, and these once more
@@ -166,8 +168,6 @@ def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> boo
             env=environment(folder),
             stdout=log,
             stderr=log,
-            # What `nohup` starts ignores SIGHUP, and so would all that is started from there.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         ) as process,
     ):
         time.sleep(draw.moment * lasts)
@@ -179,14 +179,13 @@ def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> boo
             os.kill(victim, draw.signal)
         except ProcessLookupError:  # it has just ended
             victim = process.pid
-        if victim != process.pid:
-            process.wait(LONGEST)  # a worker's end is a cell's, and the command goes on
-        else:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        longest = 20.0 if victim == process.pid else LONGEST  # a worker's end is a cell's, and the command goes on
+        try:
+            process.wait(longest)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        if victim == process.pid:
             assert none_left(folder), f"a worker outlived the command, which {draw.signal.name} ended"
     kept = {name: whole_lines(folder / name) for name in kind.grows}
     newest = sorted(kind.written(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True)
