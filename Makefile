@@ -37,7 +37,8 @@ crossings: .venv/installed  ## A @ CSR() and A @ Flat() find the same, every enc
 
 bench-kernels: .venv/installed  ## the exact searches beside bm25s and FAISS, in paired rounds
 	mkdir -p .benchmarks
-	$(BIN)/pytest tests/benchmarks/kernels.py --benchmark-only --benchmark-json=.benchmarks/kernels.json
+	$(BIN)/pytest -o faulthandler_timeout=0 tests/benchmarks/kernels.py --benchmark-only \
+		--benchmark-json=.benchmarks/kernels.json
 	$(BIN)/python -m tests.benchmarks.kernels .benchmarks/kernels.json
 
 calibrate: .venv/installed  ## is this machine quiet, are the instruments true; a benchmark, not a test
