@@ -179,13 +179,13 @@ def ended(kind: Kind, folder: Path, draw: Draw, lasts: float, size: Size) -> boo
             os.kill(victim, draw.signal)
         except ProcessLookupError:  # it has just ended
             victim = process.pid
-        longest = 20.0 if victim == process.pid else LONGEST  # a worker's end is a cell's, and the command goes on
+        is_command = victim == process.pid
         try:
-            process.wait(longest)
+            process.wait(20 if is_command else LONGEST)  # a worker's end is a cell's, and the command goes on
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        if victim == process.pid:
+        if is_command:
             assert none_left(folder), f"a worker outlived the command, which {draw.signal.name} ended"
     kept = {name: whole_lines(folder / name) for name in kind.grows}
     newest = sorted(kind.written(folder), key=lambda path: path.stat().st_mtime_ns, reverse=True)
