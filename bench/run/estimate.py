@@ -179,9 +179,10 @@ def _left(cell: Cell) -> Range | None:
 
 
 def may_take_long(cell: Cell) -> bool:
-    """Whether encoding a small set may: terms are counted in no time, and what is in the cache is there."""
-    is_slow = not isinstance(cell.retriever.encoder, Lexical) and not cell.given
-    return is_slow and cell.matrix_key is not None and not matrices.place(cell.matrix_key).is_dir()
+    """Whether encoding a small set may: engines encode nothing, terms are counted in no time, the cache is there."""
+    if cell.matrix_key is None or cell.given or isinstance(cell.retriever.encoder, Lexical):
+        return False
+    return not matrices.place(cell.matrix_key).is_dir()
 
 
 def _encoding(result: StageResult, cells: Sequence[Cell], work: Work, fill: Attempt | None) -> tuple[Encoding, bool]:

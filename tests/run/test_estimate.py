@@ -356,6 +356,17 @@ def test_other_work_is_told():
     assert not Estimate({}, {}, {}, 0.1).disturbed
 
 
+def test_engines_encode_nothing(tmp_path, monkeypatch):
+    """
+    An engine on a set that is small, but not too small for an encoder's rehearsal, has none, also beside an encoder.
+    """
+    monkeypatch.setattr(runner, "FEWEST_ENCODED", 1)
+    asked = suite("RankBM25()", "BM25() @ CSR()")
+
+    with runner.begun(asked, [tiny_set()], tmp_path, registry()) as (found, cells):
+        assert found.estimated(cells) is None
+
+
 @pytest.mark.parametrize(("fewest", "slow", "said"), [(1, True, 1), (10**6, True, 0), (1, False, 0)])
 def test_a_rehearsal_is_said(tmp_path, monkeypatch, fewest, slow, said):
     """
