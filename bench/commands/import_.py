@@ -31,7 +31,7 @@ Measures = Annotated[
         help="A measure, nDCG@10; repeatable. Else the run's of --passages, or the usual.",
     ),
 ]
-Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639-1).")]
+Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639).")]
 
 
 def import_(

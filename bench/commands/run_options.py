@@ -71,7 +71,8 @@ QueryText = Annotated[
 QueryId = Annotated[str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their ids.")]
 Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a table or a folder: the file of judgments.")]
 Language = Annotated[
-    str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639-1).", show_default="en")
+    str | None,
+    typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639).", show_default="en"),
 ]
 Rounds = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Rounds of every cell.", show_default=f"5, {OF_SUITE}")

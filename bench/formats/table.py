@@ -38,7 +38,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     query_text: str | None = None  # None: "text" or "query"
     query_id: str | None = None  # None: "_id", "id", "query_id" or "query-id"; without such a column q1, q2 ...
     qrels: str | None = None  # path; None: no judgments
-    language: str = "en"  # ISO 639-1
+    language: str = "en"  # any ISO 639 code
 
 
 def read(passages: Content, queries: Content, judgments: Content | None, columns: Columns) -> Collection:

@@ -60,7 +60,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One passage set. The name is the card's file name."""
 
     title: str
-    language: str  # ISO 639-1
+    language: str  # any ISO 639 code, or BCP 47
     licence: str
     citation: str  # BibTeX, or a sentence
     bibtex: str = ""  # of a citation that is a sentence: one entry or several

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -15,8 +14,8 @@ from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query
 from bench.formats.table import Columns
 from bench.passages.cards import Card, Clusters, Join
+from retrievers import languages
 
-LANGUAGE = re.compile(r"[a-z]{2,3}")  # ISO 639
 SHOWN_IDS = 2  # of passages and of queries, beside judgments that fit none
 
 
@@ -25,7 +24,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     name: str
     title: str
-    language: str  # ISO 639-1
+    language: str  # ISO 639-1, 639-3 where that has none
     licence: str
     citation: str
     sha256: str  # of everything below that a retriever or a measure can see
@@ -119,11 +118,13 @@ def assemble(
 
     columns: of a table of one's own, so that a message can name the options. unjudged: keep the other queries too.
     """
-    if not LANGUAGE.fullmatch(origin.language):
+    try:
+        language = languages.code(origin.language)
+    except ValueError as error:
         raise InputError(
             f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
             f"correct {'`language` in its card' if isinstance(origin, Card) else '--language'}"
-        )
+        ) from error
     kept: dict[str, tuple[int, str]] = {}  # text -> row and id of the first passage that has it
     merged = {}
     for row, passage in enumerate(collection.passages):
@@ -141,7 +142,7 @@ def assemble(
     passage_set = PassageSet(
         name=name,
         title=origin.title,
-        language=origin.language,
+        language=language,
         licence=origin.licence,
         citation=origin.citation,
         sha256="",

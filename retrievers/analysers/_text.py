@@ -16,11 +16,6 @@ def folded(text: str, language: str = "") -> str:
     return text.lower()
 
 
-def check_language(language: str) -> None:
-    if not (language.isascii() and language.isalpha() and language.islower() and len(language) in (2, 3)):
-        raise ValueError(f"expected language to be an ISO 639 code such as 'en' or 'ko', found {language!r}")
-
-
 def tokens(analyser: Analyser, texts: Sequence[str]) -> Iterator[list[str]]:
     """The tokens of each text; at once where that is quicker."""
     if len(texts) > 1 and isinstance(analyser, ManyTexts):

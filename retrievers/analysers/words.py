@@ -13,8 +13,9 @@ from functools import cache, lru_cache
 import regex
 import Stemmer
 
-from retrievers.analysers._text import check_language, folded
+from retrievers.analysers._text import folded
 from retrievers.contract import Spelled
+from retrievers.languages import code
 
 # Snowball's name of each language it stems, by ISO 639-1 code. English is not here: Lucene stems it with Porter's own.
 SNOWBALL = {
@@ -38,6 +39,7 @@ SNOWBALL = {
     "id": "indonesian",
     "it": "italian",
     "lt": "lithuanian",
+    "nb": "norwegian",
     "ne": "nepali",
     "nl": "dutch",
     "no": "norwegian",
@@ -166,8 +168,8 @@ class Words(Spelled):
     Any other language has Snowball's stemmer where there is one, else its words as they stand; no stop words are known
     for it yet, so that `stop` changes English alone.
 
-    language: an ISO 639-1 or 639-3 code, else ValueError; None is English when used alone, and follows the passage
-    set's language in the harness.
+    language: any of its codes (`retrievers.languages.code`), else ValueError; it is spelled by the shortest. None is
+    English when used alone, and follows the passage set's language in the harness.
     """
 
     language: str | None = None
@@ -176,7 +178,7 @@ class Words(Spelled):
 
     def __post_init__(self) -> None:
         if self.language is not None:
-            check_language(self.language)
+            object.__setattr__(self, "language", code(self.language))  # frozen
 
     def __call__(self, text: str) -> list[str]:
         language = self.language or "en"

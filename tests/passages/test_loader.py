@@ -156,7 +156,7 @@ def test_columns_for_a_card():
         loader.load("scifact", columns=loader.Columns())
 
 
-@pytest.mark.parametrize("language", ["english", "EN", "e", "", "zh-TW", "한국"])
+@pytest.mark.parametrize("language", ["english", "e", "", "x-own", "한국"])
 def test_no_language(tmp_path, language):
     """
     A language that is no code is refused when the set is read: with its card, or with the option that gave it.
@@ -175,6 +175,20 @@ def test_no_language(tmp_path, language):
     assert carded.endswith("correct `language` in its card")
     assert f"'own': expected as its language an ISO 639 code such as \"en\", found {language!r}" in str(refused.value)
     assert str(refused.value).endswith("correct --language")
+
+
+@pytest.mark.parametrize("tag", ["deu", "ger", "de-DE", "deu-Latn", "DE"])
+def test_any_code_of_a_language(tmp_path, tag):
+    """
+    A set is in one language, whichever of its codes is given.
+    """
+    for name, content in FILES.values():
+        (tmp_path / name).write_text(content)
+
+    found = loader.load(str(tmp_path), columns=loader.Columns(language=tag))
+
+    assert found == loader.load(str(tmp_path), columns=loader.Columns(language="de"))
+    assert "de" == found.language
 
 
 @pytest.mark.parametrize(
