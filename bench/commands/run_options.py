@@ -53,7 +53,10 @@ Title = Annotated[
 Identifier = Annotated[
     str | None,
     typer.Option(
-        "--id", metavar="COLUMN", help="Of a table: the column of the passages' ids.", show_default="row numbers from 1"
+        "--id",
+        metavar="COLUMN",
+        help="Of a table: the column of the passages' ids.",
+        show_default="_id, id, pid ..., else row numbers",
     ),
 ]
 Queries = Annotated[
@@ -69,6 +72,14 @@ QueryText = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their text.")
 ]
 QueryId = Annotated[str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their ids.")]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIGN",
+        help="What separates the columns of tables: one character, or tab.",
+        show_default="as the first line has it",
+    ),
+]
 Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a table or a folder: the file of judgments.")]
 Language = Annotated[
     str | None,
@@ -162,6 +173,7 @@ class RunOptions:
     queries: list[str] | None
     query_text: str | None
     query_id: str | None
+    delimiter: str | None
     qrels: Path | None
     language: str | None
     rounds: int | None
@@ -218,6 +230,7 @@ class RunOptions:
             "queries": queries,
             "query_text": self.query_text,
             "query_id": self.query_id,
+            "delimiter": "\t" if self.delimiter in ("tab", "\\t") else self.delimiter,
         }
 
 

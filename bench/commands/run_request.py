@@ -46,6 +46,8 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
         if found.unknown_judgments:
             said = "judgments that name a passage or query that is not there"
             yield f"{found.name}: {said}: {found.unknown_judgments:,}"
+        if found.numbered and found.qrels:
+            yield f"{found.name}: no column of ids: judgments are taken to name rows, from 1: name one with --id"
         if found.vectors is not None:
             continue
         if unstemmed(found.language):

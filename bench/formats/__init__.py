@@ -50,14 +50,17 @@ class Collection(NamedTuple):
     judgments: list[Judgment] | None  # None: no qrels
     articles: dict[str, str] | None = None  # query id -> the article it was written on, where the format knows
     answers: dict[str, tuple[str, ...]] | None = None  # query id -> texts that answer it, where the format knows
+    numbered: bool = False  # the ids of passages are the numbers of their rows: the file has none
 
 
 Item = TypeVar("Item", Passage, Query)
 
 
-def unique(items: Iterable[tuple[str, Item]], kind: str, path: Path) -> list[Item]:
+def unique(items: Iterable[tuple[str, Item]], kind: str, path: Path, remedy: str = "") -> list[Item]:
     """
     The items of (place, item) pairs by id, in their order; one that is repeated word for word counts once.
+
+    remedy: what else may be done about an id with two contents.
 
     Raises InputError for an empty id, for one id with two contents (naming both places), and where there is no item.
     """
@@ -69,7 +72,7 @@ def unique(items: Iterable[tuple[str, Item]], kind: str, path: Path) -> list[Ite
         if known != item:
             raise InputError(
                 f"{place}: expected one text for the {kind} id {item.id!r}, found another at {first}: "
-                f"give each {kind} an id of its own"
+                f"give each {kind} an id of its own{remedy}"
             )
     if not found:
         raise InputError(f"{path}: expected at least one {kind}, found none: check that it is the right file")

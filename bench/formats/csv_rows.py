@@ -9,7 +9,21 @@ from collections.abc import Iterator
 from bench.errors import InputError
 from bench.formats.files import Content, text
 
+SEPARATORS = ";\t|"  # of what is called .csv, where there is no comma
+LONGEST_HEADER = 2**16  # bytes that are looked at
 LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
+
+
+def separator(content: Content) -> str:
+    """
+    What separates the columns of a .csv: a comma; a semicolon, tab or bar where the first line has none.
+
+    Spreadsheets save with that of their language.
+    """
+    first = next((line for line in content.data[:LONGEST_HEADER].splitlines() if line.strip()), b"")
+    line = first.decode(errors="replace").removeprefix("\ufeff")
+    counted = {sign: len(next(csv.reader([line], delimiter=sign), [])) for sign in f",{SEPARATORS}"}
+    return "," if counted[","] > 1 else max(counted, key=lambda sign: counted[sign])
 
 
 def rows(content: Content, *, delimiter: str = ",", quoted: bool = True) -> Iterator[tuple[str, list[str]]]:

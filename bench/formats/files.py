@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,14 @@ import msgspec
 
 from bench.errors import InputError
 
+# Found in JSON that is none, as other programs write it -> what is meant.
+NO_JSON = {
+    re.compile(r"[:\[,]\s*-?(NaN|Infinity|nan)\b"): "JSON has no NaN: write null",
+    re.compile(r"[:\[,]\s*(None|True|False)\b"): "that is Python's spelling: write null, true and false",
+    re.compile(
+        r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    ): "half of a character stands alone (\\ud800 to \\udfff), where a text was cut: replace it",
+}
 EXCERPT = 60  # characters of a broken line that its error shows
 Decoded = TypeVar("Decoded")
 
@@ -112,4 +121,12 @@ def _decode(decoder: msgspec.json.Decoder[Decoded], source: str, place: str) -> 
         return decoder.decode(source)
     except (msgspec.DecodeError, RecursionError) as error:
         excerpt = source if len(source) <= EXCERPT else source[:EXCERPT] + "..."
-        raise InputError(f"{place}: expected a JSON object of its format, found {excerpt!r}: {error}") from error
+        raise InputError(
+            f"{place}: expected a JSON object of its format, found {excerpt!r}: {_in_words(error, source)}"
+        ) from error
+
+
+def _in_words(error: Exception, source: str) -> str:
+    """What is wrong with JSON that other programs write, and what it should be; else what the library says."""
+    known = next((said for pattern, said in NO_JSON.items() if pattern.search(source)), "")
+    return f"{error}{f': {known}' if known else ''}"

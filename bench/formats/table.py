@@ -6,6 +6,8 @@ import reprlib
 from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -14,9 +16,12 @@ from bench.errors import InputError
 from bench.formats import Collection, Passage, Query, csv_rows, parquet, qrels, unique
 from bench.formats.files import Content, json_lines, kind, lines
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", parquet.SUFFIX)
+SEPARATED = (".csv", ".tsv")
+SUFFIXES = (*SEPARATED, ".jsonl", parquet.SUFFIX)
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
-QUERY_IDS = ("_id", "id", "query_id", "query-id")
+PASSAGE_IDS = ("_id", "id", "pid", "docid", "docno", "doc_id", "passage_id", "passage-id", "corpus_id", "corpus-id")
+QUERY_IDS = ("_id", "id", "qid", "query_id", "query-id")
+ROWS = ""  # in place of a column of ids: the numbers of rows
 LABEL = "label"
 
 
@@ -29,39 +34,55 @@ class Row(NamedTuple):
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a table keeps what. Paths are relative to the working directory."""
+    """
+    Where a table keeps what. Paths are relative to the working directory.
+
+    A number that no column is called by is the place of one, from 1: the file has no header.
+    """
 
     text: str = "text"
     title: str | None = None  # None: passages without titles
-    id: str | None = None  # None: row numbers from 1
+    id: str | None = None  # None: the first of PASSAGE_IDS; without such a column, or "": row numbers from 1
     queries: str | None = None  # path of the queries; a table cannot do without
     query_text: str | None = None  # None: "text" or "query"
-    query_id: str | None = None  # None: "_id", "id", "query_id" or "query-id"; without such a column q1, q2 ...
+    query_id: str | None = None  # None: the first of QUERY_IDS; without such a column q1, q2 ...
     qrels: str | None = None  # path; None: no judgments
+    delimiter: str | None = None  # what separates columns; None: a tab in a .tsv, in a .csv what its first line has
     language: str = "en"  # any ISO 639 code
 
 
 def read(passages: Content, queries: Content, judgments: Content | None, columns: Columns) -> Collection:
     """The collection of a table of passages, a file of queries and, maybe, one of qrels."""
+    wanted = [name for name in (columns.text, columns.title, columns.id) if name is not None]
+    rows = _rows(passages, wanted, PASSAGE_IDS, columns.delimiter)
+    first = next(rows, None)
+    ids = columns.id
+    if ids is None and first is not None:
+        ids = next((name for name in PASSAGE_IDS if name in first.cells), ROWS)
+    remedy = "" if columns.id else f", or name another column with --id (--id {ROWS!r} numbers the rows)"
     return Collection(
-        unique(_passages(passages, columns), "passage", passages.path),
+        unique(_passages(passages.path, _all(first, rows), columns, ids or ROWS), "passage", passages.path, remedy),
         unique(_queries(queries, columns), "query", queries.path),
         None if judgments is None else qrels.read(judgments),
+        numbered=not ids,
     )
 
 
-def _passages(content: Content, columns: Columns) -> Iterator[tuple[str, Passage]]:
+def _all(first: Row | None, rest: Iterator[Row]) -> Iterator[Row]:
+    return rest if first is None else chain([first], rest)
+
+
+def _passages(path: Path, rows: Iterator[Row], columns: Columns, ids: str) -> Iterator[tuple[str, Passage]]:
     titled = columns.title is None
     seen: dict[str, None] = {}  # as an ordered set
-    wanted = [name for name in (columns.text, columns.title, columns.id) if name is not None]
-    for number, row in enumerate(_rows(content, wanted), start=1):
+    for number, row in enumerate(rows, start=1):
         titled = titled or columns.title in row.cells
         seen |= dict.fromkeys(row.cells)
-        passage_id = str(number) if columns.id is None else _cell(row, columns.id, "id")
+        passage_id = str(number) if ids == ROWS else _cell(row, ids, "id")
         title = _optional_cell(row, columns.title) or ""
         yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True))
     if seen and not titled:  # a JSON line may leave out its title, but not all of them
-        place = str(content.path) if row.head == row.place else row.head
+        place = str(path) if row.head == row.place else row.head
         raise _missing(place, repr(columns.title), seen, "title")
 
 
@@ -72,7 +93,8 @@ def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
         return
     texts = QUERY_TEXTS if columns.query_text is None else (columns.query_text,)
     ids = QUERY_IDS if columns.query_id is None else (columns.query_id,)
-    for number, row in enumerate(_rows(content, (*texts, *ids, LABEL)), start=1):
+    named = [name for name in (columns.query_text, columns.query_id) if name is not None]
+    for number, row in enumerate(_rows(content, named, (*texts, *ids, LABEL), columns.delimiter), start=1):
         if number == 1:
             text_column = next((name for name in texts if name in row.cells), None)
             id_column = columns.query_id or next((name for name in ids if name in row.cells), None)
@@ -83,8 +105,12 @@ def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
         yield row.place, Query(query_id, query, _optional_cell(row, LABEL))
 
 
-def _rows(content: Content, wanted: Names[str]) -> Iterator[Row]:
-    """The rows of a table; of a Parquet only the columns in `wanted` are read."""
+def _rows(content: Content, named: Names[str], usual: Names[str], delimiter: str | None) -> Iterator[Row]:
+    """
+    The rows of a table; of a Parquet only the columns that are named, or usual, are read.
+
+    named: what options or a card say. usual: what is looked for beside that.
+    """
     suffix = kind(content.path)
     if suffix not in SUFFIXES:
         raise InputError(
@@ -95,43 +121,45 @@ def _rows(content: Content, wanted: Names[str]) -> Iterator[Row]:
         for place, cells in json_lines(content, dict[str, object]):
             yield Row(place, place, cells)
     elif suffix == parquet.SUFFIX:
-        for place, cells in parquet.rows(content, wanted):
+        for place, cells in parquet.rows(content, [*named, *usual]):
             yield Row(place, str(content.path), cells)
     else:
-        yield from _separated_rows(content, tabs=suffix == ".tsv")
+        yield from _separated_rows(content, named, delimiter)
 
 
-def _separated_rows(content: Content, *, tabs: bool) -> Iterator[Row]:
+def _separated_rows(content: Content, named: Names[str], delimiter: str | None) -> Iterator[Row]:
     """CSV as RFC 4180 has it; in a TSV a quotation mark is a character like any other."""
+    tabs = kind(content.path) == ".tsv"
+    separator = ("\t" if tabs else csv_rows.separator(content)) if delimiter is None else delimiter
+    if len(separator) != 1 or separator in '"\r\n':
+        raise InputError(f"--delimiter: expected one character (or tab) that separates columns, found {separator!r}")
     header: list[str] | None = None
-    for place, cells in csv_rows.rows(content, delimiter="\t" if tabs else ",", quoted=not tabs):
+    for place, cells in csv_rows.rows(content, delimiter=separator, quoted=not tabs):
         if header is None:
             header, head = cells, place
-            _check_header(header, place)
-        elif len(cells) != len(header):
-            raise InputError(
-                f"{place}: expected {len(header)} fields as in the header, found {len(cells)}{_semicolons(header)}"
-            )
-        else:
-            yield Row(place, head, dict(zip(header, cells, strict=True)))
+            if not any(name.isdecimal() and name not in cells for name in named):
+                _check_header(header, place)
+                continue
+            header = [str(number) for number in range(1, len(cells) + 1)]
+        if len(cells) != len(header):
+            raise InputError(f"{place}: expected {len(header)} fields as in the first row, found {len(cells)}")
+        yield Row(place, head, dict(zip(header, cells, strict=True)))
 
 
 def _check_header(header: list[str], place: str) -> None:
-    repeated = [name for name, times in Counter(header).items() if times > 1]
+    repeated = [name for name, times in Counter(header).items() if times > 1 and name]  # none can be named ""
     if repeated:
         raise InputError(f"{place}: expected every column once, found again: {', '.join(sorted(repeated))}")
 
 
-def _semicolons(columns: Iterable[str]) -> str:
-    """What to do about columns that were read as one."""
-    alone = list(columns)
-    return ": separated by semicolons? expected commas" if len(alone) == 1 and ";" in alone[0] else ""
-
-
 def _missing(place: str, expected: str, columns: Iterable[str], field: str) -> InputError:
     """A column is not there; field: of `Columns`, where another can be named."""
-    remedy = _semicolons(columns) or f": name one with --{field.replace('_', '-')} (in a card, {field})"
-    return InputError(f"{place}: expected a column {expected}, found {', '.join(columns)}{remedy}")
+    option = f"--{field.replace('_', '-')}"
+    remedy = f"name one with {option} (in a card, {field})"
+    if kind(Path(place.rpartition(":")[0])) in SEPARATED:
+        remedy += f", by its number ({option} 2) where the file has no header"
+    found = reprlib.repr(", ".join(filter(None, columns)))[1:-1]
+    return InputError(f"{place}: expected a column {expected}, found {found}: {remedy}")
 
 
 def _optional_cell(row: Row, column: str | None) -> str | None:

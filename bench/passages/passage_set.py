@@ -45,6 +45,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
     vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
+    numbered: bool = False  # the ids of passages are the numbers of their rows: the file has none
     title_lengths: tuple[int, ...] | None = None  # one a passage: its first characters that are its title, for readers
 
     @functools.cached_property
@@ -162,6 +163,7 @@ def assemble(
         n_file_passages=len(collection.passages),
         n_file_queries=len(collection.queries),
         unknown_judgments=unknown,
+        numbered=collection.numbered,
         title_lengths=titles if any(titles) else None,
     )
     return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))
@@ -196,7 +198,7 @@ def _graded(
     if unknown == len(judgments):
         queries, passages = _first(collection.queries), _first(collection.passages)
         no_query_id = " (no --query-id)" if columns is not None and columns.query_id is None else ""
-        no_id = " (no --id)" if columns is not None and columns.id is None else ""
+        no_id = " (no --id)" if collection.numbered else ""
         raise InputError(
             f"passage set {name!r}: expected qrels of its passages and queries, found none among {len(judgments)} "
             f"(the first: query {judgments[0].query!r}, passage {judgments[0].passage!r}): check which ids they use; "

@@ -30,7 +30,7 @@ def test_plan_takes_what_run_takes():
     `plan` has every option of `run` but its folder, spelled alike, with the same help and default.
     """
     assert options("run") == options("plan")
-    assert len(options("run")) == 22
+    assert len(options("run")) == 23
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -7,6 +7,7 @@ import gzip
 
 import pytest
 
+from bench.formats import table
 from bench.passages import loader
 from bench.passages.loader import Columns
 from tests.helpers.collections import (
@@ -41,6 +42,118 @@ def test_table(tmp_path, name, content):
     assert ('Cats they\npurr, "softly"', "bark") == found.passages
     assert (("x", "y"), ("soft", "loud"), {"y": {"9": 1}}) == (found.query_ids, found.queries, found.qrels)
     assert ("docs", "de") == (found.name, found.language)
+
+
+@pytest.mark.parametrize("name", table.PASSAGE_IDS)
+def test_a_usual_column_of_ids(tmp_path, name):
+    """
+    Where nothing names the column of ids, the usual ones are it; an empty name numbers the rows.
+    """
+    docs = written(tmp_path / "docs.csv", f"text,{name}\nit purrs,a\nit barks,b\n")
+    queries = written(tmp_path / "queries.txt", "who?\n")
+
+    found = loader.load(docs, columns=Columns(queries=queries))
+    numbered = loader.load(docs, columns=Columns(queries=queries, id=""))
+
+    assert (("a", "b"), False) == (found.passage_ids, found.numbered)
+    assert (("1", "2"), True) == (numbered.passage_ids, numbered.numbered)
+
+
+def test_a_usual_column_that_is_none(tmp_path):
+    """
+    Pieces of documents under the documents' ids are refused, with the way to read them; a table without a row too.
+    """
+    docs = written(tmp_path / "docs.csv", "id,text\na,it purrs\na,it barks\n")
+    empty = written(tmp_path / "empty.csv", "id,text\n")
+
+    assert refusal(docs, Columns(queries=written(tmp_path / "q.txt", "who?\n"))).endswith(
+        "give each passage an id of its own, or name another column with --id (--id '' numbers the rows)"
+    )
+    assert "expected at least one passage" in refusal(empty, Columns(queries=str(tmp_path / "q.txt")))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "delimiter"),
+    [
+        ("docs.csv", "id;text\na;it purrs, softly\nb;it barks\n", None),
+        ("docs.csv", '\ufeffid\ttext\na\t"it purrs, softly"\nb\tit barks\n', None),
+        ("docs.csv", "\n\nid|text\na|it purrs, softly\nb|it barks\n", None),
+        ("docs.csv", ',,id,text\n0,0,a,"it purrs, softly"\n1,1,b,it barks\n', None),  # indexes of pandas
+        ("docs.csv", "id~text\na~it purrs, softly\nb~it barks\n", "~"),
+        ("docs.tsv", "id;text\na;it purrs, softly\nb;it barks\n", ";"),
+    ],
+)
+def test_what_separates_columns(tmp_path, name, content, delimiter):
+    """
+    A .csv may be separated as a spreadsheet does it; anything else is said. Columns without a name are passed over.
+    """
+    queries = written(tmp_path / "queries.txt", "who?\n")
+
+    found = loader.load(written(tmp_path / name, content), columns=Columns(queries=queries, delimiter=delimiter))
+
+    assert (("a", "b"), ("it purrs, softly", "it barks")) == (found.passage_ids, found.passages)
+
+
+def test_one_column_with_a_sign_in_its_name(tmp_path):
+    """
+    A comma in the first line decides; so does a quoted name.
+    """
+    queries = written(tmp_path / "queries.txt", "who?\n")
+    quoted = written(tmp_path / "docs.csv", '"te;xt"\nit purrs\n')
+
+    assert ("it purrs",) == loader.load(quoted, columns=Columns(text="te;xt", queries=queries)).passages
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n"])
+def test_no_separator(tmp_path, delimiter):
+    """
+    Columns are separated by one character.
+    """
+    message = refusal(
+        written(tmp_path / "docs.csv", "id;text\na;b\n"),
+        Columns(queries=written(tmp_path / "q.txt", "who?\n"), delimiter=delimiter),
+    )
+
+    assert f"--delimiter: expected one character (or tab) that separates columns, found {delimiter!r}" in message
+
+
+def test_columns_by_number(tmp_path):
+    """
+    Of a file without a header columns are named by their places, and its first row is a row; a column that is called
+    by a number is that column.
+    """
+    docs = written(tmp_path / "docs.tsv", "0\tThe presence of apples.\n1\tPear trees grow.\n")
+    queries = written(tmp_path / "queries.tsv", "7\tapple\n9\tpear\n")
+    called = written(tmp_path / "called.csv", "2,1\nx,y\n")
+
+    found = loader.load(docs, columns=Columns(text="2", id="1", queries=queries, query_text="2", query_id="1"))
+    named = loader.load(called, columns=Columns(text="2", queries=queries, query_text="2"))
+
+    assert (("0", "1"), ("The presence of apples.", "Pear trees grow.")) == (found.passage_ids, found.passages)
+    assert (("7", "9"), ("apple", "pear")) == (found.query_ids, found.queries)
+    assert (("x",), ("q1", "q2")) == (named.passages, named.query_ids)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"text": "x", "title": NaN}', "JSON has no NaN: write null"),
+        ('{"text": "x", "title": -Infinity}', "JSON has no NaN: write null"),
+        ('{"text": None}', "that is Python's spelling: write null, true and false"),
+        (r'{"text": "a\ud83d b"}', "half of a character stands alone"),
+        (r'{"text": "a\ude00 b"}', "half of a character stands alone"),
+    ],
+)
+def test_what_other_programs_take_for_json(tmp_path, line, words):
+    """
+    What other programs write in place of JSON is refused in words.
+    """
+    docs = written(tmp_path / "docs.jsonl", f"{line}\n")
+
+    message = refusal(docs, Columns(queries=written(tmp_path / "q.txt", "who?\n")))
+
+    assert "docs.jsonl:1: expected a JSON object of its format" in message
+    assert words in message
 
 
 def test_null_is_an_empty_text(tmp_path):
@@ -128,10 +241,11 @@ def test_table_without_queries(tmp_path):
             ["docs.csv:1:", "column 'head', found a, text: name one with --title"],
         ),
         ("a,text\n1,2\n", Columns(id="key"), ["docs.csv:1:", "expected a column 'key'", "--id"]),
-        ("a,text\n1,2\n3\n", Columns(), ["docs.csv:3", "expected 2 fields as in the header, found 1"]),
+        ("a,text\n1,2\n3\n", Columns(), ["docs.csv:3", "expected 2 fields as in the first row, found 1"]),
         ("\na,b\n1,2\n", Columns(text="body"), ["docs.csv:2:", "expected a column 'body'"]),
-        ("id;text\n1;x\n", Columns(), ["docs.csv:1:", "found id;text: separated by semicolons? expected commas"]),
-        ("id;text\n1;x, y\n", Columns(), ["docs.csv:2:", "found 2: separated by semicolons? expected commas"]),
+        ("0,a b\n1,c\n", Columns(), ["docs.csv:1:", "by its number (--text 2) where the file has no header"]),
+        ("0,a b\n1,c\n", Columns(text="3"), ["docs.csv:1:", "expected a column '3', found 1, 2"]),
+        ("0,a b\n1,c\n", Columns(id="1"), ["docs.csv:1:", "expected a column 'text', found 1, 2"]),
         ("a,a,text\n1,2,3\n", Columns(), ["docs.csv:1", "found again: a"]),
         ('text\nx\n"open\nand on\n', Columns(), ["docs.csv:4", "unexpected end of data"]),
         ('text\n"a"b\n', Columns(), ["docs.csv:2", "expected a row of a table"]),
