@@ -48,6 +48,9 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
             yield f"{found.name}: {said}: {found.unknown_judgments:,}"
         if found.numbered and found.qrels:
             yield f"{found.name}: no column of ids: judgments are taken to name rows, from 1: name one with --id"
+        if empty := sum(max(grades.values(), default=0) <= 0 for grades in (found.qrels or {}).values()):
+            said = "judged queries to which nothing is relevant"
+            yield f"{found.name}: {said}: {empty:,}: they score 0, whatever is found"
         if found.vectors is not None:
             continue
         if unstemmed(found.language):

@@ -38,7 +38,7 @@ class Judgment(NamedTuple):
     """One line of qrels; its ids need not be known."""
 
     query: str
-    passage: str
+    passage: str | None  # None: the query is judged, and nothing is relevant to it
     grade: int
 
 

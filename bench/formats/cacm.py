@@ -32,7 +32,7 @@ def read(passages: Content, queries: Content, judgments: Content | None) -> Coll
     return Collection(
         pages,
         trec.topics(queries),
-        judged and [j._replace(passage=ids.get(_without_zeros(j.passage), j.passage)) for j in judged],
+        judged and [j._replace(passage=j.passage and ids.get(_without_zeros(j.passage), j.passage)) for j in judged],
     )
 
 

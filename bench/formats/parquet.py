@@ -22,12 +22,16 @@ class Unread(NamedTuple):
         return f"a column of {self.type}"
 
 
-def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[str, object]]]:
+def rows(
+    content: Content, wanted: Collection[str], *, numbers: Collection[str] = ()
+) -> Iterator[tuple[str, dict[str, object]]]:
     """
     Every row with its place, `path: row number`, from 1.
 
     A row has every column of the file as a key, so that a message can name them; its cell is a string, an integer or
     None in a column of `wanted`. One of another type is not read, and its cell is `Unread`, which is no text.
+
+    numbers: columns whose cells may be floats too.
 
     Raises InputError without pyarrow, for a damaged file and for two columns of one name.
     """
@@ -42,7 +46,8 @@ def rows(content: Content, wanted: Collection[str]) -> Iterator[tuple[str, dict[
     try:
         file = ParquetFile(pyarrow.BufferReader(content.data), pre_buffer=False, page_checksum_verification=True)
         names = _names(content, file.schema_arrow)
-        readable = [name for name, kind in names.items() if name in wanted and _is_plain(kind)]
+        floats = {name for name, kind in names.items() if name in numbers and pyarrow.types.is_floating(kind)}
+        readable = [name for name, kind in names.items() if name in floats or (name in wanted and _is_plain(kind))]
         unread: dict[str, object] = {name: Unread(str(kind)) for name, kind in names.items()}
         for batch in file.iter_batches(BATCH, columns=readable, use_threads=False):
             columns = {name: batch.column(name).to_pylist() for name in readable}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections import Counter
 from collections.abc import Collection as Names
@@ -13,8 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, Passage, Query, csv_rows, parquet, qrels, unique
-from bench.formats.files import Content, json_lines, kind, lines
+from bench.formats import Collection, Passage, Query, csv_rows, parquet, qrels, trec, unique
+from bench.formats.files import Content, json_lines, kind, lines, text
 
 SEPARATED = (".csv", ".tsv")
 SUFFIXES = (*SEPARATED, ".jsonl", parquet.SUFFIX)
@@ -23,6 +24,8 @@ PASSAGE_IDS = ("_id", "id", "pid", "docid", "docno", "doc_id", "passage_id", "pa
 QUERY_IDS = ("_id", "id", "qid", "query_id", "query-id")
 ROWS = ""  # in place of a column of ids: the numbers of rows
 LABEL = "label"
+TEXTS = (".txt", ".trec")  # of queries, a line or a topic each
+WITH_ID = re.compile(r"\S+\t[^\t]*\S[^\t]*")
 
 
 class Row(NamedTuple):
@@ -87,9 +90,8 @@ def _passages(path: Path, rows: Iterator[Row], columns: Columns, ids: str) -> It
 
 
 def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
-    if kind(content.path) == ".txt":
-        for number, (place, line) in enumerate(lines(content), start=1):
-            yield place, Query(f"q{number}", line.strip())
+    if kind(content.path) in TEXTS:
+        yield from _lines(content)
         return
     texts = QUERY_TEXTS if columns.query_text is None else (columns.query_text,)
     ids = QUERY_IDS if columns.query_id is None else (columns.query_id,)
@@ -103,6 +105,18 @@ def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
         query_id = f"q{number}" if id_column is None else _cell(row, id_column, "query_id")
         query = _cell(row, text_column, "query_text", words=True)
         yield row.place, Query(query_id, query, _optional_cell(row, LABEL))
+
+
+def _lines(content: Content) -> Iterator[tuple[str, Query]]:
+    """Topics of TREC's; or a query a line, with its id and a tab before it where every line has these."""
+    if trec.TOPIC in text(content):
+        yield from ((str(content.path), topic) for topic in trec.topics(content))
+        return
+    found = list(lines(content))
+    with_ids = found and all(WITH_ID.fullmatch(line) for _, line in found)
+    for number, (place, line) in enumerate(found, start=1):
+        name, _, words = line.partition("\t") if with_ids else (f"q{number}", "", line)
+        yield place, Query(name, words.strip())
 
 
 def _rows(content: Content, named: Names[str], usual: Names[str], delimiter: str | None) -> Iterator[Row]:

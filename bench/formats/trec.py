@@ -11,6 +11,7 @@ from bench.formats import Collection, Passage, Query, qrels, unique
 from bench.formats.files import Content, text
 
 EXCERPT = 60  # characters of what is out of place that its error shows
+TOPIC = "<top>"
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 DOCNO = re.compile(r"\s*<DOCNO>([^<>]*)</DOCNO>")
 # Closing tags may be missing in topics, and words such as `Number:` stand before their contents.
@@ -38,7 +39,7 @@ def read(passages: Content, queries: Content, judgments: Content | None) -> Coll
 
 def topics(content: Content) -> list[Query]:
     """The queries of a file of topics, which are `<top>` or `<DOC>` elements."""
-    if "<top>" in text(content):
+    if TOPIC in text(content):
         found = ((place, _topic(place, inside)) for place, inside in _elements(content, "top"))
     else:
         found = ((place, Query(name, words)) for place, name, words in _documents(content))

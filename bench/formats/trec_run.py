@@ -1,5 +1,6 @@
 """
-TREC run files: hits as text that trec_eval and its kin read. One line a hit: `query Q0 passage rank score tag`.
+TREC run files: hits as text that trec_eval and its kin read. One line a hit: `query Q0 passage rank score tag`. MS
+MARCO's three columns, and columns behind a header, are read too.
 
 trec_eval ignores the rank and the order of the lines: it sorts by score, kept as a C float, and breaks ties by passage
 id, descending. So the scores written here fall strictly as 32-bit floats, and any reader finds our ranking.
@@ -12,6 +13,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,37 +102,113 @@ def read(path: Path) -> dict[str, dict[str, float]]:
     return parse(files.read(path))
 
 
+class _Layout(NamedTuple):
+    """Which fields of a line say what."""
+
+    n: int  # fields of a line
+    query: int
+    passage: int
+    value: int
+    is_rank: bool = False  # the value is a rank, from 1, and no score
+
+
+TREC = _Layout(len(FIELDS.split()), 0, 2, 4)
+MS_MARCO = _Layout(3, 0, 1, 2, is_rank=True)
+# What a header calls them, first found first.
+QUERY_NAMES = ("qid", "query-id", "query_id", "q_id", "queryid", "topic", "query")
+PASSAGE_NAMES = ("docno", "docid", "doc_id", "corpus-id", "corpus_id", "pid", "passage-id", "passage_id", "passage")
+SCORE_NAMES, RANK_NAMES = ("score", "sim"), ("rank",)
+
+
 def parse(content: files.Content) -> dict[str, dict[str, float]]:
     """
     The scores of a run file: query id -> passage id -> score, in the order of the lines.
 
-    Fields end at ASCII white space, as trec_eval has it; the rank is ignored, also as trec_eval has it; blank lines
-    are passed over. Raises InputError with the file and the line: not UTF-8, not six fields, a score that is no finite
-    number, a passage named twice for one query.
+    A line is TREC's, whose rank is ignored, as trec_eval does; MS MARCO's `query passage rank`, whose score is 1 /
+    rank; or what a header before it says, by the names above. Fields end at ASCII white space, as trec_eval has it, at
+    tabs alone where these make six (a tag may hold a blank), at commas in a .csv. Blank lines are passed over.
+
+    Raises InputError with the file and the line: not UTF-8, another number of fields, a score that is no finite number,
+    ranks that do not begin with 1, a passage named twice for one query.
     """
     run: dict[str, dict[str, float]] = {}
+    layout, commas = None, files.kind(content.path) == ".csv"
     for number, line in enumerate(io.BytesIO(content.data.removeprefix(BYTE_ORDER_MARK.encode())), start=1):
-        fields = line.split()
+        fields = _split(line, commas=commas)
         if fields:
-            _add(run, fields, f"{content.path}, line {number}")
-    return run
+            place = f"{content.path}, line {number}"
+            if layout is None:
+                layout, is_header = _layout(fields, place)
+                if is_header:
+                    continue
+            _add(run, layout, fields, place)
+    return _by_rank(run, content.path) if layout is not None and layout.is_rank else run
 
 
-def _add(run: dict[str, dict[str, float]], fields: list[bytes], place: str) -> None:
+def _split(line: bytes, *, commas: bool) -> list[bytes]:
+    if commas:
+        return [field.strip() for field in line.split(b",")] if line.strip() else []
+    by_tabs = line.rstrip(b"\r\n").split(b"\t")
+    return by_tabs if len(by_tabs) == TREC.n and all(map(bytes.strip, by_tabs)) else line.split()
+
+
+def _layout(fields: list[bytes], place: str) -> tuple[_Layout, bool]:
+    """What the first line tells of all, and whether it is a header."""
+    names = [field.decode(errors="replace").lower() for field in fields]
+    if names[0] not in QUERY_NAMES or any(_number(name) is not None for name in names):
+        return (MS_MARCO if len(fields) == MS_MARCO.n else TREC), False
+    at = [_first(names, known) for known in (QUERY_NAMES, PASSAGE_NAMES, SCORE_NAMES, RANK_NAMES)]
+    query, passage, score, rank = at
+    value = rank if score is None else score
+    if query is None or passage is None or value is None:
+        raise InputError(
+            f"{place}: expected a header that names a query ({QUERY_NAMES[0]}), a passage ({PASSAGE_NAMES[0]}) and a "
+            f"score or a rank, found {' '.join(names)}: rename its columns"
+        )
+    return _Layout(len(fields), query, passage, value, is_rank=score is None), True
+
+
+def _first(names: Sequence[str], known: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in known if name in names), None)
+
+
+def _add(run: dict[str, dict[str, float]], layout: _Layout, fields: list[bytes], place: str) -> None:
     """Put one line into the run."""
-    if len(fields) != len(FIELDS.split()):
-        raise InputError(f"{place}: six fields were expected ({FIELDS}), found {len(fields)}")
+    if len(fields) != layout.n:
+        of = {TREC: f"six fields were expected ({FIELDS})", MS_MARCO: "three fields were expected (query passage rank)"}
+        raise InputError(
+            f"{place}: {of.get(layout, f'{layout.n} fields were expected as in the header')}, found {len(fields)}"
+        )
     try:
-        query, _, passage, _, score, _ = (field.decode() for field in fields)
+        query, passage, said = (fields[at].decode() for at in (layout.query, layout.passage, layout.value))
     except UnicodeDecodeError as error:
         raise InputError(f"{place}: expected UTF-8, found the byte {error.object[error.start]:#04x}") from error
-    try:
-        value = math.nan if "_" in score else float(score)  # Python alone reads 1_000 as a number
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{place}: score: expected a finite number, found {score!r}")
+    value = _number(said)
+    if value is None:
+        what = "rank: expected a whole number from 1" if layout.is_rank else "score: expected a finite number"
+        raise InputError(f"{place}: {what}, found {said!r}")
     scores = run.setdefault(query, {})
     if passage in scores:
         raise InputError(f"{place}: passage {passage!r} is there already for query {query!r}: remove one of the lines")
     scores[sys.intern(passage)] = value  # one string a passage, not one a hit
+
+
+def _number(said: str) -> float | None:
+    """A finite number, None for what is none; Python alone reads 1_000 as one."""
+    try:
+        value = math.nan if "_" in said else float(said)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _by_rank(run: dict[str, dict[str, float]], path: Path) -> dict[str, dict[str, float]]:
+    """Scores that rank as the ranks do; InputError unless each query's are whole, apart, and begin with 1."""
+    for query, ranks in run.items():
+        found = ranks.values()
+        if min(found) != 1 or len(set(found)) < len(found) or not all(rank.is_integer() for rank in found):
+            raise InputError(
+                f"{path}: query {query!r}: expected ranks from 1, each once, found {min(found):g} to {max(found):g}: "
+                f"three columns are query, passage and rank; scores stand in TREC's six ({FIELDS}), or behind a header"
+            )
+    return {query: {passage: 1 / rank for passage, rank in ranks.items()} for query, ranks in run.items()}

@@ -186,15 +186,18 @@ def _graded(
     """
     known = {passage.id for passage in collection.passages}
     by_query: dict[str, dict[str, int]] = {query.id: {} for query in collection.queries}
-    unknown = 0
+    unknown, empty = 0, set[str]()
     for query, passage, grade in judgments:
-        if passage not in known or query not in by_query:
+        if (passage is not None and passage not in known) or query not in by_query:
             unknown += 1
         if query not in by_query:
             continue
+        if passage is None:
+            empty.add(query)
+            continue
         grades, first = by_query[query], merged.get(passage, passage)
         grades[first] = max(grade, grades.get(first, grade))
-    qrels = {query: grades for query, grades in by_query.items() if grades}
+    qrels = {query: grades for query, grades in by_query.items() if grades or query in empty}
     if unknown == len(judgments):
         queries, passages = _first(collection.queries), _first(collection.passages)
         no_query_id = " (no --query-id)" if columns is not None and columns.query_id is None else ""

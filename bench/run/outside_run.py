@@ -21,7 +21,7 @@ from bench.passages.passage_set import PassageSet
 from retrievers.contract import Hits, no_hits
 
 REFUSED = (".lz4", ".pkl", ".pickle", ".parquet")
-ENDS = (".gz", ".json", ".run", ".trec", ".txt", ".res")  # of a file's name, no part of the retriever's
+ENDS = (".gz", ".json", ".run", ".trec", ".txt", ".res", ".tsv", ".csv")  # of a file's name, no part of the retriever's
 
 
 @dataclass(frozen=True)

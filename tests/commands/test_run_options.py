@@ -62,6 +62,28 @@ def test_passages_in_other_letters(tmp_path):
     assert [told] == [line for line in found if "letters" in line]
 
 
+def test_judgments_that_a_reader_would_doubt(tmp_path):
+    """
+    Judgments of rows, and judged queries to which nothing is relevant, are told.
+    """
+    for name, text in (
+        ("docs.csv", "text\nit purrs\nit barks\n"),
+        ("asked.csv", "id,text\na,who purrs\nb,who barks\nc,who\n"),
+        ("judged.json", '{"a": {"1": 1}, "b": {"2": 0}, "c": {}}'),
+    ):
+        (tmp_path / name).write_text(text)
+    columns = loader.Columns(queries=str(tmp_path / "asked.csv"), qrels=str(tmp_path / "judged.json"))
+    own = loader.load(str(tmp_path / "docs.csv"), columns=columns)
+
+    found = list(_doubts([str(tmp_path / "docs.csv")], [own]))
+
+    assert {"a": {"1": 1}, "b": {"2": 0}, "c": {}} == own.qrels
+    assert [
+        "docs: no column of ids: judgments are taken to name rows, from 1: name one with --id",
+        "docs: judged queries to which nothing is relevant: 2: they score 0, whatever is found",
+    ] == found
+
+
 @pytest.mark.parametrize(
     ("asked", "of", "said"),
     [(9, 9, "; all are asked and timed, quality is of these"), (3, 9, "; the others are left out"), (3, 3, "")],

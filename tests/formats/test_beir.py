@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,43 @@ def test_beir_compressed(tmp_path):
     assert plain == loader.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("test.jsonl", '{"query-id": "q1", "corpus-id": "d1", "score": 1}\n'),
+        ("test.csv", "query-id,corpus-id,score\nq1,d1,1\n"),
+        ("test.csv.gz", gzip.compress(b"query-id,corpus-id,score\nq1,d1,1\n", mtime=0)),
+    ],
+)
+def test_qrels_of_other_forms(tmp_path, name, content):
+    """
+    The folder of qrels may keep them in other forms; BEIR's own is taken where both are there.
+    """
+    pets = Path(beir_folder(tmp_path / "pets"))
+    (pets / "qrels" / "test.tsv").rename(pets / "own.tsv")
+    written(pets / "qrels" / name, content)
+
+    assert {"q1": {"d1": 1}} == loader.load(str(pets)).qrels
+
+    (pets / "own.tsv").rename(pets / "qrels" / "test.tsv")
+
+    assert {"q1": {"d1": 1}, "q2": {"d2": 2}} == loader.load(str(pets)).qrels
+
+
+@pytest.mark.parametrize("line", ['{"_id": "d1", "title": "Cats", "text": null}', '{"_id": "d1", "title": "Cats"}'])
+def test_a_title_alone(tmp_path, line):
+    """
+    Null as a text is an empty one, as in a table, and so is none; of a query too.
+    """
+    pets = beir_folder(tmp_path / "pets", corpus=f'{line}\n{{"_id": "d2", "text": "bark"}}\n')
+    queries = Path(pets) / "queries.jsonl"
+    queries.write_text('{"_id": "q1", "text": null}\n{"_id": "q2", "text": "who barks"}\n')
+
+    found = loader.load(pets)
+
+    assert (("Cats", "bark"), ("", "who barks")) == (found.passages, found.queries)
+
+
 def test_beir_labels_and_integer_ids(tmp_path):
     """
     A query's label is kept, an id may be a number, and keys of no concern are left alone.
@@ -115,9 +153,9 @@ def test_repeated_line(tmp_path):
     [
         (CORPUS + '{"_id": "d3", "text": "cut of', ["corpus.jsonl:3", "expected a JSON object", "truncated"]),
         (CORPUS + "[1, 2]\n", ["corpus.jsonl:3", "expected a JSON object", "found '[1, 2]'"]),
-        ('{"_id": "d1"}\n', ["corpus.jsonl:1", "missing required field `text`"]),
+        ('{"_id": "d1", "title": "cats"}\n', ["corpus.jsonl: expected a `text` in its lines, found none in any"]),
         ('{"text": "x"}\n', ["corpus.jsonl:1", "missing required field `_id`"]),
-        ('{"_id": "d1", "text": 3}\n', ["corpus.jsonl:1", "Expected `str`, got `int`", "$.text"]),
+        ('{"_id": "d1", "text": 3}\n', ["corpus.jsonl:1", "got `int`", "$.text"]),
         ('{"_id": "", "text": "x"}\n', ["corpus.jsonl:1", "expected an id"]),
         (CORPUS + '{"_id": "d1", "text": "other"}\n', ["corpus.jsonl:3", "'d1'", "another at", "corpus.jsonl:1"]),
         ("\n\n", ["corpus.jsonl", "expected at least one passage, found none"]),

@@ -175,7 +175,7 @@ def test_odd_types(odd):
             "judged.parquet: expected the columns query-id, corpus-id, score, found query",
         ),
         (JUDGED | {"score": [1, None]}, "judged.parquet: row 2: expected ids and a grade, as strings or integers"),
-        (JUDGED | {"score": [1.0, 2.0]}, "judged.parquet: row 1: expected ids and a grade, as strings or integers"),
+        (JUDGED | {"score": [1.0, 1.5]}, "judged.parquet: row 2: expected a grade that is an integer, found '1.5'"),
         (JUDGED | {"score": [1, 2**40]}, "judged.parquet: row 2: expected a grade"),
         ({name: values[:0] for name, values in JUDGED.items()}, "judged.parquet: expected at least one judgment"),
     ],

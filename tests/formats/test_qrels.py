@@ -59,14 +59,45 @@ def test_qrels_as_a_dictionary(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.jsonl", '{"query-id": "q1", "corpus-id": "d1", "score": 1}\n{"qid": "q2", "docno": 7, "rel": 2.0}\n'),
+        ("q.csv", "query-id,corpus-id,score\nq1,d1,1\nq2,7,2\n"),
+        ("q.csv", "qid;docid;rel\nq1;d1;1\nq2;7;2\n"),
+        ("q.tsv", "Query-ID\tCorpus-ID\tScore\nq1\td1\t1.0\nq2\t7\t2.0\n"),
+        ("q.qrels", "q1 0 d1 1\nq2 0 7 2\n"),
+    ],
+)
+def test_forms(tmp_path, name, content):
+    """
+    Judgments are the same in whatever form they are kept.
+    """
+    assert [("q1", "d1", 1), ("q2", "7", 2)] == qrels.read(files.read(Path(written(tmp_path / name, content))))
+
+
+def test_nothing_relevant(tmp_path):
+    """
+    A query without passages in a dictionary is judged, as one is whose passages have grade 0.
+    """
+    found = qrels.read(files.read(Path(written(tmp_path / "q.json", '{"q1": {"d1": 1}, "q2": {}}'))))
+
+    assert [("q1", "d1", 1), ("q2", None, 0)] == found
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ("q1\td1\t1\nq1\td2\n", ["q.tsv:2", "expected query id, passage id and grade", "['q1', 'd2']"]),
         ("q1\td1\t1\nq1\t\t1\n", ["q.tsv:2", "['q1', '', '1']"]),
         (
             "q1\td1\thigh\n",
-            ["q.tsv:1", "a grade that is an integer, found 'high': a line of qrels is query id, passage id and grade"],
+            ["q.tsv:1", "expected a judgment or a header that begins with", "found ['q1', 'd1', 'high']"],
         ),
+        (
+            "q1\td1\t1\nq1\td2\thigh\n",
+            ["q.tsv:2", "a grade that is an integer, found 'high': a line of qrels is query id, passage id and grade"],
+        ),
+        ("topic\tdocno\trelevance\nq1\td1\t1\n", ["q.tsv:1", "or a header that begins with", "call its columns"]),
         ("q1\td1\t1.5\n", ["q.tsv:1", "found '1.5'"]),
         ("q1\td1\t10000\nq1\td2\t10001\n", ["q.tsv:2", "expected a grade of at most 10000, found 10001"]),
         ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", ["q.tsv:2", "found 'score'"]),

@@ -59,6 +59,36 @@ def test_a_usual_column_of_ids(tmp_path, name):
     assert (("1", "2"), True) == (numbered.passage_ids, numbered.numbered)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "ids"),
+    [
+        ("topics.txt", "1048578\tcost of pears\n1048579\tapple pie\n", ("1048578", "1048579")),
+        ("topics.txt", "1\tcost of pears\nand\tapple\tpie\n", ("q1", "q2")),
+        ("topics.txt", "cost of pears\na\tpie\n", ("q1", "q2")),
+        (
+            "topics.trec.txt",
+            "<top>\n<num> Number: 301\n<title> cost of pears\n</top>\n<top><num>302<title>apple pie</top>\n",
+            ("301", "302"),
+        ),
+        (
+            "topics.trec",
+            "<top><num>301<title>cost of pears</top>\n<top><num>302<title>apple pie</top>\n",
+            ("301", "302"),
+        ),
+    ],
+)
+def test_topics(tmp_path, name, content, ids):
+    """
+    Files of topics are read with their ids: TREC's tags, or an id and a tab before every query.
+    """
+    docs = written(tmp_path / "docs.csv", "text\nit purrs\n")
+
+    found = loader.load(docs, columns=Columns(queries=written(tmp_path / name, content)))
+
+    assert ids == found.query_ids
+    assert ids == ("q1", "q2") or ("cost of pears", "apple pie") == found.queries
+
+
 def test_a_usual_column_that_is_none(tmp_path):
     """
     Pieces of documents under the documents' ids are refused, with the way to read them; a table without a row too.

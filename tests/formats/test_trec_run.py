@@ -179,6 +179,59 @@ def test_a_mistake_has_a_file_and_a_line(tmp_path, line, message):
         trec_run.read(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tabs.run", "q\tQ0\ta\t1\t2.0\tmy run\nq\tQ0\tb\t2\t1.0\tmy run\n"),  # a blank in the tag
+        ("named.run", "qid docid rank score\nq a 1 2.0\nq b 2 1.0\n"),
+        ("pyterrier.tsv", "qid\tdocid\tdocno\trank\tscore\nq\t0\ta\t0\t2.0\nq\t1\tb\t1\t1.0\n"),
+        ("ranx.csv", "q_id,doc_id,score\nq,a,2.0\nq,b,1.0\n"),
+    ],
+)
+def test_other_columns(tmp_path, name, content):
+    """
+    Columns behind a header are found by their names, and a tag may hold a blank between tabs.
+    """
+    path = tmp_path / name
+    path.write_text(content)
+
+    assert {"q": {"a": 2.0, "b": 1.0}} == trec_run.read(path)
+
+
+@pytest.mark.parametrize("content", ["q\ta\t1\nq\tb\t2\n", "qid pid rank\nq a 1\nq b 2\n"])
+def test_ranks_alone(tmp_path, content):
+    """
+    MS MARCO's three columns have ranks: scores are made that rank alike.
+    """
+    path = tmp_path / "marco.tsv"
+    path.write_text(content)
+
+    assert {"q": {"a": 1.0, "b": 0.5}} == trec_run.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("q a 0.7\nq b 0.2\n", "query 'q': expected ranks from 1, each once, found 0.2 to 0.7: three columns are"),
+        ("q a 9\nq b 8\n", "expected ranks from 1, each once, found 8 to 9"),
+        ("q a 1\nq b 1\n", "expected ranks from 1, each once"),
+        ("q a first\n", "line 1: rank: expected a whole number from 1, found 'first'"),
+        ("q a 1\nq b 2 3\n", r"line 2: three fields were expected \(query passage rank\), found 4"),
+        ("qid title score\nq a 1\n", "line 1: expected a header that names a query .* found qid title score"),
+        ("qid docno score\nq a 1 t\n", "line 2: 3 fields were expected as in the header, found 4"),
+    ],
+)
+def test_columns_that_are_none(tmp_path, content, message):
+    """
+    Three columns that are no ranks, and a header that does not say what is needed, are refused.
+    """
+    path = tmp_path / "bad.run"
+    path.write_text(content)
+
+    with pytest.raises(InputError, match=message):
+        trec_run.read(path)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     """
     A run file that is not there, or is a folder, is an input error.
