@@ -50,6 +50,8 @@ def import_(
 
     They are kept as a run folder like any other, for every table.
     """
+    import msgspec
+
     from bench.errors import InputError
     from bench.passages import loader
     from bench.records import run_folder
@@ -65,15 +67,17 @@ def import_(
         if given:
             raise InputError(f"--{', --'.join(given)}: expected only with a set's files, found the run {passages}")
         searched = run_folder.read(Path(passages))
-        passage_set, size = imported.kept_set(searched)
+        passage_set, size, source = imported.kept_set(searched)
         usual = imported.kept_measures(searched)
     else:
-        passage_set = loader.load(passages, columns=loader.Columns(**given) if given else None)
+        columns = loader.Columns(**given) if given else None
+        passage_set = loader.load(passages, columns=columns)
         size = loader.text_bytes(passage_set)
+        source = imported.Source(passages, None if columns is None else msgspec.to_builtins(columns))
         usual = imported.MEASURES
     names: list[str | None] = [*name] if name else [None] * len(files)
     runs = [outside_run.read(path, called) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
-    imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command)
+    imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command, source=source)
     terminal.table([run_folder.read(output)], standard_output())
     typer.echo(f"records in {printable(str(output))}", err=True)

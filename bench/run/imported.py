@@ -6,6 +6,7 @@ import datetime
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from bench.errors import InputError
 from bench.formats.files import write_whole
 from bench.instruments import environment, quality
+from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
 from bench.records.schema import Measurement, RecordFields, RunRecord, digest
@@ -25,11 +27,19 @@ DEPTH = 100  # of the hits at least, as our own runs keep them; a deeper file is
 MOST_HITS = 50_000_000  # queries times depth: 600 MB of rows and scores
 
 
-def kept_set(run: run_folder.Run) -> tuple[PassageSet, int]:
-    """
-    The one passage set of a run, without texts, and the bytes of its texts; InputError where there are none or several.
+class Source(NamedTuple):
+    """Where a passage set was read from, as a run's record has it."""
 
-    So a run made elsewhere can stand beside ours without the files that ours was made from.
+    passages: str  # as it was asked for
+    columns: dict[str, str | None] | None  # how one's own files were read
+
+
+def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Source]:
+    """
+    The one passage set of a run, without texts, the bytes of its texts, and where these lay.
+
+    So a run made elsewhere can stand beside ours without the files that ours was made from. InputError where there is
+    no set or there are several.
     """
     sizes = {m.passage_set: (m.n_passages, m.text_bytes) for m in run.measurements}
     if len(sizes) != 1:
@@ -37,7 +47,9 @@ def kept_set(run: run_folder.Run) -> tuple[PassageSet, int]:
         raise InputError(f"run {run.folder}: expected one passage set in it, found {found}")
     ((name, (n, text_bytes)),) = sizes.items()
     passage_set = run_folder.read_set(run.folder, name)
-    return msgspec.structs.replace(passage_set, passage_ids=passage_set.passage_ids[:n]), text_bytes
+    asked = msgspec.convert(run.record.suite.get("passages", []), list[str])
+    source = Source(next((one for one in asked if loader.name_of(one) == name), name), run.record.columns)
+    return msgspec.structs.replace(passage_set, passage_ids=passage_set.passage_ids[:n]), text_bytes, source
 
 
 def kept_measures(run: run_folder.Run) -> tuple[str, ...]:
@@ -54,17 +66,19 @@ def import_runs(
     *,
     measures: Sequence[str] = MEASURES,
     command: Sequence[str] = (),
+    source: Source | None = None,
 ) -> tuple[Measurement, ...]:
     """
     Score some runs on one passage set, and write them as the cells of a run folder; the first is the baseline.
 
     Passages that only the runs know are added behind the set's own ids in the folder's copy of the set, so that hits
-    can name them; they count for nothing else. The same runs into the same folder change nothing.
+    can name them; they count for nothing else. The same runs into the same folder change nothing. source: where the
+    set lies, so that its texts are found again; None: it is called by its name.
 
     Raises InputError, before anything is written: two runs of one name, ids that fit nowhere, a score that 32 bits
     cannot hold, more than MOST_HITS, a measure of answers that the set has not, a folder that holds anything else.
     """
-    suite = _suite(runs, passage_set, measures)
+    suite = _suite(runs, passage_set, measures, source)
     widened, placed = place(runs, passage_set, suite.depth)
     record = RunRecord(
         suite_sha256=digest([suite, [run.origin for run in runs]]),
@@ -73,12 +87,14 @@ def import_runs(
         plugins=(),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=tuple(command),
+        columns=None if source is None else source.columns,
     )
     _refuse_other_files(folder, runs)
+    unplaced = msgspec.structs.replace(suite, passages=(passage_set.name,))  # wherever the set lies, a cell is the same
     with journal.opened(folder.resolve(), record, environment.collect()) as writer:
         run_folder.write_set(writer.folder, widened)
         for run, found in zip(runs, placed, strict=True):
-            key = digest([passage_set.sha256, run.name, run.origin, suite])[:16]
+            key = digest([passage_set.sha256, run.name, run.origin, unplaced])[:16]
             if key not in writer.measurements:
                 arrays = io.BytesIO()
                 np.savez_compressed(arrays, rows=found.hits.rows, scores=found.hits.scores)
@@ -91,7 +107,9 @@ def import_runs(
         return tuple(writer.measurements.values())
 
 
-def _suite(runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str]) -> Suite:
+def _suite(
+    runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str], source: Source | None
+) -> Suite:
     """The suite that the runs are the cells of; InputError for what `import_runs` refuses of them."""
     names = [run.name for run in runs]
     _refuse_answers(measures, passage_set)
@@ -106,7 +124,7 @@ def _suite(runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequen
         )
     return Suite(
         name="import",
-        passages=(passage_set.name,),
+        passages=(passage_set.name if source is None else source.passages,),
         measures=tuple(dict.fromkeys(measures)),
         primary="nDCG@10" if "nDCG@10" in measures else measures[0],
         baseline=names[0],

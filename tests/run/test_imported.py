@@ -24,6 +24,7 @@ from bench.report import rows
 from bench.report.render import markdown
 from bench.run import imported as imports
 from bench.run import outside_run
+from tests.helpers.collections import beir_folder
 from tests.helpers.tiny import tiny_set
 
 pytrec_eval = pytest.importorskip("pytrec_eval")
@@ -246,7 +247,7 @@ def test_measures_of_answers_need_texts(tmp_path):
     A measure that reads answers is refused where the set has none, or is as a run keeps it; no folder is made.
     """
     imported({"q0": {"p0": 1.0}}, tiny_set(5, 2), tmp_path / "run")
-    kept, _ = imports.kept_set(run_folder.read(tmp_path / "run"))
+    kept, _, _ = imports.kept_set(run_folder.read(tmp_path / "run"))
 
     for passage_set, words in (
         (kept, "without texts: name the set itself with --passages"),
@@ -325,7 +326,7 @@ def test_the_set_of_a_run(tmp_path):
     """
     imported({"q0": {"stranger": 2.0, "p0": 1.0}}, tiny_set(5, 1), tmp_path / "run")
 
-    passage_set, text_bytes = imports.kept_set(run_folder.read(tmp_path / "run"))
+    passage_set, text_bytes, _ = imports.kept_set(run_folder.read(tmp_path / "run"))
 
     assert (("p0", "p1", "p2", "p3", "p4"), (), 7) == (passage_set.passage_ids, passage_set.passages, text_bytes)
     again = imported({"q0": {"stranger": 2.0, "p0": 1.0}}, passage_set, tmp_path / "again")
@@ -573,3 +574,20 @@ def test_import_refuses(both, ring, sparring, arguments, message):
     assert 2 == ended.returncode
     assert message in ended.stderr
     assert not (folder / "refused").exists()
+
+
+def test_texts_are_found_again(sparring, tmp_path):
+    """
+    An import records where its set lies and how it was read, also behind a run: `show` finds the texts there.
+    """
+    beir_folder(tmp_path / "data" / "pets")
+    (tmp_path / "judged.tsv").write_text("q1\td1\t1\n")
+    (tmp_path / "good.run").write_text("q1 Q0 d1 1 2 x\nq2 Q0 d2 1 2 x\n")
+    asked = "import", "good.run", "--passages", "data/pets", "--qrels", "judged.tsv", "--language", "deu", "-o", "one"
+
+    first = sparring(*asked, cwd=tmp_path)
+    behind = sparring("import", "good.run", "--passages", "one", "--name", "x", "-o", "two", cwd=tmp_path)
+    shown = [sparring("show", folder, "q1", cwd=tmp_path) for folder in ("one", "two")]
+
+    assert [0] * 4 == [ended.returncode for ended in (first, behind, *shown)], behind.stderr
+    assert all("Cats - purr" in ended.stdout for ended in shown)
