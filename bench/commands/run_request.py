@@ -46,8 +46,7 @@ def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
         if found.unknown_judgments:
             said = "judgments that name a passage or query that is not there"
             yield f"{found.name}: {said}: {found.unknown_judgments:,}"
-        if found.numbered and found.qrels:
-            yield f"{found.name}: no column of ids: judgments are taken to name rows, from 1: name one with --id"
+        yield from (f"{found.name}: {remark}" for remark in found.remarks)
         if empty := sum(max(grades.values(), default=0) <= 0 for grades in (found.qrels or {}).values()):
             said = "judged queries to which nothing is relevant"
             yield f"{found.name}: {said}: {empty:,}: they score 0, whatever is found"

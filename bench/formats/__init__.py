@@ -51,6 +51,7 @@ class Collection(NamedTuple):
     articles: dict[str, str] | None = None  # query id -> the article it was written on, where the format knows
     answers: dict[str, tuple[str, ...]] | None = None  # query id -> texts that answer it, where the format knows
     numbered: bool = False  # the ids of passages are the numbers of their rows: the file has none
+    remarks: tuple[str, ...] = ()  # what its user should know before any number, a sentence each
 
 
 Item = TypeVar("Item", Passage, Query)

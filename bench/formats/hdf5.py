@@ -31,7 +31,22 @@ SUFFIXES = (".hdf5", ".h5")
 RELEVANT = 10  # so many nearest neighbours are relevant: R@10 is then the share of them that was found
 SECONDS = 60  # reading all but the vectors takes a few at most
 BLOCK = 8192  # rows that are converted at a time
-SIMILARITIES: dict[str, Similarity] = {"angular": "cosine", "euclidean": "l2"}
+SIMILARITIES: dict[str, Similarity] = {
+    "angular": "cosine",
+    "cosine": "cosine",
+    "euclidean": "l2",
+    "l2": "l2",
+    "dot": "dot",
+    "ip": "dot",
+    "inner_product": "dot",
+}
+TRIED_QUERIES, TRIED_ROWS = 50, 1_000  # of which it is looked whether another one is nearer than those that are named
+MISFIT = 0.005  # share of them that is more than rounding, or than neighbours that were searched approximately
+SLACK = 1e-3  # of the distance to the farthest that is named
+MISFITTING = (
+    "the neighbours do not belong to these vectors and this distance: of vectors that are not among them {:.0%} are "
+    "nearer: what is found is held to them"
+)
 DATASETS: dict[str, Literal["passages", "queries"]] = {"train": "passages", "test": "queries"}
 File: TypeAlias = Any  # Any: h5py has no types
 
@@ -42,6 +57,7 @@ class _Layout(msgspec.Struct):
     n_passages: int = 0
     n_queries: int = 0
     neighbors: list[list[int]] = []
+    remarks: tuple[str, ...] = ()
     refused: str = ""
 
 
@@ -70,6 +86,7 @@ def read(path: Path) -> Collection:
         [Passage(str(row), "", str(row)) for row in range(found.n_passages)],
         [Query(str(row), str(row)) for row in range(found.n_queries)],
         [Judgment(str(query), str(row), 1) for query, near in enumerate(found.neighbors) for row in near],
+        remarks=found.remarks,
     )
 
 
@@ -77,11 +94,16 @@ def _layout(path: Path) -> _Layout:
     """Read in this process."""
     try:
         with _opened(path) as file:
-            similarity(path, file)
-            train, test = (_matrix(path, file, name).shape for name in DATASETS)
-            if train[1] != test[1]:
-                raise InputError(f"{path}: expected test vectors of {train[1]} dimensions as in train, found {test[1]}")
-            return _Layout(train[0], test[0], _neighbors(path, file, train[0], test[0]))
+            kind = similarity(path, file)
+            train, test = (_matrix(path, file, name) for name in DATASETS)
+            if train.shape[1] != test.shape[1]:
+                raise InputError(
+                    f"{path}: expected test vectors of {train.shape[1]} dimensions as in train, found {test.shape[1]}"
+                )
+            neighbors = _neighbors(path, file, len(train), len(test))
+            nearer = _nearer(train, test, neighbors, kind)
+            remarks = (MISFITTING.format(nearer),) if nearer > MISFIT else ()
+            return _Layout(len(train), len(test), neighbors, remarks)
     except InputError as error:
         return _Layout(refused=str(error))
 
@@ -163,10 +185,49 @@ def _neighbors(path: Path, file: File, n_passages: int, n_queries: int) -> list[
     return rows
 
 
-def _dataset(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
-    from h5py import Dataset
+def _nearer(train: Any, test: Any, neighbors: list[list[int]], kind: Similarity) -> float:  # Any: h5py datasets
+    """Of pairs of a query and a row that is not named for it, drawn at random, the share that is nearer than named."""
+    import numpy as np
 
+    rng = np.random.default_rng(0)
+    queries, rows = (
+        np.sort(rng.choice(n, min(n, most), replace=False))
+        for n, most in ((len(neighbors), TRIED_QUERIES), (len(train), TRIED_ROWS))
+    )
+    drawn, counts = train[rows].astype(np.float64), [0, 0]
+    for query in queries.tolist():
+        vector, named = test[query].astype(np.float64), sorted(neighbors[query])
+        farthest = _distances(vector, train[named].astype(np.float64), kind).max()
+        others = _distances(vector, drawn[~np.isin(rows, named)], kind)
+        counts[0] += int((others < farthest - SLACK * abs(farthest)).sum())
+        counts[1] += len(others)
+    return counts[0] / counts[1] if counts[1] else 0.0
+
+
+def _distances(vector: NDArray[np.float64], rows: NDArray[np.float64], kind: Similarity) -> NDArray[np.float64]:
+    """Of a query to some rows: the smaller, the nearer."""
+    import numpy as np
+
+    if kind == "l2":
+        squares: NDArray[np.float64] = np.square(rows - vector).sum(axis=1)
+        return squares
+    products: NDArray[np.float64] = rows @ vector
+    if kind == "cosine":
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
+        return 1 - products / np.where(lengths > 0, lengths, 1)
+    return -products
+
+
+def _dataset(path: Path, file: File, name: str) -> Any:  # Any: an h5py dataset
+    from h5py import Dataset, HardLink
+
+    if name in file and not isinstance(file.get(name, getlink=True), HardLink):
+        raise InputError(
+            f"{path}: expected `{name}` in this file, found a link to another place: copy it into the file"
+        )
     found = file.get(name)
+    if isinstance(found, Dataset) and (found.external or found.is_virtual):
+        raise InputError(f"{path}: expected `{name}` in this file, found it kept in others: copy it into the file")
     if not isinstance(found, Dataset) or found.shape is None:  # a group, a type, or nothing in it
         raise InputError(
             f"{path}: expected the layout of ann-benchmarks with a dataset `{name}`, "

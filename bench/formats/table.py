@@ -22,6 +22,7 @@ SUFFIXES = (*SEPARATED, ".jsonl", parquet.SUFFIX)
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
 PASSAGE_IDS = ("_id", "id", "pid", "docid", "docno", "doc_id", "passage_id", "passage-id", "corpus_id", "corpus-id")
 QUERY_IDS = ("_id", "id", "qid", "query_id", "query-id")
+NUMBERED = "no column of ids: judgments are taken to name rows, from 1: name one with --id"
 ROWS = ""  # in place of a column of ids: the numbers of rows
 LABEL = "label"
 TEXTS = (".txt", ".trec")  # of queries, a line or a topic each
@@ -68,6 +69,7 @@ def read(passages: Content, queries: Content, judgments: Content | None, columns
         unique(_queries(queries, columns), "query", queries.path),
         None if judgments is None else qrels.read(judgments),
         numbered=not ids,
+        remarks=() if ids or judgments is None else (NUMBERED,),
     )
 
 

@@ -45,7 +45,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     n_file_queries: int = 0
     unknown_judgments: int = 0  # that name a passage (kept in qrels, never found) or a query (left out) not there
     vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
-    numbered: bool = False  # the ids of passages are the numbers of their rows: the file has none
+    remarks: tuple[str, ...] = ()  # of the reader, what a user should know before any number, a sentence each
     title_lengths: tuple[int, ...] | None = None  # one a passage: its first characters that are its title, for readers
 
     @functools.cached_property
@@ -163,7 +163,7 @@ def assemble(
         n_file_passages=len(collection.passages),
         n_file_queries=len(collection.queries),
         unknown_judgments=unknown,
-        numbered=collection.numbered,
+        remarks=collection.remarks,
         title_lengths=titles if any(titles) else None,
     )
     return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))

@@ -29,8 +29,10 @@ TEST = np.array([[3, 0.5], [0, 1]], np.float32)
 def nearest(distance, train, test):
     """Every position by falling nearness, ties by position: the slow, obvious way, in float64."""
     train, test = train.astype(np.float64), test.astype(np.float64)
-    if distance == "euclidean":
+    if distance in ("euclidean", "l2"):
         far = [[np.linalg.norm(query - row) for row in train] for query in test]
+    elif distance not in ("angular", "cosine"):
+        far = [[-query @ row for row in train] for query in test]
     else:
         far = [[-query @ row / (np.linalg.norm(query) * np.linalg.norm(row)) for row in train] for query in test]
     return np.argsort(np.round(far, 9), axis=1, kind="stable")
@@ -159,6 +161,31 @@ class TestReading:
         assert (np.diff(by_rank, axis=1) <= 1e-6 * np.abs(scores).max()).all()
 
 
+class TestGroundTruth:
+    @staticmethod
+    def drawn(path, distance, near_by=None, shift=0):
+        rng = np.random.default_rng(3)
+        train, test = rng.normal(size=(400, 5)) * rng.uniform(0.5, 3, (400, 1)), rng.normal(size=(30, 5))
+        near = nearest(near_by or distance, train, test)[:, :10]
+        return write_raw(path, distance, {"train": train, "test": test, "neighbors": (near + shift) % 400})
+
+    @pytest.mark.parametrize("distance", hdf5.SIMILARITIES)
+    def test_that_fits(self, tmp_path, distance):
+        """
+        Of true neighbours nothing is said, whatever the distance and its name.
+        """
+        assert () == loader.load(self.drawn(tmp_path / "true.hdf5", distance)).remarks
+
+    @pytest.mark.parametrize(("near_by", "shift"), [("dot", 0), ("euclidean", 0), (None, 1)])
+    def test_that_does_not(self, tmp_path, near_by, shift):
+        """
+        Neighbours by another distance, or counted from 1, are said not to fit.
+        """
+        (said,) = loader.load(self.drawn(tmp_path / "wrong.hdf5", "angular", near_by, shift)).remarks
+
+        assert said.startswith("the neighbours do not belong to these vectors and this distance: of vectors")
+
+
 class TestRefusals:
     @pytest.mark.parametrize("distance", ["jaccard", "hamming", None, 3])
     def test_other_distances(self, tmp_path, distance):
@@ -167,7 +194,9 @@ class TestRefusals:
         """
         said = refusal(write_raw(tmp_path / "sets.hdf5", distance, {"train": TRAIN, "test": TEST}))
 
-        assert "sets.hdf5: expected the attribute `distance` to be angular or euclidean, found" in said
+        assert (
+            "sets.hdf5: expected the attribute `distance` to be angular or cosine or euclidean or l2 or dot or" in said
+        )
         assert repr(distance) in said
 
     @pytest.mark.parametrize(
@@ -199,6 +228,32 @@ class TestRefusals:
 
         assert "other.hdf5: expected" in said
         assert words in said
+
+    def test_other_files_are_not_read(self, tmp_path):
+        """
+        Datasets that are kept in another file, or linked there, are refused: any file of the machine could be one.
+        """
+        write(tmp_path / "own.hdf5")
+        raw = tmp_path / "secret.bin"
+        raw.write_bytes(bytes(range(24)))
+        ways = {}
+        for way in ("external", "link", "soft", "virtual"):
+            path = tmp_path / f"{way}.hdf5"
+            with h5py.File(path, "w") as file:
+                file.attrs["distance"] = "euclidean"
+                if way == "external":
+                    file.create_dataset("train", (3, 2), np.float32, external=[(str(raw), 0, 24)])
+                elif way == "link":
+                    file["train"] = h5py.ExternalLink(str(tmp_path / "own.hdf5"), "train")
+                elif way == "soft":
+                    file["train"] = h5py.SoftLink("/elsewhere")
+                else:
+                    layout = h5py.VirtualLayout((3, 2), np.float64)
+                    layout[:] = h5py.VirtualSource(str(tmp_path / "own.hdf5"), "train", (3, 2))
+                    file.create_virtual_dataset("train", layout)
+            ways[way] = refusal(str(path))
+
+        assert [] == [way for way, said in ways.items() if "expected `train` in this file, found" not in said]
 
     def test_groups_are_no_datasets(self, tmp_path):
         """

@@ -55,8 +55,8 @@ def test_a_usual_column_of_ids(tmp_path, name):
     found = loader.load(docs, columns=Columns(queries=queries))
     numbered = loader.load(docs, columns=Columns(queries=queries, id=""))
 
-    assert (("a", "b"), False) == (found.passage_ids, found.numbered)
-    assert (("1", "2"), True) == (numbered.passage_ids, numbered.numbered)
+    assert ("a", "b") == found.passage_ids
+    assert ("1", "2") == numbered.passage_ids
 
 
 @pytest.mark.parametrize(
