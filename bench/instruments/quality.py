@@ -4,7 +4,8 @@ What was found: hits -> one value a query for each measure, and what else a rank
 One ranking, the order of `Hits.rows`, is read by all measures. ir-measures names and computes them, with the provider
 pinned, from scores that fall by one a rank, so that no provider's way with ties shows. The grades are trec_eval's: a
 passage is relevant from grade 1 up, nDCG takes the grade itself as the gain (log2 discount, ideal over all judgments),
-and grades below 1 gain nothing. An unjudged passage is not relevant.
+and grades below 1 gain nothing; with `rel=2` a passage is relevant from grade 2 up. An unjudged passage is not
+relevant.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ Qrels = Mapping[str, Mapping[str, int]]  # query id -> passage id -> grade
 OVERLAP_K = 10  # of the agreement of two retrievers
 CAPPED = "CappedR"  # ir-measures lacks it
 ANSWER = "Answer"  # the share of queries with an answer in their top k, by characters: ours too
-NEEDS_CUTOFF = ("R", "P", "Success", CAPPED)  # and ANSWER, which reads no judgments
+JUDGED = "Judged"  # the share of the top k that somebody judged: of no passage that it is relevant
+NEEDS_CUTOFF = ("R", "P", "Success", CAPPED, JUDGED)  # and ANSWER, which reads no judgments
 MAY_HAVE_CUTOFF = ("nDCG", "RR", "AP")
+HAVE_LEVEL = ("R", "P", "Success", CAPPED, "RR", "AP")  # nDCG's gain is the grade itself
 EXAMPLES = (
-    "R@10, CappedR@10, Success@10, P@10, nDCG@10, RR@10, AP@100, Answer@10, and nDCG, RR, AP at the depth of the hits"
+    "R@10, CappedR@10, Success@10, P@10, nDCG@10, RR@10, AP@100, Answer@10, Judged@10, and nDCG, RR, AP at the depth "
+    "of the hits; relevant from grade 2 up: R(rel=2)@10"
 )
 OTHER_NAMES = {  # in lower case, as they are met elsewhere -> ours
     "recall": "R",
@@ -54,17 +58,27 @@ class Texts(NamedTuple):
     answers: Sequence[Sequence[str]]  # one a query id: the texts that answer it
 
 
-def parse(measure: str) -> tuple[str, int | None]:
+class Spelled(NamedTuple):
+    """What the spelling of a measure says."""
+
+    name: str
+    cutoff: int | None  # None: as deep as the hits
+    level: int = 1  # the lowest grade that is relevant
+
+
+def parse(measure: str) -> Spelled:
     """
-    The name and the cut-off of a measure: `nDCG@10` -> ("nDCG", 10); None where it has no cut-off.
+    The name, the cut-off and the level of a measure: `nDCG@10` -> ("nDCG", 10, 1), `RR(rel=2)` -> ("RR", None, 2).
 
     Raises InputError with the nearest spelling. Imports nothing, so a suite can be checked with it before a run.
     """
-    spelled = re.fullmatch(r"(\w+?)(?:@([1-9][0-9]{0,5}))?", measure)
+    spelled = re.fullmatch(r"(\w+?)(?:\(rel=([1-9][0-9]{0,4})\))?(?:@([1-9][0-9]{0,5}))?", measure)
     if spelled is not None:
-        name, cutoff = spelled.groups()
+        name, level, cutoff = spelled.groups()
         if name in MAY_HAVE_CUTOFF or (name in (*NEEDS_CUTOFF, ANSWER) and cutoff):
-            return name, int(cutoff) if cutoff else None
+            if level and name not in HAVE_LEVEL:
+                raise InputError(f"measure {measure!r}: expected rel of {', '.join(HAVE_LEVEL)}, found it of {name}")
+            return Spelled(name, int(cutoff) if cutoff else None, int(level or 1))
     stem = re.split(r"[@_\-. ]", measure)[0]
     near = OTHER_NAMES.get(stem.lower())
     digits = re.search(r"[1-9][0-9]*", measure[len(stem) :])
@@ -73,8 +87,8 @@ def parse(measure: str) -> tuple[str, int | None]:
 
 
 def judged(query_ids: Sequence[str], qrels: Qrels) -> NDArray[np.bool_]:
-    """Which queries have a judgment, of whatever grade: (n_queries,) bool."""
-    return np.array([bool(qrels.get(query)) for query in query_ids], np.bool_)
+    """Which queries have a judgment, of whatever grade, or that nothing is relevant: (n_queries,) bool."""
+    return np.array([query in qrels for query in query_ids], np.bool_)
 
 
 def measure(
@@ -101,10 +115,10 @@ def measure(
     except (TypeError, ValueError) as error:
         raise InputError(str(error)) from error
     kept_depth = hits.rows.shape[1]
-    cutoffs = [cutoff or kept_depth for _, cutoff in wanted.values()]
+    cutoffs = [one.cutoff or kept_depth for one in wanted.values()]
     depth = max(cutoffs, default=0)
     if kept_depth < min(depth, len(passage_ids)):
-        deep = next(spelling for spelling, (_, cutoff) in wanted.items() if cutoff == depth)
+        deep = next(spelling for spelling, one in wanted.items() if one.cutoff == depth)
         raise InputError(f"{deep} was asked of hits kept to depth {kept_depth}: ask the retriever for k={depth}")
 
     kept = judged(query_ids, qrels)
@@ -115,8 +129,8 @@ def measure(
         for query, rows in zip(queries, hits.rows[kept, :depth].tolist(), strict=True)
     }
     values = {
-        spelling: _capped_recall(ranking, judgments, cutoff)
-        for spelling, (name, cutoff) in wanted.items()
+        spelling: _capped_recall(ranking, judgments, cutoff, level)
+        for spelling, (name, cutoff, level) in wanted.items()
         if name == CAPPED and cutoff is not None
     }
     if texts is not None:
@@ -124,10 +138,10 @@ def measure(
             spelling: spans.holds(texts.passages, hits.rows[:, :cutoff].tolist(), texts.answers)[kept].astype(
                 np.float64
             )
-            for spelling, (name, cutoff) in wanted.items()
+            for spelling, (name, cutoff, _) in wanted.items()
             if name == ANSWER
         }
-    values |= _by_ir_measures({s: w for s, w in wanted.items() if w[0] not in (CAPPED, ANSWER)}, ranking, judgments)
+    values |= _by_ir_measures({s: w for s, w in wanted.items() if w.name not in (CAPPED, ANSWER)}, ranking, judgments)
     return {spelling: values[spelling] for spelling in wanted if spelling in values}
 
 
@@ -153,8 +167,8 @@ def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:
     pytrec_eval 0.5.11 counts passages in an array indexed by grade. Below 0 it crashes or hangs; its memory grows with
     the highest grade (8 GB for 10^9), and for 10^13 its figures are 0 without a word.
     """
-    highest = max(grades, key=grades.__getitem__)
-    if grades[highest] > HIGHEST_GRADE:
+    highest = max(grades, key=grades.__getitem__, default=None)
+    if highest is not None and grades[highest] > HIGHEST_GRADE:
         raise InputError(
             f"qrels: expected a grade of at most {HIGHEST_GRADE}, found {grades[highest]} for query {query!r}, "
             f"passage {highest!r}"
@@ -163,7 +177,7 @@ def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:
 
 
 def _by_ir_measures(
-    wanted: Mapping[str, tuple[str, int | None]],
+    wanted: Mapping[str, Spelled],
     ranking: Mapping[str, Sequence[str]],
     judgments: dict[str, dict[str, int]],
 ) -> dict[str, NDArray[np.float64]]:
@@ -175,11 +189,15 @@ def _by_ir_measures(
     # trec_eval's reciprocal rank has no cut-off; MS MARCO's has. Everything else is trec_eval's.
     providers = defaultdict(list)
     spelled = {}
-    for spelling, (name, cutoff) in wanted.items():
+    for spelling, (name, cutoff, level) in wanted.items():
         known = getattr(ir_measures, name)
+        known = known if level == 1 else known(rel=level)
         known = known if cutoff is None else known @ cutoff
         spelled[known] = spelling
-        providers[ir_measures.msmarco if name == "RR" and cutoff else ir_measures.pytrec_eval].append(known)
+        if name == JUDGED:
+            providers[ir_measures.judged].append(known)
+        else:
+            providers[ir_measures.msmarco if name == "RR" and cutoff else ir_measures.pytrec_eval].append(known)
 
     run = {
         query: dict(zip(passages, np.arange(len(passages), 0.0, -1.0).tolist(), strict=True))
@@ -194,7 +212,7 @@ def _by_ir_measures(
 
 
 def _capped_recall(
-    ranking: Mapping[str, Sequence[str]], judgments: Mapping[str, Mapping[str, int]], k: int
+    ranking: Mapping[str, Sequence[str]], judgments: Mapping[str, Mapping[str, int]], k: int, level: int
 ) -> NDArray[np.float64]:
     """
     |relevant in the top k| / min(k, |relevant|): 1 is within reach also where more than k passages are relevant.
@@ -203,7 +221,7 @@ def _capped_recall(
     """
     values = []
     for query, passages in ranking.items():
-        relevant = {passage for passage, grade in judgments[query].items() if grade >= 1}
+        relevant = {passage for passage, grade in judgments[query].items() if grade >= level}
         found = sum(passage in relevant for passage in passages[:k])
         values.append(found / min(k, len(relevant)) if relevant else 0.0)
     return np.array(values, np.float64)

@@ -116,7 +116,7 @@ def _suite(
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"import: expected a name of its own for every run, found {twice!r} twice: use --name")
-    depth = max(DEPTH, *(cutoff or 0 for _, cutoff in map(quality.parse, measures)), *(run.depth for run in runs))
+    depth = max(DEPTH, *(one.cutoff or 0 for one in map(quality.parse, measures)), *(run.depth for run in runs))
     if depth * len(passage_set.query_ids) > MOST_HITS:
         raise InputError(
             f"import: expected at most {MOST_HITS:,} hits, found {depth:,} for each of {len(passage_set.query_ids):,} "

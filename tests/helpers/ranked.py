@@ -46,6 +46,6 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def spellings(depth: int) -> list[str]:
-    """Every measure at every cut-off down to the depth."""
-    names = (*quality.NEEDS_CUTOFF, *quality.MAY_HAVE_CUTOFF)
+    """Every measure of what is relevant at every cut-off down to the depth."""
+    names = (*(name for name in quality.NEEDS_CUTOFF if name != quality.JUDGED), *quality.MAY_HAVE_CUTOFF)
     return [f"{name}@{k}" for name in names for k in range(1, depth + 1)] + list(quality.MAY_HAVE_CUTOFF)

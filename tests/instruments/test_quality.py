@@ -79,15 +79,16 @@ def test_recall_capped_recall_and_hit_rate_are_three():
 def test_values_follow_the_queries_that_are_judged():
     """
     A query without judgments has no value; the others keep the order of the queries, and `judged` says which they are.
+    A query of which is known that nothing is relevant scores 0, with or without passages that are said not to be.
     """
-    hits = hits_of([[0], [1], [-1], [0]])
-    qrels = {"q4": {"a": 1}, "q1": {"b": 1}, "q3": {"a": 1}, "q2": {}, "elsewhere": {"a": 1}}
-    queries = ["q1", "q2", "q3", "q4"]
+    hits = hits_of([[0], [1], [-1], [0], [0], [0]])
+    qrels = {"q4": {"a": 1}, "q1": {"b": 1}, "q3": {"a": 1}, "elsewhere": {"a": 1}, "q5": {}, "q6": {"a": 0}}
+    queries = ["q1", "q2", "q3", "q4", "q5", "q6"]
 
     values = quality.measure(hits, PASSAGES, queries, qrels, ["RR@1", "CappedR@1", "R@1"])
 
-    assert [True, False, True, True] == quality.judged(queries, qrels).tolist()
-    assert [[0, 0, 1]] * 3 == [value.tolist() for value in values.values()]
+    assert [True, False, True, True, True, True] == quality.judged(queries, qrels).tolist()
+    assert [[0, 0, 1, 0, 0]] * 3 == [value.tolist() for value in values.values()]
 
 
 def test_a_query_without_an_answer_scores_zero_and_is_counted():
@@ -209,6 +210,53 @@ def test_an_unknown_measure_is_refused(spelling, near):
         quality.parse(spelling)
 
 
+@pytest.mark.parametrize("spelling", ["nDCG(rel=2)@10", "Judged(rel=2)@10", "Answer(rel=2)@10"])
+def test_a_level_of_what_has_none(spelling):
+    """
+    What takes the grade itself, or none, has no level from which a passage is relevant.
+    """
+    with pytest.raises(InputError, match=r"expected rel of R, P, Success, CappedR, RR, AP, found it of"):
+        quality.parse(spelling)
+
+
+@pytest.mark.parametrize("spelling", ["R(rel=0)@10", "R(rel=)@10", "R(rel=2)", "R(2)@10", "R(rel=2@10"])
+def test_no_level(spelling):
+    """
+    A level is a grade from 1, written as ir-measures writes it.
+    """
+    with pytest.raises(InputError, match="unknown measure"):
+        quality.parse(spelling)
+
+
+@given(case=cases(), level=st.integers(1, 4))
+def test_a_level_is_the_grade_from_which_a_passage_is_relevant(case, level):
+    """
+    With rel=n the values are those of judgments in which a grade of n and more is 1, and any other 0.
+    """
+    depth = case.hits.rows.shape[1]
+    names = [f"{name}@{depth}" for name in ("R", "P", "Success", "CappedR", "RR", "AP")]
+    by_level = {q: {p: int(grade >= level) for p, grade in grades.items()} for q, grades in case.qrels.items()}
+
+    found = quality.measure(*case, [name.replace("@", f"(rel={level})@") for name in names])
+    expected = quality.measure(*case[:3], by_level, names)
+
+    assert [values.tolist() for values in expected.values()] == [values.tolist() for values in found.values()]
+
+
+def test_judged_at_k():
+    """
+    The share of the first k that somebody judged, of what grade it may be; of fewer hits, of these (ir-measures').
+    """
+    hits = hits_of([[0, 1, 2], [2, -1, -1]])
+    qrels = {"q": {"a": 0, "b": 2}, "r": {"a": 1}}
+
+    values = quality.measure(hits, PASSAGES, ["q", "r"], qrels, ["Judged@1", "Judged@2", "Judged@3"])
+
+    assert {"Judged@1": [1, 0], "Judged@2": [1, 0], "Judged@3": [pytest.approx(2 / 3), 0]} == {
+        name: value.tolist() for name, value in values.items()
+    }
+
+
 def test_a_measure_deeper_than_the_hits_is_refused():
     """
     R@10 of hits kept to depth 2 would be R@2 under another name: refused, unless there are no more passages.
@@ -277,7 +325,7 @@ def test_every_measure_equals_its_definition(case):
     """
     On any hits, every measure at every cut-off equals its definition written out, query by query.
     """
-    judged = [query for query in case.query_ids if case.qrels.get(query)]
+    judged = [query for query in case.query_ids if query in case.qrels]
     measures = spellings(case.hits.rows.shape[1])
     ranked = {
         query: [case.passage_ids[row] for row in rows if row >= 0]

@@ -38,7 +38,7 @@ def pytrec_means(case: Case, path: Path, measures: Sequence[str]) -> dict[str, f
     """The mean of each measure as pytrec_eval has it on the run file, with 0 for judged queries that are not there."""
     trec_run.write(path, case.hits, case.passage_ids, case.query_ids, "parity")
     run = trec_run.read(path)
-    judged = [query for query in case.query_ids if case.qrels.get(query)]
+    judged = [query for query in case.query_ids if query in case.qrels]
     means = {}
     for name, _, cutoff in (measure.partition("@") for measure in measures):
         if name == "RR" and cutoff:  # trec_eval's has no cut-off: the run is cut in its place
