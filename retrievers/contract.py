@@ -155,6 +155,18 @@ class Fingerprinted(Protocol):
 
 
 @runtime_checkable
+class Deferring(Protocol):
+    """
+    Leaves an option to what it is made from, as to a model that says how its vectors are compared.
+
+    `settled` gives the same adapter with that option written in, unless it is the usual one, so that its spelling tells
+    what is measured. NotFound where what it is made from is not there.
+    """
+
+    def settled(self) -> Adapter: ...
+
+
+@runtime_checkable
 class Aligned(Protocol):
     """
     An encoder of given texts alone: it holds vectors that were made elsewhere.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +81,43 @@ def find(name: str) -> ModelFolder:
     Imports nothing heavy. Raises NotFound where there is none, or none with weights as safetensors; ValueError where a
     package carries other bytes than it should; ImportError where the hub is needed and its client is not installed.
     """
+    found = read(name, place(name))
+    package = PACKAGES.get(_full_name(name))
+    if package is not None and found.folder == _resolved(package.place) and found.weights_sha256 != package.sha256:
+        raise ValueError(
+            f"model {name!r} in package {package.name}: expected weights with sha256 {package.sha256}, "
+            f"found {found.weights_sha256}; install the package anew"
+        )
+    return found
+
+
+def place(name: str) -> Path:
+    """The folder of the model called `name`, as `find` has it, unread. NotFound and ImportError as there."""
     if Path(name).expanduser().is_dir():
-        return read(name, Path(name).expanduser())
+        return Path(name).expanduser()
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise NotFound(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
-    full_name = name if "/" in name else f"{USUAL}/{name}"
-    return _carried(name, full_name) or read(name, from_hub(name, full_name))
+    package = PACKAGES.get(_full_name(name))
+    carried = package.place if package is not None else None
+    return carried or from_hub(name, _full_name(name))
+
+
+def _resolved(folder: Path | None) -> Path | None:
+    return None if folder is None else folder.resolve()
+
+
+def _full_name(name: str) -> str:
+    return name if "/" in name else f"{USUAL}/{name}"
+
+
+def own_similarity(folder: Path) -> str:
+    """How a model's own configuration says that its vectors compare; `cosine` where it says nothing."""
+    try:
+        said = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "cosine"
+    own = said.get("similarity_fn_name") if isinstance(said, dict) else None
+    return "l2" if own == "euclidean" else str(own or "cosine")
 
 
 def read(name: str, folder: Path) -> ModelFolder:
@@ -110,21 +141,6 @@ def check_folder(name: str, folder: Path) -> None:
             f"model {name!r}: expected weights as safetensors in {[*bare, folder][0]}, found none; "
             "save the model again with a present sentence-transformers"
         )
-
-
-def _carried(name: str, full_name: str) -> ModelFolder | None:
-    """The model in an installed package, checked by its hash; the package is not imported."""
-    package = PACKAGES.get(full_name)
-    place = package.place if package is not None else None
-    if package is None or place is None:
-        return None
-    found = read(name, place)
-    if found.weights_sha256 != package.sha256:
-        raise ValueError(
-            f"model {name!r} in package {package.name}: expected weights with sha256 {package.sha256}, "
-            f"found {found.weights_sha256}; install the package anew"
-        )
-    return found
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -273,8 +289,15 @@ def _limited(model: Any, name: str, max_length: int | None) -> int | None:  # An
 
 
 def own_prompt(model: Any, role: Role) -> str:  # Any: as above
-    """The model's own prompt for the role: the first of the known names that has a text."""
-    return next((model.prompts[name] for name in PROMPT_NAMES[role] if model.prompts.get(name)), "")
+    """The model's own prompt for the role: the first of the known names that has a text, else its default one."""
+    names = [*PROMPT_NAMES[role], *filter(None, [model.default_prompt_name])]
+    return next((model.prompts[name] for name in names if model.prompts.get(name)), "")
+
+
+def unused_prompts(model: Any, used: Iterable[str]) -> list[str]:  # Any: as above
+    """The names of the model's prompts that are put before nothing, those without a text left out."""
+    texts = set(used)
+    return sorted(name for name, text in model.prompts.items() if text and text not in texts)
 
 
 @contextmanager

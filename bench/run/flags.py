@@ -38,6 +38,8 @@ def of_parts(facts: dict[str, Fact], results: CellResults) -> list[str]:
     cut = facts.get("passages_cut")
     if isinstance(cut, float) and cut > 0:
         flags.append(f"{cut:.1%} of passages are cut at the model's length")
+    if unused := facts.get("unused_prompts"):
+        flags.append(f"prompts of the model that stand before no text (query_prompt= takes one): {unused}")
     if results.failure is not None:
         return flags
     if results.deployment is not None and results.deployment.status != "ok":

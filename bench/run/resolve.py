@@ -10,7 +10,7 @@ import msgspec
 from bench.errors import InputError, did_you_mean
 from bench.run.suite import Published, Suite
 from retrievers.analysers import default_analyser
-from retrievers.contract import Encoder, Retriever, Storage, spell
+from retrievers.contract import Adapter, Deferring, Encoder, Retriever, Storage, VectorRetriever, spell
 from retrievers.registry import Registry, SpellingError, parse, resolved
 
 if TYPE_CHECKING:
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
 
 def parse_retriever(spelling: str, registry: Registry) -> Retriever:
     """The retriever that is spelled; SpellingError for another adapter."""
-    written = parse(spelling, registry)
+    written = settled(parse(spelling, registry))
     if not isinstance(written, Retriever):
         raise SpellingError(
             f"{spelling!r}: expected a retriever, found {_kind(written)}: "
             "a retriever is an encoder with a storage, BM25() @ CSR(), or an engine, RankBM25()"
         )
     return written
+
+
+def settled(adapter: Adapter) -> Adapter:
+    """The adapter, or both parts of it, with what was left to a model as the model says it."""
+    if isinstance(adapter, VectorRetriever):
+        return VectorRetriever(settled(adapter.encoder), settled(adapter.storage))
+    return adapter.settled() if isinstance(adapter, Deferring) else adapter
 
 
 def _kind(adapter: object) -> str:
@@ -44,7 +51,7 @@ def resolve_language(written: Retriever, language: str) -> Retriever:
 def canonical(spelling: str, registry: Registry) -> str:
     """A spelling as its cell prints it; as it was written where the adapter cannot be made. SpellingError for none."""
     try:
-        return spell(parse(spelling, registry))
+        return spell(settled(parse(spelling, registry)))
     except SpellingError:
         raise
     except Exception:  # whatever an adapter raises: it breaks its own row, which keeps the suite's spelling

@@ -138,6 +138,10 @@ class PretrainedEncoder(ModelOptions):
             facts["dims"] = passage.dims
             facts["max_length"] = passage.max_length
             facts["device"] = str(passage.model.device)
+            prompts = query.prompts["query"], passage.prompts["passage"]
+            facts["query_prompt"], facts["passage_prompt"] = prompts
+            unused = {name for tower in (query, passage) for name in models.unused_prompts(tower.model, prompts)}
+            facts["unused_prompts"] = ", ".join(sorted(unused)) or None
             if self.query_model is not None:
                 facts["query_model_sha256"] = query.source.weights_sha256
                 facts["query_model_files_sha256"] = query.source.sha256

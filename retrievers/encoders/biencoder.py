@@ -8,12 +8,13 @@ is run by sentence-transformers, which is imported when a model is used and not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, field, replace
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrievers import models
 from retrievers.contract import Fact, Role
 from retrievers.encoders._pretrained import Precision, PretrainedEncoder
 from retrievers.models import ModelFolder
@@ -30,7 +31,8 @@ class BiEncoder(PretrainedEncoder):
     query_prompt, passage_prompt: a text put before each input; None: what the model names "query", and "document",
         "passage" or "corpus", if anything.
     similarity: what the inner product stands for. "cosine": unit vectors; "dot": vectors as the model gives them;
-        "l2": one more dimension (`l2_augmented`).
+        "l2": one more dimension (`l2_augmented`). None: what the model says it was made for, cosine where it says
+        nothing.
     dims: keep only the first so many (Kusupati et al. 2022, "Matryoshka representation learning"), before the unit
         length of "cosine"; None: all.
     max_length: cut texts at so many tokens; None: the model's own limit.
@@ -42,19 +44,20 @@ class BiEncoder(PretrainedEncoder):
     where sentence-transformers is not installed. Code that comes with a model is never run.
     """
 
-    similarity: Similarity = "cosine"
+    similarity: Similarity | None = None
     dims: int | None = None
     max_length: int | None = None
     device: str | None = None
     dtype: Precision = "float32"
     batch: int = 32
+    _own: str = field(init=False, default="cosine", compare=False)  # similarity of the model that is open
 
     KIND = "SentenceTransformer"
     COUNTS = ("dims",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.similarity not in get_args(Similarity):
+        if self.similarity is not None and self.similarity not in get_args(Similarity):
             raise ValueError(
                 f"BiEncoder: expected similarity to be one of {get_args(Similarity)}, found {self.similarity!r}"
             )
@@ -66,17 +69,38 @@ class BiEncoder(PretrainedEncoder):
         if len(texts):
             vectors = np.asarray(tower.encode(texts, role, self.batch), np.float32)
         self.count(texts, role)
-        return shaped(vectors, role, self.similarity, self.dims)
+        return shaped(vectors, role, self._used(self._own), self.dims)
 
     def describe(self) -> dict[str, Fact]:
         """What a reader of the numbers needs; None is not known before the model is loaded, or a text encoded."""
         facts = super().describe()
         if self._towers:
-            facts["dims"] = (self.dims or self._towers["passage"].dims) + (self.similarity == "l2")
+            shape = self._used(self._own)
+            facts["similarity"] = shape
+            facts["dims"] = (self.dims or self._towers["passage"].dims) + (shape == "l2")
         return facts
+
+    # Deferring
+
+    def settled(self) -> BiEncoder:
+        """The same with the model's own similarity written in; without one where that is cosine."""
+        own = models.own_similarity(models.place(self.model))
+        used = self._used(own)
+        return replace(self, similarity=None if used == own == "cosine" else used)
+
+    def _used(self, own: str) -> Similarity:
+        """The similarity in force, of a model that says its own; ValueError for one that nothing stands for here."""
+        for each in get_args(Similarity):
+            if each == (self.similarity or own):
+                return cast(Similarity, each)
+        raise ValueError(
+            f"{self}: expected a model that compares by one of {get_args(Similarity)}, found {own!r} in its "
+            f"configuration: name one with similarity="
+        )
 
     def _open(self, sources: dict[Role, ModelFolder]) -> None:
         super()._open(sources)
+        self._own = models.own_similarity(sources["passage"].folder)
         dims = self._towers["passage"].dims
         if self.dims is not None and self.dims > dims:
             self._towers = {}

@@ -18,8 +18,8 @@ WORDS = {  # the vector of each word of a toy model; a text is the mean of its w
 }
 
 
-def saved_model(folder: Path, dims: int = 3, prompts: dict[str, str] | None = None) -> str:
-    """A model whose vectors can be worked out by hand."""
+def saved_model(folder: Path, dims: int = 3, prompts: dict[str, str] | None = None, **says: str) -> str:
+    """A model whose vectors can be worked out by hand; says: what else its configuration has."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
@@ -30,5 +30,6 @@ def saved_model(folder: Path, dims: int = 3, prompts: dict[str, str] | None = No
     tokenizer.pre_tokenizer = Whitespace()
     weights = np.array([row[:dims] for row in WORDS.values()], np.float32)
     module = StaticEmbedding(tokenizer, embedding_weights=weights)
-    SentenceTransformer(modules=[module], device="cpu", prompts=prompts).save(str(folder), create_model_card=False)
+    model = SentenceTransformer(modules=[module], device="cpu", prompts=prompts, **says)
+    model.save(str(folder), create_model_card=False)
     return str(folder)

@@ -22,6 +22,7 @@ from retrievers.contract import (
 )
 from retrievers.encoders.biencoder import BiEncoder
 from retrievers.similarity import l2_augmented, shaped, unit
+from retrievers.spelling import spell
 from tests.helpers.dense_models import MINILM, MINILM_SHA256, saved_model
 
 pytestmark = pytest.mark.slow  # importing sentence-transformers takes seconds
@@ -234,6 +235,54 @@ def test_the_models_own_prompts_are_taken(tmp_path):
     assert [[5.5, 2, 0]] == encoder.encode(["cat"], "passage").tolist()
     assert [[3, 4, 0]] == bare.encode(["cat"], "query").tolist()
     assert [[3, 4, 0]] == bare.encode(["cat"], "passage").tolist()
+
+
+def test_a_default_prompt(tmp_path):
+    """
+    A model's default prompt is taken for a role that it names none for, as the library does; those that stand before
+    no text are named, and the ones in force are facts.
+    """
+    prompts = {"query": "ask ", "web": "tell ", "s2s": "cow "}
+    model = saved_model(tmp_path / "default", prompts=prompts, default_prompt_name="web")
+
+    encoder = BiEncoder(model, similarity="dot")
+    found = [encoder.encode(["cat"], role).tolist() for role in ("query", "passage")]
+    facts = encoder.describe()
+
+    assert [[[1.5, 2, 4]], [[5.5, 2, 0]]] == found
+    assert ("ask ", "tell ", "s2s") == (facts["query_prompt"], facts["passage_prompt"], facts["unused_prompts"])
+
+
+@pytest.mark.parametrize(("says", "own"), [("cosine", "cosine"), ("dot", "dot"), ("euclidean", "l2"), (None, "cosine")])
+def test_the_similarity_that_the_model_was_made_for(tmp_path, says, own):
+    """
+    Left out, the similarity is the model's own; it is written into the spelling where it is not cosine, and what is
+    said stays.
+    """
+    model = saved_model(tmp_path / "model", **({} if says is None else {"similarity_fn_name": says}))
+    texts = ["cat", "dog cow"]
+
+    encoder, said = BiEncoder(model), BiEncoder(model, similarity=own)
+    settled = encoder.settled()
+
+    assert encoder.encode(texts, "passage").tolist() == said.encode(texts, "passage").tolist()
+    assert own == encoder.describe()["similarity"]
+    assert ("" if own == "cosine" else f', similarity="{own}"') == spell(settled)[len(spell(encoder)) - 1 : -1]
+    assert settled == said.settled() == settled.settled()
+    assert [name for name in ("cosine", "dot", "l2") if name != own] == [
+        BiEncoder(model, similarity=name).settled().similarity for name in ("cosine", "dot", "l2") if name != own
+    ]
+
+
+def test_a_similarity_that_is_no_inner_product(tmp_path):
+    """
+    A model that was made for another similarity is refused with the ways to name one.
+    """
+    model = saved_model(tmp_path / "far", similarity_fn_name="manhattan")
+
+    with pytest.raises(ValueError, match=r"expected a model that compares by one of .* found 'manhattan' in its"):
+        BiEncoder(model).encode(["cat"], "query")
+    assert "dot" == BiEncoder(model, similarity="dot").settled().similarity
 
 
 def test_two_towers(toy, tmp_path):
