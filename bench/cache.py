@@ -7,13 +7,21 @@ import tempfile
 from pathlib import Path
 
 from bench.errors import InputError
+from retrievers.paths import expanded
 
 
 def cache_folder() -> Path:
-    """`$SPARRING_CACHE`, else `sparring` in the user's cache folder (`$XDG_CACHE_HOME`, ~/.cache). Absolute."""
+    """
+    `$SPARRING_CACHE`, else `sparring` in the user's cache folder (`$XDG_CACHE_HOME`, ~/.cache). Absolute.
+
+    InputError where that is in a home and there is none, as in containers that start with an unknown user id.
+    """
     configured = os.environ.get("SPARRING_CACHE")
     home = Path(configured) if configured else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sparring"
-    return home.expanduser().absolute()
+    try:
+        return expanded(home).absolute()
+    except ValueError as error:  # NotFound
+        raise InputError(f"cache folder {error}, or set SPARRING_CACHE to a folder that can be written") from error
 
 
 def prepared() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import reprlib
 import signal
 import sys
 import traceback
@@ -32,6 +34,9 @@ from bench.commands.suites import suites
 from bench.commands.table import table
 from bench.commands.train import train
 from bench.commands.usage import CommandInWords, epilog
+
+OF_A_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
+LONGEST_SHOWN = 200  # characters of a path that its error quotes
 
 app = typer.Typer(
     name="sparring",
@@ -85,6 +90,19 @@ for command in (
 app.command("import", cls=CommandInWords, epilog=epilog("import"))(import_)
 
 
+def _of_a_path(error: Exception) -> Exception | None:
+    """What a path is refused for, wherever the system met it first: a name too long, a loop of links, no permission."""
+    from bench.errors import InputError
+
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in OF_A_PATH:
+        return None
+    found = reprlib.Repr()
+    found.maxstring = found.maxother = LONGEST_SHOWN
+    return InputError(
+        f"expected a path that the system takes, found {found.repr(str(error.filename))}: {error.strerror}"
+    )
+
+
 def main() -> None:
     """Run the command; a caller's mistake is one clear message and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended on the way out
@@ -93,9 +111,11 @@ def main() -> None:
     except Exception as error:
         from bench.errors import InputError
         from bench.report.text import printable
+        from retrievers.contract import NotFound
         from retrievers.registry import PluginError, SpellingError
 
-        if not isinstance(error, InputError | PluginError | SpellingError):
+        error = _of_a_path(error) or error
+        if not isinstance(error, InputError | NotFound | PluginError | SpellingError):
             traceback.print_exc()  # and not the interpreter's own code, 1: that is the gate's word
             sys.exit(UNEXPECTED)
         lines = map(printable, str(error).split("\n"))  # our messages have lines, what they quote may have anything

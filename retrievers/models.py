@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 from retrievers.contract import Fact, NotFound, Role
 from retrievers.hub import EXPORTS, INSTALL_DENSE, SUFFIXES, from_hub
 from retrievers.model_names import PACKAGES, USUAL
+from retrievers.paths import expanded, is_folder
 
 Kind: TypeAlias = Literal["SentenceTransformer", "SparseEncoder"]  # of the library's models
 
@@ -93,8 +94,8 @@ def find(name: str) -> ModelFolder:
 
 def place(name: str) -> Path:
     """The folder of the model called `name`, as `find` has it, unread. NotFound and ImportError as there."""
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
+    if is_folder(folder := expanded(name)):
+        return folder
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise NotFound(f"model {name!r}: expected a folder there, found none; give a model's folder or its name")
     package = PACKAGES.get(_full_name(name))

@@ -17,6 +17,7 @@ import typer
 from bench.commands import completion, registry_with
 from bench.commands.run_request import RunRequest
 from bench.instruments.modes import DEFAULT, MODES, RATE
+from retrievers.paths import is_file
 
 if TYPE_CHECKING:
     from bench.formats.table import Columns
@@ -239,8 +240,8 @@ def _suite(what: list[str], passages: list[str]) -> Suite:
     from bench.run import overrides, suite
 
     suites = [name for name in what if "(" not in name and (name in suite.shipped() or name.endswith(".toml"))]
-    sets = [name for name in what if name in cards.names() and name not in suites and not Path(name).is_file()]
-    spelled = [name for name in what if "(" in name and not Path(name).is_file()]
+    sets = [name for name in what if name in cards.names() and name not in suites and not is_file(name)]
+    spelled = [name for name in what if "(" in name and not is_file(name)]
     if passages:
         if not what:
             raise typer.BadParameter("with --passages, at least one retriever is expected: 'BM25() @ CSR()'")

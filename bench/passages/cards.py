@@ -23,6 +23,7 @@ from bench.formats import readers
 from bench.formats.files import Content, read, text
 from bench.formats.readers import READERS, Role
 from bench.formats.table import Columns
+from retrievers.paths import expanded
 
 Clusters: TypeAlias = Literal["paragraph", "article"]
 Join: TypeAlias = Literal["title text", "text"]
@@ -92,7 +93,7 @@ def shipped() -> Path:
 def folders() -> list[Path]:
     """Where data is looked for, in order: `$SPARRING_DATA`, the cache's `data`, the shipped sets. Absolute."""
     named = [Path(folder) for folder in os.environ.get("SPARRING_DATA", "").split(os.pathsep) if folder.strip()]
-    return [folder.expanduser().absolute() for folder in (*named, cache_folder() / "data", shipped())]
+    return [expanded(folder).absolute() for folder in (*named, cache_folder() / "data", shipped())]
 
 
 def names() -> list[str]:
@@ -117,7 +118,7 @@ def named(name: str) -> tuple[Card, list[Path]]:
         if os.sep in name:
             raise InputError(f"{name}: expected a passage set's name, or its card's file (.toml), found another path")
         return card(name), []
-    path = Path(name).expanduser()
+    path = expanded(name)
     return read_card(path), [path.parent.absolute()]
 
 

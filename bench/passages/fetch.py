@@ -25,6 +25,7 @@ from bench.passages import cards
 from bench.passages.cards import Card, CardFile, difference
 from bench.passages.download import DownloadError, UnreachableError, download
 from bench.progress import Progress, Silent
+from retrievers.paths import expanded, is_folder
 
 GZIP = b"\x1f\x8b"
 SPARE = 2**16  # bytes that a file may have more than its card says: what gzip cannot pack grows by 5 in 65,535
@@ -46,7 +47,7 @@ def fetch(
     place, and where to put it by hand.
     """
     told = progress or Silent()
-    target = to.expanduser().absolute() if to is not None else cache_folder() / "data"
+    target = expanded(to).absolute() if to is not None else cache_folder() / "data"
     sets = {name: cards.named(name) for name in names}
     taken = frozenset(each.member for card, _ in sets.values() for each in card.files)
     fetcher = _Fetcher(target, None if origin is None else _mirror(origin), taken, told, whole=to is not None)
@@ -83,8 +84,8 @@ def _mirror(origin: str) -> Place:
     """What --from names: the URL of a folder, or a folder that is there."""
     if origin.startswith(("http://", "https://")):
         return origin.rstrip("/")
-    folder = Path(origin).expanduser().absolute()
-    if not folder.is_dir():
+    folder = expanded(origin).absolute()
+    if not is_folder(folder):
         raise InputError(f"--from {origin}: expected a folder, or the URL (http, https) of one, found neither")
     return folder
 

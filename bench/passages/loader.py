@@ -18,6 +18,7 @@ from bench.formats.table import Columns
 from bench.passages import splits
 from bench.passages.cards import Card, Clusters, Counts, card, contents, names, read_card, shipped
 from bench.passages.passage_set import Origin, PassageSet, assemble, id_of, text_bytes
+from retrievers.paths import expanded, is_folder, is_there
 
 __all__ = ["Card", "Columns", "PassageSet", "card", "has_card", "id_of", "load", "name_of", "names", "text_bytes"]
 
@@ -41,14 +42,14 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     source, wanted = _part(name)
     if wanted is not None:
         return splits.part(load(source, columns=columns), wanted)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if has_card(name):
         if _is_path(name):
             return _from_card(_name(path), read_card(path), path.parent, columns)
         return _from_card(name, card(name), shipped(), columns)
     columns_or_default = columns or Columns()
     suffix = kind(path)
-    if path.is_dir():
+    if is_folder(path):
         return _from_folder(path, columns_or_default)
     if suffix == ".json":
         _only(path, columns_or_default, "language")
@@ -61,7 +62,7 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
         return _from_vectors(path, columns_or_default)
     raise InputError(
         f"{path}: expected a BEIR folder, a SQuAD-style .json, a table ({', '.join(table.SUFFIXES)}) or "
-        f"vectors (.hdf5), found {'a file that ends otherwise' if path.exists() else 'nothing of that name'}"
+        f"vectors (.hdf5), found {'a file that ends otherwise' if is_there(path) else 'nothing of that name'}"
     )
 
 
@@ -74,19 +75,19 @@ def has_card(name: str) -> bool:
 def name_of(name: str) -> str:
     """The name of the set that `load(name)` gives; nothing is read."""
     source, wanted = _part(name)
-    found = _name(Path(source).expanduser()) if _is_path(source) else source
+    found = _name(expanded(source)) if _is_path(source) else source
     return found if wanted is None else found + wanted.suffix
 
 
 def _part(name: str) -> tuple[str, splits.Part | None]:
     """The set and the part that a name asks for; a file that is called so is itself, whole."""
-    return (name, None) if Path(name).expanduser().exists() else splits.parsed(name)
+    return (name, None) if is_there(expanded(name)) else splits.parsed(name)
 
 
 def _is_path(name: str) -> bool:
     """Whether what is no card's name is meant as a path."""
-    path = Path(name).expanduser()
-    is_one = path.exists() or path.name != name or kind(path) in (".toml", ".json", *table.SUFFIXES, *hdf5.SUFFIXES)
+    path = expanded(name)
+    is_one = is_there(path) or path.name != name or kind(path) in (".toml", ".json", *table.SUFFIXES, *hdf5.SUFFIXES)
     return name not in names() and is_one
 
 
@@ -97,7 +98,7 @@ def _name(path: Path) -> str:
     What is no letter, digit, `_`, `.` or `-` becomes a `-`; none stands at either end, nor a dot.
     """
     name = os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119  # of a/.. too, and links keep their own
-    word = re.sub(r"[^\w.-]+", "-", name if path.is_dir() else Path(name.removesuffix(".gz")).stem)
+    word = re.sub(r"[^\w.-]+", "-", name if is_folder(path) else Path(name.removesuffix(".gz")).stem)
     return word.encode()[:LONGEST_NAME].decode(errors="ignore").strip(".-") or "passages"
 
 

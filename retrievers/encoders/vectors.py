@@ -19,6 +19,7 @@ from scipy.sparse import csr_array, save_npz
 from retrievers.contract import Fact, Role, Spelled
 from retrievers.contract import Vectors as Matrix
 from retrievers.encoders._vector_files import file_sha256, opened, taken
+from retrievers.paths import expanded
 
 SAVED, SUFFIXES = "vectors.json", (".npy", ".npz")
 ROLES: tuple[Role, ...] = ("passage", "query")
@@ -121,7 +122,7 @@ class Vectors(Spelled):
 
     def fingerprint(self) -> str:
         """The sha256 of each file. A passage set's own vectors are told by the set's hash."""
-        return "+".join(file_sha256(Path(path).expanduser()) for path in (self.passages, self.queries) if path)
+        return "+".join(file_sha256(expanded(path)) for path in (self.passages, self.queries) if path)
 
     def save(self, folder: Path) -> None:
         """Writes what answers queries in another process: their texts and vectors, and no passage."""
@@ -172,7 +173,7 @@ class Vectors(Spelled):
     def _opened(self, role: Role, own: Matrix | None) -> tuple[str, Matrix, str]:
         path = self.passages if role == "passage" else self.queries
         if path is not None:
-            return path, *opened(Path(path).expanduser())
+            return path, *opened(expanded(path))
         if own is None:
             raise ValueError(
                 f"{self}: expected a passage set with vectors of its own, found one without: "

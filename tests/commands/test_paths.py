@@ -1,0 +1,107 @@
+"""Paths that no file system takes, and homes that are not there: one clear message, whichever option has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import cli
+from bench.passages import loader
+
+LONG = "a" * 300
+OWN = ["run", "--queries", "q.txt", "BM25() @ CSR()", "--passages"]
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch, capsys):
+    """What a command that is refused prints, in a folder with some passages; its exit code is 2."""
+    (tmp_path / "p.csv").write_text("id,text\na,apple\n")
+    (tmp_path / "q.txt").write_text("apple\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "cache"))
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["sparring", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        assert 2 == stopped.value.code, printed.err
+        return printed.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*OWN, f"{LONG}.csv"],
+        [*OWN, f"./{LONG}"],
+        [*OWN, "p.csv", "-o", LONG],
+        [*OWN, "p.csv", "--qrels", LONG],
+        ["run", f"{LONG}.toml"],
+        ["table", LONG],
+        ["compare", LONG, LONG],
+        ["explain", LONG, "a"],
+        ["show", LONG, "q"],
+        ["gate", LONG, "--reference", LONG],
+        ["history", LONG],
+        ["export", LONG, "-o", "x"],
+        ["export", "primer", "-o", LONG],
+        ["judge-sheet", LONG, "-o", "x.csv"],
+        ["fetch", "--from", LONG, "scifact"],
+        ["fetch", f"{LONG}.toml"],
+        ["import", LONG, "--passages", "primer", "-o", "x"],
+        ["import", "p.csv", "--passages", f"{LONG}.csv", "-o", "x"],
+        ["train", f"{LONG}.toml"],
+        ["check", "--plugin", f"{LONG}.py", "Mine()"],
+        [*OWN, "p.csv", "--plugin", f"{LONG}.py"],
+    ],
+    ids=" ".join,
+)
+def test_names_that_are_too_long(ended, tmp_path, arguments):
+    """
+    A name that no file can have is a mistake of who gives it, and nothing is left.
+    """
+    message = ended(*arguments)
+
+    assert message.startswith(("sparring: ", "Usage: "))
+    assert "Traceback" not in message
+    assert {"p.csv", "q.txt"} >= {path.name for path in tmp_path.iterdir()} - {"cache"}
+
+
+@pytest.mark.parametrize("arguments", [[*OWN, "~nobody-here/p.csv"], ["fetch", "~nobody-here/x.toml"]])
+def test_a_home_that_is_not_there(ended, arguments):
+    """
+    `~` of somebody who is unknown is said, with what to do.
+    """
+    assert "found `~` and no home for it" in ended(*arguments)
+
+
+@pytest.mark.parametrize("variable", ["SPARRING_DATA", "SPARRING_CACHE", "XDG_CACHE_HOME"])
+def test_a_home_in_the_environment(ended, monkeypatch, variable):
+    """
+    So is it in a variable of the environment.
+    """
+    monkeypatch.delenv("SPARRING_CACHE")
+    monkeypatch.setenv(variable, "~nobody-here")
+
+    assert "~nobody-here" in ended("run", "--passages", "scifact", "BM25() @ CSR()")
+
+
+def test_no_home(ended, monkeypatch):
+    """
+    A user id without an entry and without HOME, as containers have it, is told what to set.
+    """
+    monkeypatch.delenv("SPARRING_CACHE")
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError("no entry")))
+
+    assert "set SPARRING_CACHE to a folder that can be written" in ended(*OWN, "p.csv")
+
+
+def test_a_spelling_is_no_name_of_a_file(tmp_path, monkeypatch):
+    """
+    What is longer than any name of a file may be a retriever, or be refused as no passage set.
+    """
+    with pytest.raises(Exception, match="expected a BEIR folder"):
+        loader.load(f"./{'a/' * 3000}b.csv.x")
