@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from bench import streams
 from bench.commands import INPUT_ERROR, TERMINATED, UNEXPECTED
 from bench.commands.calibrate import calibrate
 from bench.commands.check import check
@@ -107,7 +108,11 @@ def main() -> None:
     """Run the command; a caller's mistake is one clear message and exit code 2."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended on the way out
     try:
-        app(standalone_mode=True)
+        try:
+            streams.open_standard()
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()
     except Exception as error:
         from bench.errors import InputError
         from bench.report.text import printable
