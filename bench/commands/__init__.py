@@ -124,9 +124,12 @@ def read_run(folder: Path) -> Run:
 
 def registry_with(plugins: list[Path] | None) -> Registry:
     """The installed adapters, and those of the given plug-in files. PluginError for a file that cannot be loaded."""
+    from bench.stage.plugin_process import try_out
     from retrievers.registry import installed
 
     registry = installed()
+    for path in plugins or []:
+        try_out(path)
     with contextlib.redirect_stdout(sys.stderr):  # what a plug-in prints is none of the answer
         for path in plugins or []:
             registry.add_file(path)
