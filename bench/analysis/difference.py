@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zipfile
-import zlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats import arrays
 from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages.passage_set import PassageSet
@@ -246,11 +245,7 @@ def _of_judged(kept: PassageSet, labels: Sequence[str]) -> list[str]:
 def arrays_of(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: float64 values, int32 numbers
     """What a run keeps of each judged query; of a cell that was stopped its measures are of those asked."""
     path = run.folder / m.files.get("quality_asked" if m.is_stopped else "quality", f"quality/{m.cell}.npz")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected the values of every judged query, found none: {error}") from error
+    found = arrays.read(path, "the values of every judged query")
     # The clusters of a cell that was stopped are those of every judged query, its values those of the queries asked.
     lengths = {array.shape for name, array in found.items() if ASKED not in found or name != CLUSTERS}
     if len(lengths) > 1 or not all(_is_values(array) for array in found.values()):

@@ -6,14 +6,15 @@ Of a search that was stopped it also names the queries that were asked; the othe
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.formats import arrays
 from retrievers.contract import Hits
 
 
@@ -26,18 +27,28 @@ def asked(path: Path) -> NDArray[np.int64] | None:
     """The positions of the queries that were asked, where they are not all; None of whole hits, and of no file."""
     if not path.is_file():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = arrays.get("asked")
-            return None if found is None or len(found) == len(arrays["rows"]) else found.astype(np.int64)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected hits, found none that can be read: {error}") from error
+    found = arrays.read(path, "hits")
+    places, n = found.get("asked"), len(_checked(path, "hits", found).rows)
+    if places is None or len(places) == n:
+        return None
+    if places.ndim != 1 or places.dtype.kind not in "iu" or ((places < 0) | (places >= n)).any():
+        raise InputError(f"{path}: expected the positions of queries that were asked, found others: it is damaged")
+    return places.astype(np.int64)
 
 
 def read(path: Path, whose: str) -> Hits:
     """Rows (n_queries, n) int64 and scores (n_queries, n). InputError where the file has none, which says whose."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Hits(arrays["rows"].astype(np.int64), arrays["scores"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected the hits of {whose}, found none that can be read: {error}") from error
+    what = f"the hits of {whose}"
+    return _checked(path, what, arrays.read(path, what))
+
+
+def _checked(path: Path, what: str, found: Mapping[str, NDArray[Any]]) -> Hits:  # Any: whatever numbers they hold
+    rows, scores = found.get("rows"), found.get("scores")
+    if rows is None or scores is None:
+        raise InputError(f"{path}: expected {what}, found {', '.join(found) or 'nothing'}: it is damaged")
+    if rows.ndim != 2 or rows.shape != scores.shape or rows.dtype.kind not in "iu" or scores.dtype.kind != "f":
+        raise InputError(
+            f"{path}: expected {what}, rows of whole numbers and as many scores, found {rows.dtype} of shape "
+            f"{rows.shape} and {scores.dtype} of shape {scores.shape}: it is damaged"
+        )
+    return Hits(rows.astype(np.int64), scores)

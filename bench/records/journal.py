@@ -122,6 +122,8 @@ def opened(
         raise InputError(
             f"run folder {folder}: expected a new or empty folder or a run, found other files; choose another with -o"
         )
+    if folder.is_dir():
+        run_folder.refuse_links(folder)
     with held(folder, "run"), _disk_errors_explained(folder):
         if (fresh and existing.exists()) or (not existing.exists() and (folder / STAGES).exists()):
             growth.put_away(folder)

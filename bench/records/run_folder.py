@@ -16,7 +16,7 @@ lock                held while a run writes here
 from __future__ import annotations
 
 import contextlib
-import zipfile
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.formats import hits_npz
+from bench.formats import arrays, hits_npz
 from bench.formats.files import write_whole
+from bench.lock import LOCK
 from bench.passages.loader import PassageSet
 from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
 from bench.records.upgrades import decode
@@ -63,6 +64,7 @@ def read(folder: Path) -> Run:
         raise InputError(
             f"run {folder}: expected a run folder with {RUN}, found none; `sparring run -o FOLDER` makes one"
         )
+    refuse_links(folder)
     measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
     for m in measurements.values():
         _check_names(folder, m)
@@ -74,6 +76,23 @@ def read(folder: Path) -> Run:
         read_record(folder / ENVIRONMENT, Environment),
         tuple(m for cell, m in measurements.items() if cell in cells),
     )
+
+
+def refuse_links(folder: Path) -> None:
+    """
+    InputError for a link in a run folder, where files are written, removed and copied: it may be a stranger's.
+
+    The folder itself may be reached by one.
+    """
+    for name in (RUN, LOCK, *CONTENTS):
+        place = folder / name
+        inside = [] if place.is_symlink() or not place.is_dir() else [Path(each.path) for each in os.scandir(place)]
+        for each in (place, *inside):
+            if each.is_symlink():
+                raise InputError(
+                    f"run {folder}: expected files of its own, found a link: {each.relative_to(folder)}: copy what it "
+                    f"points to in its place, if the run is yours"
+                )
 
 
 def stages(folder: Path) -> dict[str, StageResult]:
@@ -99,12 +118,14 @@ def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDA
     found = []
     for result in results:
         if result.samples:
-            try:
-                with np.load(folder / result.samples, allow_pickle=False) as arrays:
-                    if name in arrays:
-                        found.append(arrays[name])
-            except (OSError, ValueError, zipfile.BadZipFile) as error:
-                raise InputError(f"{folder / result.samples}: expected raw times, found none: {error}") from error
+            times = arrays.read(folder / result.samples, "raw times").get(name)
+            if times is not None:
+                found.append(times)
+                if times.ndim < 1 or times.dtype.kind not in "iu":
+                    raise InputError(
+                        f"{folder / result.samples}: expected raw times, nanoseconds by pass and call, found "
+                        f"{times.dtype} of shape {times.shape}: it is damaged"
+                    )
     return found
 
 
@@ -239,6 +260,8 @@ def lines(path: Path, kind: type[Record]) -> list[Record]:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     records = []
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
         try:

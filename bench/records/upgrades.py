@@ -26,10 +26,14 @@ FLAGS = {  # words of flags before measurement/5
 
 def decode(content: bytes, kind: type[Record]) -> Record:
     """A record of whatever version as the present one; msgspec.DecodeError or UnicodeDecodeError where it is none."""
-    found = msgspec.json.decode(content)
     try:
+        found = msgspec.json.decode(content)
         if isinstance(found, dict):
             found = upgraded(found)
+    except RecursionError as error:
+        raise msgspec.DecodeError("expected a record, found brackets within brackets, thousands deep") from error
+    except msgspec.DecodeError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape than its version has
         raise msgspec.ValidationError(f"expected a record of {found.get('schema')}, found another: {error}") from error
     return msgspec.convert(found, kind)
@@ -37,8 +41,8 @@ def decode(content: bytes, kind: type[Record]) -> Record:
 
 def upgraded(found: Content) -> Content:
     """The content of a record of whatever version as the present one has it."""
-    while found.get("schema") in UPGRADES:
-        found = UPGRADES[found["schema"]](found)
+    while isinstance(tag := found.get("schema"), str) and tag in UPGRADES:
+        found = UPGRADES[tag](found)
     stage = found.get("result")
     if isinstance(stage, dict):  # a line of the journal
         found["result"] = upgraded(stage)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import numpy as np
 
 from bench.errors import InputError
+from bench.formats import arrays
 from bench.passages import loader
 from bench.records import run_folder
 from bench.records.schema import Measurement
@@ -152,7 +151,6 @@ def has_hits(cell: Cell, suite: Suite, folder: Path) -> bool:
 def _is_whole(path: Path) -> bool:
     """Whether every array of a file of raw times can be read."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return all(arrays[name] is not None for name in arrays.files)
-    except (OSError, ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, KeyError):
+        return all(times.dtype.kind in "iu" for times in arrays.read(path, "raw times").values())
+    except InputError:
         return False
