@@ -69,6 +69,9 @@ def read(folder: Path) -> Run:
     for m in measurements.values():
         _check_names(folder, m)
     record = read_record(folder / RUN, RunRecord)
+    outside = [name for name in record.passage_sets if len(PurePosixPath(name).parts) != 1 or name == ".."]
+    if outside:
+        raise InputError(f"{folder / RUN}: expected names of passage sets without folders, found {outside[0]!r}")
     cells = measurements if record.cells is None else record.cells
     return Run(
         folder,

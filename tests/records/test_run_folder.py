@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import msgspec
 import numpy as np
@@ -103,6 +104,10 @@ def test_a_whole_line_without_its_newline_is_torn(begun):
         (b"{not json", "JSON is malformed"),
         (b'{"schema":"measurement/1"}', "missing required field"),
         (b'{"schema":"measurement/99"}', "measurement/99"),
+        (b'{"schema":[]}', ""),
+        (b'{"schema":{}}', ""),
+        (b"[" * 100_000, "brackets within brackets"),
+        (b'{"a":' * 100_000, "brackets within brackets"),
         (b"\xff\xfe", ""),
         (b"", ""),
     ],
@@ -151,6 +156,80 @@ def test_a_damaged_record(begun, name):
     (begun / name).write_bytes(b"{}")
 
     with pytest.raises(InputError, match=f"{name}: expected"):
+        run_folder.read(begun)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"schema": []}', b'{"schema": {}}', b"", b"\xff", b"null", b"3"])
+@pytest.mark.parametrize("name", [run_folder.RUN, run_folder.ENVIRONMENT])
+def test_what_is_no_record(begun, name, content):
+    """
+    Whatever stands in a record's place, the file is named.
+    """
+    (begun / name).write_bytes(content)
+
+    with pytest.raises(InputError, match=f"{name}: expected"):
+        run_folder.read(begun)
+
+
+@pytest.mark.parametrize("name", [run_folder.MEASUREMENTS, run_folder.ENVIRONMENT])
+def test_a_folder_in_the_place_of_a_file(begun, name):
+    """
+    A folder where a record should be is said to be one.
+    """
+    (begun / name).unlink()
+    (begun / name).mkdir()
+
+    with pytest.raises(InputError, match=f"{name}: cannot be read: Is a directory"):
+        run_folder.read(begun)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "..", "a/b"])
+def test_sets_of_other_folders(begun, name):
+    """
+    A record that names a passage set elsewhere is refused.
+    """
+    content = json.loads((begun / run_folder.RUN).read_bytes()) | {"passage_sets": {name: "0"}}
+    (begun / run_folder.RUN).write_text(json.dumps(content))
+
+    with pytest.raises(InputError, match=r"run\.json: expected names of passage sets without folders, found"):
+        run_folder.read(begun)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "measurements.jsonl", "stages.jsonl", "lock", "sets", "hits", "quality", "samples", "quality/a.npz"],
+)
+def test_links(begun, tmp_path, name):
+    """
+    A link in a run folder is refused, by who reads it and by who writes there, and what it points to stays as it was.
+    """
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for inside in ("download.part", ".a.part", "primer.json"):
+        (victim / inside).write_text("mine")
+    place = begun / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(victim if "." not in name and name != "lock" else victim / "primer.json")
+    before = contents(victim)
+
+    for read in (lambda: run_folder.read(begun), lambda: journal.opened(begun, record(), environment()).__enter__()):
+        with pytest.raises(InputError, match=r"expected files of its own, found a link|expected a run folder"):
+            read()
+
+    assert before == contents(victim)
+
+
+def test_a_loop_of_links(begun):
+    """
+    So is one that points to itself.
+    """
+    (begun / run_folder.MEASUREMENTS).unlink()
+    (begun / run_folder.MEASUREMENTS).symlink_to(begun / run_folder.MEASUREMENTS)
+
+    with pytest.raises(InputError, match=r"found a link: measurements\.jsonl"):
         run_folder.read(begun)
 
 
