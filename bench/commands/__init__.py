@@ -68,12 +68,12 @@ def chosen_format(given: str | None, flags: Mapping[str, bool], default: str) ->
 
 def standard_output() -> Console:
     """Standard output as wide as COLUMNS says, else as the terminal; where there is none, wide enough for a table."""
-    from rich.console import Console
+    from bench.report.console.safe import SafeConsole
 
     columns = WIDTH.fullmatch(os.environ.get("COLUMNS", ""))
     if columns is not None:
-        return Console(width=int(columns.group()))
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        return SafeConsole(width=int(columns.group()))
+    return SafeConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 @contextlib.contextmanager

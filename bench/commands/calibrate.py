@@ -17,13 +17,12 @@ def calibrate(as_json: JsonObject = False) -> None:
     cores that are idle, longer on busy ones, where what other work disturbed is measured a second time; 1 GB of memory
     and 1 GB of disk. Exit code 1 where an instrument is off its bound; noise alone is no reason.
     """
-    from rich.console import Console
-
     from bench.calibration.calibrate import calibrate as calibrated
     from bench.report.console.calibration import print_calibration
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
 
-    with shown(Console(stderr=True)) as progress, stoppable(progress.says, "nothing is kept"):
+    with shown(SafeConsole(stderr=True)) as progress, stoppable(progress.says, "nothing is kept"):
         calibration = calibrated(progress)
     if as_json:
         echo_json(calibration.as_json())

@@ -23,16 +23,15 @@ def datasets(name: Name = None, as_json: Json = False) -> None:
 
     Of one set: licence, sizes, citation, and each file with its hash and where it lies.
     """
-    from rich.console import Console
-
     from bench.report.console.lists import print_card, print_rows
+    from bench.report.console.safe import SafeConsole
 
     if name is None:
         rows = _rows()
         if as_json:
             echo_json(rows)
             return
-        print_rows([{key: value for key, value in row.items() if key != "licence"} for row in rows], Console())
+        print_rows([{key: value for key, value in row.items() if key != "licence"} for row in rows], SafeConsole())
         if not all(row["at_hand"] for row in rows):
             _say_where()
         return
@@ -40,7 +39,7 @@ def datasets(name: Name = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(card)
     else:
-        print_card(card, Console())
+        print_card(card, SafeConsole())
 
 
 def _rows() -> list[dict[str, object]]:

@@ -30,13 +30,12 @@ def fetch(
 
     Each is put in place whole and with the hash of its card, or not at all. The same command fetches what is missing.
     """
-    from rich.console import Console
-
     from bench.passages.fetch import fetch as fetch_files
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
     from bench.report.text import printable
 
-    with shown(Console(stderr=True), "bytes") as progress:
+    with shown(SafeConsole(stderr=True), "bytes") as progress:
         try:
             found = fetch_files(names, origin=origin, to=to, progress=progress)
         except KeyboardInterrupt:

@@ -172,19 +172,18 @@ def _of_runs(
 def _against_revision(
     suite_file: Path, ref: str, plugins: list[Path], keep: Path | None, *, strict: bool, undecided: str
 ) -> GateVerdict:
-    from rich.console import Console
-
     from bench import cache
     from bench.analysis.compare import compare
     from bench.errors import InputError
     from bench.gate.ab import run_ab
     from bench.gate.judge import judge
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
 
     if not suite_file.is_file():
         raise InputError(f"--ab: expected a suite's TOML file in a git repository, found no file {suite_file}")
     cache.prepared()
-    with shown(Console(stderr=True)) as progress:
+    with shown(SafeConsole(stderr=True)) as progress:
         try:
             with run_ab(
                 suite_file, ref, plugins=plugins, keep=keep, thorough=undecided == "fail", says=progress.says

@@ -29,9 +29,8 @@ def models(
 
     In packages, in the hub's cache, and in folders. No model is loaded and no network asked.
     """
-    from rich.console import Console
-
     from bench.report.console.lists import MB, print_rows
+    from bench.report.console.safe import SafeConsole
     from bench.report.text import printable
     from retrievers.available import available
 
@@ -44,7 +43,7 @@ def models(
     rows = [
         {"model": m.spelling, "MB": round(m.bytes / MB, 1), "from": f"{SOURCES[m.source]}: {m.folder}"} for m in found
     ]
-    print_rows(rows, Console())
+    print_rows(rows, SafeConsole())
     if not found:
         typer.echo(
             f"none in packages, in the hub's cache and in {printable(str(folder or WHERE))}: "

@@ -111,13 +111,12 @@ def _power(request: RunRequest, pilot: Path | None, *, as_json: bool) -> None:
 
 def _plan(request: RunRequest, *, as_json: bool) -> None:
     """Print what is predicted on standard output, and how it goes on standard error."""
-    from rich.console import Console
-
     from bench.report.console.plan import print_plan
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
     from bench.run import plan as planning
 
-    with shown(Console(stderr=True)) as progress:
+    with shown(SafeConsole(stderr=True)) as progress:
         for doubt in request.doubts():
             progress.says(doubt)
         if request.suite.stop is not None:

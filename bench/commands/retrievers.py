@@ -11,12 +11,11 @@ def retrievers(as_json: Json = False, plugin: Plugin = None) -> None:
 
     Encoders, storages, retrievers and analysers.
     """
-    from rich.console import Console
-
     from bench.report.console.lists import adapters, print_adapters
+    from bench.report.console.safe import SafeConsole
 
     rows = adapters(registry_with(plugin))
     if as_json:
         echo_json(rows)
     else:
-        print_adapters(rows, Console())
+        print_adapters(rows, SafeConsole())

@@ -88,16 +88,15 @@ def run(
 
 def _run(request: RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome:
     """Run it, print its table on standard output, and how it went on standard error."""
-    from rich.console import Console
-
     from bench.records import run_folder
     from bench.report.console.agreement import disagreements, holes
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
     from bench.report.render import terminal
 
     folder = output or _dated(request.suite.name, datetime.datetime.now())
     console = standard_output()
-    with shown(Console(stderr=True)) as progress:
+    with shown(SafeConsole(stderr=True)) as progress:
         from bench.run.runner import run as run_suite
 
         for doubt in request.doubts():

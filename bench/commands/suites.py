@@ -11,10 +11,9 @@ def suites(as_json: Json = False) -> None:
 
     Each is a name that `sparring run` takes.
     """
-    from rich.console import Console
-
     from bench.passages import cards
     from bench.report.console.lists import print_rows
+    from bench.report.console.safe import SafeConsole
     from bench.run import suite
 
     found = {name: suite.load(name) for name in suite.shipped()}
@@ -31,7 +30,7 @@ def suites(as_json: Json = False) -> None:
     if as_json:
         echo_json(rows)
     else:
-        print_rows([row | {"passages": _several(found[str(row["name"])].passages)} for row in rows], Console())
+        print_rows([row | {"passages": _several(found[str(row["name"])].passages)} for row in rows], SafeConsole())
 
 
 def _several(passages: tuple[str, ...], shown: int = 4) -> str:

@@ -51,9 +51,9 @@ def train(
     The models are encoders: `BiEncoder("FOLDER/seed-1")`. A suite beside them puts them into the ring.
     """
     import msgspec
-    from rich.console import Console
 
     from bench.report.console.progress import shown
+    from bench.report.console.safe import SafeConsole
     from bench.report.render.terminal import draw
     from bench.report.tables.trainings import costs
     from bench.report.text import printable
@@ -65,7 +65,7 @@ def train(
         asked = asked._replace(recipes=tuple(msgspec.structs.replace(each, seeds=seeds) for each in asked.recipes))
     folder = output or Path("models") / asked.name
     registry = registry_with(plugin)
-    with shown(Console(stderr=True)) as progress:
+    with shown(SafeConsole(stderr=True)) as progress:
         from bench.training.experiment import SUITE
         from bench.training.experiment import train as train_all
 

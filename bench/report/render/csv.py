@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bench.records.run_folder import Run
 from bench.report.rows import rows
-from bench.report.text import joined
+from bench.report.text import cell, joined
 from bench.report.view import DEFAULT, View
 
 
@@ -20,5 +20,5 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # 
     writer = csv.DictWriter(file, list(keys), lineterminator="\n")
     writer.writeheader()
     for row in found:
-        writer.writerow({key: joined(value) for key, value in row.items()})
+        writer.writerow({key: cell(joined(value)) for key, value in row.items()})
     return file.getvalue()

@@ -21,6 +21,7 @@ from bench.report.columns import FIELDS, field_of, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
 from bench.report.numbers import MISSING, four, megabytes, significant, sized
 from bench.report.tables.marks import decisions
+from bench.report.text import cell
 
 BYTES, P50 = "ledger_bytes", "single_p50_ms"
 TIMED = re.compile(r"_(ms|qps|seconds)$")  # keys that are not compared across hardware
@@ -147,7 +148,7 @@ def as_csv(found: Sequence[Line]) -> str:
     for line in found:
         values = msgspec.structs.asdict(line)
         values |= {name: " ".join(value) for name, value in values.items() if isinstance(value, tuple)}
-        writer.writerow(["" if value is None else value for value in values.values()])
+        writer.writerow(["" if value is None else cell(value) for value in values.values()])
     return file.getvalue()
 
 
