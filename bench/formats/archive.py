@@ -19,13 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from bench.errors import InputError
+from bench.formats import files
 from bench.formats.files import Content
 
-MOST_BYTES = 2 * 2**30  # of all members: a set is held in memory; 50 times the largest archive of a card
-MOST_RATIO = 200  # text packs 3 to 10 times smaller, many small files in a tar some 20; deflate ends at 1,032
 MOST_MEMBERS = 100_000  # headers are held while an archive is read, and an empty member takes no bytes
-FREE_BYTES = 16 * 2**20  # no bomb below: an honest archive of one line repeated packs as well as a bomb
-CHUNK = 2**18  # bytes read at a time, so that a bomb is found before it is unpacked
 ZIP, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"  # the second zip holds nothing
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a bound on what one read gives
 # Absolute, a drive, `..`, a backslash, a control character, or bytes that are not UTF-8 (as lone surrogates).
@@ -70,7 +67,7 @@ def members(source: Content) -> Iterator[Member]:
 def _files(source: Content) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every file, the names as they stand there."""
     path, packed = source.path, io.BytesIO(source.data)
-    most = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * len(source.data)))
+    most = files.most_unpacked(len(source.data))
     if source.data.startswith(ZIP):
         yield from _zip_files(path, packed, most)
     elif source.data.startswith(GZIP):
@@ -117,13 +114,10 @@ def _bound(path: Path, number: int) -> None:
 
 def _read(path: Path, name: str, file: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
     """All that comes out, at most so many bytes."""
-    chunks, total = [], 0
-    while chunk := file.read(CHUNK):
-        total += len(chunk)
-        if total > most:
-            raise _refusal(path, name, f"at most {most} bytes from here on", "more: it may be a bomb")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    data = files.unpacked(file, most)
+    if data is None:
+        raise _refusal(path, name, f"at most {most} bytes from here on", "more: it may be a bomb")
+    return data
 
 
 def _refusal(path: Path, name: str, expected: str, found: str) -> InputError:

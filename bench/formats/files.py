@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,6 +23,10 @@ NO_JSON = {
         r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     ): "half of a character stands alone (\\ud800 to \\udfff), where a text was cut: replace it",
 }
+MOST_BYTES = 2 * 2**30  # that come out of a packed file: a set is held in memory
+MOST_RATIO = 200  # text packs 3 to 10 times smaller, many small files in a tar some 20; deflate ends at 1,032
+FREE_BYTES = 16 * 2**20  # no bomb below: an honest file of one line repeated packs as well as a bomb
+CHUNK = 2**18  # bytes read at a time, so that a bomb is found before it is unpacked
 EXCERPT = 60  # characters of a broken line that its error shows
 Decoded = TypeVar("Decoded")
 
@@ -42,12 +47,36 @@ def read(path: Path) -> Content:
         raise InputError(f"{path}: expected a file that can be read, found: {reason}") from error
     if path.suffix != ".gz":
         return Content(path, data)
+    most = most_unpacked(len(data))
     try:
-        return Content(path, gzip.decompress(data))
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            whole = unpacked(file, most)
+        if whole is None:
+            raise InputError(
+                f"{path}: expected at most {most:,} bytes to come out of {len(data):,}, found more: it may be a bomb; "
+                f"if it is yours, unpack it (gunzip) and name the file itself"
+            )
+        return Content(path, whole)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path}: expected a whole gzip file, found a truncated or damaged one ({error}): get the file anew"
         ) from error
+
+
+def most_unpacked(size: int) -> int:
+    """How many bytes may come out of so many packed ones."""
+    return min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * size))
+
+
+def unpacked(file: IO[bytes] | gzip.GzipFile, most: int) -> bytes | None:
+    """All that comes out; None where that is more than `most` bytes, found before more is taken."""
+    chunks, total = [], 0
+    while chunk := file.read(CHUNK):
+        total += len(chunk)
+        if total > most:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:

@@ -40,6 +40,7 @@ SIMILARITIES: dict[str, Similarity] = {
     "ip": "dot",
     "inner_product": "dot",
 }
+FREE_ROWS = 1_000_000  # vectors that a file may declare, however small it is
 TRIED_QUERIES, TRIED_ROWS = 50, 1_000  # of which it is looked whether another one is nearer than those that are named
 MISFIT = 0.005  # share of them that is more than rounding, or than neighbours that were searched approximately
 SLACK = 1e-3  # of the distance to the farthest that is named
@@ -96,6 +97,12 @@ def _layout(path: Path) -> _Layout:
         with _opened(path) as file:
             kind = similarity(path, file)
             train, test = (_matrix(path, file, name) for name in DATASETS)
+            size = path.stat().st_size
+            if len(train) + len(test) > max(size, FREE_ROWS):
+                raise InputError(
+                    f"{path}: expected no more vectors than its {size:,} bytes, found {len(train) + len(test):,} "
+                    f"declared: get the file anew"
+                )
             if train.shape[1] != test.shape[1]:
                 raise InputError(
                     f"{path}: expected test vectors of {train.shape[1]} dimensions as in train, found {test.shape[1]}"

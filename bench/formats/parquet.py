@@ -10,6 +10,7 @@ from bench.errors import InputError
 from bench.formats.files import Content
 
 SUFFIX = ".parquet"
+FREE_ROWS = 1_000_000  # no bomb below
 BATCH = 4096  # rows that are Python objects at one time
 
 
@@ -45,6 +46,7 @@ def rows(
     number = 0
     try:
         file = ParquetFile(pyarrow.BufferReader(content.data), pre_buffer=False, page_checksum_verification=True)
+        _check_rows(content, file.metadata.num_rows)
         names = _names(content, file.schema_arrow)
         floats = {name for name, kind in names.items() if name in numbers and pyarrow.types.is_floating(kind)}
         readable = [name for name, kind in names.items() if name in floats or (name in wanted and _is_plain(kind))]
@@ -59,6 +61,15 @@ def rows(
             f"{content.path}: expected a whole Parquet file, found a damaged one, or no Parquet, after {number} rows "
             f"({error}): get the file anew"
         ) from error
+
+
+def _check_rows(content: Content, n: int) -> None:
+    """InputError for more rows than bytes: no text packs so well, and each becomes an object."""
+    if n > max(len(content.data), FREE_ROWS):
+        raise InputError(
+            f"{content.path}: expected no more rows than its {len(content.data):,} bytes, found {n:,}: it may be "
+            f"a bomb; if it is yours, save it as JSON lines"
+        )
 
 
 def _names(content: Content, schema: Any) -> dict[str, Any]:  # Any: pyarrow has no types

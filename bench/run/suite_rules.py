@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # of a suite: it becomes part of a folder's name
 LONGEST_SECONDS = 10_000_000  # of one stage; no wait of the system's takes an endless one
 STOPS = ("decided",)
+DEEPEST = 10_000  # hits of a query: 12 bytes each
 MOST_DISTRACTORS = 1_000_000_000  # hits are kept as 32-bit positions
 
 
@@ -61,6 +62,9 @@ def _with_numbers(suite: Suite) -> Suite:
     for key in ("rounds", "queries", "k", "depth"):
         if getattr(suite, key) < 1:
             raise _refusal(key, "a whole number of at least 1", getattr(suite, key))
+    for key in ("k", "depth"):
+        if getattr(suite, key) > DEEPEST:
+            raise _refusal(key, f"at most {DEEPEST:,}: so many hits of every query are kept", getattr(suite, key))
     counts = tuple(dict.fromkeys(suite.thread_counts))
     if not counts or min(counts) < 1:
         raise _refusal("threads", "a whole number of at least 1, or a list of them", suite.threads)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import InputError
-from bench.formats import archive
+from bench.formats import archive, files
 from bench.formats.archive import members
 from bench.formats.files import Content
 
@@ -204,7 +204,7 @@ def test_bombs(monkeypatch, kind):
     """
     An archive that unpacks to many times its bytes is refused; below a floor of bytes any ratio is taken.
     """
-    monkeypatch.setattr(archive, "FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "FREE_BYTES", 2**20)
     bomb = packed(kind, [("zeros", bytes(2**22))])
 
     assert f"expected at most {2**20} bytes from here on, found more: it may be a bomb" in refusal(bomb)
@@ -216,7 +216,7 @@ def test_total_bytes(monkeypatch, kind):
     """
     More bytes in all members together than the limit are refused, though each is below it.
     """
-    monkeypatch.setattr(archive, "MOST_BYTES", 60_000)
+    monkeypatch.setattr(files, "MOST_BYTES", 60_000)
 
     found = refusal(packed(kind, [(name, bytes(30_000)) for name in "abc"]))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
+from bench.errors import InputError
 from bench.formats import files
 
 
@@ -36,3 +39,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         files.write_whole(path, b"new")
 
     assert {"file": b"old"} == {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+
+def test_a_packed_file_that_is_a_bomb(tmp_path, monkeypatch):
+    """
+    A file that unpacks to many times its bytes is refused before it is unpacked; an honest one is read.
+    """
+    monkeypatch.setattr(files, "FREE_BYTES", 2**20)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(bytes(2**23)))
+    (tmp_path / "honest.csv.gz").write_bytes(gzip.compress(b"text\nit purrs\n"))
+
+    with pytest.raises(InputError, match=r"bomb\.csv\.gz: expected at most 1,\d+,\d+ bytes to come out of .*gunzip"):
+        files.read(tmp_path / "bomb.csv.gz")
+    assert b"text\nit purrs\n" == files.read(tmp_path / "honest.csv.gz").data

@@ -255,6 +255,17 @@ class TestRefusals:
 
         assert [] == [way for way, said in ways.items() if "expected `train` in this file, found" not in said]
 
+    def test_more_vectors_than_bytes(self, tmp_path):
+        """
+        A file that declares far more vectors than it can hold is refused at once.
+        """
+        with h5py.File(tmp_path / "huge.hdf5", "w") as file:
+            file.attrs["distance"] = "euclidean"
+            file.create_dataset("train", (200_000_000, 2), np.float32, chunks=(1000, 2))
+            file.create_dataset("test", data=TEST)
+
+        assert "found 200,000,002 declared" in refusal(str(tmp_path / "huge.hdf5"))
+
     def test_groups_are_no_datasets(self, tmp_path):
         """
         A group of a dataset's name is none.

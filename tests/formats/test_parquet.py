@@ -19,6 +19,7 @@ from bench.formats import parquet, qrels
 from bench.formats.files import Content
 from bench.passages import loader
 from bench.passages.loader import Columns
+from tests.helpers.collections import refusal, written
 
 DOCS = {"key": [7, 9], "head": ["Cats", None], "body": ["purr", "bark"], "weight": [0.5, 1.5]}
 ASKED = {"qid": ["a", "b"], "query": ["who purrs?", "who barks?"]}
@@ -231,3 +232,16 @@ def test_without_pyarrow(monkeypatch):
         list(parquet.rows(Content(Path("docs.parquet"), b""), {"text"}))
 
     assert "pip install 'sparring[parquet]'" in str(refused.value)
+
+
+def test_more_rows_than_bytes(tmp_path, monkeypatch):
+    """
+    A file that holds more rows than bytes is refused before any is made.
+    """
+    monkeypatch.setattr(parquet, "FREE_ROWS", 100)
+    path = tmp_path / "docs.parquet"
+    path.write_bytes(packed({"text": ["x"] * 100_000}))
+
+    said = refusal(str(path), Columns(queries=written(tmp_path / "q.txt", "who?\n")))
+
+    assert re.search(r"expected no more rows than its [\d,]+ bytes, found 100,000", said)
