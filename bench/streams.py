@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from bench.errors import InputError
 
 
-class _Answer(io.RawIOBase):
+class _Output(io.RawIOBase):
     """The bytes of an answer on their way to whoever reads it; once nobody does, to nobody."""
 
     def __init__(self, descriptor: int) -> None:
@@ -64,7 +64,7 @@ def open_standard() -> None:
 
 def _text(stream: TextIO) -> TextIO:
     """A stream of text over the descriptor of another, in its encoding."""
-    raw = _Answer(stream.fileno())
+    raw = _Output(stream.fileno())
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from retrievers.contract import NotFound, spell
+from retrievers.model_folders import check_folder, model_files
 from retrievers.model_names import PACKAGES, on_disk, short
-from retrievers.models import check_folder, model_files
 
 Source: TypeAlias = Literal["package", "cache", "folder"]  # cache: the hub's
 

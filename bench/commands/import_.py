@@ -73,7 +73,7 @@ def import_(
         columns = loader.Columns(**given) if given else None
         passage_set = loader.load(passages, columns=columns)
         size = loader.text_bytes(passage_set)
-        source = imported.Source(passages, None if columns is None else msgspec.to_builtins(columns))
+        source = imported.Searched(passages, None if columns is None else msgspec.to_builtins(columns))
         usual = imported.MEASURES
     names: list[str | None] = [*name] if name else [None] * len(files)
     runs = [outside_run.read(path, called) for path, called in zip(files, names, strict=True)]

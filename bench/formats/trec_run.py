@@ -102,7 +102,7 @@ def read(path: Path) -> dict[str, dict[str, float]]:
     return parse(files.read(path))
 
 
-class _Layout(NamedTuple):
+class _Columns(NamedTuple):
     """Which fields of a line say what."""
 
     n: int  # fields of a line
@@ -112,8 +112,8 @@ class _Layout(NamedTuple):
     is_rank: bool = False  # the value is a rank, from 1, and no score
 
 
-TREC = _Layout(len(FIELDS.split()), 0, 2, 4)
-MS_MARCO = _Layout(3, 0, 1, 2, is_rank=True)
+TREC = _Columns(len(FIELDS.split()), 0, 2, 4)
+MS_MARCO = _Columns(3, 0, 1, 2, is_rank=True)
 # What a header calls them, first found first.
 QUERY_NAMES = ("qid", "query-id", "query_id", "q_id", "queryid", "topic", "query")
 PASSAGE_NAMES = ("docno", "docid", "doc_id", "corpus-id", "corpus_id", "pid", "passage-id", "passage_id", "passage")
@@ -152,7 +152,7 @@ def _split(line: bytes, *, commas: bool) -> list[bytes]:
     return by_tabs if len(by_tabs) == TREC.n and all(map(bytes.strip, by_tabs)) else line.split()
 
 
-def _layout(fields: list[bytes], place: str) -> tuple[_Layout, bool]:
+def _layout(fields: list[bytes], place: str) -> tuple[_Columns, bool]:
     """What the first line tells of all, and whether it is a header."""
     names = [field.decode(errors="replace").lower() for field in fields]
     if names[0] not in QUERY_NAMES or any(_number(name) is not None for name in names):
@@ -165,14 +165,14 @@ def _layout(fields: list[bytes], place: str) -> tuple[_Layout, bool]:
             f"{place}: expected a header that names a query ({QUERY_NAMES[0]}), a passage ({PASSAGE_NAMES[0]}) and a "
             f"score or a rank, found {' '.join(names)}: rename its columns"
         )
-    return _Layout(len(fields), query, passage, value, is_rank=score is None), True
+    return _Columns(len(fields), query, passage, value, is_rank=score is None), True
 
 
 def _first(names: Sequence[str], known: Sequence[str]) -> int | None:
     return next((names.index(name) for name in known if name in names), None)
 
 
-def _add(run: dict[str, dict[str, float]], layout: _Layout, fields: list[bytes], place: str) -> None:
+def _add(run: dict[str, dict[str, float]], layout: _Columns, fields: list[bytes], place: str) -> None:
     """Put one line into the run."""
     if len(fields) != layout.n:
         of = {TREC: f"six fields were expected ({FIELDS})", MS_MARCO: "three fields were expected (query passage rank)"}

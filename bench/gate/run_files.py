@@ -130,8 +130,10 @@ def _judged_set(path: Path, runs: Sequence[OutsideRun]) -> PassageSet:
     InputError where the first run, to which others are held, has no judged passage: 0 would be held to 0.
     """
     judged: dict[str, dict[str, int]] = {}
-    for judgment in qrels.read(files.read(path)):
-        judged.setdefault(judgment.query, {})[judgment.passage] = judgment.grade
+    for query, passage, grade in qrels.read(files.read(path)):
+        of_query = judged.setdefault(query, {})
+        if passage is not None:
+            of_query[passage] = grade
     first = runs[0]
     if not any(grade > 0 for grades in judged.values() for grade in grades.values()):
         raise InputError(f"{path}: expected a grade above 0, found none: nothing is relevant, and 0 would be held to 0")

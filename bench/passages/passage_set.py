@@ -119,13 +119,6 @@ def assemble(
 
     columns: of a table of one's own, so that a message can name the options. unjudged: keep the other queries too.
     """
-    try:
-        language = languages.code(origin.language)
-    except ValueError as error:
-        raise InputError(
-            f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
-            f"correct {'`language` in its card' if isinstance(origin, Card) else '--language'}"
-        ) from error
     kept: dict[str, tuple[int, str]] = {}  # text -> row and id of the first passage that has it
     merged = {}
     for row, passage in enumerate(collection.passages):
@@ -143,7 +136,7 @@ def assemble(
     passage_set = PassageSet(
         name=name,
         title=origin.title,
-        language=language,
+        language=_language(name, origin),
         licence=origin.licence,
         citation=origin.citation,
         sha256="",
@@ -167,6 +160,16 @@ def assemble(
         title_lengths=titles if any(titles) else None,
     )
     return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))
+
+
+def _language(name: str, origin: Card | Origin) -> str:
+    try:
+        return languages.code(origin.language)
+    except ValueError as error:
+        raise InputError(
+            f'passage set {name!r}: expected as its language an ISO 639 code such as "en", found {origin.language!r}: '
+            f"correct {'`language` in its card' if isinstance(origin, Card) else '--language'}"
+        ) from error
 
 
 def _joined(passage: Passage, join: Join) -> str:

@@ -27,14 +27,14 @@ DEPTH = 100  # of the hits at least, as our own runs keep them; a deeper file is
 MOST_HITS = 50_000_000  # queries times depth: 600 MB of rows and scores
 
 
-class Source(NamedTuple):
+class Searched(NamedTuple):
     """Where a passage set was read from, as a run's record has it."""
 
     passages: str  # as it was asked for
     columns: dict[str, str | None] | None  # how one's own files were read
 
 
-def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Source]:
+def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Searched]:
     """
     The one passage set of a run, without texts, the bytes of its texts, and where these lay.
 
@@ -48,7 +48,7 @@ def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Source]:
     ((name, (n, text_bytes)),) = sizes.items()
     passage_set = run_folder.read_set(run.folder, name)
     asked = msgspec.convert(run.record.suite.get("passages", []), list[str])
-    source = Source(next((one for one in asked if loader.name_of(one) == name), name), run.record.columns)
+    source = Searched(next((one for one in asked if loader.name_of(one) == name), name), run.record.columns)
     return msgspec.structs.replace(passage_set, passage_ids=passage_set.passage_ids[:n]), text_bytes, source
 
 
@@ -66,7 +66,7 @@ def import_runs(
     *,
     measures: Sequence[str] = MEASURES,
     command: Sequence[str] = (),
-    source: Source | None = None,
+    source: Searched | None = None,
 ) -> tuple[Measurement, ...]:
     """
     Score some runs on one passage set, and write them as the cells of a run folder; the first is the baseline.
@@ -108,7 +108,7 @@ def import_runs(
 
 
 def _suite(
-    runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str], source: Source | None
+    runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str], source: Searched | None
 ) -> Suite:
     """The suite that the runs are the cells of; InputError for what `import_runs` refuses of them."""
     names = [run.name for run in runs]

@@ -12,7 +12,7 @@ from bench.run.resolve import parse_retriever, resolve_language
 from bench.training.leaks import Leaks, audit
 from bench.training.pairs import HardNegatives, Pair, mine, pairs, relevant
 from bench.training.recipe import STATIC, Recipe
-from retrievers import models
+from retrievers import model_folders
 from retrievers.registry import Registry
 
 
@@ -68,7 +68,7 @@ def gather(
         say(f"hard negatives: {mined.found:,} by {mined.retriever}, {mined.drawn:,} drawn")
     pretrained = {recipe.model.start, recipe.model.query_start or recipe.model.start} - {STATIC}
     try:
-        starts = {name: models.find(name).sha256 for name in sorted(pretrained)}
+        starts = {name: model_folders.find(name).sha256 for name in sorted(pretrained)}
     except ValueError as error:
         raise InputError(f"model.start: {error}") from error
     return TrainingData(train_set, dev, test, leaks, found, mined, starts)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.training.recipe import STATIC, Model, Recipe
-from retrievers import models
+from retrievers import model_folders, models
 from retrievers.encoders.sparse import is_sparse
 
 SIMILARITY_NAMES = {"cosine": "cosine", "dot": "dot", "l2": "euclidean"}  # in the model's own configuration
@@ -83,7 +83,7 @@ def _pretrained(asked: Model, start: str, device: str) -> tuple[list[Any], dict[
     from sentence_transformers.sentence_transformer.modules import Pooling
 
     try:
-        source = models.find(start)
+        source = model_folders.find(start)
         if asked.head == "splade" and not is_sparse(source.folder):
             raise ValueError(f'expected a masked-language model, or a sparse one, with head "splade", found {start}')
         tower = models.opened(

@@ -10,7 +10,7 @@ import tomli_w
 
 from bench.training.card import TrainingCard
 from bench.training.recipe import Recipe
-from retrievers import models
+from retrievers import model_folders
 
 START = "start"  # the folder of what the first of the models beside it started from
 
@@ -32,7 +32,7 @@ def suite(name: str, models_of: Sequence[tuple[Path, Sequence[TrainingCard]]]) -
         for folder, found in models_of:
             if found[0].recipe.data.test != test:
                 continue
-            sha256 = models.find(str(folder / START)).sha256
+            sha256 = model_folders.find(str(folder / START)).sha256
             for dims in (None, *dims_of(found[0].recipe, recipes)):
                 start = spelled_of(found[0].recipe, folder / START, dims)
                 same = (sha256, start.replace(_quoted(_path(folder / START)), ""))  # but for where it lies

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from retrievers import models
+from retrievers import model_folders, models
 from retrievers.contract import Adapter, Fact, Role, Spelled
-from retrievers.models import ModelFolder, Tower
+from retrievers.model_folders import ModelFolder
+from retrievers.models import Tower
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -65,7 +66,7 @@ class PretrainedEncoder(ModelOptions):
     def fingerprint(self) -> str:
         """The sha256 of all that the vectors depend on in the model's files, of both models where there are two."""
         names = dict.fromkeys([self._name("passage"), self._name("query")])
-        return "+".join(models.find(name).sha256 for name in names)
+        return "+".join(model_folders.find(name).sha256 for name in names)
 
     def save(self, folder: Path) -> None:
         """
@@ -87,7 +88,7 @@ class PretrainedEncoder(ModelOptions):
                     f"{self}: expected {self._name(role)!r} for the {role} side in {folder}, found {saved['name']!r}; "
                     "load with the options it was saved with"
                 )
-            found = models.find(saved["name"])  # by name: an environment may be made anew in another place
+            found = model_folders.find(saved["name"])  # by name: an environment may be made anew in another place
             changed = sorted(path for path, _ in set(saved["files"].items()) ^ set(found.files.items()))
             if changed:
                 raise ValueError(
@@ -158,8 +159,9 @@ class PretrainedEncoder(ModelOptions):
 
     def _ready(self) -> dict[Role, Tower]:
         if not self._towers:
-            passage = models.find(self.model)
-            self._open({"passage": passage, "query": models.find(self.query_model) if self.query_model else passage})
+            passage = model_folders.find(self.model)
+            query = model_folders.find(self.query_model) if self.query_model else passage
+            self._open({"passage": passage, "query": query})
         return self._towers
 
     def _open(self, sources: dict[Role, ModelFolder]) -> None:

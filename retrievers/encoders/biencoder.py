@@ -14,10 +14,10 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from retrievers import models
+from retrievers import model_folders
 from retrievers.contract import Fact, Role
 from retrievers.encoders._pretrained import Precision, PretrainedEncoder
-from retrievers.models import ModelFolder
+from retrievers.model_folders import ModelFolder
 from retrievers.similarity import Similarity, shaped
 
 
@@ -26,7 +26,7 @@ class BiEncoder(PretrainedEncoder):
     """
     A sentence-transformers model as an encoder: dense float32 (n, dims), C-contiguous.
 
-    model: a folder, an installed package's model, or a name on the hub (`retrievers.models.find`).
+    model: a folder, an installed package's model, or a name on the hub (`retrievers.model_folders.find`).
     query_model: another model for queries, with the same output size; None: `model` reads both.
     query_prompt, passage_prompt: a text put before each input; None: what the model names "query", and "document",
         "passage" or "corpus", if anything.
@@ -84,7 +84,7 @@ class BiEncoder(PretrainedEncoder):
 
     def settled(self) -> BiEncoder:
         """The same with the model's own similarity written in; without one where that is cosine."""
-        own = models.own_similarity(models.place(self.model))
+        own = model_folders.own_similarity(model_folders.place(self.model))
         used = self._used(own)
         return replace(self, similarity=None if used == own == "cosine" else used)
 
@@ -100,7 +100,7 @@ class BiEncoder(PretrainedEncoder):
 
     def _open(self, sources: dict[Role, ModelFolder]) -> None:
         super()._open(sources)
-        self._own = models.own_similarity(sources["passage"].folder)
+        self._own = model_folders.own_similarity(sources["passage"].folder)
         dims = self._towers["passage"].dims
         if self.dims is not None and self.dims > dims:
             self._towers = {}

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from retrievers.contract import Role
 from retrievers.encoders._pretrained import Precision, PretrainedEncoder
-from retrievers.models import ModelFolder
+from retrievers.model_folders import ModelFolder
 
 
 @dataclass(repr=False)
@@ -24,7 +24,7 @@ class SparseEncoder(PretrainedEncoder):
     """
     A sentence-transformers SparseEncoder, or a masked-language model, as an encoder: float32 CSR (n, vocabulary).
 
-    model: a folder, an installed package's model, or a name on the hub (`retrievers.models.find`).
+    model: a folder, an installed package's model, or a name on the hub (`retrievers.model_folders.find`).
     query_model: another model for queries, with the same vocabulary; None: `model` reads both.
     query_prompt, passage_prompt: a text put before each input; None: what the model names "query", and "document",
         "passage" or "corpus", if anything.

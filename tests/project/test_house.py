@@ -90,14 +90,15 @@ def imported_by(module: str) -> frozenset[str]:
 CONTRACT = ("retrievers.contract", "retrievers.spelling", "retrievers.ranking")  # one page, in three files
 FAMILIES = ("retrievers.encoders", "retrievers.storages", "retrievers.engines")
 WINGS = (
-    *("retrievers.contract", "retrievers.similarity", "retrievers.model_names", "retrievers.hub", "retrievers.models"),
+    *("retrievers.contract", "retrievers.paths", "retrievers.languages", "retrievers.similarity"),
+    *("retrievers.model_names", "retrievers.hub", "retrievers.model_folders", "retrievers.models"),
     *("retrievers.available", "retrievers.analysers"),
     *FAMILIES,
     *("retrievers.plugin", "retrievers.hints", "retrievers.registry", "retrievers.conformance"),
     *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
     *("bench.run", "bench.calibration", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold"),
-    *("bench.report", "bench.commands", "bench.cli"),
+    *("bench.report", "bench.commands", "bench.streams", "bench.cli"),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrievers import models
+from retrievers import model_folders
 from retrievers.contract import NotFound
 from retrievers.model_names import USUAL, meant, on_disk, short
 from tests.helpers.dense_models import MINILM
@@ -125,9 +125,9 @@ def test_the_error_of_a_model_that_is_not_there(hub, no_network):
     It has the name that is meant, and the command that lists those on this machine.
     """
     with pytest.raises(NotFound, match=r"Did you mean BAAI/bge-m3\? .*hf download BAAI/bge-m3\. .*sparring models"):
-        models.find("bge-m3")
+        model_folders.find("bge-m3")
     with pytest.raises(NotFound) as caught:
-        models.find("nobody-has-this")
+        model_folders.find("nobody-has-this")
 
     assert "Did you mean" not in str(caught.value)
     assert f"{USUAL}/nobody-has-this" in str(caught.value)
@@ -141,8 +141,8 @@ def test_the_error_of_a_folder_that_is_not_there(hub, no_network, monkeypatch, t
     (tmp_path / "models").mkdir()
 
     with pytest.raises(NotFound, match=r"There is a folder models, and no mine in it\."):
-        models.find("models/mine")
+        model_folders.find("models/mine")
     with pytest.raises(NotFound) as caught:
-        models.find("others/mine")
+        model_folders.find("others/mine")
 
     assert "There is a folder" not in str(caught.value)

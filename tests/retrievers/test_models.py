@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrievers import models
+from retrievers import model_folders, models
 from retrievers.encoders.biencoder import BiEncoder
 from tests.helpers.dense_models import MINILM, MINILM_SHA256, saved_model
 
@@ -23,7 +23,7 @@ def test_an_installed_package_can_carry_a_model(name):
     """
     A model's short and full name both lead to the package that carries it.
     """
-    found = models.find(name)
+    found = model_folders.find(name)
 
     assert MINILM_SHA256 == found.weights_sha256
     assert (found.folder / "modules.json").is_file()
@@ -34,10 +34,10 @@ def test_a_package_with_other_bytes_is_refused(monkeypatch):
     A package that carries other weights than published is refused, with both hashes.
     """
     full_name = f"sentence-transformers/{MINILM}"
-    monkeypatch.setattr(models, "PACKAGES", {full_name: models.PACKAGES[full_name]._replace(sha256="00")})
+    monkeypatch.setattr(model_folders, "PACKAGES", {full_name: model_folders.PACKAGES[full_name]._replace(sha256="00")})
 
     with pytest.raises(ValueError, match=f"sha256 00, found {MINILM_SHA256}"):
-        models.find(MINILM)
+        model_folders.find(MINILM)
 
 
 def test_without_a_network_an_unknown_model_is_asked_for_once(monkeypatch):
@@ -64,7 +64,7 @@ def test_a_path_that_is_no_folder_is_never_asked_for(tmp_path):
     What is spelled as a path and is not there is an error at once.
     """
     with pytest.raises(ValueError, match="expected a folder there, found none"):
-        models.find(str(tmp_path / "nowhere"))
+        model_folders.find(str(tmp_path / "nowhere"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
@@ -72,7 +72,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
     A folder that holds no model is an error that says what a model's folder holds.
     """
     with pytest.raises(ValueError, match=r"expected modules\.json or config\.json"):
-        models.find(str(tmp_path))
+        model_folders.find(str(tmp_path))
 
 
 def test_pickled_weights_are_refused(toy):
@@ -84,7 +84,7 @@ def test_pickled_weights_are_refused(toy):
     (dense / "pytorch_model.bin").write_bytes(b"")
 
     with pytest.raises(ValueError, match=r"expected weights as safetensors in .*2_Dense"):
-        models.find(toy)
+        model_folders.find(toy)
 
 
 def test_a_page_about_the_model_is_no_part_of_it(toy):
@@ -108,7 +108,7 @@ def test_a_page_about_the_model_is_no_part_of_it(toy):
 
 def opened(dtype: str = "float32", max_length: int | None = None) -> models.Tower:
     prompts = dict.fromkeys(("query", "passage"))
-    return models.opened(models.find(MINILM), device="cpu", dtype=dtype, max_length=max_length, prompts=prompts)
+    return models.opened(model_folders.find(MINILM), device="cpu", dtype=dtype, max_length=max_length, prompts=prompts)
 
 
 @pytest.fixture(scope="module")

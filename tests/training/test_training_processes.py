@@ -13,7 +13,7 @@ import pytest
 from bench.training import card as cards
 from bench.training import recipe as recipes
 from bench.training.experiment import train
-from retrievers import models
+from retrievers import model_folders
 from retrievers.registry import installed
 from tests.helpers.trainings import MINILM, recipe, trained, weights
 
@@ -22,7 +22,7 @@ def without_dropout(folder):
     """A small transformer that draws nothing, so that it does not matter who reads which text."""
     from sentence_transformers import SentenceTransformer
 
-    SentenceTransformer(str(models.find(MINILM).folder), device="cpu").save_pretrained(str(folder))
+    SentenceTransformer(str(model_folders.find(MINILM).folder), device="cpu").save_pretrained(str(folder))
     config = json.loads((folder / "config.json").read_text())
     calm = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (folder / "config.json").write_text(json.dumps(config | calm))

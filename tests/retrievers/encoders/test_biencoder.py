@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrievers import models, registry
+from retrievers import model_folders, registry
 from retrievers.contract import (
     Accountable,
     Descriptive,
@@ -402,7 +402,7 @@ def test_the_ledger_counts_the_weights(minilm):
     """
     The ledger has the bytes of the weights in memory and of the tokenizer's file.
     """
-    folder = models.find(MINILM).folder
+    folder = model_folders.find(MINILM).folder
     header = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
     tensors = (folder / "model.safetensors").stat().st_size - header
 
