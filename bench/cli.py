@@ -104,9 +104,17 @@ def _of_a_path(error: Exception) -> Exception | None:
     )
 
 
+def _end_tidily() -> None:
+    """Let what ends us, a closed terminal too, take with it what was started; `nohup` has its way."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: sys.exit(TERMINATED))
+
+
 def main() -> None:
     """Run the command; a caller's mistake is one clear message and exit code 2."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended on the way out
+    _end_tidily()
     try:
         try:
             streams.open_standard()

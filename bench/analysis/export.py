@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import msgspec
 
 from bench.errors import InputError
 from bench.formats import trec_run
-from bench.formats.files import write_whole
+from bench.formats.files import whole_folder, write_whole
 from bench.passages.loader import PassageSet
 from bench.records.run_folder import Run, read_hits, read_set, read_timed, searched_apart
 from bench.records.schema import Measurement, digest
@@ -57,19 +57,24 @@ def export(run: Run, folder: Path, form: Format = "trec") -> list[Path]:
             f"run {run.folder}: expected hits of every query, found a part of them for {', '.join(stopped)}, stopped "
             f"once decided: export a run without --stop"
         )
-    written, tag_of = [], tags(m.retriever for m in run.measurements if m.status == "ok")
+    with whole_folder(folder) as part:
+        written = [path.relative_to(part) for path in _written(run, part, form)]
+    return [folder / path for path in written]
+
+
+def _written(run: Run, folder: Path, form: Format) -> Iterator[Path]:
+    """Write the files of `export` one by one."""
+    tag_of = tags(m.retriever for m in run.measurements if m.status == "ok")
     homes = _file_names({name: sha256[:16] for name, sha256 in run.record.passage_sets.items()})
     for name, home_name in homes.items():
         passage_set = read_set(run.folder, name)
         home = folder / home_name
         home.mkdir(parents=True, exist_ok=True)
         if passage_set.qrels is not None:
-            written.append(_write_qrels(home, passage_set.qrels, form))
+            yield _write_qrels(home, passage_set.qrels, form)
         cells = {cell.retriever: cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")}
         for retriever, file_name in _file_names({name: cell.cell for name, cell in cells.items()}).items():
-            stem, tag = home / file_name, tag_of[retriever]
-            written += _write_cell(run, cells[retriever], stem, tag, passage_set, form)
-    return written
+            yield from _write_cell(run, cells[retriever], home / file_name, tag_of[retriever], passage_set, form)
 
 
 def tags(retrievers: Iterable[str]) -> dict[str, str]:
@@ -92,6 +97,11 @@ def tags(retrievers: Iterable[str]) -> dict[str, str]:
 
 def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Format) -> Path:
     path = home / (f"{QRELS}.json" if form == "json" else f"{QRELS}.txt")
+    if form == "trec":
+        for query, grades in qrels.items():
+            trec_run.check_field(path, "query id", query)
+            for passage in grades:
+                trec_run.check_field(path, "passage id", passage)
     judged = ((query, passage, grade) for query, grades in qrels.items() for passage, grade in grades.items())
     lines = (f"{query} 0 {passage} {grade}\n" for query, passage, grade in judged)
     write_whole(path, msgspec.json.encode(qrels) if form == "json" else "".join(lines).encode())
@@ -179,9 +189,10 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
     }
     if passage_set.qrels is not None:
         files["qrels/test.tsv"] = [b"query-id\tcorpus-id\tscore", *_judgments(passage_set.qrels, folder)]
-    for name, lines in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / name, b"".join(line + b"\n" for line in lines))
+    with whole_folder(folder) as part:
+        for name, lines in files.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(part / name, b"".join(line + b"\n" for line in lines))
     return [folder / name for name in files]
 
 

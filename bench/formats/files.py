@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -90,6 +92,33 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """
+    A folder to write into, whose files are in `folder` at the end: all of them, or, where anything goes wrong, none.
+
+    Files of other names that are there stay. InputError where the disk refuses, and of those raised within the path is
+    `folder`'s.
+    """
+    part = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if not folder.exists():
+            part.replace(folder)
+            return
+        for path in sorted(path for path in part.rglob("*") if path.is_file()):
+            place = folder / path.relative_to(part)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+    except InputError as error:
+        raise InputError(str(error).replace(str(part), str(folder))) from error
+    except OSError as error:
+        raise InputError(f"{folder}: expected a folder that can be written, found: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def settle(path: Path, *, within: bool = True) -> None:

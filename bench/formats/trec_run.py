@@ -38,11 +38,11 @@ def write(path: Path, hits: Hits, passage_ids: Sequence[str], query_ids: Sequenc
     finite, and for hits that are not in order, best first.
     """
     scores = strictly_falling(path, hits, passage_ids, query_ids)
-    _check_field(path, "tag", tag)
+    check_field(path, "tag", tag)
     for query in query_ids:
-        _check_field(path, "query id", query)
+        check_field(path, "query id", query)
     for row in np.unique(hits.rows[hits.rows >= 0]).tolist():
-        _check_field(path, "passage id", passage_ids[row])
+        check_field(path, "passage id", passage_ids[row])
 
     found = zip(query_ids, hits.rows.tolist(), scores.tolist(), strict=True)
     # Nine significant digits read back to the same 32-bit float, by way of a 64-bit one too.
@@ -82,7 +82,7 @@ def strictly_falling(
     return scores
 
 
-def _check_field(path: Path, what: str, text: str) -> None:
+def check_field(path: Path, what: str, text: str) -> None:
     """InputError unless the text is one field of a line, in whatever language the line is split."""
     try:
         text.encode()

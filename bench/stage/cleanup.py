@@ -46,9 +46,15 @@ def removed() -> Iterator[dict[str, str]]:
 
 
 def end(ours: Callable[[str], bool]) -> None:
-    """Kill every process with a mark that is ours, until there is none. Linux; elsewhere nothing is found."""
+    """
+    Kill every process with a mark that is ours, until there is none. Linux; elsewhere nothing is found.
+
+    Never one that this process descends from: a shell that an adapter left has the mark of its dead run, and whoever
+    starts the next one there is no leftover.
+    """
+    spared = _ancestors()
     for _ in range(_TRIES):
-        found = [process for process, mark in _marked() if ours(mark)]
+        found = [process for process, mark in _marked() if process not in spared and ours(mark)]
         if not found:
             return
         for process in found:
@@ -67,6 +73,18 @@ def _marked() -> Iterator[tuple[int, str]]:
                     for variable in (folder / "environ").read_bytes().split(b"\0"):
                         if variable.startswith(sign):
                             yield int(folder.name), variable[len(sign) :].decode("utf-8", "replace")
+
+
+def _ancestors() -> set[int]:
+    """The processes that this one descends from, as far as that can be read."""
+    found, process = set[int](), os.getppid()
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        while process > 0 and process not in found:
+            found.add(process)
+            # The name of a process stands in brackets, and may hold any sign.
+            stat = (_PROCESSES / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+            process = int(stat.rpartition(")")[2].split()[1])
+    return found
 
 
 @functools.cache

@@ -39,6 +39,42 @@ def test_a_run_as_dictionaries(tmp_path):
     assert splade["q1"]["p1"] < 2.0
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("trouble", ["hits gone", "blank in an id", "full"])
+def test_all_of_it_or_nothing(tmp_path, monkeypatch, trouble, before):
+    """
+    Where one file cannot be written none is, and an export that was there stays as it was.
+    """
+    passage = "p 0" if trouble == "blank in an id" else "p0"
+    runs = [outside_run.OutsideRun(name, "", {"q1": {"p1": 2.0}, "q0": {passage: 1.0}}) for name in "ab"]
+    searched = tiny_set(5, 2)
+    if trouble == "blank in an id":
+        ids = tuple(passage if name == "p0" else name for name in searched.passage_ids)
+        searched = msgspec.structs.replace(searched, passage_ids=ids, qrels={"q0": {passage: 1}, "q1": {"p1": 1}})
+    found = imported.import_runs(runs, searched, 7, tmp_path / "run")
+    if before:
+        (tmp_path / "files").mkdir()
+        (tmp_path / "files" / "mine").write_text("kept")
+    if trouble == "hits gone":
+        (tmp_path / "run" / "hits" / f"{found[1].cell}.npz").unlink()
+    if trouble == "full":
+        write = export.write_whole
+        monkeypatch.setattr(
+            export, "write_whole", lambda path, content: full() if path.name == "b.json" else write(path, content)
+        )
+
+    with pytest.raises(InputError) as refused:
+        export.export(run_folder.read(tmp_path / "run"), tmp_path / "files", "json" if trouble == "full" else "trec")
+
+    assert ".part" not in str(refused.value)
+    assert (["files", "run"] if before else ["run"]) == sorted(path.name for path in tmp_path.iterdir())
+    assert not before or ["mine"] == [path.name for path in (tmp_path / "files").iterdir()]
+
+
+def full():
+    raise OSError(28, "No space left on device")
+
+
 # Tags of run files
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from bench import cli
 
 SPARRING = [sys.executable, "-P", "-c", "from bench.cli import main; main()"]
 PRINTS = ["datasets"]  # a page of text
@@ -79,3 +82,22 @@ def test_few_letters(tmp_path, encoding):
     assert "primer" in listed.stdout
     assert found.returncode in (0, 2)
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(("before", "is_ours"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_terminal_that_is_closed(before, is_ours):
+    """
+    A closed terminal ends a command as SIGTERM does, tidily; what `nohup` has started goes on.
+    """
+    old = {number: signal.signal(number, before) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        cli._end_tidily()
+        found = [signal.getsignal(number) for number in old]
+        for handler in found if is_ours else ():
+            with pytest.raises(SystemExit, match="143"):
+                handler(signal.SIGHUP, None)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+    assert [is_ours] * 2 == [callable(handler) and handler is not before for handler in found]
