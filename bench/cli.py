@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import reprlib
 import signal
 import sys
@@ -104,6 +105,16 @@ def _of_a_path(error: Exception) -> Exception | None:
     )
 
 
+def _refuse_no_folder() -> None:
+    """InputError where the folder that the command is started in is gone: no path could be read from there."""
+    from bench.errors import InputError
+
+    try:
+        os.getcwd()  # noqa: PTH109  # no path is wanted
+    except FileNotFoundError as error:
+        raise InputError("expected a working directory, found it removed: change to one that is there") from error
+
+
 def _end_tidily() -> None:
     """Let what ends us, a closed terminal too, take with it what was started; `nohup` has its way."""
     for name in ("SIGTERM", "SIGHUP"):
@@ -118,6 +129,7 @@ def main() -> None:
     try:
         try:
             streams.open_standard()
+            _refuse_no_folder()
             app(standalone_mode=True)
         finally:
             sys.stdout.flush()

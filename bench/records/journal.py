@@ -30,7 +30,7 @@ from bench.records.run_folder import (
 from bench.records.schema import Environment, Measurement, RunRecord, StageResult
 
 # What a disk says that is full, worn out, or no longer to be written to: nothing an adapter or this code has done.
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 # What decides whether a folder holds the very same run: the field's name, and what of it counts.
 DECIDES: Mapping[str, Callable[[RunRecord], object]] = {
@@ -160,6 +160,11 @@ def _disk_errors_explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOENT and not (folder / RUN).is_file():
+            raise InputError(
+                f"run folder {folder}: expected it to stay while it is written, found it gone: it was moved or removed "
+                "since the run began; the same command begins anew"
+            ) from error
         if error.errno not in OF_THE_DISK:
             raise
         place = f" ({error.filename})" if error.filename else ""

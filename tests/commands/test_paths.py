@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from bench import cli
+from bench import cache, cli
+from bench.errors import InputError
 from bench.passages import loader
 
 LONG = "a" * 300
@@ -105,3 +108,60 @@ def test_a_spelling_is_no_name_of_a_file(tmp_path, monkeypatch):
     """
     with pytest.raises(Exception, match="expected a BEIR folder"):
         loader.load(f"./{'a/' * 3000}b.csv.x")
+
+
+def test_a_working_directory_that_is_gone(ended, tmp_path, monkeypatch):
+    """
+    A command whose own folder was removed says so, and what to do.
+    """
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert "expected a working directory, found it removed: change to one that is there" in ended("datasets")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+class TestCachesOfOthers:
+    @pytest.mark.parametrize("mode", [0o777, 0o757, 0o1777])
+    def test_that_anybody_writes_to(self, ended, tmp_path, mode):
+        """
+        A cache that everybody can write to is refused before a run begins, with both remedies.
+        """
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache").chmod(mode)
+
+        said = " ".join(ended(*OWN, "p.csv", "-o", "out").split())
+
+        assert "expected one that nobody else can write to, found drwx" in said
+        assert f"chmod go-w {tmp_path / 'cache'}, or set SPARRING_CACHE" in said
+        assert not (tmp_path / "out").exists()
+
+    def test_of_a_group_of_others(self, tmp_path, monkeypatch):
+        """
+        One that one's own group can write to is mostly one's own; one of another group is not, nor another user's.
+        """
+        folder = tmp_path / "cache"
+        folder.mkdir()
+        folder.chmod(0o775)
+        monkeypatch.setenv("SPARRING_CACHE", str(folder))
+
+        assert folder == cache.prepared()
+        monkeypatch.setattr("os.getegid", lambda: folder.stat().st_gid + 1)
+        with pytest.raises(InputError, match="nobody else can write to"):
+            cache.prepared()
+        folder.chmod(0o755)
+        assert folder == cache.prepared()
+        monkeypatch.setattr("os.geteuid", lambda: 12345)
+        if folder.stat().st_uid:
+            with pytest.raises(InputError, match="nobody else can write to"):
+                cache.prepared()
+
+    def test_that_is_new(self, tmp_path, monkeypatch):
+        """
+        A cache is made for its owner alone.
+        """
+        monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "new" / "cache"))
+
+        assert 0o700 == cache.prepared().stat().st_mode & 0o777
