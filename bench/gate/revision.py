@@ -20,7 +20,8 @@ from bench.git import OWN, git, text
 
 INSTALL_SECONDS = 1800.0
 LOG_TAIL_BYTES, LAST_LINES = 20_000, 20
-VENV = ("-m", "venv")
+VENV = ("-P", "-m", "venv")  # a module of the revision's that is called like one of Python's is no part of this
+SAFE = {"PYTHONSAFEPATH": "1"}  # the same of every Python that is started by it, or by what installs
 SELDOM_INSTALLED = ("pip", "setuptools", "wheel")  # what a new environment brings itself
 
 
@@ -71,7 +72,9 @@ def environment(
         return sys.executable, dict(os.environ), [said]
     says(f"install: {install}")
     home = scratch / "environment"
-    _installing([sys.executable, *VENV, str(home)], tree, dict(os.environ), "an environment could not be made")
+    log = scratch / "install.log"
+    made = [sys.executable, *VENV, str(home)]
+    _installing(made, scratch, os.environ | SAFE, log, "an environment could not be made")
     python = home / "bin" / "python"
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", *OWN)}
     variables |= {"VIRTUAL_ENV": str(home), "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -80,7 +83,7 @@ def environment(
     lines = [f"import site; site.addsitedir({folder!r})\n" for folder in inherited]
     Path(packages).mkdir(parents=True, exist_ok=True)
     (Path(packages) / "zz-inherited.pth").write_text("".join(lines))  # last: what is installed here goes first
-    _installing(shlex.split(install), tree, variables, "could not be installed")
+    _installing(shlex.split(install), tree, variables | SAFE, log, "could not be installed")
     found = {one.name for one in metadata.distributions(path=[packages])} - {*SELDOM_INSTALLED}
     if not found:
         raise InputError(
@@ -90,15 +93,14 @@ def environment(
     return str(python), variables, [f"installed of the revision: {', '.join(sorted(found))}"]
 
 
-def _installing(command: Sequence[str], tree: Path, environment: Mapping[str, str], what: str) -> None:
-    """Run a command in the checkout, in a session of its own that is ended with all it started."""
-    log = tree.parent / "install.log"
+def _installing(command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, what: str) -> None:
+    """Run a command in a folder, in a session of its own that is ended with all it started."""
     program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
     try:
         with log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603  # the user's own command
                 [program, *command[1:]],
-                cwd=tree,
+                cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
