@@ -184,12 +184,14 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
     from bench.passages import loader
     from bench.run import suite as suites
     from bench.run.resolve import canonical
+    from bench.stage.plugin_process import try_out
     from retrievers.registry import PluginError, SpellingError, installed
 
     try:
         registry = installed()
         suite, files = suites.without_plugins(suites.load(str(suite_file)), map(Path, plugins))
         for file in files:
+            try_out(file)
             registry.add_file(file)
         counts = suite.thread_counts
         cells = [(loader.name_of(name), canonical(spelling, registry)) for name, spelling in suite.pairs()]
