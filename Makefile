@@ -73,8 +73,9 @@ trust-gate: .venv/installed  ## of that page real gate runs, kept under results/
 towers: .venv/installed  ## what training brings (needs SPARRING_DATA) -> results/towers.md; hours, half an hour each time
 	$(BIN)/python -m tests.benchmarks.towers
 
-fuzz: .venv/installed  ## damaged and odd bytes to every reader, for 30 minutes; a search, not a test
+fuzz: .venv/installed  ## odd bytes to every reader for 30 minutes, 2,500 bad inputs to commands; a search, not a test
 	$(BIN)/python -m tests.fuzz --minutes 30
+	$(BIN)/python -m tests.fuzz.commands
 
 kills: .venv/installed  ## a hundred kills of run, train, export and accept, and what each costs; a search, not a test
 	$(BIN)/python -m tests.kills
