@@ -114,7 +114,11 @@ class Linked(Protocol):
 
 @runtime_checkable
 class Counting(Protocol):
-    """Counts the passages that it encodes, for its facts: is told of those that an earlier process has encoded."""
+    """
+    Counts the passages that it encodes, for its facts.
+
+    It is told of those that an earlier process has encoded, and once of all queries, beside encoding them.
+    """
 
     def count(self, texts: Sequence[str], role: Role) -> None: ...
 

@@ -31,7 +31,7 @@ from retrievers.contract import Vectors
 PASSAGES, QUERIES, BATCH, WARM = "passages", "queries", "queries-batch", "warm"
 NO_PLUGINS: plugin_files.Folders = {}
 RESULT = "stage.json"  # what the encode stage measured when it made the matrix
-BATCH_DIFFERS = "batch_differs"  # a fact of the queries
+BATCH_DIFFERS, QUERIES_CUT = "batch_differs", "queries_cut"  # facts of the queries
 _CLOCKS_DIFFER_SECONDS = 60.0  # a process's age and a file's are told by clocks that may be set apart
 
 
@@ -161,7 +161,7 @@ def publish(part: Path, final: Path, result: StageResult, plugins: plugin_files.
 
 def parted(result: StageResult) -> tuple[StageResult, StageResult]:
     """What an encode stage measured, as it is kept beside the passages, and beside the queries."""
-    of_queries = {name: fact for name, fact in result.facts.items() if name == BATCH_DIFFERS}
+    of_queries = {name: fact for name, fact in result.facts.items() if name in (BATCH_DIFFERS, QUERIES_CUT)}
     passages = msgspec.structs.replace(
         result, query_seconds=None, facts={name: fact for name, fact in result.facts.items() if name not in of_queries}
     )

@@ -28,8 +28,8 @@ class ModelOptions(Spelled):
     query_prompt: str | None = None
     passage_prompt: str | None = None
     _towers: dict[Role, Tower] = field(init=False, default_factory=dict, compare=False)
-    _encoded: int = field(init=False, default=0, compare=False)  # passages so far
-    _cut: int = field(init=False, default=0, compare=False)  # of them, longer than is read
+    _counted: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # texts so far
+    _cut: dict[Role, int] = field(init=False, default_factory=dict, compare=False)  # of them, longer than is read
 
 
 class PretrainedEncoder(ModelOptions):
@@ -56,10 +56,9 @@ class PretrainedEncoder(ModelOptions):
         self._ready()
 
     def count(self, texts: Sequence[str], role: Role) -> None:
-        """Count the passages that are cut; queries are timed one by one, and counting is no part of encoding them."""
-        if role == "passage":
-            self._encoded += len(texts)
-            self._cut += self._ready()[role].cut(texts, role)
+        """Count the texts that are cut, beside all of that role."""
+        self._counted[role] = self._counted.get(role, 0) + len(texts)
+        self._cut[role] = self._cut.get(role, 0) + self._ready()[role].cut(texts, role)
 
     # Fingerprinted, Persistent
 
@@ -147,7 +146,11 @@ class PretrainedEncoder(ModelOptions):
                 facts["query_model_sha256"] = query.source.weights_sha256
                 facts["query_model_files_sha256"] = query.source.sha256
             facts |= passage.source.training()
-        return facts | {"passages_cut": self._cut / self._encoded if self._encoded else None}
+        roles: dict[str, Role] = {"passages_cut": "passage", "queries_cut": "query"}
+        return facts | {
+            name: self._cut[role] / self._counted[role] if self._counted.get(role) else None
+            for name, role in roles.items()
+        }
 
     # The models
 

