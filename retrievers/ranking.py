@@ -59,6 +59,19 @@ def ordered(hits: Hits) -> Hits:
     )
 
 
+def left_of(hits: Hits, kept: NDArray[np.bool_], k: int) -> Hits:
+    """
+    The first k of those hits that are kept, in their order, padded where fewer are left.
+
+    hits: (n_queries, n), n >= k. kept: (n_queries, n), False wherever there is padding.
+    """
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :k]
+    return Hits(
+        np.take_along_axis(np.where(kept, hits.rows, -1), order, axis=1),
+        np.take_along_axis(np.where(kept, hits.scores, np.float32(-np.inf)), order, axis=1),
+    )
+
+
 def search_blocks(search: Callable[[slice], Hits], n_queries: int, block: int, k: int) -> Hits:
     """The hits of n_queries found `block` queries at a time, so that a block of scores has a bounded size."""
     block = max(block, 1)

@@ -17,7 +17,7 @@ from bench.run.suite import CellGroup, Suite
 SUITE_FILE = "again.toml"
 # Option of `sparring run` -> key of a suite; the limits are told apart.
 OPTIONS = {"--rounds": "rounds", "--threads": "threads", "--seed": "seed", "--queries": "queries", "--mode": "modes"}
-OPTIONS |= {"--distractors": "distractors", "--rate": "rate", "--p99": "p99"}
+OPTIONS |= {"--distractors": "distractors", "--rate": "rate", "--p99": "p99", "--exclude": "exclude"}
 
 
 def command_of(run: Run, m: Measurement) -> tuple[str, str | None]:

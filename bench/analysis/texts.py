@@ -20,7 +20,8 @@ def texts_of(run: Run, kept: PassageSet) -> tuple[PassageSet | None, str]:
     source = next((name for name in suite.passages if loader.name_of(name) == kept.name), kept.name)
     columns = msgspec.convert(run.record.columns, Columns) if run.record.columns is not None else None
     try:
-        found = loader.load(source, columns=None if loader.has_card(source) else columns)
+        of_source = None if loader.has_card(source) else columns
+        found = loader.load(source, columns=of_source, exclude=suite.exclude)
     except InputError as error:
         return None, f"no texts: {error}"
     if found.sha256 != kept.sha256:

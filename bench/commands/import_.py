@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import completion, standard_output
+from bench.commands import completion, run_options, standard_output
 
 Searched = Annotated[
     str,
@@ -33,6 +33,14 @@ Measures = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639).")]
 
+ParentSeparator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIGN",
+        help="Ids are DOCUMENT, this, PART ('#'): documents are judged, each by its best passage.",
+    ),
+]
+
 
 def import_(
     files: Annotated[
@@ -44,6 +52,8 @@ def import_(
     measure: Measures = None,
     qrels: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a BEIR folder: the file of judgments.")] = None,
     language: Language = None,
+    exclude: run_options.Exclude = None,
+    parent_separator: ParentSeparator = None,
 ) -> None:
     """
     Score runs made elsewhere, to stand beside ours.
@@ -53,7 +63,7 @@ def import_(
     import msgspec
 
     from bench.errors import InputError
-    from bench.passages import loader
+    from bench.passages import exclusion, loader
     from bench.records import run_folder
     from bench.report.render import terminal
     from bench.report.text import printable
@@ -75,8 +85,9 @@ def import_(
         size = loader.text_bytes(passage_set)
         source = imported.Searched(passages, None if columns is None else msgspec.to_builtins(columns))
         usual = imported.MEASURES
+    passage_set = exclusion.leave_out(passage_set, exclude)
     names: list[str | None] = [*name] if name else [None] * len(files)
-    runs = [outside_run.read(path, called) for path, called in zip(files, names, strict=True)]
+    runs = [outside_run.read(path, called, parent_separator) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])
     imported.import_runs(runs, passage_set, size, output, measures=measure or usual, command=command, source=source)
     terminal.table([run_folder.read(output)], standard_output())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import Json, Plugin, echo_json, read_run, run_options, standard_output
+from bench.commands import Json, Plugin, echo_json, file_options, read_run, run_options, standard_output
 
 if TYPE_CHECKING:
     from bench.commands.run_request import RunRequest
@@ -30,15 +30,16 @@ UPPER_BOUNDS = "--stop: the times are upper bounds: a cell that is decided is as
 def plan(
     what: run_options.What = None,
     passages: run_options.Passages = None,
-    text: run_options.Text = None,
-    title: run_options.Title = None,
-    identifier: run_options.Identifier = None,
+    text: file_options.Text = None,
+    title: file_options.Title = None,
+    identifier: file_options.Identifier = None,
+    parent: file_options.Parent = None,
     queries: run_options.Queries = None,
-    query_text: run_options.QueryText = None,
-    query_id: run_options.QueryId = None,
-    delimiter: run_options.Delimiter = None,
-    qrels: run_options.Qrels = None,
-    language: run_options.Language = None,
+    query_text: file_options.QueryText = None,
+    query_id: file_options.QueryId = None,
+    delimiter: file_options.Delimiter = None,
+    qrels: file_options.Qrels = None,
+    language: file_options.Language = None,
     rounds: run_options.Rounds = None,
     threads: run_options.Threads = None,
     seed: run_options.Seed = None,
@@ -47,6 +48,7 @@ def plan(
     rate: run_options.Rate = None,
     p99: run_options.P99 = None,
     stop: run_options.Stop = None,
+    exclude: run_options.Exclude = None,
     seconds: run_options.Seconds = None,
     idle: run_options.Idle = None,
     memory: run_options.Memory = None,
@@ -69,6 +71,7 @@ def plan(
         text=text,
         title=title,
         identifier=identifier,
+        parent=parent,
         queries=queries,
         query_text=query_text,
         query_id=query_id,
@@ -83,6 +86,7 @@ def plan(
         rate=rate,
         p99=p99,
         stop=stop,
+        exclude=exclude,
         seconds=seconds,
         idle=idle,
         memory=memory,

@@ -43,23 +43,6 @@ Passages = Annotated[
         help="A passage set: a name, a BEIR folder, a SQuAD-style .json, a table, vectors (.hdf5); repeatable.",
     ),
 ]
-Text = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Of a table: the column of the passages' text.", show_default="text"),
-]
-Title = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Of a table: the column of the passages' titles.", show_default="none"),
-]
-Identifier = Annotated[
-    str | None,
-    typer.Option(
-        "--id",
-        metavar="COLUMN",
-        help="Of a table: the column of the passages' ids.",
-        show_default="_id, id, pid ..., else row numbers",
-    ),
-]
 Queries = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,23 +51,6 @@ Queries = Annotated[
         help="Of a table: the file of queries. A number: how many queries are timed at most.",
         show_default=f"500 are timed, {OF_SUITE}",
     ),
-]
-QueryText = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their text.")
-]
-QueryId = Annotated[str | None, typer.Option(metavar="COLUMN", help="Of a file of queries: the column of their ids.")]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIGN",
-        help="What separates the columns of tables: one character, or tab.",
-        show_default="as the first line has it",
-    ),
-]
-Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a table or a folder: the file of judgments.")]
-Language = Annotated[
-    str | None,
-    typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639).", show_default="en"),
 ]
 Rounds = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Rounds of every cell.", show_default=f"5, {OF_SUITE}")
@@ -144,6 +110,14 @@ Stop = Annotated[
         show_default="none, or the suite's",
     ),
 ]
+Exclude = Annotated[
+    str | None,
+    typer.Option(
+        metavar="self|FILE",
+        help="Leave out of a query's hits: the passage of its own id, or pairs of a file.",
+        show_default="none, or the suite's",
+    ),
+]
 Seconds = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", min=0.001, help="Limit of time of one stage.", show_default=f"none, {OF_SUITE}"),
@@ -171,6 +145,7 @@ class RunOptions:
     text: str | None
     title: str | None
     identifier: str | None
+    parent: str | None
     queries: list[str] | None
     query_text: str | None
     query_id: str | None
@@ -185,6 +160,7 @@ class RunOptions:
     rate: str | None
     p99: str | None
     stop: str | None
+    exclude: str | None
     seconds: float | None
     idle: float | None
     memory: str | None
@@ -207,6 +183,7 @@ class RunOptions:
             "rate": self.rate,
             "p99": self.p99,
             "stop": self.stop,
+            "exclude": self.exclude,
             "distractors": self.distractors,
         }
         suite = _suite(self.what or [], self.passages or [])
@@ -216,7 +193,10 @@ class RunOptions:
         columns = _columns(self._files(file), self.passages or [])
         suite, plugins = without_plugins(suite, self.plugin or [])
         registry = registry_with(plugins)
-        sets = [loader.load(name, columns=None if loader.has_card(name) else columns) for name in suite.passages]
+        sets = [
+            loader.load(name, columns=None if loader.has_card(name) else columns, exclude=suite.exclude)
+            for name in suite.passages
+        ]
         cache.prepared()
         return RunRequest(suite, sets, registry, plugins, columns)
 
@@ -226,6 +206,7 @@ class RunOptions:
             "text": self.text,
             "title": self.title,
             "id": self.identifier,
+            "parent": self.parent,
             "language": self.language,
             "qrels": str(self.qrels) if self.qrels else None,
             "queries": queries,

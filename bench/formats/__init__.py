@@ -24,6 +24,7 @@ class Passage(NamedTuple):
     id: str
     title: str
     text: str
+    parent: str | None = None  # the document that it is a part of, which is judged in its place
 
 
 class Query(NamedTuple):

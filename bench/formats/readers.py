@@ -10,7 +10,8 @@ from bench.formats import Collection, beir, cacm, medquad, pubmedqa, smart, squa
 from bench.formats.files import Content
 from bench.formats.table import Columns
 
-Role: TypeAlias = Literal["passages", "queries", "qrels", "distractors"]
+# Those that are excluded, pairs of a query and a passage, are no reader's business.
+Role: TypeAlias = Literal["passages", "queries", "qrels", "distractors", "excluded"]
 Files: TypeAlias = Mapping[Role, Sequence[Content]]  # of every role; of some there may be none
 
 

@@ -47,6 +47,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     text: str = "text"
     title: str | None = None  # None: passages without titles
     id: str | None = None  # None: the first of PASSAGE_IDS; without such a column, or "": row numbers from 1
+    parent: str | None = None  # the document that a passage is a part of, and which is judged; None: each its own
     queries: str | None = None  # path of the queries; a table cannot do without
     query_text: str | None = None  # None: "text" or "query"
     query_id: str | None = None  # None: the first of QUERY_IDS; without such a column q1, q2 ...
@@ -57,19 +58,21 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def read(passages: Content, queries: Content, judgments: Content | None, columns: Columns) -> Collection:
     """The collection of a table of passages, a file of queries and, maybe, one of qrels."""
-    wanted = [name for name in (columns.text, columns.title, columns.id) if name is not None]
+    named = (columns.text, columns.title, columns.id, columns.parent)
+    wanted = [name for name in named if name is not None]
     rows = _rows(passages, wanted, PASSAGE_IDS, columns.delimiter)
     first = next(rows, None)
     ids = columns.id
     if ids is None and first is not None:
         ids = next((name for name in PASSAGE_IDS if name in first.cells), ROWS)
+    names_some = bool(ids) or columns.parent is not None
     remedy = "" if columns.id else f", or name another column with --id (--id {ROWS!r} numbers the rows)"
     return Collection(
         unique(_passages(passages.path, _all(first, rows), columns, ids or ROWS), "passage", passages.path, remedy),
         unique(_queries(queries, columns), "query", queries.path),
         None if judgments is None else qrels.read(judgments),
-        numbered=not ids,
-        remarks=() if ids or judgments is None else (NUMBERED,),
+        numbered=not names_some,
+        remarks=() if names_some or judgments is None else (NUMBERED,),
     )
 
 
@@ -85,7 +88,8 @@ def _passages(path: Path, rows: Iterator[Row], columns: Columns, ids: str) -> It
         seen |= dict.fromkeys(row.cells)
         passage_id = str(number) if ids == ROWS else _cell(row, ids, "id")
         title = _optional_cell(row, columns.title) or ""
-        yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True))
+        parent = None if columns.parent is None else _cell(row, columns.parent, "parent")
+        yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True), parent)
     if seen and not titled:  # a JSON line may leave out its title, but not all of them
         place = str(path) if row.head == row.place else row.head
         raise _missing(place, repr(columns.title), seen, "title")

@@ -30,6 +30,7 @@ from bench.gate.rounds import ROUND_SECONDS, speeds_of
 from bench.gate.speed import Speed
 from bench.git import git
 from bench.passages import cards
+from bench.passages.exclusion import SELF
 from bench.records import run_folder
 from bench.records.run_folder import Run
 from bench.run import suite as suites
@@ -145,7 +146,10 @@ def _job(suite: Suite, folder: Path, plugins: Sequence[Path], *, lenient: bool =
         for group in suite.cells
     )
     passages = tuple(own.get(name, name) for name in suite.passages)
-    whole = msgspec.structs.replace(suite, passages=passages, cells=groups, modes=("single", "batch"), gate=None)
+    exclude = suite.exclude if suite.exclude in (None, SELF) else str(Path(suite.exclude).absolute())
+    whole = msgspec.structs.replace(
+        suite, passages=passages, cells=groups, modes=("single", "batch"), gate=None, exclude=exclude
+    )
     defaults = {field.name: field.default for field in msgspec.structs.fields(Suite)}
     told = {name: value for name, value in msgspec.structs.asdict(whole).items() if value != defaults[name]}
     return ABJob(

@@ -99,7 +99,7 @@ def run(job: ABJob, questions: Iterable[str], answers: io.TextIOBase) -> None:
         registry.add_file(Path(plugin))
     suite = msgspec.structs.replace(msgspec.convert(job.suite, Suite), baseline=None, published=())
     suite = spoken(suite, registry) if job.lenient else suite
-    sets = [loader.load(name) for name in suite.passages]
+    sets = [loader.load(name, exclude=suite.exclude) for name in suite.passages]
     _refuse_twins(sets)
     plugins = [Path(plugin) for plugin in job.plugins]
     how: How = {"plugins": plugins, "lenient": job.lenient}

@@ -8,7 +8,7 @@ is no answer. Of each query the first answer is kept, and the first one that is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -74,6 +74,14 @@ class KeptHits:
     @property
     def taken_bytes(self) -> int:
         return sum(sys.getsizeof(part) for hits in self.others.values() for part in hits)
+
+    def counted(self, count: Callable[[Hits, int], Hits]) -> KeptHits:
+        """The same answers, of whose hits some do not count. count: of hits, and the query that they begin with."""
+        found = KeptHits(0, self.k)
+        found.rows, found.scores = count(Hits(self.rows, self.scores), 0)
+        found.others = {first: count(hits, first) for first, hits in self.others.items()}
+        found.asked, found.broken = self.asked, self.broken
+        return found
 
 
 def _alike(one: NDArray[Any], other: NDArray[Any]) -> bool:  # Any: of whatever numbers

@@ -71,12 +71,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     join: Join = "title text"  # a passage is title + " " + text where it has a title
     clusters: Clusters | None = None  # queries on one paragraph (or article) are one cluster
     columns: Columns = Columns()  # of a table
+    exclude: Literal["self"] | None = None  # a query's own passage, of the same id, is left out of its hits
 
     def __post_init__(self) -> None:
         if self.format not in READERS:
             hint = did_you_mean(self.format, READERS)
             raise ValueError(f"expected as its format one of {', '.join(READERS)}, found {self.format!r}.{hint}")
-        if refusal := readers.refusal(self.format, [file.role for file in self.files]):
+        if refusal := readers.refusal(self.format, [file.role for file in self.files if file.role != "excluded"]):
             raise ValueError(refusal)
 
 

@@ -11,11 +11,11 @@ from typing import get_args
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, beir, hdf5, squad, table
+from bench.formats import Collection, beir, exclusions, hdf5, squad, table
 from bench.formats.files import Content, kind, read
 from bench.formats.readers import READERS, Role
 from bench.formats.table import Columns
-from bench.passages import splits
+from bench.passages import exclusion, splits
 from bench.passages.cards import Card, Clusters, Counts, card, contents, names, read_card, shipped
 from bench.passages.passage_set import Origin, PassageSet, assemble, id_of, text_bytes
 from retrievers.paths import expanded, is_folder, is_there
@@ -26,7 +26,7 @@ NO_LANGUAGE = "zxx"  # ISO 639-3 for what holds none
 LONGEST_NAME = 150  # bytes of a set's name: files are called by it, and a file system takes 255 of theirs
 
 
-def load(name: str, *, columns: Columns | None = None) -> PassageSet:
+def load(name: str, *, columns: Columns | None = None, exclude: str | None = None) -> PassageSet:
     """
     The passage set of a card's name, of a card's file (.toml), or of one's own files.
 
@@ -37,11 +37,19 @@ def load(name: str, *, columns: Columns | None = None) -> PassageSet:
     that has no qrels of its own (what has some keeps the queries of all splits in one file).
     `:train`, `:dev` or `:test` behind either is a part of it (`bench.passages.splits`).
 
+    exclude: what is left out of each query's hits beside what a card says: "self", the passage of its own id, or a file
+    of pairs.
+
     Raises InputError for whatever is not as it should be; a set is loaded whole or not at all.
     """
     source, wanted = _part(name)
     if wanted is not None:
-        return splits.part(load(source, columns=columns), wanted)
+        return splits.part(load(source, columns=columns, exclude=exclude), wanted)
+    return exclusion.leave_out(_loaded(name, columns), exclude)
+
+
+def _loaded(name: str, columns: Columns | None) -> PassageSet:
+    """The passage set of a name that asks for no part."""
     path = expanded(name)
     if has_card(name):
         if _is_path(name):
@@ -110,6 +118,10 @@ def _from_card(name: str, found: Card, beside: Path, columns: Columns | None) ->
     passage_set = assemble(collection, name, found, join=found.join, clusters=found.clusters)
     if found.counts != "unknown":
         _check_counts(passage_set, found.counts)
+    if found.exclude is not None:
+        passage_set = exclusion.without_own(passage_set)
+    for content in files["excluded"]:
+        passage_set = exclusion.without(passage_set, exclusions.read(content), content.path.name)
     return passage_set
 
 

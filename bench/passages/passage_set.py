@@ -28,7 +28,7 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     licence: str
     citation: str
     sha256: str  # of everything below that a retriever or a measure can see
-    passage_ids: tuple[str, ...]
+    passage_ids: tuple[str, ...]  # of parts of one document alike: its own
     passages: tuple[str, ...]  # title and text joined, one a passage id
     query_ids: tuple[str, ...]
     queries: tuple[str, ...]
@@ -47,6 +47,12 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     vectors: str | None = None  # the file of a set that holds vectors and no text: its texts are positions
     remarks: tuple[str, ...] = ()  # of the reader, what a user should know before any number, a sentence each
     title_lengths: tuple[int, ...] | None = None  # one a passage: its first characters that are its title, for readers
+    excluded: tuple[tuple[int, ...], ...] | None = None  # one a query: rows of passages that are left out of its hits
+
+    @functools.cached_property
+    def has_parts(self) -> bool:
+        """Whether some of its passages are parts of one document."""
+        return len(set(self.passage_ids)) < len(self.passage_ids)
 
     @functools.cached_property
     def passages_sha256(self) -> str:
@@ -58,7 +64,8 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """SHA-256 of ids and texts, or of the file of vectors: what a search finds hangs on no judgment."""
         if self.vectors is not None:
             return self.sha256
-        return _sha256([self.passage_ids, self.passages, self.query_ids, self.queries])
+        parts: list[object] = [self.passage_ids, self.passages, self.query_ids, self.queries]
+        return _sha256(parts if self.excluded is None else [*parts, self.excluded])
 
 
 def text_bytes(passage_set: PassageSet) -> int:
@@ -119,11 +126,11 @@ def assemble(
 
     columns: of a table of one's own, so that a message can name the options. unjudged: keep the other queries too.
     """
-    kept: dict[str, tuple[int, str]] = {}  # text -> row and id of the first passage that has it
+    kept: dict[tuple[str, str | None], tuple[int, str]] = {}  # text, of which document -> row and id of the first
     merged = {}
     for row, passage in enumerate(collection.passages):
-        _, first = kept.setdefault(_joined(passage, join), (row, passage.id))
-        if first != passage.id:
+        _, first = kept.setdefault((_joined(passage, join), passage.parent), (row, passage.parent or passage.id))
+        if first != (passage.parent or passage.id):
             merged[passage.id] = first
     titles = tuple(len(collection.passages[row].title) if join == "title text" else 0 for row, _ in kept.values())
     asked = list(enumerate(collection.queries))
@@ -141,7 +148,7 @@ def assemble(
         citation=origin.citation,
         sha256="",
         passage_ids=tuple(passage_id for _, passage_id in kept.values()),
-        passages=tuple(kept),
+        passages=tuple(text for text, _ in kept),
         query_ids=tuple(query.id for query in queries),
         queries=tuple(query.text for query in queries),
         qrels=qrels,
@@ -187,7 +194,7 @@ def _graded(
     unknown query there is nothing to ask. What was said of a merged passage is said of the one kept; where both were
     judged, the higher grade stays.
     """
-    known = {passage.id for passage in collection.passages}
+    known = {passage.parent or passage.id for passage in collection.passages}
     by_query: dict[str, dict[str, int]] = {query.id: {} for query in collection.queries}
     unknown, empty = 0, set[str]()
     for query, passage, grade in judgments:
@@ -214,7 +221,8 @@ def _graded(
 
 
 def _first(items: Sequence[Passage | Query]) -> str:
-    return ", ".join(item.id for item in items[:SHOWN_IDS]) + (", ..." if len(items) > SHOWN_IDS else "")
+    shown = dict.fromkeys((item.parent or item.id) if isinstance(item, Passage) else item.id for item in items)
+    return ", ".join(list(shown)[:SHOWN_IDS]) + (", ..." if len(items) > SHOWN_IDS else "")
 
 
 def _clustered(
@@ -239,7 +247,7 @@ def _clustered(
 
 def fingerprint(passage_set: PassageSet) -> str:
     """
-    SHA-256 of ids, texts, queries, qrels, labels and answers as JSON.
+    SHA-256 of ids, texts, queries, qrels, labels, answers and what is left out of the hits as JSON.
 
     The order of passages and queries counts (it decides ties and samples), the order of judgments does not.
     """
@@ -253,6 +261,8 @@ def fingerprint(passage_set: PassageSet) -> str:
     ]
     if passage_set.answers is not None:
         parts.append(passage_set.answers)
+    if passage_set.excluded is not None:
+        parts.append({"excluded": passage_set.excluded})
     return _sha256(parts)
 
 

@@ -94,6 +94,7 @@ def _with_queries(passage_set: PassageSet, kept: Sequence[bool]) -> PassageSet:
         articles=of(passage_set.articles),
         answers=of(passage_set.answers),
         query_rows=of(passage_set.query_rows),
+        excluded=of(passage_set.excluded),
     )
 
 

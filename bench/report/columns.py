@@ -147,7 +147,7 @@ UNITS = {  # how a key ends that is no column by itself -> the unit of its headi
 }
 SPELLINGS = ("encoder", "storage", "resolved")
 TIMES = ("_seconds", "_qps", "_ms")
-SHARES = re.compile(r"overlap_with_.+|(tie_rate|batch_overlap)@\d+|.+_ceiling|passages_cut")
+SHARES = re.compile(r"overlap_with_.+|(tie_rate|batch_overlap)@\d+|.+_ceiling|(passages|queries)_cut")
 
 
 def chosen(keys: Sequence[str], fields: Sequence[Field], rows: Sequence[Row]) -> list[Field]:

@@ -183,6 +183,8 @@ def _by_formula(shape: tuple[int, int] | None, nonzeros: int | None, ledger: int
 def _of_conditions(m: Measurement) -> Row:
     return {
         "passages_cut": m.facts.get("passages_cut"),
+        "queries_cut": m.facts.get("queries_cut"),
+        "n_few_hits": m.facts.get("n_few_hits"),
         **{f"{measure}_ceiling": value for measure, value in (m.ceilings or {}).items()},
         "n_distractors": m.n_distractors,
         "n_judged": m.n_judged,

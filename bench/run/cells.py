@@ -89,7 +89,7 @@ class Cell:
 
     def searched_apart(self, suite: Suite) -> bool:
         """Whether the first k hits are those of a search for k, since one for the depth may find others."""
-        return self.exact is not True and suite.k < suite.depth
+        return (self.exact is not True or self.passage_set.has_parts) and suite.k < suite.depth
 
     @property
     def parts(self) -> tuple[str | None, str | None]:

@@ -6,12 +6,16 @@ import statistics
 
 from bench.instruments import latency
 from bench.instruments.modes import MODES, chosen
+from bench.passages.passage_set import PassageSet, id_of
 from bench.records.schema import Fact, Latency, RecordFields
 from bench.run.results import CellResults
 from bench.run.suite import Suite
+from retrievers.contract import Hits
 
 IDLE = 0.25  # CPUs that may be at work beside the declared threads: the interpreter's own, on average
 WAITS = 0.5  # of the time without any work: it waits for something
+FEW_HITS = 0.01  # of the queries may have fewer hits than were asked for, as short ones have
+OWN_FIRST = 0.1  # of the queries: where both are numbered, a few find themselves by chance
 MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
 
 
@@ -25,6 +29,32 @@ def of_distractors(facts: dict[str, Fact], suite: Suite) -> list[str]:
     return flags
 
 
+def of_hits(facts: dict[str, Fact], k: int) -> list[str]:
+    """What of a cell's hits speaks against its quality. facts: of `hits_facts`."""
+    flags = []
+    few, own, n = (facts.get(name) for name in ("n_few_hits", "n_own_first", "n_asked"))
+    if isinstance(few, int) and isinstance(n, int) and few > FEW_HITS * n:
+        flags.append(f"few-hits: {few:,} of {n:,} queries have fewer than {k}")
+    if isinstance(own, int) and isinstance(n, int) and own > OWN_FIRST * n:
+        flags.append(
+            f"self: {own:,} of {n:,} queries found the passage of their own id first, which is not judged relevant: "
+            "--exclude self leaves it out"
+        )
+    return flags
+
+
+def hits_facts(hits: Hits, passage_set: PassageSet, k: int) -> dict[str, Fact]:
+    """Of how many queries there are fewer than k hits, or all passages; and how many found themselves first."""
+    wanted = min(k, len(set(passage_set.passage_ids)))
+    qrels, first = passage_set.qrels or {}, zip(passage_set.query_ids, hits.rows[:, 0].tolist(), strict=True)
+    own = (query for query, row in first if row >= 0 and id_of(passage_set, row) == query)
+    return {
+        "n_asked": len(hits.rows),
+        "n_few_hits": int(((hits.rows[:, :k] >= 0).sum(axis=1) < wanted).sum()),
+        "n_own_first": sum(qrels.get(query, {}).get(query, 0) <= 0 for query in own),
+    }
+
+
 def of_parts(facts: dict[str, Fact], results: CellResults) -> list[str]:
     """What encoder and storage do that makes their numbers mean something else."""
     flags = []
@@ -35,9 +65,11 @@ def of_parts(facts: dict[str, Fact], results: CellResults) -> list[str]:
         if "not_closed" in said:
             flags.append(f"did not close: {said['not_closed']}")
     flags = list(dict.fromkeys(flags))  # every round says the same
-    cut = facts.get("passages_cut")
-    if isinstance(cut, float) and cut > 0:
-        flags.append(f"{cut:.1%} of passages are cut at the model's length")
+    flags += [
+        f"{cut:.1%} of {texts} are cut at the model's length"
+        for texts in ("passages", "queries")
+        if isinstance(cut := facts.get(f"{texts}_cut"), float) and cut > 0
+    ]
     if unused := facts.get("unused_prompts"):
         flags.append(f"prompts of the model that stand before no text (query_prompt= takes one): {unused}")
     if results.failure is not None:

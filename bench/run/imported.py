@@ -18,6 +18,7 @@ from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
 from bench.records.schema import Measurement, RecordFields, RunRecord, digest
+from bench.run import flags
 from bench.run.outside_run import OutsideRun, PlacedHits, place
 from bench.run.quality_fields import quality_fields
 from bench.run.suite import CellGroup, Suite
@@ -174,6 +175,7 @@ def _measurement(
     """The record of an imported run: every time and every size of it is None."""
     fields = msgspec.structs.fields(Measurement)
     unknown: RecordFields = {field.name: None for field in fields if field.required}
+    facts = flags.hits_facts(found.hits, passage_set, suite.k)
     known = {
         "cell": key,
         "suite": suite.name,
@@ -201,8 +203,8 @@ def _measurement(
         "text_bytes": text_bytes,
         "built_apart": True,
         "reused_matrix": False,
-        "facts": {},
-        "flags": found.flags,
+        "facts": facts,
+        "flags": (*found.flags, *flags.of_hits(facts, suite.k)),
         "files": {"hits": f"hits/{key}.npz"} | ({} if passage_set.qrels is None else {"quality": f"quality/{key}.npz"}),
     }
     return Measurement(**(unknown | known | scored))

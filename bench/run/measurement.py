@@ -48,6 +48,8 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
     whole = [result.facts for result in results.joints or results.searches]
     contention |= stability.contention(whole, stability.UNDER_LOAD)
     facts = weights.with_mapping(results.facts()) | contention | flags.waits(results)
+    if hits is not None and results.asked is None:
+        facts |= flags.hits_facts(hits[1], passage_set, suite.k)
     rounds = results.timed(folder, suite)
     times = {field: value for mode in MODES.values() for field, value in mode.summary(rounds).items()}
     new = new_queries(rounds)
@@ -116,6 +118,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
             *flags.of_distractors(facts, suite),
             *storage_flags,
             *encoder_flags,
+            *flags.of_hits(facts, suite.k),
             *flags.of_parts(facts, results),
             *flags.of_files(results),
             *flags.of_decision(results),

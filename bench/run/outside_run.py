@@ -11,17 +11,22 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
 from bench.errors import InputError
 from bench.formats import files, run_json, trec_run
+from bench.passages.answering import answering
 from bench.passages.passage_set import PassageSet
 from retrievers.contract import Hits, no_hits
 
 REFUSED = (".lz4", ".pkl", ".pickle", ".parquet")
 ENDS = (".gz", ".json", ".run", ".trec", ".txt", ".res", ".tsv", ".csv")  # of a file's name, no part of the retriever's
+
+
+Scores: TypeAlias = Mapping[str, Mapping[str, float]]  # query id -> passage id -> score
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class OutsideRun:
 
     name: str  # of the retriever: free text, no spelling
     origin: str  # format, file and sha256 of its uncompressed content
-    scores: Mapping[str, Mapping[str, float]]  # query id -> passage id -> score
+    scores: Scores
 
     @property
     def depth(self) -> int:
@@ -38,9 +43,12 @@ class OutsideRun:
         return max(map(len, self.scores.values()), default=0)
 
 
-def read(path: Path, name: str | None = None) -> OutsideRun:
+def read(path: Path, name: str | None = None, parent_separator: str | None = None) -> OutsideRun:
     """
     The run in a TREC run file, or in a .json of dictionaries; either may be .gz. Without a name it has its file's.
+
+    parent_separator: what stands, last in a passage's id, between that of its document and its own part; the document
+    has the score of its best passage.
 
     Raises InputError for what cannot be read, with the line where there is one.
     """
@@ -48,14 +56,36 @@ def read(path: Path, name: str | None = None) -> OutsideRun:
         raise InputError(f"{path}: expected a TREC run file or a .json, found {path.suffix}: save it as one of those")
     content = files.read(path)
     kind, parse = ("json", run_json.parse) if files.kind(path) == ".json" else ("trec", trec_run.parse)
-    scores = parse(content)
+    scores: Scores = parse(content)
     if not any(scores.values()):
         raise InputError(f"{path}: expected a run, found no hit: check that it is the right file")
     named = (_stem(path) if name is None else name).strip()
     if not named or not named.isprintable():
         raise InputError(f"{path}: expected a name that can be read, found {name!r}: give another with --name")
-    sha256 = hashlib.sha256(content.data).hexdigest()
-    return OutsideRun(named, f"{kind} run {path.name.removesuffix('.gz')} sha256:{sha256}", scores)
+    origin = f"{kind} run {path.name.removesuffix('.gz')} sha256:{hashlib.sha256(content.data).hexdigest()}"
+    if parent_separator is not None:
+        scores, origin = _of_parents(path, scores, parent_separator), f"{origin}, documents before {parent_separator!r}"
+    return OutsideRun(named, origin, scores)
+
+
+def _of_parents(path: Path, scores: Scores, separator: str) -> Scores:
+    """Documents in place of passages, each with the score of its best."""
+    found: dict[str, dict[str, float]] = {}
+    parted = False
+    for query, passages in scores.items():
+        best = found.setdefault(query, {})
+        for passage, score in passages.items():
+            parent, between, _ = passage.rpartition(separator)
+            parted = parted or bool(between)
+            document = parent if between else passage
+            best[document] = max(score, best.get(document, score))
+    if not parted:
+        ids = _some(next(filter(None, scores.values())))
+        raise InputError(
+            f"{path}: expected passage ids with {separator!r} in them, found {ids}: "
+            "leave --parent-separator out, or name what stands before the number of the part"
+        )
+    return found
 
 
 def _stem(path: Path) -> str:
@@ -88,7 +118,7 @@ def place(runs: Sequence[OutsideRun], passage_set: PassageSet, depth: int) -> tu
     widened = msgspec.structs.replace(
         passage_set, passage_ids=(*passage_set.passage_ids, *outside), passages=(*passage_set.passages, *texts)
     )
-    rows = {passage: row for row, passage in enumerate(widened.passage_ids)}
+    rows = {passage: row for row, passage in reversed([*enumerate(widened.passage_ids)])}  # a document's first part
     rows |= {passage: rows[kept] for passage, kept in passage_set.merged.items()}
     return widened, [_place(run, passage_set, rows, depth) for run in runs]
 
@@ -118,6 +148,7 @@ def _place(run: OutsideRun, passage_set: PassageSet, rows: Mapping[str, int], de
         ("hits left out because an equal passage stands above them", dropped),
         ("queries left out because they are not in the set, or have no judgment", strangers),
     )
+    hits = answering(passage_set, depth, depth).counted(hits, depth)
     return PlacedHits(hits, tuple(f"{what}: {count:,}" for what, count in said if count))
 
 

@@ -12,6 +12,7 @@ import msgspec
 from bench import toml
 from bench.errors import InputError
 from bench.instruments.modes import DEFAULT, Settings
+from bench.passages.exclusion import SELF
 from bench.run.suite_rules import check
 
 FOLDER = Path(__file__).parent / "suites"
@@ -115,6 +116,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     rate: str = Settings().rate
     rate_seconds: float = Settings().rate_seconds
     p99: str | None = None  # of mode rate: the highest rate that keeps it is searched for
+    exclude: str | None = None  # of each query's hits: "self", the passage of its own id, or a file of pairs
     stop: str | None = None  # "decided": a cell is asked no more queries once it is decided beside the baseline
     limits: Limits = Limits()
     plugins: tuple[str, ...] = ()  # files with adapters; as they were read absolute, in a run's record none
@@ -179,7 +181,10 @@ def load(name: str, *, former: bool = False, home: Path | None = None) -> Suite:
     text, path = toml.read(name, "suite", FOLDER)
     suite = parse(text, str(path), former=former)
     beside = (home or path.parent).absolute()
-    return msgspec.structs.replace(suite, plugins=tuple(str(beside / plugin) for plugin in suite.plugins))
+    exclude = suite.exclude if suite.exclude in (None, SELF) else str(_seen(beside / suite.exclude))
+    return msgspec.structs.replace(
+        suite, plugins=tuple(str(beside / plugin) for plugin in suite.plugins), exclude=exclude
+    )
 
 
 def without_plugins(suite: Suite, given: Iterable[Path] = ()) -> tuple[Suite, list[Path]]:
@@ -188,12 +193,15 @@ def without_plugins(suite: Suite, given: Iterable[Path] = ()) -> tuple[Suite, li
 
     A run records files of either origin alike; those of the suite as seen from the present folder, if they lie in it.
     """
-    here, files = Path.cwd(), dict[Path, Path]()
-    for path in map(Path.resolve, map(Path, suite.plugins)):
-        files[path] = path.relative_to(here) if path.is_relative_to(here) else path
+    files = {path: _seen(path) for path in map(Path.resolve, map(Path, suite.plugins))}
     for path in given:
         files.setdefault(path.resolve(), path)
     return msgspec.structs.replace(suite, plugins=()), list(files.values())
+
+
+def _seen(path: Path) -> Path:
+    """A path as seen from the present folder, if it lies in it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def parse(text: str, where: str, *, former: bool = False) -> Suite:

@@ -16,6 +16,7 @@ from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages import synthetic
+from bench.passages.answering import answering
 from bench.passages.loader import PassageSet
 from bench.records.schema import StageResult, digest
 from bench.run.cells import Cell
@@ -104,6 +105,9 @@ class Work:
         self.texts = {name: str(texts / f"{name}.json") for name in contents}
         for name, content in contents.items():
             write_whole(Path(self.texts[name]), msgspec.json.encode(content))
+        rules, written = answering(self.passage_set, self.suite.k, self.suite.depth), self.folder / "answering.json"
+        if rules.leaves_some:
+            write_whole(written, msgspec.json.encode(rules))
         # What is timed is what is judged: of a search that may be stopped, only the first look surely is.
         among = range(len(self.passage_set.queries)) if self.looks is None else self.looks.rows[0]
         chosen = random.Random(self.suite.seed).sample(among, min(self.suite.queries, len(among)))  # noqa: S311  # no secret
@@ -114,6 +118,9 @@ class Work:
             "settings": self.suite.settings,
             "k": self.suite.k,
             "depth": self.suite.depth,
+            "asks": rules.asks,
+            "asks_deep": rules.asks_deep,
+            "answering": str(written) if rules.leaves_some else None,
             "n_passages": self.n_passages,
             "distractors": self.suite.distractors,
             "round_seconds": self.round_seconds,
@@ -217,6 +224,7 @@ class Work:
             "hits": self._file("hits", cell.key) if number == 0 else None,
             "judged": self._file("hits", cell.key),
             "exact": cell.exact is True,
+            "searched_apart": cell.searched_apart(self.suite),
             "storage_folder": str(self._built(cell)) if cell.savable else None,
         }
         key = search_key(cell, number)
@@ -224,7 +232,11 @@ class Work:
         return task._replace(goes_on=partial(looks.goes_on, cell)) if looks is not None and in_looks else task
 
     def _joint(self, number: int, cell: Cell) -> Task:
-        judged = {"judged": self._file("hits", cell.key), "exact": cell.exact is True}
+        judged = {
+            "judged": self._file("hits", cell.key),
+            "exact": cell.exact is True,
+            "searched_apart": cell.searched_apart(self.suite),
+        }
         built = {"storage_folder": str(self._built(cell))}
         runtime = self._runs_on(cell.encoder or "", build_key(cell))
         fields = self._encoder(cell) | self._searcher(cell) | judged | built | runtime

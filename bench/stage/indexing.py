@@ -33,6 +33,7 @@ def encode(job: Job, made: Made) -> StageResult:
     from bench.instruments.latency import timed
     from bench.stage import matrices, query_encoding
     from bench.stage.validate import check_vectors
+    from retrievers.contract import Counting
 
     encoder = inputs.make(job, job.encoder, made)
     queries = read_texts(job.queries)
@@ -45,6 +46,8 @@ def encode(job: Job, made: Made) -> StageResult:
         return msgspec.structs.replace(result, facts=result.facts | lifecycle.facts(encoder) | facts)
     query_seconds, vectors = timed(lambda: encoder.encode(queries, "query"))
     check_vectors(vectors, len(queries), "queries")
+    if isinstance(encoder, Counting):
+        encoder.count(queries, "query")
     alone = query_encoding.alone(encoder, queries, vectors, is_given=job.alignment is not None)
     out = Path(job.query_out)
     matrices.save(out, matrices.QUERIES, vectors if alone is None else alone)
@@ -141,5 +144,5 @@ def _trial(job: Job, made: Made) -> StageResult:
         adapter = inputs.make(job, job.storage, made)
         lifecycle.prepare(adapter, None if job.engine else few)
         (adapter.index if job.engine else adapter.build)(few)
-        adapter.search(few[:1], job.k)
+        adapter.search(few[:1], job.asks)
     return StageResult(stage="build", status="ok")

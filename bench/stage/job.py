@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
 from bench.instruments.modes import Scope, Settings
 from bench.records.schema import Stage
 from bench.stage.turns import Turns
+
+if TYPE_CHECKING:
+    from retrievers.contract import Hits
 
 Synthetic: TypeAlias = Literal["texts", "vectors"]
 JobFields: TypeAlias = dict[str, Any]  # Any: fields of a Job, of their several types
@@ -40,7 +44,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     hits: str | None = None  # where the hits of all queries are to be kept
     judged: str | None = None  # where an earlier round kept them
     looks: tuple[tuple[int, ...], ...] = ()  # of a search that may be stopped: positions of the queries, look by look
-    exact: bool = False  # the first k of a search do not depend on how many are asked for
+    exact: bool = False  # what is found is what brute force finds
+    searched_apart: bool = False  # the first k hits are those of a search for k
     sample: tuple[int, ...] = ()  # positions of the queries to time
     modes: tuple[str, ...] = ()  # names of `bench.instruments.modes.MODES`
     settings: Settings = Settings()
@@ -50,6 +55,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns | None = None  # of a side that takes turns with another
     k: int = 10
     depth: int = 100
+    asks: int = 10  # hits that are asked for, so that k of them count
+    asks_deep: int = 100
+    answering: str | None = None  # JSON: which hits count; None: all
     n_passages: int = 0  # synthetic ones among them
     distractors: int = 0  # how many of them are synthetic; the three after the next decide which
     synthetic: Synthetic = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
@@ -91,6 +99,16 @@ def sampled_queries(job: Job) -> list[str]:
     """The queries that are timed."""
     queries = read_texts(job.queries)
     return [queries[i] for i in job.sample]
+
+
+def counted(job: Job, hits: Hits, k: int, queries: Sequence[int] | None = None) -> Hits:
+    """The first k hits of each query that count. queries: their positions in the set; None: all."""
+    if job.answering is None:
+        return hits
+    from bench.passages.answering import Answering
+
+    rules = msgspec.json.decode(Path(job.answering).read_bytes(), type=Answering)
+    return rules.counted(hits, k, queries)
 
 
 def given(value: str | None) -> str:

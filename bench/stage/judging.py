@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.instruments.modes import MODES
 from bench.stage import outputs, stopping
-from bench.stage.job import Job, given
+from bench.stage.job import Job, counted, given
 
 if TYPE_CHECKING:
     from bench.instruments.answers import Answers, JudgedHits, KeptHits, KeptVectors
@@ -40,12 +40,12 @@ def judged_hits(job: Job, adapter: Adapter, queries: Any) -> tuple[float, Judged
     from bench.instruments.answers import JudgedHits
 
     if job.hits is not None:
-        found = _searched_in_looks(job, adapter, queries) if job.looks else _searched(job, adapter, queries, keep=True)
+        found = _searched_in_looks(job, adapter, queries) if job.looks else _searched(job, adapter, queries)
         seconds, top, deep = found
         rows = list(job.sample)
         return seconds, JudgedHits(_rows(top, rows), _rows(deep, rows))
     if job.judged is None or (job.storage_folder is None and not job.exact):
-        seconds, top, deep = _searched(job, adapter, _sampled(queries, job), keep=False)
+        seconds, top, deep = _searched(job, adapter, _sampled(queries, job), job.sample)
         return seconds, JudgedHits(top, deep)
     return 0.0, read_judged(job)
 
@@ -65,13 +65,22 @@ def read_judged(job: Job) -> JudgedHits:
 
     path, rows, whose = Path(given(job.judged)), list(job.sample), "the first round"
     deep = _rows(hits_npz.read(path, whose), rows)
-    if job.exact or job.k >= job.depth:
+    if not job.searched_apart:
         return JudgedHits(_cut(deep, job.k), deep)
     return JudgedHits(_rows(hits_npz.read(hits_npz.of_search_for(path, job.k), whose), rows), deep)
 
 
-def _searched(job: Job, adapter: Adapter, queries: Any, *, keep: bool) -> tuple[float, Hits, Hits]:  # Any: as above
-    """Seconds, and the hits for k and for the depth, checked; kept in the run folder or not."""
+def _searched(
+    job: Job,
+    adapter: Adapter,
+    queries: Any,  # Any: as above
+    places: Sequence[int] | None = None,
+) -> tuple[float, Hits, Hits]:
+    """
+    Seconds, and the hits that count for k and for the depth, checked.
+
+    places: of the queries in the set; None: they are all of its, and what is found is kept in the run folder.
+    """
     import numpy as np
 
     from bench.formats import hits_npz
@@ -80,18 +89,19 @@ def _searched(job: Job, adapter: Adapter, queries: Any, *, keep: bool) -> tuple[
 
     n_queries = len(queries) if job.engine else queries.shape[0]
 
-    def found(k: int, path: str | None) -> tuple[float, Hits]:
-        seconds, hits = timed(lambda: adapter.search(queries, k))
-        check_hits(hits, n_queries, k, job.n_passages)
+    def found(asks: int, k: int, path: str | None) -> tuple[float, Hits]:
+        seconds, hits = timed(lambda: adapter.search(queries, asks))
+        check_hits(hits, n_queries, asks, job.n_passages)
+        hits = counted(job, hits, k, places)
         if path is not None:
             outputs.keep(job, path, rows=hits.rows.astype(np.int32), scores=hits.scores)
         return seconds, hits
 
-    hits = job.hits if keep else None
-    seconds, deep = found(job.depth, hits)
-    if job.exact or job.k >= job.depth:
+    path = job.hits if places is None else None
+    seconds, deep = found(job.asks_deep, job.depth, path)
+    if not job.searched_apart:
         return seconds, _cut(deep, job.k), deep
-    more, top = found(job.k, hits and str(hits_npz.of_search_for(Path(hits), job.k)))
+    more, top = found(job.asks, job.k, path and str(hits_npz.of_search_for(Path(path), job.k)))
     return seconds + more, top, deep
 
 
@@ -105,12 +115,12 @@ def _searched_in_looks(job: Job, adapter: Adapter, queries: Any) -> tuple[float,
     top, deep = _no_hits(job, job.k), _no_hits(job, job.depth)
     for number, look in enumerate(job.looks, start=1):
         rows = np.array(look, np.int64)
-        more, *found = _searched(job, adapter, _chosen(queries, job, look), keep=False)
+        more, *found = _searched(job, adapter, _chosen(queries, job, look), look)
         seconds, asked = seconds + more, np.sort(np.append(asked, rows))
         for hits, new in zip((top, deep), found, strict=True):
             hits.rows[rows], hits.scores[rows] = new.rows, new.scores
         outputs.keep(job, path, rows=deep.rows.astype(np.int32), scores=deep.scores, asked=asked)
-        if not job.exact and job.k < job.depth:
+        if job.searched_apart:
             kept = str(hits_npz.of_search_for(Path(path), job.k))
             outputs.keep(job, kept, rows=top.rows.astype(np.int32), scores=top.scores, asked=asked)
         if number < len(job.looks) and not stopping.goes_on(job):
@@ -155,6 +165,7 @@ def hold_hits(job: Job, kept: Mapping[str, KeptHits], judged: JudgedHits, *, ane
 
     for mode, answers in kept.items():
         _all_asked(job, mode, answers)
+        answers = answers.counted(lambda hits, first: counted(job, hits, job.k, job.sample[first:]))
         differing = list(differing_hits(answers, judged, JOINT if anew else SAME_SCORE))
         few = anew and not job.exact and not answers.broken and len(differing) <= FEW * len(job.sample)
         _refuse(job, mode, [] if few else differing)
@@ -174,7 +185,7 @@ def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
     asked = hits_npz.asked(outputs.scratch_of(job, given(job.hits)))
     if asked is not None:
         alone, batch = alone[asked], batch[asked]
-    overlap = quality.overlap(adapter.search(alone, job.k), adapter.search(batch, job.k), job.k)
+    overlap = quality.overlap(adapter.search(alone, job.asks), adapter.search(batch, job.asks), job.k)
     return {"batch_overlap": float(overlap.mean())}
 
 

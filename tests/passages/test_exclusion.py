@@ -1,0 +1,136 @@
+"""What is left out of a query's hits: as it is asked for, by name or by file."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import pytest
+
+from bench.errors import InputError
+from bench.passages import loader
+from bench.passages.exclusion import leave_out
+from tests.helpers.cards import card_text, tiny
+from tests.helpers.tiny import tiny_set
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+def asked_of_itself():
+    """A set whose first three queries have the ids of passages; that of the third was merged into passage 7."""
+    ids = ("p0", "p5", "gone", *(f"q{i}" for i in range(3, 20)))
+    return msgspec.structs.replace(tiny_set(), query_ids=ids, merged={"gone": "p7"}, qrels={"p0": {"p1": 1, "p0": 1}})
+
+
+def test_its_own_passage():
+    """
+    A query's own passage is left out by its id, also where it was merged into another; how many, and what of it was
+    judged relevant, is said; the set is another one by its hash.
+    """
+    whole = asked_of_itself()
+
+    found = leave_out(whole, "self")
+
+    assert ((0,), (5,), (7,), *[()] * 17) == found.excluded
+    assert (
+        "exclude self: passages are left out of the hits of 3 of 20 queries",
+        "exclude self: judged relevant, and left out: 1",
+    ) == found.remarks
+    assert len({whole.sha256, found.sha256}) == len({whole.asked_sha256, found.asked_sha256}) == 2
+    assert whole.passages_sha256 == found.passages_sha256
+
+
+def test_where_there_is_none():
+    """
+    A set whose queries have ids of their own is as it was, and that is said.
+    """
+    found = leave_out(tiny_set(), "self")
+
+    assert found.excluded is None
+    assert ("exclude self: no query has the id of a passage, and nothing is left out",) == found.remarks
+    assert leave_out(tiny_set(), None).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pairs.tsv", "query-id\tpassage-id\nq1\tp3\nq1\tp4\nq2\tp3\nstranger\tp1\n"),
+        ("pairs.txt", "q1 p3\nq1 p4\nq2 p3\n"),
+        ("pairs.csv", "query_id,corpus_id\nq1,p3\nq1,p4\nq2,p3\n"),
+        ("qrels.tsv", "q1\t0\tp3\t1\nq1\t0\tp4\t0\nq2\t0\tp3\t1\n"),
+        ("pairs.json", '{"q1": {"p3": 1, "p4": 0}, "q2": {"p3": 1}}'),
+    ],
+)
+def test_a_file_of_pairs(tmp_path, name, text):
+    """
+    Pairs are two columns, with a header or not, or any file of qrels.
+    """
+    (tmp_path / name).write_text(text)
+
+    found = leave_out(tiny_set(), str(tmp_path / name))
+
+    assert ((), (3, 4), (3,)) == found.excluded[:3]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("q1\n", r"line 1|:1: expected query id and passage id, found \['q1'\]"),
+        ("", "expected at least one pair"),
+        ("a\tb\n", r"expected pairs of its queries and passages, found none \(the first: \('a', 'b'\)\)"),
+    ],
+)
+def test_what_is_no_file_of_pairs(tmp_path, text, said):
+    """
+    A line of one field, no line, and pairs of other ids are refused.
+    """
+    (tmp_path / "pairs.tsv").write_text(text)
+
+    with pytest.raises(InputError, match=said):
+        leave_out(tiny_set(), str(tmp_path / "pairs.tsv"))
+
+
+def test_both():
+    """
+    What a card says and what is asked for add up.
+    """
+    found = leave_out(leave_out(asked_of_itself(), "self"), "self")
+
+    assert ((0,), (5,), (7,)) == found.excluded[:3]
+
+
+def test_a_part_of_a_set(tmp_path):
+    """
+    A part of a set leaves out what the whole does of its queries.
+    """
+    passages = "\n".join(f'{{"_id": "x{row}", "text": "passage {row}"}}' for row in range(30))
+    queries = "\n".join(f'{{"_id": "x{row}", "text": "about {row}"}}' for row in range(20))
+    (tmp_path / "set" / "qrels").mkdir(parents=True)
+    (tmp_path / "set" / "corpus.jsonl").write_text(passages)
+    (tmp_path / "set" / "queries.jsonl").write_text(queries)
+    judged = "".join(f"x{row}\tx{row + 1}\t1\n" for row in range(0, 20, 2))
+    (tmp_path / "set" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judged)
+
+    found = loader.load(f"{tmp_path / 'set'}:test", exclude="self")
+
+    assert [(found.passage_ids.index(query),) for query in found.query_ids] == list(found.excluded)
+
+
+def test_a_card(tmp_path):
+    """
+    A card says it by its key, or has a file of pairs; another word there is refused.
+    """
+    pairs = "q1\td3\n"
+    file = (
+        f'[[files]]\nrole = "excluded"\npath = "tiny/pairs.tsv"\nbytes = {len(pairs)}\n'
+        f'sha256 = "{hashlib.sha256(pairs.encode()).hexdigest()}"\n'
+    )
+    named = tiny(tmp_path, card_text(exclude='"self"') + file)
+    (tmp_path / "tiny" / "pairs.tsv").write_text(pairs)
+
+    found = loader.load(named)
+
+    assert ((1,), ()) == found.excluded
+    assert "exclude self: no query has the id of a passage, and nothing is left out" in found.remarks
+    with pytest.raises(InputError, match="exclude"):
+        loader.load(tiny(tmp_path, card_text(exclude='"others"')))
