@@ -190,8 +190,8 @@ def _cells(suite_file: Path, plugins: Sequence[str]) -> list[str]:
     try:
         registry = installed()
         suite, files = suites.without_plugins(suites.load(str(suite_file)), map(Path, plugins))
+        try_out(files, [spelling for _, spelling in suite.pairs()])
         for file in files:
-            try_out(file)
             registry.add_file(file)
         counts = suite.thread_counts
         cells = [(loader.name_of(name), canonical(spelling, registry)) for name, spelling in suite.pairs()]

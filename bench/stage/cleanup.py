@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import platform
+import re
 import shutil
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from bench.instruments import cpu
 
 MARK = cpu.STAGE  # in the environment of all processes of a stage: the name of its folder of temporary files
 _PROCESSES = Path("/proc")
+_PROCESS = r"[0-9]{1,9}"  # an id; what is longer is nobody's
 _TRIES = 100  # the kernel may take a moment to end a process, and one that is being ended may start another
 
 
@@ -49,12 +51,14 @@ def end(ours: Callable[[str], bool]) -> None:
     """
     Kill every process with a mark that is ours, until there is none. Linux; elsewhere nothing is found.
 
-    Never one that this process descends from: a shell that an adapter left has the mark of its dead run, and whoever
-    starts the next one there is no leftover.
+    Never one that this process descends from, nor one of its own session: a shell that an adapter left has the mark of
+    its dead run, and whoever starts the next one there, or reads what it prints, is no leftover.
     """
     spared = _ancestors()
     for _ in range(_TRIES):
-        found = [process for process, mark in _marked() if process not in spared and ours(mark)]
+        found = [
+            process for process, mark in _marked() if process not in spared and ours(mark) and not _is_beside(process)
+        ]
         if not found:
             return
         for process in found:
@@ -73,6 +77,14 @@ def _marked() -> Iterator[tuple[int, str]]:
                     for variable in (folder / "environ").read_bytes().split(b"\0"):
                         if variable.startswith(sign):
                             yield int(folder.name), variable[len(sign) :].decode("utf-8", "replace")
+
+
+def _is_beside(process: int) -> bool:
+    """Whether a process is of the session that this one is of; stages have sessions of their own."""
+    try:
+        return os.getsid(process) == os.getsid(0)
+    except OSError:  # it has ended
+        return True
 
 
 def _ancestors() -> set[int]:
@@ -99,7 +111,7 @@ def _home() -> str:
 def _abandoned(mark: str) -> bool:
     """Whether a mark is of a run of this machine that is gone."""
     owner = mark.removeprefix(_home()).partition("-")[0] if mark.startswith(_home()) else ""
-    return owner.isdigit() and not _is_there(int(owner))
+    return re.fullmatch(_PROCESS, owner) is not None and not _is_there(int(owner))
 
 
 def _is_there(process: int) -> bool:

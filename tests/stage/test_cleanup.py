@@ -12,10 +12,14 @@ from bench.stage import cleanup
 
 MARKED = """
 import subprocess, sys
-left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+left = subprocess.Popen(sleeping, start_new_session=True)
+beside = subprocess.Popen(sleeping)
 code = "from bench.stage import cleanup; cleanup.end(lambda mark: mark == 'gone')"
-ender = subprocess.run([sys.executable, "-c", code])
-print(ender.returncode, left.wait(10))
+shell = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]))"
+ender = subprocess.run([sys.executable, "-c", shell, code])
+print(ender.returncode, left.wait(10), beside.poll())
+beside.kill()
 """
 
 
@@ -23,7 +27,7 @@ print(ender.returncode, left.wait(10))
 def test_no_ancestor_is_ended():
     """
     With the mark of a dead run in the environment, as a shell has it that an adapter left, its leftovers are killed,
-    and neither who ends them nor who started that.
+    and neither who ends them nor those who started that, however many steps above.
     """
     found = subprocess.run(
         [sys.executable, "-c", MARKED],
@@ -34,4 +38,19 @@ def test_no_ancestor_is_ended():
         check=False,
     )
 
-    assert (0, "0 -9\n") == (found.returncode, found.stdout), found.stderr
+    assert (0, "0 -9 None\n") == (found.returncode, found.stdout), found.stderr
+
+
+@pytest.mark.parametrize("owner", ["9" * 30, "²", "12x", ""])
+def test_a_mark_of_no_process(monkeypatch, tmp_path, owner):
+    """
+    A folder whose name only looks as if a run had left it ends no run, and stays.
+    """
+    monkeypatch.setattr(cleanup.tempfile, "gettempdir", lambda: str(tmp_path))
+    left = tmp_path / f"{cleanup._home()}{owner}-left"
+    left.mkdir()
+
+    with cleanup.removed():
+        pass
+
+    assert left.is_dir()

@@ -443,7 +443,9 @@ def test_what_a_killed_run_left_is_removed(tmp_path, monkeypatch):
     ended.wait()
     marks = [f"{cleanup._home()}{ended.pid}-gone", f"{cleanup._home()}{os.getpid()}-ours", "sparring-elsewhere-1-9-x"]
     sleeping = [sys.executable, "-c", "import time; time.sleep(3600)"]
-    started = [subprocess.Popen(sleeping, env={**os.environ, cleanup.MARK: mark}) for mark in marks]
+    started = [
+        subprocess.Popen(sleeping, env={**os.environ, cleanup.MARK: mark}, start_new_session=True) for mark in marks
+    ]
     for mark in marks:
         (tmp_path / mark).mkdir()
 
