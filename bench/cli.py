@@ -92,7 +92,7 @@ for command in (
 app.command("import", cls=CommandInWords, epilog=epilog("import"))(import_)
 
 
-def _of_a_path(error: Exception) -> Exception | None:
+def _of_a_path(error: BaseException) -> Exception | None:
     """What a path is refused for, wherever the system met it first: a name too long, a loop of links, no permission."""
     from bench.errors import InputError
 
@@ -115,6 +115,17 @@ def _refuse_no_folder() -> None:
         raise InputError("expected a working directory, found it removed: change to one that is there") from error
 
 
+def _refuse_bytes() -> None:
+    """InputError for an argument that is no text: paths stand in records, which are UTF-8."""
+    from bench.errors import InputError
+
+    for word in sys.argv[1:]:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"expected arguments in UTF-8, found {word!r:.80}: rename what it names") from error
+
+
 def _end_tidily() -> None:
     """Let what ends us, a closed terminal too, take with it what was started; `nohup` has its way."""
     for name in ("SIGTERM", "SIGHUP"):
@@ -130,10 +141,13 @@ def main() -> None:
         try:
             streams.open_standard()
             _refuse_no_folder()
+            _refuse_bytes()
             app(standalone_mode=True)
         finally:
             sys.stdout.flush()
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # an adapter may raise anything
         from bench.errors import InputError
         from bench.report.text import printable
         from retrievers.contract import NotFound

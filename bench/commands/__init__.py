@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,10 +90,10 @@ def stoppable(says: Callable[[str], None], goes_on: str) -> Iterator[None]:
 
 
 def echo_json(rows: object) -> None:
-    """Print a value as one line of JSON on stdout."""
+    """Print a value as one line of JSON on stdout, in UTF-8 whatever the letters of the terminal: programs read it."""
     import msgspec
 
-    typer.echo(msgspec.json.encode(rows).decode())
+    typer.echo(msgspec.json.encode(rows))
 
 
 def write_file(path: Path, content: str | bytes, option: str) -> None:
@@ -122,14 +122,17 @@ def read_run(folder: Path) -> Run:
     return run_folder.read(folder)
 
 
-def registry_with(plugins: list[Path] | None) -> Registry:
-    """The installed adapters, and those of the given plug-in files. PluginError for a file that cannot be loaded."""
+def registry_with(plugins: list[Path] | None, spellings: Sequence[str] = ()) -> Registry:
+    """
+    The installed adapters, and those of the given plug-in files; spellings: of what will be made of them.
+
+    PluginError for a file that cannot be loaded, and where making an adapter ends its process.
+    """
     from bench.stage.plugin_process import try_out
     from retrievers.registry import installed
 
     registry = installed()
-    for path in plugins or []:
-        try_out(path)
+    try_out(plugins or [], spellings)
     with contextlib.redirect_stdout(sys.stderr):  # what a plug-in prints is none of the answer
         for path in plugins or []:
             registry.add_file(path)

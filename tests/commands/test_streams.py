@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from bench import cli
+from tests.helpers.collections import beir_folder
+from tests.helpers.command import SPARRING
 
-SPARRING = [sys.executable, "-P", "-c", "from bench.cli import main; main()"]
 PRINTS = ["datasets"]  # a page of text
 
 
@@ -22,6 +23,7 @@ def ended(tmp_path, *arguments: str, stdout: int, **variables: str) -> subproces
         stderr=subprocess.PIPE,
         env=os.environ | {"SPARRING_CACHE": str(tmp_path / "cache")} | variables,
         text=True,
+        errors="replace",
         timeout=60,
         check=False,
     )
@@ -42,6 +44,24 @@ def test_a_reader_that_has_gone(tmp_path, arguments, code):
 
     assert code == found.returncode, found.stderr
     assert "pipe" not in found.stderr.lower()
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    """
+    An argument that is no UTF-8 is refused before anything is written.
+    """
+    place = os.fsencode(tmp_path) + b"/o\xffut"
+
+    found = subprocess.run(
+        [*SPARRING, "run", "--passages", "primer", "BM25() @ CSR()", "-o", place],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (2, b"") == (found.returncode, found.stdout)
+    assert b"sparring: expected arguments in UTF-8, found" in found.stderr
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
@@ -75,13 +95,34 @@ def test_few_letters(tmp_path, encoding):
     """
     What the output's encoding has not is replaced.
     """
-    found = ended(tmp_path, "show", "primer-ko", stdout=subprocess.PIPE, PYTHONIOENCODING=encoding)
-    listed = ended(tmp_path, *PRINTS, stdout=subprocess.PIPE, PYTHONIOENCODING=encoding)
+    (tmp_path / "a.json").write_text('{"q1": {"고양이": 2.0, "d2": 1.0}}')
+    folder = beir_folder(tmp_path / "set", '{"_id": "고양이", "text": "고양이"}\n{"_id": "d2", "text": "개"}\n')
+    made = ended(
+        tmp_path, "import", f"{tmp_path}/a.json", "--passages", folder, "--qrels", f"{tmp_path}/set/qrels/test.tsv",
+        "-o", f"{tmp_path}/run", stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert 0 == made.returncode, made.stderr
 
-    assert 0 == listed.returncode, listed.stderr
-    assert "primer" in listed.stdout
-    assert found.returncode in (0, 2)
-    assert "Traceback" not in found.stderr
+    for command in (("compare", f"{tmp_path}/run", f"{tmp_path}/run"), ("show", f"{tmp_path}/run", "q1")):
+        found = ended(tmp_path, *command, stdout=subprocess.PIPE, PYTHONIOENCODING=encoding)
+        assert (0, "") == (found.returncode, found.stderr)
+        assert command[0] == "compare" or "?" in found.stdout
+
+
+@pytest.mark.parametrize("place", ["/dev/full", "a pipe"])
+def test_words_that_nobody_reads(tmp_path, place):
+    """
+    What is said beside an answer ends nothing, wherever it goes.
+    """
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        error = full.fileno() if place == "/dev/full" else writer
+        command = [*SPARRING, "table", "nowhere"]
+        found = subprocess.run(command, stderr=error, stdout=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+
+    assert (2, b"") == (found.returncode, found.stdout)
 
 
 @pytest.mark.parametrize(("before", "is_ours"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])

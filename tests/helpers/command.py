@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import typer
 from click.testing import Result
 from typer.testing import CliRunner
+
+SPARRING = (sys.executable, "-P", "-c", "from bench.cli import main; main()")  # a process of its own
 
 
 def call(command: Callable[..., None], *arguments: object) -> Result:
