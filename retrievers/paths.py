@@ -10,7 +10,7 @@ def expanded(path: str | Path) -> Path:
     """The path with `~` and `~user` as their homes; NotFound where there is no such home."""
     try:
         return Path(path).expanduser()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # no home, or no name that could have one
         from retrievers.contract import NotFound  # which imports numpy: a command's help needs none
 
         raise NotFound(

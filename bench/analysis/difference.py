@@ -23,10 +23,9 @@ from bench.records.run_folder import (
     FinishedStage,
     Run,
     lines,
-    read_ranking,
+    ranking,
     read_set,
     samples,
-    searched_apart,
     set_file,
 )
 from bench.records.schema import Measurement, StageResult
@@ -225,9 +224,7 @@ def agreement(
     if was.is_stopped or now.is_stopped:
         return None, None
     try:
-        one, other = (
-            read_ranking(side.run.folder, m.cell, m.k, apart=searched_apart(m)) for side, m in ((old, was), (new, now))
-        )
+        one, other = (ranking(side.run.folder, m) for side, m in ((old, was), (new, now)))
     except InputError:
         return None, None
     if len(one.rows) != len(other.rows) or not len(one.rows):
@@ -248,7 +245,8 @@ def arrays_of(run: Run, m: Measurement) -> dict[str, NDArray[Any]]:  # Any: floa
     found = arrays.read(path, "the values of every judged query")
     # The clusters of a cell that was stopped are those of every judged query, its values those of the queries asked.
     lengths = {array.shape for name, array in found.items() if ASKED not in found or name != CLUSTERS}
-    if len(lengths) > 1 or not all(_is_values(array) for array in found.values()):
+    expected = lengths if m.is_stopped or m.n_judged is None else {(m.n_judged,)}
+    if len(lengths) > 1 or lengths != expected or not all(_is_values(array) for array in found.values()):
         raise InputError(f"{path}: expected one finite number for every judged query, found others: it is damaged")
     return found
 

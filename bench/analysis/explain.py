@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.analysis import reproduce
 from bench.analysis.in_looks import level_text
+from bench.formats import arrays
 from bench.records.run_folder import STAGES, FinishedStage, Run, lines, samples
 from bench.records.schema import Environment, Footprint, Latency, Measurement, Memory, Rate, StageResult
 from bench.run.keys import encode_key
@@ -122,8 +124,17 @@ def _hashes(run: Run, m: Measurement) -> Iterator[Detail]:
         yield Detail("plug-in", sha256, path)
     for what, path in m.files.items():
         file = run.folder / path
-        known = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "gone"
-        yield Detail(what, known, path)
+        yield Detail(what, _sha256(file), path)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file of the run; in words where there is none that a run writes."""
+    if not path.is_file():
+        return "gone"
+    if path.stat().st_size > arrays.MOST_BYTES:
+        return "larger than any that a run writes"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _opened(run: Run, matrix_key: str) -> Iterator[Detail]:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 
-MOST_BYTES = 4 * 2**30  # of all arrays of a file
+MOST_BYTES = 2**30  # of all arrays of a file
 SUFFIX = ".npy"
 DAMAGED = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, RuntimeError, OverflowError),
+    *(OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, RuntimeError, OverflowError, MemoryError),
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, tokenize.TokenError),
 )
 

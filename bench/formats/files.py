@@ -8,12 +8,14 @@ import io
 import os
 import re
 import shutil
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
 import msgspec
+import psutil
 
 from bench.errors import InputError
 
@@ -43,6 +45,13 @@ class Content(NamedTuple):
 def read(path: Path) -> Content:
     """The content of a file, uncompressed where its name ends in .gz; InputError where it cannot be had whole."""
     try:
+        found = path.stat()
+        if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):  # of /dev/zero there is no end
+            raise InputError(f"{path}: expected a file that can be read, found a device")
+        if found.st_size > psutil.virtual_memory().available:
+            raise InputError(
+                f"{path}: expected a file that the free memory has room for, found {found.st_size:,} bytes"
+            )
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else error
@@ -82,7 +91,15 @@ def unpacked(file: IO[bytes] | gzip.GzipFile, most: int) -> bytes | None:
 
 
 def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
-    """Write a file so that it is there whole or not at all, in place of an old one: OSError leaves that as it was."""
+    """
+    Write a file so that it is there whole or not at all, in place of an old one: OSError leaves that as it was.
+
+    A device or a pipe is written into: nothing takes its place.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+        return
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -102,15 +119,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Files of other names that are there stay. InputError where the disk refuses, and of those raised within the path is
     `folder`'s.
     """
-    part = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}.part")
+    is_new = not folder.exists()
+    name = f".{folder.absolute().name}.{os.getpid()}.part"
+    part = folder.absolute().with_name(name) if is_new else folder / name  # beside it there may be another disk
+    above = [each for each in folder.absolute().parents if not each.exists()]
     try:
         part.mkdir(parents=True)
         yield part
-        if not folder.exists():
+        if is_new:
             part.replace(folder)
             return
-        for path in sorted(path for path in part.rglob("*") if path.is_file()):
-            place = folder / path.relative_to(part)
+        moves = {path: folder / path.relative_to(part) for path in sorted(part.rglob("*")) if path.is_file()}
+        for place in moves.values():
+            _refuse_in_the_way(place, folder)
+        for path, place in moves.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             path.replace(place)
     except InputError as error:
@@ -119,6 +141,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise InputError(f"{folder}: expected a folder that can be written, found: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        for each in above:  # the innermost first: those that were made for nothing
+            with contextlib.suppress(OSError):
+                each.rmdir()
+
+
+def _refuse_in_the_way(place: Path, folder: Path) -> None:
+    """InputError where a file is to be and a folder is, or where one of the folders above it is a file."""
+    if place.is_dir():
+        raise InputError(f"{place}: expected a place for a file, found a folder: choose another folder with -o")
+    for each in place.parents:
+        if each == folder:
+            return
+        if each.exists() and not each.is_dir():
+            raise InputError(f"{each}: expected a folder, found a file: choose another folder with -o")
 
 
 def settle(path: Path, *, within: bool = True) -> None:

@@ -86,7 +86,7 @@ def _write(run: Run, folder: Path) -> None:
         shutil.copyfile(run.folder / name, folder / name)
     lines = []
     for m in run.measurements:
-        values = m.files.get("quality", f"quality/{m.cell}.npz")
+        values = f"quality/{m.cell}.npz"
         kept = {what: path for what, path in m.files.items() if path == values}
         lines.append(msgspec.json.encode(msgspec.structs.replace(m, files=kept)) + b"\n")
         if (run.folder / values).is_file():

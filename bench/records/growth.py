@@ -18,7 +18,7 @@ from bench.records import run_folder
 from bench.records.comparability import LIBRARY, differences
 from bench.records.schema import UNTRIED, Environment, Measurement, RunRecord
 
-# Keys of a suite that decide nothing of what was measured (of `plugins` the code does, by which a cell is identified);
+# Keys of a suite that decide nothing of what was measured (the code of `plugins` does, by which a cell is identified);
 # DECIDING do where a suite stops what is decided.
 FREE = ("name", "passages", "plugins", "cells", "published", "gate", "limits", "measures")
 DECIDING = ("baseline", "primary", "measures")

@@ -17,6 +17,7 @@ from bench.formats.files import write_whole
 from bench.lock import LOCK, held
 from bench.records import growth, run_folder
 from bench.records.comparability import plugin_files
+from bench.records.folder_files import refuse_links
 from bench.records.run_folder import (
     ENVIRONMENT,
     MEASUREMENTS,
@@ -123,7 +124,7 @@ def opened(
             f"run folder {folder}: expected a new or empty folder or a run, found other files; choose another with -o"
         )
     if folder.is_dir():
-        run_folder.refuse_links(folder)
+        refuse_links(folder, run_folder.NAMES)
     with held(folder, "run"), _disk_errors_explained(folder):
         if (fresh and existing.exists()) or (not existing.exists() and (folder / STAGES).exists()):
             growth.put_away(folder)
@@ -132,9 +133,11 @@ def opened(
         else:
             write_whole(folder / ENVIRONMENT, pretty(environment))
             write_whole(existing, pretty(record))
-        for name in ("sets", "hits", "quality", "samples"):
+        parts = [*folder.glob(".*.part")]
+        for name in ("sets", "hits", "quality", "samples"):  # and nothing of what others keep beside them
             (folder / name).mkdir(exist_ok=True)
-        for part in (*folder.glob(".*.part"), *folder.glob("*/*.part*")):  # of a writer that was killed
+            parts += (folder / name).glob("*.part*")
+        for part in parts:  # of a writer that was killed
             part.unlink(missing_ok=True)
         yield Writer(folder)
 

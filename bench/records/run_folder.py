@@ -16,10 +16,9 @@ lock                held while a run writes here
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -30,12 +29,15 @@ from bench.formats import arrays, hits_npz
 from bench.formats.files import write_whole
 from bench.lock import LOCK
 from bench.passages.loader import PassageSet
+from bench.records.folder_files import check_names, check_places, content, is_name, refuse_links
 from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
 from bench.records.upgrades import decode
 from retrievers.contract import Hits
 
 RUN, ENVIRONMENT, STAGES, MEASUREMENTS = "run.json", "environment.json", "stages.jsonl", "measurements.jsonl"
 CONTENTS = (ENVIRONMENT, MEASUREMENTS, "sets", "hits", "quality", "samples", STAGES)  # beside RUN
+WORK = "work"  # of a run that is under way: builds, by passage set
+NAMES = (RUN, LOCK, *CONTENTS, WORK)
 WITHHELD: dict[str, dict[str, int]] = {}  # in place of qrels: a set that is judged has some
 CLUSTERS = "clusters"  # beside the measures in a file of `quality`: the number of every judged query's cluster
 ASKED = "asked"  # the same of a cell that was stopped: which of the judged queries have a value
@@ -64,12 +66,12 @@ def read(folder: Path) -> Run:
         raise InputError(
             f"run {folder}: expected a run folder with {RUN}, found none; `sparring run -o FOLDER` makes one"
         )
-    refuse_links(folder)
+    refuse_links(folder, NAMES)
     measurements = {m.cell: m for m in lines(folder / MEASUREMENTS, Measurement)}
     for m in measurements.values():
-        _check_names(folder, m)
+        check_names(folder / MEASUREMENTS, m)
     record = read_record(folder / RUN, RunRecord)
-    outside = [name for name in record.passage_sets if len(PurePosixPath(name).parts) != 1 or name == ".."]
+    outside = [name for name in record.passage_sets if not is_name(name)]
     if outside:
         raise InputError(f"{folder / RUN}: expected names of passage sets without folders, found {outside[0]!r}")
     cells = measurements if record.cells is None else record.cells
@@ -81,39 +83,12 @@ def read(folder: Path) -> Run:
     )
 
 
-def refuse_links(folder: Path) -> None:
-    """
-    InputError for a link in a run folder, where files are written, removed and copied: it may be a stranger's.
-
-    The folder itself may be reached by one.
-    """
-    for name in (RUN, LOCK, *CONTENTS):
-        place = folder / name
-        inside = [] if place.is_symlink() or not place.is_dir() else [Path(each.path) for each in os.scandir(place)]
-        for each in (place, *inside):
-            if each.is_symlink():
-                raise InputError(
-                    f"run {folder}: expected files of its own, found a link: {each.relative_to(folder)}: copy what it "
-                    f"points to in its place, if the run is yours"
-                )
-
-
 def stages(folder: Path) -> dict[str, StageResult]:
     """The stages that a run has finished, by their task: its last line counts, and takes back what it says is lost."""
     last = {line.task: line.result for line in lines(folder / STAGES, FinishedStage)}
+    for result in last.values():
+        check_places(folder / STAGES, [] if result.samples is None else [result.samples])
     return {task: result for task, result in last.items() if result.status == "ok"}
-
-
-def _check_names(folder: Path, m: Measurement) -> None:
-    """InputError for a record whose files lie outside its folder: a run may be a stranger's, and is copied from."""
-    bad = [name for name in (m.cell, m.passage_set) if len(PurePosixPath(name).parts) != 1 or name == ".."]
-    paths = [(name, PurePosixPath(name)) for name in m.files.values()]
-    bad += [name for name, path in paths if path.is_absolute() or ".." in path.parts]
-    if bad:
-        raise InputError(
-            f"{folder / MEASUREMENTS}: expected files within the run's folder, and names without folders, "
-            f"found {bad[0]!r}"
-        )
 
 
 def samples(folder: Path, results: Sequence[StageResult], name: str) -> list[NDArray[np.int64]]:
@@ -178,12 +153,34 @@ def read_timed(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     return Hits(deep.rows[:, :k], deep.scores[:, :k])
 
 
+def ranking(folder: Path, m: Measurement) -> Hits:
+    """
+    The hits of every query of a measured cell: the first k as they are timed, then what the search for the depth has.
+
+    InputError where they are not those of so many queries and passages.
+    """
+    found = read_ranking(folder, m.cell, m.k, apart=searched_apart(m))
+    last, n_passages = int(found.rows.max(initial=-1)), m.n_passages
+    if last >= n_passages:  # an import names passages beyond the set's own
+        n_passages = len(read_set(folder, m.passage_set).passage_ids) + m.n_distractors
+    n_queries, depth = found.rows.shape
+    if n_queries != m.n_queries or depth > max(m.k, m.depth) or last >= n_passages:
+        raise InputError(
+            f"{hits_file(folder, m.cell)}: expected hits of {m.n_queries:,} queries among {n_passages:,} passages, "
+            f"found {depth:,} of {n_queries:,} queries, up to passage {last:,}: it is damaged"
+        )
+    return found
+
+
 def read_ranking(folder: Path, cell: str, k: int, *, apart: bool) -> Hits:
     """The hits of every query: the first k as they are timed, then what else the search for the depth found."""
     deep = read_hits(folder, cell)
     if not apart:
         return deep
     top = _read(folder, cell, k)
+    if len(top.rows) != len(deep.rows):
+        path = hits_file(folder, cell, k)
+        raise InputError(f"{path}: expected hits of {len(deep.rows):,} queries, found {len(top.rows):,}")
     again = (deep.rows[:, :, None] == top.rows[:, None, :]).any(axis=2) & (deep.rows >= 0)
     order = np.argsort(again | (deep.rows < 0), axis=1, kind="stable")  # what is not in the top first, in its order
     rest = np.take_along_axis(np.where(again, -1, deep.rows), order, axis=1)
@@ -200,6 +197,8 @@ def read_set(folder: Path, name: str, *, judged: bool = True) -> PassageSet:
     judged: with its judgments, if it has any. InputError where they are withheld, since the run goes on or was killed.
     """
     kept = read_record(set_file(folder, name), PassageSet)
+    if not kept.rows_of.keys() >= {*kept.merged.values()}:
+        raise InputError(f"{set_file(folder, name)}: expected merged passages to name one that was kept: it is damaged")
     if judged and kept.qrels == WITHHELD:
         raise InputError(
             f"{set_file(folder, name)}: expected the judgments of {name}, found none yet: a run keeps them from its "
@@ -250,7 +249,7 @@ def set_file(folder: Path, name: str) -> Path:
 def read_record(path: Path, kind: type[Record]) -> Record:
     """The record in a file. InputError for one that cannot be read, or is of another kind."""
     try:
-        return decode(path.read_bytes(), kind)
+        return decode(content(path), kind)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -260,13 +259,13 @@ def read_record(path: Path, kind: type[Record]) -> Record:
 def lines(path: Path, kind: type[Record]) -> list[Record]:
     """Every whole line of an append-only file; a torn last line (no newline yet) is left out."""
     try:
-        content = path.read_bytes()
+        found = content(path)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     records = []
-    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), start=1):
+    for number, line in enumerate(found[: found.rfind(b"\n") + 1].splitlines(), start=1):
         try:
             records.append(decode(line, kind))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -39,6 +39,7 @@ Stage: TypeAlias = Literal[
 ]  # the last is never recorded
 Fact: TypeAlias = str | int | float | None
 Record = TypeVar("Record", bound=msgspec.Struct)
+RecordedColumns: TypeAlias = dict[str, str | tuple[str, ...] | None]
 RecordFields: TypeAlias = dict[str, Any]  # Any: fields of a Measurement, of their several types
 
 UNTRIED: tuple[Status, ...] = ("over-budget", "unsupported")  # refused by design: no failure, and not tried again
@@ -302,7 +303,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     cells: tuple[str, ...] | None = None  # keys of the measurements that it is made of; None: all that are there
     made: str  # date and time, UTC
     command: tuple[str, ...] = ()  # the command line, as it was given
-    columns: dict[str, str | None] | None = None  # how one's own files were read
+    columns: RecordedColumns | None = None  # how one's own files were read
 
     @property
     def plugin_hashes(self) -> list[tuple[str, str]]:

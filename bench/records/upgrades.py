@@ -32,7 +32,7 @@ def decode(content: bytes, kind: type[Record]) -> Record:
             found = upgraded(found)
     except RecursionError as error:
         raise msgspec.DecodeError("expected a record, found brackets within brackets, thousands deep") from error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape than its version has
         raise msgspec.ValidationError(f"expected a record of {found.get('schema')}, found another: {error}") from error

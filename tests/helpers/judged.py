@@ -37,6 +37,7 @@ def judged_run(
     for number, (retriever, found) in enumerate(values.items()):
         np.savez(folder / "quality" / f"{number}.npz", **{measure: np.array(found, np.float64)})
         about = {"cell": str(number), "retriever": retriever, "resolved": retriever, "n_queries": n_queries}
+        about |= {"n_judged": n_queries}
         about |= {"quality": {measure: float(np.mean(found))}, "files": {"quality": f"quality/{number}.npz"}}
         cells.append(measurement(**about | changes))
     suite = {"measures": [measure], "primary": measure, "baseline": next(iter(values))}

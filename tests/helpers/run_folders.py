@@ -39,6 +39,9 @@ class Folders:
         for inside in ("sets", "hits", "quality", "samples"):
             (folder / inside).mkdir(parents=True)
         run_folder.write_set(folder, self.passage_set)
+        if values:
+            n_judged = len(next(iter(values.values())))
+            cells = tuple(msgspec.structs.replace(cell, n_judged=n_judged) for cell in cells)
         for cell in cells:
             np.savez(folder / "quality" / f"{cell.cell}.npz", **(values or {}))
         if rows is not None:

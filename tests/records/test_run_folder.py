@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import msgspec
@@ -15,6 +16,7 @@ from bench.errors import InputError
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
 from tests.helpers.begun import begin, contents, environment, measurement, record, stage
+from tests.helpers.tiny import tiny_set
 
 
 @pytest.fixture
@@ -38,6 +40,9 @@ def test_a_run_is_read_as_it_was_written(begun):
     [
         {"files": {"quality": "../../others.npz"}},
         {"files": {"hits": "/etc/hostname"}},
+        {"files": {"quality": "notes"}},
+        {"files": {"quality": "quality/a/b"}},
+        {"files": {"quality": "quality/a\0b"}},
         {"passage_set": "../../set"},
         {"passage_set": ".."},
         {"cell": "a/b"},
@@ -50,7 +55,7 @@ def test_what_names_other_folders_is_refused(begun, changes):
     with journal.opened(begun, record(), environment()) as writer:
         writer.measured(measurement(**({"cell": "c"} | changes)))
 
-    with pytest.raises(InputError, match="within the run's folder"):
+    with pytest.raises(InputError, match=r"expected (files in hits, quality, samples|names without folders)"):
         run_folder.read(begun)
 
 
@@ -159,7 +164,9 @@ def test_a_damaged_record(begun, name):
         run_folder.read(begun)
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"schema": []}', b'{"schema": {}}', b"", b"\xff", b"null", b"3"])
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"schema": []}', b'{"schema": {}}', b"", b"\xff", b'{"a": "\xff"}', b"null", b"3"]
+)
 @pytest.mark.parametrize("name", [run_folder.RUN, run_folder.ENVIRONMENT])
 def test_what_is_no_record(begun, name, content):
     """
@@ -183,7 +190,7 @@ def test_a_folder_in_the_place_of_a_file(begun, name):
         run_folder.read(begun)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/outside", "..", "a/b"])
+@pytest.mark.parametrize("name", ["../outside", "/outside", "..", "a/b", "a\0b"])
 def test_sets_of_other_folders(begun, name):
     """
     A record that names a passage set elsewhere is refused.
@@ -197,7 +204,7 @@ def test_sets_of_other_folders(begun, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["run.json", "measurements.jsonl", "stages.jsonl", "lock", "sets", "hits", "quality", "samples", "quality/a.npz"],
+    ["run.json", "measurements.jsonl", "lock", "sets", "hits", "quality", "samples", "quality/a.npz", "work", "work/0"],
 )
 def test_links(begun, tmp_path, name):
     """
@@ -222,6 +229,47 @@ def test_links(begun, tmp_path, name):
     assert before == contents(victim)
 
 
+def test_what_others_keep_there(begun, tmp_path):
+    """
+    Whatever else a run folder holds or leads to, nothing there is removed.
+    """
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "film.mkv.part").write_text("mine")
+    (begun / "extra").symlink_to(victim)
+    (begun / "notes").mkdir()
+    (begun / "notes" / "draft.part").write_text("mine")
+    (begun / "hits" / "a.npz.part").write_text("a run's")
+
+    with journal.opened(begun, record(), environment()):
+        left = [path.name for path in begun.rglob("*.part")] + [path.name for path in victim.iterdir()]
+
+    assert ["draft.part", "film.mkv.part"] == left
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "../outside.npz", "sets/a.json"])
+def test_stages_that_name_other_files(begun, place):
+    """
+    A stage of the journal whose times would lie elsewhere is refused.
+    """
+    with journal.opened(begun, record(), environment()) as writer:
+        writer.finished("a", stage(samples=place))
+
+    with pytest.raises(InputError, match=r"stages\.jsonl: expected files in hits, quality, samples, found"):
+        run_folder.stages(begun)
+
+
+def test_a_set_that_is_damaged(begun):
+    """
+    A kept set whose merged passages name none that was kept is refused.
+    """
+    (begun / "sets").mkdir(exist_ok=True)
+    run_folder.write_set(begun, msgspec.structs.replace(tiny_set(), merged={"x": "nope"}))
+
+    with pytest.raises(InputError, match="expected merged passages to name one that was kept"):
+        run_folder.read_set(begun, "tiny")
+
+
 def test_a_loop_of_links(begun):
     """
     So is one that points to itself.
@@ -230,6 +278,30 @@ def test_a_loop_of_links(begun):
     (begun / run_folder.MEASUREMENTS).symlink_to(begun / run_folder.MEASUREMENTS)
 
     with pytest.raises(InputError, match=r"found a link: measurements\.jsonl"):
+        run_folder.read(begun)
+
+
+@pytest.mark.parametrize("name", ["run.json", "measurements.jsonl", "lock", "sets/x.json", "hits/a.npz"])
+def test_pipes(begun, name):
+    """
+    A pipe, which might never end, is refused unread.
+    """
+    place = begun / name
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+
+    with pytest.raises(InputError, match=r"found a pipe or a device|expected a run folder"):
+        run_folder.read(begun)
+
+
+def test_records_without_end(begun):
+    """
+    Nor is a file of records read that is larger than any is.
+    """
+    os.truncate(begun / run_folder.MEASUREMENTS, 2**40)
+
+    with pytest.raises(InputError, match=r"measurements\.jsonl: expected records of at most 1,073,741,824 bytes"):
         run_folder.read(begun)
 
 
@@ -257,6 +329,20 @@ def test_hits(begun):
     for cell in ("b", "c"):
         with pytest.raises(InputError, match=rf"hits/{cell}\.npz: expected the hits of cell {cell}"):
             run_folder.read_hits(begun, cell)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((1, 2)), np.full((2, 2), 99), np.zeros((2, 200))])
+def test_hits_of_other_sizes(begun, rows):
+    """
+    Hits of fewer queries, of passages that are not there, or deeper than was asked, are no hits of the cell.
+    """
+    cell = measurement(cell="a", n_queries=2, n_passages=5, k=2, depth=2)
+    run_folder.write_set(begun, zoo())
+    cell = msgspec.structs.replace(cell, passage_set=zoo().name)
+    np.savez(begun / "hits" / "a.npz", rows=rows.astype(np.int32), scores=np.zeros(rows.shape, np.float32))
+
+    with pytest.raises(InputError, match=r"hits/a\.npz: expected hits of 2 queries among .* passages, found"):
+        run_folder.ranking(begun, cell)
 
 
 def test_hits_cut_short(begun):
