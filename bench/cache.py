@@ -25,37 +25,48 @@ def cache_folder() -> Path:
         raise InputError(f"cache folder {error}, or set SPARRING_CACHE to a folder that can be written") from error
 
 
-def prepared() -> Path:
+def own() -> Path:
     """
-    The cache folder, made for its owner alone, and proved to take a file.
+    The cache folder, made for its owner alone where there is none.
 
-    InputError that names SPARRING_CACHE where it cannot be, and where others can write to it: what lies there is read
-    as if we had written it.
+    InputError where another user owns it or may write to it: what lies there is read as if we had written it.
     """
     folder = cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "posix":
+        return folder
+    found = folder.stat()
+    is_own = found.st_uid in (os.geteuid(), 0)
+    of_group = found.st_mode & stat.S_IWGRP and not _is_private(found.st_gid)
+    if is_own and not of_group and not found.st_mode & stat.S_IWOTH:
+        return folder
+    remedy = f"chmod go-w {folder}, or " if is_own else ""
+    raise InputError(
+        f"cache folder {folder}: expected one that nobody else can write to, found {stat.filemode(found.st_mode)} of "
+        f"user {found.st_uid}: {remedy}set SPARRING_CACHE to a folder of your own, in it too"
+    )
+
+
+def _is_private(group: int) -> bool:
+    """Whether a group is the user's alone: called as they are, and of nobody else, as most Linux systems make one."""
+    import grp
+    import pwd
+
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_of_others(folder)
+        found = grp.getgrgid(group)
+        return group == os.getegid() and not found.gr_mem and found.gr_name == pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return False
+
+
+def prepared() -> Path:
+    """The same, proved to take a file. InputError that names SPARRING_CACHE where it cannot be."""
+    try:
+        folder = own()
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
         raise InputError(
-            f"cache folder {folder}: expected a folder that can be written, found: {error.strerror or error}: "
+            f"cache folder {cache_folder()}: expected a folder that can be written, found: {error.strerror or error}: "
             f"set SPARRING_CACHE to one that can"
         ) from error
-
-
-def _refuse_of_others(folder: Path) -> None:
-    """InputError for a folder that another user, but the system's own, owns or may write to."""
-    if os.name != "posix":
-        return
-    found = folder.stat()
-    own = found.st_uid in (os.geteuid(), 0)
-    of_group = found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid()  # one's own group is mostly oneself
-    if own and not of_group and not found.st_mode & stat.S_IWOTH:
-        return
-    raise InputError(
-        f"cache folder {folder}: expected one that nobody else can write to, found "
-        f"{stat.filemode(found.st_mode)} of user {found.st_uid}: chmod go-w {folder}, or set SPARRING_CACHE to a "
-        "folder of your own, in it too"
-    )

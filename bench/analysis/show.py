@@ -10,17 +10,20 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from bench import cache
 from bench.analysis.texts import texts_of
 from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.passages.passage_set import title_of
-from bench.records.run_folder import Run, read_ranking, read_set, searched_apart
+from bench.passages.titles import text_of, title_of
+from bench.records.run_folder import Run, ranking, read_set
 from bench.records.run_folder import asked as asked_of
 from bench.records.schema import Measurement, Status
 from bench.stage import matrices, plugin_files
 from retrievers.contract import Lexical, Persistent, VectorRetriever
 from retrievers.registry import PluginError, Registry, SpellingError, parse
+
+PARTS = "no matched words: of a document in parts it is not kept which of them was found"
 
 
 class Match(NamedTuple):
@@ -80,8 +83,7 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
     kept, position = _find(run, query, passage_set)
     texts, said = texts_of(run, kept)
     qrels = (kept.qrels or {}).get(kept.query_ids[position], {})
-    places = {passage: row for row, passage in enumerate(kept.passage_ids)}
-    gold = {passage: (grade, _text(texts, places.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
+    gold = {passage: (grade, _text(texts, kept.rows.get(passage, -1))) for passage, grade in qrels.items() if grade > 0}
     found = [_found(run, m, position, k, kept, texts, registry) for m in run.measurements if m.passage_set == kept.name]
     named = {*gold, *(hit.passage for one in found for hit in one.hits)}
     return QueryView(
@@ -92,7 +94,7 @@ def show(run: Run, query: str, registry: Registry, *, passage_set: str | None = 
         gold=gold,
         found=found,
         said=said,
-        titles={name: title for name in sorted(named) if texts and (title := title_of(texts, places.get(name, -1)))},
+        titles={name: title for name in sorted(named) if texts and (title := title_of(texts, kept.rows.get(name, -1)))},
     )
 
 
@@ -120,7 +122,7 @@ def _find(run: Run, query: str, passage_set: str | None) -> tuple[PassageSet, in
 
 def _text(texts: PassageSet | None, row: int) -> str:
     """A passage's text; empty for one that is judged, or was imported, and is not in the set."""
-    return texts.passages[row] if texts is not None and 0 <= row < len(texts.passages) else ""
+    return "" if texts is None else text_of(texts, row)
 
 
 def _found(
@@ -132,10 +134,12 @@ def _found(
     if asked is not None and query not in asked:
         said = "not asked: it was decided, and stopped, before this query"
         return RetrieverView(m.retriever, m.status, [], {}, said, is_asked=False)
-    hits = read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
+    hits = ranking(run.folder, m)
     rows = [int(row) for row in hits.rows[query] if row >= 0]
     qrels = (kept.qrels or {}).get(kept.query_ids[query], {})
     words, said = _words(m, registry)
+    if words is not None and kept.has_parts:
+        words, said = None, PARTS
     ids = [loader.id_of(kept, row) for row in rows]
     shown = [
         Hit(
@@ -184,6 +188,10 @@ def _words(m: Measurement, registry: Registry) -> tuple[_Words | None, str]:
     plugins = plugin_files.folders(m.resolved, registry.targets())
     if any(matrices.find(each, plugins) is None for each in (folder, of_queries)):
         return None, "no matched words: its vectors are no longer in the cache; run it again"
+    try:
+        cache.own()
+    except (InputError, OSError) as error:
+        return None, f"no matched words: {error}"
     queries, passages = matrices.load(of_queries, matrices.QUERIES), matrices.load(folder, matrices.PASSAGES)
     if isinstance(queries, np.ndarray) or isinstance(passages, np.ndarray):
         return None, ""

@@ -55,6 +55,23 @@ class TestShow:
         assert "no longer in the cache" in shown.found[0].said
         assert shown.found[0].hits[0].matches is None
 
+    def test_a_cache_of_others(self, primer_run, monkeypatch):
+        """
+        Vectors that others may have written are not read, and it is said what to do.
+        """
+        cache = primer_run / "cache"
+        monkeypatch.setenv("SPARRING_CACHE", str(cache))
+        mode = cache.stat().st_mode
+        cache.chmod(0o777)
+
+        try:
+            shown = show.show(run_folder.read(primer_run / "run"), "lighthouse-q08", registry(), k=1)
+        finally:
+            cache.chmod(mode)
+
+        assert "chmod go-w" in shown.found[0].said
+        assert shown.found[0].hits[0].matches is None
+
     @pytest.mark.slow
     def test_texts_that_are_gone(self, tmp_path):
         """

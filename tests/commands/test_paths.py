@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,11 +103,11 @@ def test_no_home(ended, monkeypatch):
     assert "set SPARRING_CACHE to a folder that can be written" in ended(*OWN, "p.csv")
 
 
-def test_a_spelling_is_no_name_of_a_file(tmp_path, monkeypatch):
+def test_a_passage_set_longer_than_any_name():
     """
-    What is longer than any name of a file may be a retriever, or be refused as no passage set.
+    What is longer than any name of a file is refused as what names no passage set.
     """
-    with pytest.raises(Exception, match="expected a BEIR folder"):
+    with pytest.raises(InputError, match="expected a BEIR folder"):
         loader.load(f"./{'a/' * 3000}b.csv.x")
 
 
@@ -140,14 +141,23 @@ class TestCachesOfOthers:
 
     def test_of_a_group_of_others(self, tmp_path, monkeypatch):
         """
-        One that one's own group can write to is mostly one's own; one of another group is not, nor another user's.
+        One that a group of one's own alone can write to is one's own; one of another group is not, nor another user's.
         """
         folder = tmp_path / "cache"
         folder.mkdir()
         folder.chmod(0o775)
         monkeypatch.setenv("SPARRING_CACHE", str(folder))
 
-        assert folder == cache.prepared()
+        own = SimpleNamespace(gr_name="me", gr_mem=[])
+        monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="me"))
+        for alike in ({}, {"gr_mem": ["you"]}, {"gr_name": "users"}):
+            monkeypatch.setattr("grp.getgrgid", lambda _, alike=alike: SimpleNamespace(**(vars(own) | alike)))
+            if not alike:
+                assert folder == cache.prepared()
+                continue
+            with pytest.raises(InputError, match="nobody else can write to"):
+                cache.prepared()
+        monkeypatch.setattr("grp.getgrgid", lambda _: own)
         monkeypatch.setattr("os.getegid", lambda: folder.stat().st_gid + 1)
         with pytest.raises(InputError, match="nobody else can write to"):
             cache.prepared()
