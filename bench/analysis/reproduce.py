@@ -60,7 +60,12 @@ def _columns(run: Run) -> list[str]:
     """The options of `sparring run` that say how one's own files are read."""
     given, usual = run.record.columns or {}, msgspec.to_builtins(Columns())
     changed = {name: value for name, value in given.items() if value is not None and value != usual[name]}
-    return [word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    return [
+        word
+        for name, value in changed.items()
+        for each in ([value] if isinstance(value, str) else value)
+        for word in (f"--{name.replace('_', '-')}", each)
+    ]
 
 
 def toml(suite: Suite) -> str:

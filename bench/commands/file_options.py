@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -45,8 +46,20 @@ Delimiter = Annotated[
         show_default="as the first line has it",
     ),
 ]
-Qrels = Annotated[Path | None, typer.Option(metavar="FILE", help="Of a table or a folder: the file of judgments.")]
+Qrels = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Of a table or a folder: the file of judgments; repeatable, as of a judging sheet beside it.",
+    ),
+]
 Language = Annotated[
     str | None,
     typer.Option(metavar="CODE", help="Language of one's own passages (ISO 639).", show_default="en"),
 ]
+
+
+def named(files: Sequence[Path] | None) -> str | tuple[str, ...] | None:
+    """The files of judgments as `Columns` has them."""
+    paths = tuple(map(str, files or ()))
+    return paths if len(paths) > 1 else next(iter(paths), None)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import completion, run_options, standard_output
+from bench.commands import completion, file_options, run_options, standard_output
 
 Searched = Annotated[
     str,
@@ -44,13 +44,14 @@ ParentSeparator = Annotated[
 
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(metavar="RUN_FILE...", help="TREC run files, or .json dictionaries; .gz too.")
+        list[Path],
+        typer.Argument(metavar="RUN_FILE...", help="TREC or MS MARCO run files, or .json dictionaries; .gz too."),
     ],
     passages: Searched,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The run folder to make.")],
     name: Names = None,
     measure: Measures = None,
-    qrels: Annotated[Path | None, typer.Option(metavar="FILE", help="Of a BEIR folder: the file of judgments.")] = None,
+    qrels: file_options.Qrels = None,
     language: Language = None,
     exclude: run_options.Exclude = None,
     parent_separator: ParentSeparator = None,
@@ -62,8 +63,9 @@ def import_(
     """
     import msgspec
 
+    from bench.commands.run_request import doubts
     from bench.errors import InputError
-    from bench.passages import exclusion, loader
+    from bench.passages import loader
     from bench.records import run_folder
     from bench.report.render import terminal
     from bench.report.text import printable
@@ -71,21 +73,26 @@ def import_(
 
     if name and len(name) != len(files):
         raise typer.BadParameter(f"--name is given once for each file, in their order: {len(files)} files")
-    own = {"qrels": str(qrels) if qrels else None, "language": language}
-    given = {option: value for option, value in own.items() if value is not None}
+    own = {"qrels": file_options.named(qrels), "language": language}
+    given = {option: value for option, value in (own | {"exclude": exclude}).items() if value is not None}
     if (Path(passages) / run_folder.RUN).is_file():
         if given:
-            raise InputError(f"--{', --'.join(given)}: expected only with a set's files, found the run {passages}")
+            options = ", ".join(f"--{option}" for option in given)
+            raise InputError(
+                f"{options}: expected only with a set's files, found the run {passages}: name one that was run with it"
+            )
         searched = run_folder.read(Path(passages))
         passage_set, size, source = imported.kept_set(searched)
         usual = imported.kept_measures(searched)
     else:
-        columns = loader.Columns(**given) if given else None
-        passage_set = loader.load(passages, columns=columns)
+        named = {option: value for option, value in own.items() if value is not None}
+        columns = msgspec.convert(named, loader.Columns) if named else None
+        passage_set = loader.load(passages, columns=columns, exclude=exclude)
         size = loader.text_bytes(passage_set)
-        source = imported.Searched(passages, None if columns is None else msgspec.to_builtins(columns))
+        source = imported.SetSource(passages, None if columns is None else msgspec.to_builtins(columns), exclude)
+        for doubt in doubts([passages], [passage_set]):
+            typer.echo(printable(doubt), err=True)
         usual = imported.MEASURES
-    passage_set = exclusion.leave_out(passage_set, exclude)
     names: list[str | None] = [*name] if name else [None] * len(files)
     runs = [outside_run.read(path, called, parent_separator) for path, called in zip(files, names, strict=True)]
     command = ("sparring", *sys.argv[1:])

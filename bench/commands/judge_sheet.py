@@ -87,7 +87,7 @@ def _tell(found: Sheet, path: Path, *, at_random: bool) -> None:
     if found.licence and found.licence != "not stated":
         said.append(f"licence {found.licence}; who passes the sheet on, keeps to it")
     again = f"run again with --qrels {shlex.quote(str(path))}"
-    then = "add them to the judgments that the run had, and run again" if found.adds else again
+    then = f"{again} beside the --qrels that the run had" if found.adds else again
     said.append(f"grade them (0: not relevant, 1 or more: relevant, blank: not judged), then {then}")
     for line in said:
         typer.echo(printable(line), err=True)

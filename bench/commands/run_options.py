@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import completion, registry_with
+from bench.commands import completion, file_options, registry_with
 from bench.commands.run_request import RunRequest
 from bench.instruments.modes import DEFAULT, MODES, RATE
 from retrievers.paths import is_file
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.run.suite import Suite
 
 OF_SUITE = "or the suite's"
+NUMBER = r"[0-9]{1,18}"  # longer ones are names: Python refuses to read the longest
 _MODES = ", ".join(f"{mode.name} ({mode.help})" for mode in MODES.values())
 
 What = Annotated[
@@ -110,6 +111,15 @@ Stop = Annotated[
         show_default="none, or the suite's",
     ),
 ]
+Measure = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="MEASURE",
+        help="A measure, nDCG@10; repeatable. The first is primary, unless the suite's is among them.",
+        show_default="the usual five, or the suite's",
+    ),
+]
 Exclude = Annotated[
     str | None,
     typer.Option(
@@ -150,7 +160,7 @@ class RunOptions:
     query_text: str | None
     query_id: str | None
     delimiter: str | None
-    qrels: Path | None
+    qrels: list[Path] | None
     language: str | None
     rounds: int | None
     threads: list[int] | None
@@ -160,6 +170,7 @@ class RunOptions:
     rate: str | None
     p99: str | None
     stop: str | None
+    measure: list[str] | None
     exclude: str | None
     seconds: float | None
     idle: float | None
@@ -183,6 +194,7 @@ class RunOptions:
             "rate": self.rate,
             "p99": self.p99,
             "stop": self.stop,
+            "measures": self.measure or None,
             "exclude": self.exclude,
             "distractors": self.distractors,
         }
@@ -192,15 +204,15 @@ class RunOptions:
             raise typer.BadParameter(f"--p99: expected with --mode {RATE.name}, found {', '.join(suite.modes)}")
         columns = _columns(self._files(file), self.passages or [])
         suite, plugins = without_plugins(suite, self.plugin or [])
-        registry = registry_with(plugins)
+        cache.prepared()
+        registry = registry_with(plugins, list(dict.fromkeys(spelling for _, spelling in suite.pairs())))
         sets = [
             loader.load(name, columns=None if loader.has_card(name) else columns, exclude=suite.exclude)
             for name in suite.passages
         ]
-        cache.prepared()
         return RunRequest(suite, sets, registry, plugins, columns)
 
-    def _files(self, queries: str | None) -> dict[str, str | None]:
+    def _files(self, queries: str | None) -> dict[str, str | tuple[str, ...] | None]:
         """How one's own files are read, by the names of `Columns`; queries: the file of them."""
         return {
             "text": self.text,
@@ -208,7 +220,7 @@ class RunOptions:
             "id": self.identifier,
             "parent": self.parent,
             "language": self.language,
-            "qrels": str(self.qrels) if self.qrels else None,
+            "qrels": file_options.named(self.qrels),
             "queries": queries,
             "query_text": self.query_text,
             "query_id": self.query_id,
@@ -243,15 +255,17 @@ def _suite(what: list[str], passages: list[str]) -> Suite:
 
 def _numbers(values: list[str]) -> tuple[int | None, str | None]:
     """`--queries` takes a number (how many are timed) and a file (what is asked): (number, file)."""
-    numbers = [int(value) for value in values if re.fullmatch(r"[0-9]+", value)]
-    files = [value for value in values if not re.fullmatch(r"[0-9]+", value)]
+    numbers = [int(value) for value in values if re.fullmatch(NUMBER, value)]
+    files = [value for value in values if not re.fullmatch(NUMBER, value)]
     if len(numbers) > 1 or len(files) > 1:
         raise typer.BadParameter("--queries takes one file and one number at most")
     return next(iter(numbers), None), next(iter(files), None)
 
 
-def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns | None:
+def _columns(given: dict[str, str | tuple[str, ...] | None], passages: Sequence[str]) -> Columns | None:
     """How one's own files are read; None where nothing was said. InputError where no own file is there to take it."""
+    import msgspec
+
     from bench.errors import InputError
     from bench.passages.loader import Columns, has_card
 
@@ -264,4 +278,4 @@ def _columns(given: dict[str, str | None], passages: Sequence[str]) -> Columns |
             f"{options}: expected only with --passages and a path to one's own files, found "
             f"{', '.join(passages) or 'a suite'}: leave {options} out, or give such a path"
         )
-    return Columns(**named)
+    return msgspec.convert(named, Columns)

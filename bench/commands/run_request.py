@@ -24,7 +24,7 @@ class RunRequest(NamedTuple):
 
     def doubts(self) -> list[str]:
         """What a reader should know of the passage sets before their numbers, a line each."""
-        return [*_doubts(self.suite.passages, self.sets), *_judged(self.graded)]
+        return [*doubts(self.suite.passages, self.sets), *_judged(self.graded)]
 
     @property
     def graded(self) -> list[PassageSet]:
@@ -36,7 +36,7 @@ class RunRequest(NamedTuple):
         return [found for name, found in zip(self.suite.passages, self.sets, strict=True) if not loader.has_card(name)]
 
 
-def _doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
+def doubts(names: Sequence[str], sets: Sequence[PassageSet]) -> Iterator[str]:
     """What a reader should know of passage sets before their numbers, a line each; names: as they were asked for."""
     from bench.passages import loader
     from bench.passages.scripts import unsuited

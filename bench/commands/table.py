@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,7 +136,7 @@ def table(
     view = options.view(name)
     registry_with(plugin)  # a plug-in that cannot be loaded is told before any table
     read = [read_run(folder) for folder in runs]
-    for line in changed_plugins(read, plugin or []):
+    for line in (*without_cells(read), *changed_plugins(read, plugin or [])):
         typer.echo(line, err=True)
     if svg is not None:
         draw_storages(read, svg)
@@ -213,6 +213,13 @@ def draw_storages(runs: Sequence[Run], path: Path) -> None:
     from bench.report.charts import kinds
 
     write_file(path, kinds.svg("storage", runs, kinds.Choice()), "--svg")
+
+
+def without_cells(runs: Sequence[Run]) -> Iterator[str]:
+    """Of each run that has no measured cell, that it has none: its table is empty."""
+    from bench.report.text import printable
+
+    yield from (printable(f"{run.folder}: no cell is measured yet") for run in runs if not run.measurements)
 
 
 def changed_plugins(runs: Sequence[Run], plugins: Sequence[Path]) -> list[str]:

@@ -24,7 +24,6 @@ class Passage(NamedTuple):
     id: str
     title: str
     text: str
-    parent: str | None = None  # the document that it is a part of, which is judged in its place
 
 
 class Query(NamedTuple):
@@ -51,6 +50,7 @@ class Collection(NamedTuple):
     judgments: list[Judgment] | None  # None: no qrels
     articles: dict[str, str] | None = None  # query id -> the article it was written on, where the format knows
     answers: dict[str, tuple[str, ...]] | None = None  # query id -> texts that answer it, where the format knows
+    parents: dict[str, str] | None = None  # passage id -> the document that it is a part of, which is judged
     numbered: bool = False  # the ids of passages are the numbers of their rows: the file has none
     remarks: tuple[str, ...] = ()  # what its user should know before any number, a sentence each
 

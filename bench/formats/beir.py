@@ -94,6 +94,11 @@ def qrels_file(folder: Path, split: str = "test") -> Path | None:
     return found
 
 
+def unread_qrels(folder: Path) -> Path | None:
+    """A file that is called as qrels are and lies elsewhere, or ends otherwise, than those that are read."""
+    return next((path for path in sorted((*folder.glob("qrels/*"), *folder.glob("*qrels*"))) if path.is_file()), None)
+
+
 def _qrels(folder: Path) -> list[Path]:
     """The files of qrels, in the order in which they are taken: BEIR's own .tsv first."""
     there = [path for path in sorted((folder / "qrels").glob("*")) if kind(path) in qrels.SUFFIXES]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from bench.errors import InputError
-from bench.formats.files import Content, text
+from bench.formats.files import Content, kind, lines, text
 
 SEPARATORS = ";\t|"  # of what is called .csv, where there is no comma
+# What a spreadsheet computes, also as East Asian forms have it; behind a semicolon too: one whose language separates by
+# those may take the rest for a cell of its own (OWASP, "CSV injection").
+FORMULA = re.compile("(^|;)(?=\\s*[=+\\-@\uff0b\uff0d\uff1d\uff20])")
+ESCAPE = "'"
 LONGEST_HEADER = 2**16  # bytes that are looked at
 LARGEST_FIELD = 2**31 - 1  # the csv module's limit is a C long, 32 bits on some systems
 
@@ -24,6 +29,16 @@ def separator(content: Content) -> str:
     line = first.decode(errors="replace").removeprefix("\ufeff")
     counted = {sign: len(next(csv.reader([line], delimiter=sign), [])) for sign in f",{SEPARATORS}"}
     return "," if counted[","] > 1 else max(counted, key=lambda sign: counted[sign])
+
+
+def fields(content: Content) -> Iterator[tuple[str, list[str]]]:
+    """The fields of every line that is not blank with its place: of a .csv, else between tabs or, without, blanks."""
+    if kind(content.path) == ".csv":
+        for place, cells in rows(content, delimiter=separator(content)):
+            yield place, [cell.strip() for cell in cells]
+        return
+    for place, line in lines(content):
+        yield place, [field.strip() for field in line.split("\t" if "\t" in line else None)]
 
 
 def rows(content: Content, *, delimiter: str = ",", quoted: bool = True) -> Iterator[tuple[str, list[str]]]:
@@ -44,7 +59,7 @@ def rows(content: Content, *, delimiter: str = ",", quoted: bool = True) -> Iter
     begin = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if any(cell.strip() for cell in cells) or cells == [""]:  # that is quoted: a row of one empty cell
                 yield f"{content.path}:{begin}", cells
             begin = reader.line_num + 1
     except csv.Error as error:

@@ -119,9 +119,9 @@ def vectors(path: Path, role: Literal["passage", "query"]) -> NDArray[np.float32
     """
     The vectors of one side, such that their inner product orders as the file's distance does, (n, dims) float32.
 
-    "angular": unit vectors; "euclidean": the mean of `train` is subtracted from both sides, which leaves distances as
-    they are, and one more dimension added (`retrievers.encoders.biencoder.l2_augmented`). Far from the origin float32
-    could not tell their inner products apart.
+    "angular": unit vectors; "dot": as they are; "euclidean": the mean of `train` is subtracted from both sides, which
+    leaves distances as they are, and one more dimension added (`retrievers.encoders.biencoder.l2_augmented`). Far from
+    the origin float32 could not tell their inner products apart.
     """
     import numpy as np
 

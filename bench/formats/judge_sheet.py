@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from bench.errors import InputError
 from bench.formats import csv_rows
+from bench.formats.csv_rows import ESCAPE, FORMULA
 from bench.formats.files import Content, lines
 
 QUERY, PASSAGE, GRADE = "query-id", "passage-id", "grade"  # of the columns those that are read; no other file has all
@@ -23,11 +24,7 @@ COLUMNS = (QUERY, PASSAGE, GRADE, "query", "text")
 SHAPE = "a grade of a judging sheet is a whole number, 0 for what is not relevant; blank is not judged"
 DELIMITERS = ",;\t"  # a spreadsheet saves with that of its language
 LONGEST_TEXT = 32_000  # characters: a cell of Excel holds 32,767, and the next ones take what is over
-ESCAPE = "'"
 MARKS = "\ufeff\" '"  # around the name of a column: the byte order mark of a sheet that was put behind another too
-_FORMULA = "=+\\-@\uff0b\uff0d\uff1d\uff20"  # also as East Asian forms have them
-# Behind a semicolon too: a spreadsheet whose language separates by those may take the rest for a cell of its own.
-FORMULA = re.compile(rf"(^|;)(?=\s*[{_FORMULA}])")
 SAFE_NUMBER = re.compile("0|[1-9][0-9]{0,10}")  # 12 digits and more come back as 1.23457E+11
 NUMERIC = re.compile(r"\s*[\d.,$€£¥(%#]")  # numbers, times and dates, however they are written
 DATED = re.compile(  # by the first letters of a month in the larger languages of Latin script: MAR1, 1-Sep, mai 3

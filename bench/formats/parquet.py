@@ -30,7 +30,8 @@ def rows(
     Every row with its place, `path: row number`, from 1.
 
     A row has every column of the file as a key, so that a message can name them; its cell is a string, an integer or
-    None in a column of `wanted`. One of another type is not read, and its cell is `Unread`, which is no text.
+    None in a column of `wanted`, in whatever case. One of another type is not read, and its cell is `Unread`, which is
+    no text.
 
     numbers: columns whose cells may be floats too.
 
@@ -48,8 +49,11 @@ def rows(
         file = ParquetFile(pyarrow.BufferReader(content.data), pre_buffer=False, page_checksum_verification=True)
         _check_rows(content, file.metadata.num_rows)
         names = _names(content, file.schema_arrow)
-        floats = {name for name, kind in names.items() if name in numbers and pyarrow.types.is_floating(kind)}
-        readable = [name for name, kind in names.items() if name in floats or (name in wanted and _is_plain(kind))]
+        sought, counted = ({name.lower() for name in each} for each in (wanted, numbers))
+        floats = {name for name, kind in names.items() if name.lower() in counted and pyarrow.types.is_floating(kind)}
+        readable = [
+            name for name, kind in names.items() if name in floats or (name.lower() in sought and _is_plain(kind))
+        ]
         unread: dict[str, object] = {name: Unread(str(kind)) for name, kind in names.items()}
         for batch in file.iter_batches(BATCH, columns=readable, use_threads=False):
             columns = {name: batch.column(name).to_pylist() for name in readable}

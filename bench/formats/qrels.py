@@ -7,15 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.formats import HIGHEST_GRADE, Judgment, judge_sheet, parquet, run_json
-from bench.formats.files import Content, json_lines, kind, lines
+from bench.formats import HIGHEST_GRADE, Judgment, csv_rows, files, judge_sheet, parquet, run_json
+from bench.formats.files import Content, json_lines, kind
+from bench.formats.names import GRADE_NAMES, PASSAGE_NAMES, QUERY_NAMES, first
 
-HEADERS = {"query-id", "query_id", "qid", "query"}
-COLUMNS = (
-    ("query-id", "query_id", "qid"),
-    ("corpus-id", "corpus_id", "docid", "docno", "pid"),
-    ("score", "relevance", "grade", "rel", "label"),
-)
+COLUMNS = (QUERY_NAMES, PASSAGE_NAMES, GRADE_NAMES)
+BEIR = "query-id, corpus-id, score"
 SUFFIXES = (".tsv", ".csv", ".jsonl", parquet.SUFFIX)  # of a file in a BEIR folder's qrels
 SHAPE = "a line of qrels is query id, passage id and grade, separated by tabs (by commas in a .csv)"
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -27,11 +24,11 @@ def read(content: Content) -> list[Judgment]:
     """
     The judgments of a file, each (query, passage) once, in file order.
 
-    A line is `query passage grade` (BEIR, with or without its header) or `query 0 passage grade` (TREC), separated by
-    tabs where there is one, else by white space; by commas (or semicolons) in a .csv. A judging sheet is known by its
-    header; pairs without a grade are not judged. A .parquet and the objects of a .jsonl have BEIR's columns `query-id`,
-    `corpus-id` and `score`, or one of their other names in COLUMNS. A .json is {query id: {passage id: grade}}; a query
-    of no passage there is judged, and nothing is relevant to it.
+    A line is `query passage grade` (BEIR) or `query 0 passage grade` (TREC), separated by tabs where there is one,
+    else by white space; a .csv is read as any table is. A header names its columns as BEIR does (`query-id`,
+    `corpus-id`, `score`) or by other names of COLUMNS, in any order; so do a .parquet and the objects of a .jsonl. A
+    judging sheet is known by its header; pairs without a grade are not judged. A .json is {query id: {passage id:
+    grade}}; a query of no passage there is judged, and nothing is relevant to it.
 
     Raises InputError for a line of another shape, for a grade that is no integer or higher than can be measured, for
     one pair with two grades, and where there is no judgment.
@@ -53,6 +50,21 @@ def read(content: Content) -> list[Judgment]:
     return judged + [Judgment(query, None, 0) for query in empty]
 
 
+def joined(judgments: list[Judgment] | None, more: Iterable[Path]) -> list[Judgment] | None:
+    """The judgments of several files, the first of which is read; InputError for one pair with two grades."""
+    if judgments is None:
+        return None
+    grades = {(query, passage): grade for query, passage, grade in judgments}
+    for path in more:
+        for query, passage, grade in read(files.read(path)):
+            if grades.setdefault((query, passage), grade) != grade:
+                raise InputError(
+                    f"{path}: expected one grade for query {query!r} and passage {passage!r}, found {grade} after "
+                    f"{grades[query, passage]} in another file: keep one of them"
+                )
+    return [Judgment(query, passage, grade) for (query, passage), grade in grades.items()]
+
+
 def _fields(content: Content) -> tuple[str, Iterator[tuple[str, list[str]]], list[str]]:
     """What a judgment of this file looks like, in words, the fields of each with its place, and queries without any."""
     suffix = kind(content.path)
@@ -71,37 +83,35 @@ def _fields(content: Content) -> tuple[str, Iterator[tuple[str, list[str]]], lis
 
 
 def _separated(content: Content) -> Iterator[tuple[str, list[str]]]:
-    """The fields of every line with its place, without the header."""
-    first = True
-    for place, line in lines(content):
-        if kind(content.path) == ".csv":
-            separator: str | None = "," if "," in line else ";"
-        else:
-            separator = "\t" if "\t" in line else None
-        fields = [field.strip() for field in line.split(separator)]
-        if first and len(fields) in (3, 4) and not any(map(NUMBER.fullmatch, fields)):
-            _check_header(fields, place)
-        else:
+    """The fields of every line with its place; of a file with a header query, passage and grade, wherever they are."""
+    places: list[int] | None = None
+    for number, (place, fields) in enumerate(csv_rows.fields(content)):
+        if number == 0 and len(fields) > 2 and not any(map(NUMBER.fullmatch, fields)):
+            places = _header(fields, place)
+        elif places is None:
             yield place, fields
-        first = False
+        elif len(fields) > max(places):
+            yield place, [fields[at] for at in places]
+        else:
+            yield place, fields  # too few: refused as any line is
 
 
-def _check_header(fields: list[str], place: str) -> None:
-    """InputError unless a first line without a number is a header that is known: else its columns may be others."""
-    if fields[0].lower() not in HEADERS:
+def _header(fields: list[str], place: str) -> list[int]:
+    """Where a header has query, passage and grade. InputError where it names not all: its columns may be others."""
+    named = [first(fields, names) for names in COLUMNS]
+    if None in named:
         raise InputError(
-            f"{place}: expected a judgment or a header that begins with {' or '.join(sorted(HEADERS))}, "
-            f"found {fields}: call its columns query-id, corpus-id and score, in this order"
+            f"{place}: expected a judgment, or a header that names {BEIR}, found {fields}: rename its columns"
         )
+    return [fields.index(name) for name in named if name is not None]
 
 
 def _columns(content: Content, rows: Iterable[tuple[str, dict[str, object]]]) -> Iterator[tuple[str, list[str]]]:
     """Query, passage and grade of every row with named columns, with its place."""
     for place, cells in rows:
-        found = [next((name for name in names if name in cells), None) for names in COLUMNS]
+        found = [first(cells, names) for names in COLUMNS]
         if None in found:
-            expected = ", ".join(names[0] for names in COLUMNS)
-            raise InputError(f"{content.path}: expected the columns {expected}, found {', '.join(cells)}: rename them")
+            raise InputError(f"{content.path}: expected the columns {BEIR}, found {', '.join(cells)}: rename them")
         *ids, grade = (cells[name] for name in found if name is not None)
         if not all(isinstance(name, str | int) for name in ids) or not isinstance(grade, str | int | float):
             raise InputError(f"{place}: expected ids and a grade, as strings or integers, found {[*ids, grade]}")

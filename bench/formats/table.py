@@ -14,18 +14,21 @@ from typing import NamedTuple
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, Passage, Query, csv_rows, parquet, qrels, trec, unique
+from bench.formats import Collection, Judgment, Passage, Query, csv_rows, parquet, qrels, trec, unique
 from bench.formats.files import Content, json_lines, kind, lines, text
+from bench.formats.names import PASSAGE_NAMES, QUERY_NAMES, every, first
 
 SEPARATED = (".csv", ".tsv")
 SUFFIXES = (*SEPARATED, ".jsonl", parquet.SUFFIX)
 QUERY_TEXTS = ("text", "query")  # columns that are taken for the query's text where none is named, first found first
-PASSAGE_IDS = ("_id", "id", "pid", "docid", "docno", "doc_id", "passage_id", "passage-id", "corpus_id", "corpus-id")
-QUERY_IDS = ("_id", "id", "qid", "query_id", "query-id")
+PASSAGE_IDS = ("_id", "id", *PASSAGE_NAMES[:-2])  # what is called `doc` or `passage` may be its text
+QUERY_IDS = ("_id", "id", *QUERY_NAMES[:-1])  # and `query` that of a query
+NUMBERED_QUERIES = "no ids of queries: judgments are taken to name them q1, q2, ...: name a column with --query-id"
 NUMBERED = "no column of ids: judgments are taken to name rows, from 1: name one with --id"
 ROWS = ""  # in place of a column of ids: the numbers of rows
 LABEL = "label"
 TEXTS = (".txt", ".trec")  # of queries, a line or a topic each
+MARKUP = re.compile(r"\s*<[/?!]?[A-Za-z]+[ >]")
 WITH_ID = re.compile(r"\S+\t[^\t]*\S[^\t]*")
 
 
@@ -51,7 +54,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     queries: str | None = None  # path of the queries; a table cannot do without
     query_text: str | None = None  # None: "text" or "query"
     query_id: str | None = None  # None: the first of QUERY_IDS; without such a column q1, q2 ...
-    qrels: str | None = None  # path; None: no judgments
+    qrels: str | tuple[str, ...] | None = None  # path, or several; None: no judgments
     delimiter: str | None = None  # what separates columns; None: a tab in a .tsv, in a .csv what its first line has
     language: str = "en"  # any ISO 639 code
 
@@ -61,68 +64,137 @@ def read(passages: Content, queries: Content, judgments: Content | None, columns
     named = (columns.text, columns.title, columns.id, columns.parent)
     wanted = [name for name in named if name is not None]
     rows = _rows(passages, wanted, PASSAGE_IDS, columns.delimiter)
-    first = next(rows, None)
+    row = next(rows, None)
     ids = columns.id
-    if ids is None and first is not None:
-        ids = next((name for name in PASSAGE_IDS if name in first.cells), ROWS)
-    names_some = bool(ids) or columns.parent is not None
-    remedy = "" if columns.id else f", or name another column with --id (--id {ROWS!r} numbers the rows)"
-    return Collection(
-        unique(_passages(passages.path, _all(first, rows), columns, ids or ROWS), "passage", passages.path, remedy),
-        unique(_queries(queries, columns), "query", queries.path),
-        None if judgments is None else qrels.read(judgments),
-        numbered=not names_some,
-        remarks=() if names_some or judgments is None else (NUMBERED,),
+    if ids is None:
+        others = () if row is None else [name for name in row.cells if name not in (columns.parent, columns.text)]
+        ids = _only(every(others, PASSAGE_IDS), row, "--id", is_judged=judgments is not None) or ROWS
+    names_some = ids != ROWS or columns.parent is not None
+    remedy = f", or name another column with --id (--id {ROWS!r} numbers the rows; --parent names documents in parts)"
+    parents: dict[str, str] = {}
+    found = unique(
+        _passages(passages.path, _all(row, rows), columns, ids, parents),
+        "passage",
+        passages.path,
+        f" (--id {ROWS!r} numbers the rows)" if columns.id else remedy,
     )
+    judged = None if judgments is None else qrels.read(judgments)
+    asked, is_named = _queries(queries, columns, is_judged=judgments is not None)
+    remarks = [] if names_some or judged is None else [NUMBERED]
+    remarks += [] if is_named or judged is None else [NUMBERED_QUERIES]
+    if columns.id is None and columns.parent is None and names_some and judged and _may_be_rows(judged, found):
+        remarks.append(f"judgments are taken to name the column {ids!r}; --id {ROWS!r} takes them to name rows")
+    return Collection(
+        found,
+        asked,
+        judged,
+        parents=parents if columns.parent is not None else None,
+        numbered=not names_some,
+        remarks=tuple(remarks),
+    )
+
+
+def _may_be_rows(judged: Iterable[Judgment], passages: list[Passage]) -> bool:
+    """Whether judgments may have been written of the numbers of rows, and those are not the ids."""
+    numbers = [str(number) for number in range(1, len(passages) + 1)]
+    return {each.passage for each in judged} <= {*numbers, None} and numbers != [passage.id for passage in passages]
 
 
 def _all(first: Row | None, rest: Iterator[Row]) -> Iterator[Row]:
     return rest if first is None else chain([first], rest)
 
 
-def _passages(path: Path, rows: Iterator[Row], columns: Columns, ids: str) -> Iterator[tuple[str, Passage]]:
+def _passages(
+    path: Path, rows: Iterator[Row], columns: Columns, ids: str, parents: dict[str, str]
+) -> Iterator[tuple[str, Passage]]:
+    """The passages; what document each is a part of, where a column says so, goes into `parents`."""
     titled = columns.title is None
     seen: dict[str, None] = {}  # as an ordered set
     for number, row in enumerate(rows, start=1):
         titled = titled or columns.title in row.cells
         seen |= dict.fromkeys(row.cells)
-        passage_id = str(number) if ids == ROWS else _cell(row, ids, "id")
+        passage_id = str(number) if ids == ROWS else _cell(row, ids, "id").strip()
         title = _optional_cell(row, columns.title) or ""
-        parent = None if columns.parent is None else _cell(row, columns.parent, "parent")
-        yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True), parent)
+        if columns.parent is not None:
+            parent = _cell(row, columns.parent, "parent").strip()
+            if parents.setdefault(passage_id, parent) != parent:
+                raise InputError(
+                    f"{row.place}: expected passage {passage_id!r} to be a part of one document, found "
+                    f"{parents[passage_id]!r} and {parent!r}: give each its own id (--id {ROWS!r} numbers the rows)"
+                )
+        yield row.place, Passage(passage_id, title, _cell(row, columns.text, "text", words=True))
     if seen and not titled:  # a JSON line may leave out its title, but not all of them
         place = str(path) if row.head == row.place else row.head
         raise _missing(place, repr(columns.title), seen, "title")
 
 
-def _queries(content: Content, columns: Columns) -> Iterator[tuple[str, Query]]:
+def _queries(content: Content, columns: Columns, *, is_judged: bool) -> tuple[list[Query], bool]:
+    """The queries, and whether the file names them."""
     if kind(content.path) in TEXTS:
-        yield from _lines(content)
-        return
+        topics, is_named = _lines(content)
+        return unique(topics, "query", content.path), is_named
     texts = QUERY_TEXTS if columns.query_text is None else (columns.query_text,)
-    ids = QUERY_IDS if columns.query_id is None else (columns.query_id,)
     named = [name for name in (columns.query_text, columns.query_id) if name is not None]
-    for number, row in enumerate(_rows(content, named, (*texts, *ids, LABEL), columns.delimiter), start=1):
-        if number == 1:
-            text_column = next((name for name in texts if name in row.cells), None)
-            id_column = columns.query_id or next((name for name in ids if name in row.cells), None)
-        if text_column is None:
-            raise _missing(row.head, " or ".join(map(repr, texts)), row.cells, "query_text")
-        query_id = f"q{number}" if id_column is None else _cell(row, id_column, "query_id")
-        query = _cell(row, text_column, "query_text", words=True)
-        yield row.place, Query(query_id, query, _optional_cell(row, LABEL))
+    rows = _rows(content, named, (*texts, *QUERY_IDS, LABEL), columns.delimiter)
+    row = next(rows, None)
+    if row is None:
+        return unique([], "query", content.path), False
+    words = columns.query_text if columns.query_text in row.cells else first(row.cells, texts)
+    if words is None:
+        raise _missing(row.head, " or ".join(map(repr, texts)), row.cells, "query_text")
+    ids = columns.query_id
+    if ids is None:
+        others = [name for name in row.cells if name != words]
+        ids = _only(every(others, QUERY_IDS), row, "--query-id", is_judged=is_judged)
+    found = (
+        (
+            each.place,
+            Query(
+                f"q{number}" if ids is None else _cell(each, ids, "query_id").strip(),
+                _cell(each, words, "query_text", words=True),
+                _optional_cell(each, LABEL),
+            ),
+        )
+        for number, each in enumerate(_all(row, rows), start=1)
+    )
+    return unique(found, "query", content.path), ids is not None
 
 
-def _lines(content: Content) -> Iterator[tuple[str, Query]]:
-    """Topics of TREC's; or a query a line, with its id and a tab before it where every line has these."""
+def _only(candidates: list[str], row: Row | None, option: str, *, is_judged: bool) -> str | None:
+    """The first usual column of ids; InputError where there are several, and judgments may name any of them."""
+    if len(candidates) > 1 and is_judged and row is not None:
+        raise InputError(
+            f"{row.head}: expected one column of ids, found {' and '.join(map(repr, candidates))}: name the one of the "
+            f"judgments with {option}"
+        )
+    return next(iter(candidates), None)
+
+
+def _lines(content: Content) -> tuple[list[tuple[str, Query]], bool]:
+    """
+    Topics of TREC's; or a query a line, with its id and a tab before it where every line has these. And whether they
+    are named.
+    """
     if trec.TOPIC in text(content):
-        yield from ((str(content.path), topic) for topic in trec.topics(content))
-        return
+        return [(str(content.path), topic) for topic in trec.topics(content)], True
     found = list(lines(content))
-    with_ids = found and all(WITH_ID.fullmatch(line) for _, line in found)
+    if found and MARKUP.match(found[0][1]):
+        raise InputError(
+            f"{found[0][0]}: expected a query on every line, or TREC topics (<top>), found {found[0][1]!r:.80}: save "
+            "the queries as a table, or one on each line"
+        )
+    with_ids = any(WITH_ID.fullmatch(line) for _, line in found)
+    other = next(((place, line) for place, line in found if not WITH_ID.fullmatch(line)), None)
+    if other is not None and any("\t" in line for _, line in found):
+        raise InputError(
+            f"{other[0]}: expected an id, a tab and a query on every line, or a query alone on each, found "
+            f"{other[1]!r:.80}: give every line both, or take the tabs out"
+        )
+    queries = []
     for number, (place, line) in enumerate(found, start=1):
         name, _, words = line.partition("\t") if with_ids else (f"q{number}", "", line)
-        yield place, Query(name, words.strip())
+        queries.append((place, Query(name, words.strip())))
+    return queries, with_ids
 
 
 def _rows(content: Content, named: Names[str], usual: Names[str], delimiter: str | None) -> Iterator[Row]:
@@ -203,4 +275,5 @@ def _cell(row: Row, column: str, field: str = "", *, words: bool = False) -> str
         return str(value)
     if value is None and words:
         return ""
-    raise InputError(f"{row.place}: expected text in the column {column!r}, found {reprlib.repr(value)}")
+    remedy = f": name another with --id (--id {ROWS!r} numbers the rows)" if field == "id" else ""
+    raise InputError(f"{row.place}: expected text in the column {column!r}, found {reprlib.repr(value)}{remedy}")

@@ -16,7 +16,7 @@ TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 DOCNO = re.compile(r"\s*<DOCNO>([^<>]*)</DOCNO>")
 # Closing tags may be missing in topics, and words such as `Number:` stand before their contents.
 NUMBER = re.compile(r"<num>(?:\s*Number:)?\s*([^\s<]*)")
-TITLE = re.compile(r"<title>(?:\s*Topic:)?([^<]*)")
+TITLE = re.compile(r"<title>(?:\s*Topic:)?(.*?)(?=</?(?:title|desc|narr|num|dom|smry|con|fac|def|top)\b|\Z)", re.DOTALL)
 
 
 def read(passages: Content, queries: Content, judgments: Content | None) -> Collection:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.formats import files
+from bench.formats import csv_rows, files
+from bench.formats.names import PASSAGE_NAMES, QUERY_NAMES, RANK_NAMES, SCORE_NAMES, first
 from retrievers.contract import Hits
 from retrievers.ranking import check_hits
 
@@ -114,10 +115,6 @@ class _Columns(NamedTuple):
 
 TREC = _Columns(len(FIELDS.split()), 0, 2, 4)
 MS_MARCO = _Columns(3, 0, 1, 2, is_rank=True)
-# What a header calls them, first found first.
-QUERY_NAMES = ("qid", "query-id", "query_id", "q_id", "queryid", "topic", "query")
-PASSAGE_NAMES = ("docno", "docid", "doc_id", "corpus-id", "corpus_id", "pid", "passage-id", "passage_id", "passage")
-SCORE_NAMES, RANK_NAMES = ("score", "sim"), ("rank",)
 
 
 def parse(content: files.Content) -> dict[str, dict[str, float]]:
@@ -126,39 +123,51 @@ def parse(content: files.Content) -> dict[str, dict[str, float]]:
 
     A line is TREC's, whose rank is ignored, as trec_eval does; MS MARCO's `query passage rank`, whose score is 1 /
     rank; or what a header before it says, by the names above. Fields end at ASCII white space, as trec_eval has it, at
-    tabs alone where these make six (a tag may hold a blank), at commas in a .csv. Blank lines are passed over.
+    tabs alone where these make six (a tag may hold a blank) or a header has them; a .csv is read as any. Blank lines
+    are passed over.
 
     Raises InputError with the file and the line: not UTF-8, another number of fields, a score that is no finite number,
     ranks that do not begin with 1, a passage named twice for one query.
     """
     run: dict[str, dict[str, float]] = {}
-    layout, commas = None, files.kind(content.path) == ".csv"
-    for number, line in enumerate(io.BytesIO(content.data.removeprefix(BYTE_ORDER_MARK.encode())), start=1):
-        fields = _split(line, commas=commas)
-        if fields:
-            place = f"{content.path}, line {number}"
-            if layout is None:
-                layout, is_header = _layout(fields, place)
-                if is_header:
-                    continue
-            _add(run, layout, fields, place)
+    layout = None
+    for place, fields in _fields(content):
+        if layout is None:
+            layout, is_header = _layout(fields, place)
+            if is_header:
+                continue
+        _add(run, layout, fields, place)
     return _by_rank(run, content.path) if layout is not None and layout.is_rank else run
 
 
-def _split(line: bytes, *, commas: bool) -> list[bytes]:
-    if commas:
-        return [field.strip() for field in line.split(b",")] if line.strip() else []
-    by_tabs = line.rstrip(b"\r\n").split(b"\t")
-    return by_tabs if len(by_tabs) == TREC.n and all(map(bytes.strip, by_tabs)) else line.split()
+def _fields(content: files.Content) -> Iterator[tuple[str, list[bytes]]]:
+    """The fields of every line that is not blank, with its place."""
+    if files.kind(content.path) == ".csv":
+        for place, cells in csv_rows.rows(content, delimiter=csv_rows.separator(content)):
+            yield place, [cell.strip().encode() for cell in cells]
+        return
+    has_header = None  # between tabs, where it has any: its lines may have blanks in a query's text
+    for number, line in enumerate(io.BytesIO(content.data.removeprefix(BYTE_ORDER_MARK.encode())), start=1):
+        if not line.strip():
+            continue
+        by_tabs = [field.strip() for field in line.split(b"\t")]
+        if has_header is None:
+            has_header = len(by_tabs) > 1 and _is_header([field.decode(errors="replace") for field in by_tabs])
+        is_whole = has_header or (len(by_tabs) == TREC.n and all(by_tabs))
+        yield f"{content.path}, line {number}", by_tabs if is_whole else line.split()
+
+
+def _is_header(names: Sequence[str]) -> bool:
+    return first(names, QUERY_NAMES) is not None and all(_number(name) is None for name in names)
 
 
 def _layout(fields: list[bytes], place: str) -> tuple[_Columns, bool]:
     """What the first line tells of all, and whether it is a header."""
     names = [field.decode(errors="replace").lower() for field in fields]
-    if names[0] not in QUERY_NAMES or any(_number(name) is not None for name in names):
+    if not _is_header(names):
         return (MS_MARCO if len(fields) == MS_MARCO.n else TREC), False
-    at = [_first(names, known) for known in (QUERY_NAMES, PASSAGE_NAMES, SCORE_NAMES, RANK_NAMES)]
-    query, passage, score, rank = at
+    found = (first(names, known) for known in (QUERY_NAMES, PASSAGE_NAMES, SCORE_NAMES, RANK_NAMES))
+    query, passage, score, rank = (None if name is None else names.index(name) for name in found)
     value = rank if score is None else score
     if query is None or passage is None or value is None:
         raise InputError(
@@ -168,17 +177,12 @@ def _layout(fields: list[bytes], place: str) -> tuple[_Columns, bool]:
     return _Columns(len(fields), query, passage, value, is_rank=score is None), True
 
 
-def _first(names: Sequence[str], known: Sequence[str]) -> int | None:
-    return next((names.index(name) for name in known if name in names), None)
-
-
 def _add(run: dict[str, dict[str, float]], layout: _Columns, fields: list[bytes], place: str) -> None:
     """Put one line into the run."""
     if len(fields) != layout.n:
-        of = {TREC: f"six fields were expected ({FIELDS})", MS_MARCO: "three fields were expected (query passage rank)"}
-        raise InputError(
-            f"{place}: {of.get(layout, f'{layout.n} fields were expected as in the header')}, found {len(fields)}"
-        )
+        of = {TREC: f"six fields ({FIELDS})", MS_MARCO: "three fields (query passage rank)"}
+        expected = of.get(layout, f"{layout.n} fields as in the header")
+        raise InputError(f"{place}: expected {expected}, found {len(fields)}")
     try:
         query, passage, said = (fields[at].decode() for at in (layout.query, layout.passage, layout.value))
     except UnicodeDecodeError as error:

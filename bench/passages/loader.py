@@ -11,7 +11,7 @@ from typing import get_args
 import msgspec
 
 from bench.errors import InputError
-from bench.formats import Collection, beir, exclusions, hdf5, squad, table
+from bench.formats import Collection, beir, exclusions, hdf5, qrels, squad, table
 from bench.formats.files import Content, kind, read
 from bench.formats.readers import READERS, Role
 from bench.formats.table import Columns
@@ -143,12 +143,16 @@ def _check_counts(passage_set: PassageSet, expected: Counts) -> None:
 def _from_folder(path: Path, columns: Columns) -> PassageSet:
     _only(path, columns, "qrels", "language")
     beir.check_folder(path)
-    judgments = beir.qrels_file(path) if columns.qrels is None else Path(columns.qrels)
+    named = _qrels_files(columns)
+    first = named[0] if named else beir.qrels_file(path)
     collection = beir.read(
         _plain_or_gz(path / "corpus.jsonl"),
         _plain_or_gz(path / "queries.jsonl"),
-        None if judgments is None else read(judgments),
+        None if first is None else read(first),
     )
+    collection = collection._replace(judgments=qrels.joined(collection.judgments, named[1:]))
+    if first is None and (unread := beir.unread_qrels(path)):
+        collection = collection._replace(remarks=(f"no judgments are read; --qrels names a file of them: {unread}?",))
     return _own(path, collection, columns, unjudged=not beir.has_qrels(path))
 
 
@@ -160,8 +164,15 @@ def _from_table(path: Path, columns: Columns) -> PassageSet:
             f"name one with --queries (a table with a column of text, or a .txt with one query a line); "
             f"where there is no such option, name a run folder made from it"
         )
-    judgments = None if columns.qrels is None else read(Path(columns.qrels))
-    return _own(path, table.read(passages, read(Path(columns.queries)), judgments, columns), columns, unjudged=True)
+    named = _qrels_files(columns)
+    collection = table.read(passages, read(Path(columns.queries)), read(named[0]) if named else None, columns)
+    collection = collection._replace(judgments=qrels.joined(collection.judgments, named[1:]))
+    return _own(path, collection, columns, unjudged=True)
+
+
+def _qrels_files(columns: Columns) -> list[Path]:
+    named = (columns.qrels,) if isinstance(columns.qrels, str) else columns.qrels
+    return [Path(path) for path in named or ()]
 
 
 def _from_vectors(path: Path, columns: Columns) -> PassageSet:

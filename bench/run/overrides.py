@@ -33,6 +33,8 @@ def override(suite: Suite, changes: Mapping[str, object], limits: Mapping[str, o
             raise InputError(f"--mode: expected {', '.join(MODES)}, found {name!r}")
     table = msgspec.to_builtins(suite)
     table |= {key: value for key, value in changes.items() if value is not None}
+    if changes.get("measures") and suite.primary not in table["measures"]:
+        table["primary"] = table["measures"][0]
     table["limits"] |= {key: value for key, value in limits.items() if value is not None}
     try:
         return check(msgspec.convert(table, Suite), "the command line")

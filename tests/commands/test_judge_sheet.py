@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shlex
 
 import pytest
 
@@ -35,12 +36,12 @@ def test_a_sheet_and_what_is_said(tmp_path):
     assert (0, f"{path}\n") == (ended.exit_code, ended.stdout)
     assert {("q1", "p2"), ("q1", "p4"), ("q2", "p1")} == {(row["query-id"], row["passage-id"]) for row in rows(path)}
     assert {""} == {row["grade"] for row in rows(path)}
-    grade, then = "grade them (0: not relevant, 1 or more: relevant, blank: not judged)", "add them to the judgments"
+    grade = "grade them (0: not relevant, 1 or more: relevant, blank: not judged)"
     assert [
         "zoo: 3 pairs of 2 queries (of 3), those that differ most",
         "a mean over these queries is theirs alone; --random draws queries that stand for all",
         "left out: 3 pairs that have a judgment",
-        f"{grade}, then {then} that the run had, and run again",
+        f"{grade}, then run again with --qrels {shlex.quote(str(path))} beside the --qrels that the run had",
     ] == ended.stderr.splitlines()
 
 

@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from bench import cli
-from bench.commands.run_request import _doubts, _judged
+from bench.commands.run_options import _numbers
+from bench.commands.run_request import _judged, doubts
 from bench.instruments.modes import MODES
 from bench.passages import loader
 from tests.helpers.tiny import tiny_set
@@ -30,7 +31,7 @@ def test_plan_takes_what_run_takes():
     `plan` has every option of `run` but its folder, spelled alike, with the same help and default.
     """
     assert options("run") == options("plan")
-    assert len(options("run")) == 23
+    assert len(options("run")) == 26
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -41,6 +42,13 @@ def test_every_mode_is_named_in_the_help(mode):
     (_, said, _, _) = options("run")["mode"]
 
     assert f"{mode} ({MODES[mode].help})" in said
+
+
+def test_a_number_that_is_too_long():
+    """
+    Digits that no number of queries has are the name of a file.
+    """
+    assert (7, "9" * 5000) == _numbers(["7", "9" * 5000])
 
 
 def test_passages_in_other_letters(tmp_path):
@@ -56,7 +64,7 @@ def test_passages_in_other_letters(tmp_path):
         msgspec.structs.replace(loader.load("primer-ko"), language="en"),
     )
 
-    found = list(_doubts([path, path, "primer-ko"], [english, korean, primer]))
+    found = list(doubts([path, path, "primer-ko"], [english, korean, primer]))
 
     told = "docs: most letters are Hangul (Korean), and the language is 'en': name it with --language"
     assert [told] == [line for line in found if "letters" in line]
@@ -75,7 +83,7 @@ def test_judgments_that_a_reader_would_doubt(tmp_path):
     columns = loader.Columns(queries=str(tmp_path / "asked.csv"), qrels=str(tmp_path / "judged.json"))
     own = loader.load(str(tmp_path / "docs.csv"), columns=columns)
 
-    found = list(_doubts([str(tmp_path / "docs.csv")], [own]))
+    found = list(doubts([str(tmp_path / "docs.csv")], [own]))
 
     assert {"a": {"1": 1}, "b": {"2": 0}, "c": {}} == own.qrels
     assert [

@@ -91,13 +91,13 @@ def test_nothing_relevant(tmp_path):
         ("q1\td1\t1\nq1\t\t1\n", ["q.tsv:2", "['q1', '', '1']"]),
         (
             "q1\td1\thigh\n",
-            ["q.tsv:1", "expected a judgment or a header that begins with", "found ['q1', 'd1', 'high']"],
+            ["q.tsv:1", "expected a judgment, or a header that names query-id", "found ['q1', 'd1', 'high']"],
         ),
         (
             "q1\td1\t1\nq1\td2\thigh\n",
             ["q.tsv:2", "a grade that is an integer, found 'high': a line of qrels is query id, passage id and grade"],
         ),
-        ("topic\tdocno\trelevance\nq1\td1\t1\n", ["q.tsv:1", "or a header that begins with", "call its columns"]),
+        ("asked\tdocno\trelevance\nq1\td1\t1\n", ["q.tsv:1", "or a header that names query-id", "rename its columns"]),
         ("q1\td1\t1.5\n", ["q.tsv:1", "found '1.5'"]),
         ("q1\td1\t10000\nq1\td2\t10001\n", ["q.tsv:2", "expected a grade of at most 10000, found 10001"]),
         ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", ["q.tsv:2", "found 'score'"]),
@@ -113,6 +113,26 @@ def test_broken_qrels(tmp_path, content, words):
         qrels.read(files.read(Path(written(tmp_path / "q.tsv", content))))
 
     assert [] == [word for word in words if word not in str(refused.value)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.tsv", "qid\trel\tdocid\nq1\t1\t7\n"),
+        ("q.tsv", "query_id\tdoc_id\trelevance\tannotator\nq1\t7\t1\t3\n"),
+        ("q.csv", "annotator;Query-ID;Corpus-ID;Score\nx;q1;7;1\n"),
+        ("q.csv", '"q1","7",1\n'),
+        ("q.csv", "q1\t7\t1\n"),
+        ("q.jsonl", '{"query_id": "q1", "passage_id": "7", "relevance": 1}\n'),
+    ],
+)
+def test_columns_wherever_they_are(tmp_path, name, content):
+    """
+    A header says which column is which, whatever else there is; a .csv is separated and quoted as any table.
+    """
+    found = qrels.read(files.read(Path(written(tmp_path / name, content))))
+
+    assert [("q1", "7", 1)] == found
 
 
 def test_unknown_judgments(tmp_path):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 
+import msgspec
 import pytest
 
+from bench.errors import InputError
 from bench.formats import table
 from bench.passages import loader
 from bench.passages.loader import Columns
@@ -59,12 +61,130 @@ def test_a_usual_column_of_ids(tmp_path, name):
     assert ("1", "2") == numbered.passage_ids
 
 
+def test_columns_in_other_letters(tmp_path):
+    """
+    Usual columns are known in whatever letters, of passages and of queries; ids lose the blanks round them.
+    """
+    docs = written(tmp_path / "docs.csv", "ID,text\n a ,it purrs\nb,it barks\n")
+    queries = written(tmp_path / "queries.csv", "Query ID,Text\nx ,who?\n")
+    judged = written(tmp_path / "judged.csv", "Query-ID,Corpus-ID,Score\nx,a,1\n")
+
+    found = loader.load(docs, columns=Columns(queries=queries, qrels=judged))
+
+    assert (("a", "b"), ("x",), {"x": {"a": 1}}) == (found.passage_ids, found.query_ids, found.qrels)
+
+
+def test_several_columns_of_ids(tmp_path):
+    """
+    Where judgments may name either of two columns, one is to be named; without judgments the first is taken.
+    """
+    docs = written(tmp_path / "docs.csv", "id,doc_id,text\n1,3,gamma\n2,1,alpha\n")
+    queries = written(tmp_path / "queries.csv", "id,topic,text\n1,q3,gamma\n2,q1,alpha\n")
+    judged = written(tmp_path / "judged.csv", "query_id,doc_id,relevance\nq3,3,1\nq1,1,1\n")
+
+    assert "expected one column of ids, found 'id' and 'doc_id': name the one of the judgments with --id" in refusal(
+        docs, Columns(queries=queries, qrels=judged)
+    )
+    assert "found 'id' and 'topic': name the one of the judgments with --query-id" in refusal(
+        docs, Columns(id="doc_id", queries=queries, qrels=judged)
+    )
+    assert ("1", "2") == loader.load(docs, columns=Columns(queries=queries)).passage_ids
+    found = loader.load(docs, columns=Columns(id="doc_id", queries=queries, query_id="topic", qrels=judged))
+    assert {"q3": {"3": 1}, "q1": {"1": 1}} == found.qrels
+
+
+def test_queries_without_ids(tmp_path):
+    """
+    Where the queries have no known column of ids, and there are judgments, what these are taken to name is said.
+    """
+    docs = written(tmp_path / "docs.csv", "id,text\nd1,alpha\nd2,beta\n")
+    queries = written(tmp_path / "queries.csv", "number,query\nq2,beta\nq1,alpha\n")
+    judged = written(tmp_path / "judged.csv", "query-id,corpus-id,score\nq1,d1,1\nq2,d2,1\n")
+
+    found = loader.load(docs, columns=Columns(queries=queries, qrels=judged))
+    named = loader.load(docs, columns=Columns(queries=queries, query_id="number", qrels=judged))
+
+    assert (table.NUMBERED_QUERIES,) == found.remarks
+    assert ((), ("q2", "q1")) == (named.remarks, named.query_ids)
+    assert () == loader.load(docs, columns=Columns(queries=queries)).remarks
+
+
+def test_ids_that_may_be_rows(tmp_path):
+    """
+    Judgments by numbers that are both ids and rows are taken to name ids, and that is said with the way to rows.
+    """
+    docs = written(tmp_path / "docs.csv", "id,text\n0,alpha\n1,beta\n2,gamma\n")
+    queries = written(tmp_path / "queries.tsv", "qid\ttext\nq1\tbeta\n")
+    judged = written(tmp_path / "judged.tsv", "q1\t1\t1\n")
+
+    found = loader.load(docs, columns=Columns(queries=queries, qrels=judged))
+
+    assert ("judgments are taken to name the column 'id'; --id '' takes them to name rows",) == found.remarks
+    assert () == loader.load(docs, columns=Columns(id="id", queries=queries, qrels=judged)).remarks
+
+
+def test_one_part_of_two_documents(tmp_path):
+    """
+    A passage that is said to be a part of two documents is refused; a document's column is no column of passages' ids.
+    """
+    queries = written(tmp_path / "q.txt", "alpha\n")
+    twice = written(tmp_path / "twice.csv", "id,doc,text\nc1,A,alpha\nc1,B,alpha\n")
+    parts = written(tmp_path / "parts.csv", "doc_id,text\nA,alpha\nA,beta\nB,gamma\n")
+
+    assert "expected passage 'c1' to be a part of one document, found 'A' and 'B'" in refusal(
+        twice, Columns(parent="doc", queries=queries)
+    )
+    assert ("A", "A", "B") == loader.load(parts, columns=Columns(parent="doc_id", queries=queries)).passage_ids
+
+
+def test_an_empty_row_of_one_column(tmp_path):
+    """
+    A quoted empty cell is a row, as null is in other formats, so that the numbers of rows are the same; a line of
+    nothing is none.
+    """
+    queries = written(tmp_path / "q.txt", "beta\n")
+    docs = written(tmp_path / "docs.csv", 'text\nalpha\n""\n\nbeta\n')
+    lines = written(tmp_path / "docs.jsonl", '{"text": "alpha"}\n{"text": null}\n{"text": "beta"}\n')
+
+    found = [loader.load(path, columns=Columns(queries=queries)) for path in (docs, lines)]
+
+    assert [("alpha", "", "beta")] * 2 == [one.passages for one in found]
+
+
+@pytest.mark.parametrize("content", ["<TOP>\n<num> 1\n", '<topics>\n<topic number="1">x</topic>\n', "<?xml ?>\n"])
+def test_topics_of_other_forms(tmp_path, content):
+    """
+    Marked-up files of topics that are no `<top>` are refused, and not read as a query a line.
+    """
+    docs = written(tmp_path / "docs.csv", "text\nit purrs\n")
+
+    message = refusal(docs, Columns(queries=written(tmp_path / "topics.txt", content)))
+
+    assert "expected a query on every line, or TREC topics (<top>), found '<" in message
+
+
+def test_judgments_of_several_files(tmp_path):
+    """
+    Those of a judging sheet stand beside those of before; one pair with two grades is refused.
+    """
+    docs = written(tmp_path / "docs.csv", "id,text\na,alpha\nb,beta\n")
+    queries = written(tmp_path / "q.tsv", "x\talpha\ny\tbeta\n")
+    before = written(tmp_path / "before.tsv", "x 0 a 1\n")
+    sheet = written(tmp_path / "sheet.csv", "query-id,passage-id,grade,query,text\ny,b,2,beta,beta\nx,b,0,a,b\n")
+    other = written(tmp_path / "other.tsv", "x 0 a 0\n")
+    columns = Columns(query_id="1", query_text="2", queries=queries)
+
+    found = loader.load(docs, columns=msgspec.structs.replace(columns, qrels=(before, sheet)))
+
+    assert {"x": {"a": 1, "b": 0}, "y": {"b": 2}} == found.qrels
+    assert "found 0 after 1 in another file" in refusal(docs, msgspec.structs.replace(columns, qrels=(before, other)))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "ids"),
     [
         ("topics.txt", "1048578\tcost of pears\n1048579\tapple pie\n", ("1048578", "1048579")),
-        ("topics.txt", "1\tcost of pears\nand\tapple\tpie\n", ("q1", "q2")),
-        ("topics.txt", "cost of pears\na\tpie\n", ("q1", "q2")),
+        ("topics.txt", "cost of pears\napple pie\n", ("q1", "q2")),
         (
             "topics.trec.txt",
             "<top>\n<num> Number: 301\n<title> cost of pears\n</top>\n<top><num>302<title>apple pie</top>\n",
@@ -86,7 +206,7 @@ def test_topics(tmp_path, name, content, ids):
     found = loader.load(docs, columns=Columns(queries=written(tmp_path / name, content)))
 
     assert ids == found.query_ids
-    assert ids == ("q1", "q2") or ("cost of pears", "apple pie") == found.queries
+    assert ("cost of pears", "apple pie") == found.queries
 
 
 def test_a_usual_column_that_is_none(tmp_path):
@@ -97,7 +217,8 @@ def test_a_usual_column_that_is_none(tmp_path):
     empty = written(tmp_path / "empty.csv", "id,text\n")
 
     assert refusal(docs, Columns(queries=written(tmp_path / "q.txt", "who?\n"))).endswith(
-        "give each passage an id of its own, or name another column with --id (--id '' numbers the rows)"
+        "give each passage an id of its own, or name another column with --id (--id '' numbers the rows; "
+        "--parent names documents in parts)"
     )
     assert "expected at least one passage" in refusal(empty, Columns(queries=str(tmp_path / "q.txt")))
 
@@ -397,3 +518,17 @@ def test_options_without_effect(tmp_path):
     message = refusal(beir_folder(tmp_path / "pets"), Columns(text="body"))
 
     assert "expected no option but qrels, language, found text" in message
+
+
+@pytest.mark.parametrize(
+    "content", ["q1\twho purrs\nwho barks\n", "1\tcats\tall about cats\n2\tdogs\tall about dogs\n", "who\n\tbarks\n"]
+)
+def test_queries_that_are_of_no_one_form(tmp_path, content):
+    """
+    Lines of which some have an id and a tab before the query, and some not, are refused: ids would become text.
+    """
+    (tmp_path / "p.csv").write_text("id,text\na,x\n")
+    (tmp_path / "q.txt").write_text(content)
+
+    with pytest.raises(InputError, match=r"q\.txt:\d: expected an id, a tab and a query on every line"):
+        loader.load(str(tmp_path / "p.csv"), columns=Columns(queries=str(tmp_path / "q.txt")))

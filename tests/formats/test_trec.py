@@ -71,6 +71,21 @@ def test_topics_of_trec():
     assert [Query("301", "Cats in history")] == read(topics=topic).queries
 
 
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("expression of <i>BRCA1</i> in tumors\n<desc> D", "expression of BRCA1 in tumors"),
+        ("x < y &lt; z\n<narr> N", "x < y < z"),
+        ("\n<desc> D", ""),
+    ],
+)
+def test_titles_with_marks(title, words):
+    """
+    A title ends at TREC's next tag, and no other sign ends it.
+    """
+    assert [Query("1", words)] == read(topics=f"<top>\n<num> 1\n<title> {title}\n</top>").queries
+
+
 def test_topics_as_documents():
     """
     Topics that are written as documents are read as such: all their text is the query.

@@ -158,8 +158,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"q Q0 a 1 2.0", "six fields were expected .*, found 5"),
-        (b"q Q0 a b 1 2.0 t", "six fields were expected .*, found 7"),
+        (b"q Q0 a 1 2.0", "expected six fields .*, found 5"),
+        (b"q Q0 a b 1 2.0 t", "expected six fields .*, found 7"),
         (b"q Q0 b 1 high t", "score: expected a finite number, found 'high'"),
         (b"q Q0 b 1 nan t", "found 'nan'"),
         (b"q Q0 b 1 1e999 t", "found '1e999'"),
@@ -186,6 +186,9 @@ def test_a_mistake_has_a_file_and_a_line(tmp_path, line, message):
         ("named.run", "qid docid rank score\nq a 1 2.0\nq b 2 1.0\n"),
         ("pyterrier.tsv", "qid\tdocid\tdocno\trank\tscore\nq\t0\ta\t0\t2.0\nq\t1\tb\t1\t1.0\n"),
         ("ranx.csv", "q_id,doc_id,score\nq,a,2.0\nq,b,1.0\n"),
+        ("queries.csv", 'qid,docno,rank,score,query\nq,a,0,2.0,"who, where"\n"q",b,1,1.0,"a\nb"\n'),
+        ("indexed.csv", ";qid;docno;score\n0;q;a;2.0\n1;q;b;1.0\n"),
+        ("words.tsv", "qid\tdocno\tscore\tquery\nq\ta\t2.0\twho is it\nq\tb\t1.0\t\n"),
     ],
 )
 def test_other_columns(tmp_path, name, content):
@@ -216,9 +219,9 @@ def test_ranks_alone(tmp_path, content):
         ("q a 9\nq b 8\n", "expected ranks from 1, each once, found 8 to 9"),
         ("q a 1\nq b 1\n", "expected ranks from 1, each once"),
         ("q a first\n", "line 1: rank: expected a whole number from 1, found 'first'"),
-        ("q a 1\nq b 2 3\n", r"line 2: three fields were expected \(query passage rank\), found 4"),
+        ("q a 1\nq b 2 3\n", r"line 2: expected three fields \(query passage rank\), found 4"),
         ("qid title score\nq a 1\n", "line 1: expected a header that names a query .* found qid title score"),
-        ("qid docno score\nq a 1 t\n", "line 2: 3 fields were expected as in the header, found 4"),
+        ("qid docno score\nq a 1 t\n", "line 2: expected 3 fields as in the header, found 4"),
     ],
 )
 def test_columns_that_are_none(tmp_path, content, message):

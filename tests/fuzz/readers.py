@@ -120,6 +120,17 @@ storages = ["CSR()", "Flat()"]
 retrievers = ["RankBM25()"]
 passages = ["primer"]
 """
+RECIPE = b"""name = "small"
+seeds = [1, 2]
+data = { train = "primer:train", dev = "primer:dev", test = "primer:test", pairs = 64 }
+model = { start = "static", dims = 32, vocabulary = 400 }
+loss = { temperature = 0.05, matryoshka = [16, 8] }
+optimiser = { batch = 8, epochs = 1, learning_rate = 0.05 }
+stop = { evaluations = 2, patience = 0 }
+[[variants]]
+name = "other"
+optimiser = { batch = 16 }
+"""
 SPELLINGS = [
     b"BM25(k1=0.9,b=0.4) @ CSR()",
     b'BiEncoder("m") @ Faiss("HNSW32", efSearch=64)',
@@ -152,6 +163,7 @@ def readers() -> dict[str, Reader]:
     from bench.formats.table import Columns
     from bench.passages import cards
     from bench.run import suite
+    from bench.training import recipe
     from retrievers import registry
 
     def content(data: bytes, name: str = "fuzzed") -> Content:
@@ -219,6 +231,7 @@ def readers() -> dict[str, Reader]:
         "zip": ([zipped({"a/b.txt": b"x", "c.txt": b"y" * 600})], members),
         "gzip": ([gzip.compress(CORPUS, mtime=0)], from_file(files.read, "x.gz")),
         "card": ([CARD], from_file(cards.read_card, "tiny.toml")),
+        "recipe": ([RECIPE], from_file(lambda path: recipe.load(str(path)), "small.toml")),
         "suite": ([SUITE], from_file(lambda path: suite.load(str(path)), "fuzzed.toml")),
     }
     return {name: Reader(seeds, read, (InputError,)) for name, (seeds, read) in found.items()} | {

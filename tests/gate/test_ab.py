@@ -194,8 +194,10 @@ class TestSides:
     @pytest.mark.slow
     def test_installed_of_the_revision(self, repository):
         """
-        With an install command the revision runs from an environment of its own, which inherits the present one.
+        With an install command the revision runs from an environment of its own, which inherits the present one. A
+        module at its top that is called like one of Python's is imported by none of what makes that environment.
         """
+        (repository / "logging.py").write_text("raise SystemExit('a module of the revision ran')\n")
         (repository / "setup").mkdir()
         (repository / "setup" / "pyproject.toml").write_text(
             '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'

@@ -277,7 +277,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("changed", "words"),
         [
-            ({"new": OLD.replace(" Q0 b 1", " b 1")}, r"new\.run, line 3: six fields"),
+            ({"new": OLD.replace(" Q0 b 1", " b 1")}, r"new\.run, line 3: expected six fields"),
             ({"old": OLD.replace("9.0", "high")}, r"old\.run, line 5: score"),
             ({"qrels": "q1 0 a good\n"}, r"qrels\.txt:1: expected a grade"),
             ({"new": "\n"}, r"new\.run: expected a run, found no hit"),

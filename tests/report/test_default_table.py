@@ -54,6 +54,16 @@ def test_a_primary_measure_stands_once():
     assert "R@10" not in heads(timed(quality={"nDCG@10": 0.5}), measures=["nDCG@10"])
 
 
+def test_a_few_measures_are_all_shown():
+    """
+    Where somebody chose a few measures, each has its column.
+    """
+    chosen = {"R(rel=2)@10": 0.5, "Judged@10": 1.0, "nDCG@10": 0.5}
+
+    assert {*chosen} <= {*heads(timed(quality=chosen), measures=[*chosen])}
+    assert "Judged@10" not in heads(timed(quality=chosen | {"R@1": 1.0}))
+
+
 def test_the_primary_measure_has_its_interval(tmp_path):
     """
     The primary measure has its 95 % interval without being asked for, and no other figure has.

@@ -26,6 +26,7 @@ OCCASIONS = (
     "cells were timed at different times, as the run went on: that alone can move times, which `sparring compare` "
     "allows for; --fresh times all at once"
 )
+FEW_MEASURES = 3  # that are all shown
 PERCENTILES = {"single_p50_ms": 50, "single_p95_ms": 95}
 
 
@@ -111,9 +112,11 @@ def _wanted(cells: Sequence[RunCell], named: Sequence[str], rows: Sequence[Row],
 
 
 def _few(cells: Sequence[RunCell], quality: Sequence[Field]) -> list[Field]:
-    """The primary measures and RECALL; all of the quality where it has neither."""
+    """The primary measures and RECALL; all of the quality where it has neither, or where somebody chose a few."""
     keys = dict.fromkeys([*filter(None, (primary(run) for _, run, _ in cells)), RECALL])
     known = {field.key: field for field in quality}
+    if len(known) <= FEW_MEASURES:
+        keys |= dict.fromkeys(known)
     found = [known[key] for key in keys if key in known]
     return [replace(field, column=replace(field.column, opens=not at)) for at, field in enumerate(found or quality)]
 
