@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.report.console.safe import SafeConsole
 from bench.report.render import csv as as_csv
+from bench.report.render.markdown import escaped
 from bench.report.text import cell
 from tests.helpers.records import measurement, run_of
 
@@ -19,10 +20,28 @@ HOSTILE = [
     "\x1b[2Jgone",
     "a\x9bb",
     "\u202eevil",
-    "\x1b[31mred\x1b[0m",
+    "\x1b[35mred\x1b[0m",
     "nul\0byte",
     "back\b\b\bspace",
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://a.b or https://a.b", "http<!-- -->://a.b or https<!-- -->://a.b"),
+        ("www.a.b, me@a.b", "www<!-- -->.a.b, me@<!-- -->a.b"),
+        ("@me and (@you)", "@<!-- -->me and (@<!-- -->you)"),
+        ("closes #12, o/r#1, GH-3", "closes #<!-- -->12, o/r#<!-- -->1, GH-<!-- -->3"),
+        ("$x$ <b> `c` [d](e) *f*", r"\$x\$ \<b\> \`c\` \[d\](e) \*f\*"),
+        ("R@10, nDCG@10 of BM25() @ CSR() #", "R@10, nDCG@10 of BM25() @ CSR() #"),
+    ],
+)
+def test_nothing_is_linked_unasked(text, shown):
+    """
+    Markdown shows a text, and GitHub makes no link, name or reference of it.
+    """
+    assert shown == escaped(text)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -17,8 +17,7 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # 
     found = rows(runs)
     keys = dict.fromkeys(key for row in found for key in row)
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(keys), lineterminator="\n")
-    writer.writeheader()
-    for row in found:
-        writer.writerow({key: cell(joined(value)) for key, value in row.items()})
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(cell, keys))
+    writer.writerows([cell(joined(row.get(key))) for key in keys] for row in found)
     return file.getvalue()

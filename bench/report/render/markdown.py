@@ -11,6 +11,12 @@ from bench.report.render.document import closing, grids_of
 from bench.report.text import printable
 from bench.report.view import DEFAULT, View
 
+# What GitHub would link: an address, a name that is called, a mailbox, an issue. R@10 is none of them.
+LIVE = re.compile(
+    r"https?(?=://)|ftp(?=://)|www(?=\.)|(?<!\w)@(?=[^\W_])|@(?=[\w-]+\.\w)|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE
+)
+NOTHING = "<!-- -->"
+
 
 def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """The tables of some runs, every column of theirs, and the lines under them."""
@@ -44,8 +50,14 @@ def _marked(column: Column, cell: TableCell) -> str:
 
 
 def escaped(text: str) -> str:
-    """Any text as Markdown that shows it, on one line, fit for a table's cell too: no markup, no link, no entity."""
-    return re.sub(r"([|\\`*_<>\[\]&~])", r"\\\1", " ".join(printable(text).split()))
+    """
+    Any text as Markdown that shows it, on one line, fit for a table's cell too.
+
+    No markup, link or entity; where GitHub would link without being asked, an address or a name that is called, an
+    empty comment stands between.
+    """
+    shown = re.sub(r"([|\\`*_<>\[\]&~$])", r"\\\1", " ".join(printable(text).split()))
+    return LIVE.sub(rf"\g<0>{NOTHING}", shown)
 
 
 def code(text: str) -> str:
