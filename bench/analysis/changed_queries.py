@@ -15,7 +15,7 @@ from bench.instruments import quality
 from bench.instruments.quality import OVERLAP_K
 from bench.passages import loader
 from bench.passages.loader import PassageSet
-from bench.records.run_folder import Run, read_ranking, searched_apart
+from bench.records.run_folder import Run, ranking
 from bench.records.schema import Measurement
 from bench.statistics.clusters import NOISE
 from retrievers.contract import Hits
@@ -61,10 +61,7 @@ def changes(old: Run, new: Run, pair: CellPair, most: int) -> Changes:
         return Changes([], 0, "no queries: not all were asked, since it was decided before")
     try:
         kept = kept_set(old, new, pair.passage_set)
-        hits = [
-            read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
-            for run, m in ((old, pair.old), (new, pair.new))
-        ]
+        hits = [ranking(run.folder, m) for run, m in ((old, pair.old), (new, pair.new))]
         overlap = quality.overlap(hits[0], hits[1], OVERLAP_K)
     except InputError as error:
         return Changes([], 0, f"no queries: {error}")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.instruments import quality
-from bench.records.run_folder import Run, read_ranking, searched_apart
+from bench.records.run_folder import Run, ranking
 from bench.records.schema import Measurement
 from retrievers.contract import Hits
 
@@ -49,7 +49,7 @@ def rankers(run: Run, passage_set: str, k: int = K) -> list[Ranker]:
     """
     by_source: dict[str, list[tuple[Measurement, Hits]]] = {}
     for m in ended_well(run, passage_set):
-        hits = read_ranking(run.folder, m.cell, m.k, apart=searched_apart(m))
+        hits = ranking(run.folder, m)
         by_source.setdefault(m.encoder or m.resolved, []).append((m, hits))
     found: list[list[tuple[Measurement, Hits]]] = []
     for cells in by_source.values():

@@ -13,6 +13,7 @@ import msgspec
 from bench.errors import InputError
 from bench.formats import trec_run
 from bench.formats.files import whole_folder, write_whole
+from bench.instruments.quality import Qrels
 from bench.passages.loader import PassageSet
 from bench.records.run_folder import Run, read_hits, read_set, read_timed, searched_apart
 from bench.records.schema import Measurement, digest
@@ -71,7 +72,7 @@ def _written(run: Run, folder: Path, form: Format) -> Iterator[Path]:
         home = folder / home_name
         home.mkdir(parents=True, exist_ok=True)
         if passage_set.qrels is not None:
-            yield _write_qrels(home, passage_set.qrels, form)
+            yield _write_qrels(home, passage_set, passage_set.qrels, form)
         cells = {cell.retriever: cell for cell in run.measurements if (cell.passage_set, cell.status) == (name, "ok")}
         for retriever, file_name in _file_names({name: cell.cell for name, cell in cells.items()}).items():
             yield from _write_cell(run, cells[retriever], home / file_name, tag_of[retriever], passage_set, form)
@@ -95,15 +96,14 @@ def tags(retrievers: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _write_qrels(home: Path, qrels: Mapping[str, Mapping[str, int]], form: Format) -> Path:
+def _write_qrels(home: Path, passage_set: PassageSet, qrels: Qrels, form: Format) -> Path:
     path = home / (f"{QRELS}.json" if form == "json" else f"{QRELS}.txt")
     if form == "trec":
         for query, grades in qrels.items():
             trec_run.check_field(path, "query id", query)
             for passage in grades:
                 trec_run.check_field(path, "passage id", passage)
-    judged = ((query, passage, grade) for query, grades in qrels.items() for passage, grade in grades.items())
-    lines = (f"{query} 0 {passage} {grade}\n" for query, passage, grade in judged)
+    lines = (f"{query} 0 {passage} {grade}\n" for query, passage, grade in _judgments(passage_set, qrels))
     write_whole(path, msgspec.json.encode(qrels) if form == "json" else "".join(lines).encode())
     return path
 
@@ -165,6 +165,11 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
             f"passage set {passage_set.name!r}: its licence, {passage_set.licence!r}, allows no derivatives, and a "
             f"converted copy is one: pass on its original files instead"
         )
+    if passage_set.has_parts:
+        raise InputError(
+            f"passage set {passage_set.name!r}: expected an id for every passage, found parts of documents: "
+            "BEIR's format has no place for them"
+        )
     if passage_set.vectors is not None:
         raise InputError(f"passage set {passage_set.name!r}: expected one with texts, found vectors alone")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -188,7 +193,13 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
         ],
     }
     if passage_set.qrels is not None:
-        files["qrels/test.tsv"] = [b"query-id\tcorpus-id\tscore", *_judgments(passage_set.qrels, folder)]
+        files["qrels/test.tsv"] = [b"query-id\tcorpus-id\tscore", *_lines(passage_set, passage_set.qrels, folder)]
+    if passage_set.excluded is not None:
+        files["excluded.tsv"] = [
+            f"{query}\t{passage_set.passage_ids[row]}".encode()
+            for query, rows in zip(passage_set.query_ids, passage_set.excluded, strict=True)
+            for row in rows
+        ]
     with whole_folder(folder) as part:
         for name, lines in files.items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
@@ -196,10 +207,16 @@ def export_set(passage_set: PassageSet, folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def _judgments(qrels: Mapping[str, Mapping[str, int]], folder: Path) -> list[bytes]:
+def _judgments(passage_set: PassageSet, qrels: Qrels) -> Iterator[tuple[str, str, int]]:
+    """Every pair with its grade; a query that is judged, and has none, with some passage that is not relevant to it."""
+    for query, grades in qrels.items():
+        for passage, grade in (grades or {passage_set.passage_ids[0]: 0}).items():
+            yield query, passage, grade
+
+
+def _lines(passage_set: PassageSet, qrels: Qrels, folder: Path) -> list[bytes]:
+    """Of a BEIR folder's judgments."""
     for text in dict.fromkeys([*qrels, *(passage for grades in qrels.values() for passage in grades)]):
         if not text or text != text.strip() or any(sign in text for sign in "\t\n\0"):
             raise InputError(f"{folder}: cannot be written: a line of qrels holds no id such as {text!r}")
-    return [
-        f"{query}\t{passage}\t{grade}".encode() for query, grades in qrels.items() for passage, grade in grades.items()
-    ]
+    return [f"{query}\t{passage}\t{grade}".encode() for query, passage, grade in _judgments(passage_set, qrels)]

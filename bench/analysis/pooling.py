@@ -18,7 +18,8 @@ from bench.analysis.texts import texts_of
 from bench.errors import InputError, did_you_mean
 from bench.formats.judge_sheet import SheetRow
 from bench.instruments import quality
-from bench.passages.passage_set import PassageSet, title_apart, title_of
+from bench.passages.passage_set import PassageSet
+from bench.passages.titles import text_of, title_apart, title_of
 from bench.records.run_folder import Run, read_set
 
 K = 10  # passages of each retriever for a query
@@ -169,7 +170,7 @@ def _pool(found: Sequence[Ranker], query: int, k: int, texts: PassageSet, known:
 
 
 def _readable(texts: PassageSet, row: int) -> str:
-    return title_apart(texts.passages[row], title_of(texts, row))
+    return title_apart(text_of(texts, row), title_of(texts, row))
 
 
 def _nothing_left(run: Run, name: str, k: int, n_judged: int) -> InputError:
@@ -197,9 +198,8 @@ def holes(run: Run, passage_set: PassageSet, k: int = K) -> Holes:
     only_relevant = all(grade > 0 for grades in qrels.values() for grade in grades.values())
     if only_relevant or any(m.n_distractors for m in ended_well(run, passage_set.name)):
         return Holes({}, 0)
-    rows = {name: row for row, name in enumerate(passage_set.passage_ids)}
     judged = {
-        position: {rows.get(name, -1) for name in qrels[query]}
+        position: {passage_set.rows.get(name, -1) for name in qrels[query]}
         for position, query in enumerate(passage_set.query_ids)
         if query in qrels
     }

@@ -106,9 +106,14 @@ def _overlaps(texts: PassageSet, judged: Sequence[int]) -> NDArray[np.float64]:
     Of several relevant passages that of the one with most. Terms are those that sparse encoders take by default. NaN
     where a query has no term, or nothing relevant in the set.
     """
-    analyser, places = default_analyser(texts.language), {p: row for row, p in enumerate(texts.passage_ids)}
+    analyser, rows_of = default_analyser(texts.language), texts.rows_of
     relevant = [
-        [places[p] for p, grade in (texts.qrels or {})[texts.query_ids[query]].items() if grade > 0 and p in places]
+        [
+            row
+            for p, grade in (texts.qrels or {})[texts.query_ids[query]].items()
+            if grade > 0
+            for row in rows_of.get(p, ())
+        ]
         for query in judged
     ]
     rows = sorted({row for found in relevant for row in found})

@@ -7,6 +7,7 @@ is no answer. Of each query the first answer is kept, and the first one that is 
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -75,12 +76,11 @@ class KeptHits:
     def taken_bytes(self) -> int:
         return sum(sys.getsizeof(part) for hits in self.others.values() for part in hits)
 
-    def counted(self, count: Callable[[Hits, int], Hits]) -> KeptHits:
-        """The same answers, of whose hits some do not count. count: of hits, and the query that they begin with."""
-        found = KeptHits(0, self.k)
-        found.rows, found.scores = count(Hits(self.rows, self.scores), 0)
-        found.others = {first: count(hits, first) for first, hits in self.others.items()}
-        found.asked, found.broken = self.asked, self.broken
+    def changed(self, change: Callable[[Hits, int], Hits]) -> KeptHits:
+        """The same answers, of which each is changed. change: of hits, and the query that they begin with."""
+        found = copy.copy(self)
+        found.rows, found.scores = change(Hits(self.rows, self.scores), 0)
+        found.others = {first: change(hits, first) for first, hits in self.others.items()}
         return found
 
 

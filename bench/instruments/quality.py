@@ -58,7 +58,7 @@ class Texts(NamedTuple):
     answers: Sequence[Sequence[str]]  # one a query id: the texts that answer it
 
 
-class Asked(NamedTuple):
+class MeasureSpelling(NamedTuple):
     """What the spelling of a measure says."""
 
     name: str
@@ -66,7 +66,7 @@ class Asked(NamedTuple):
     level: int = 1  # the lowest grade that is relevant
 
 
-def parse(measure: str) -> Asked:
+def parse(measure: str) -> MeasureSpelling:
     """
     The name, the cut-off and the level of a measure: `nDCG@10` -> ("nDCG", 10, 1), `RR(rel=2)` -> ("RR", None, 2).
 
@@ -78,7 +78,7 @@ def parse(measure: str) -> Asked:
         if name in MAY_HAVE_CUTOFF or (name in (*NEEDS_CUTOFF, ANSWER) and cutoff):
             if level and name not in HAVE_LEVEL:
                 raise InputError(f"measure {measure!r}: expected rel of {', '.join(HAVE_LEVEL)}, found it of {name}")
-            return Asked(name, int(cutoff) if cutoff else None, int(level or 1))
+            return MeasureSpelling(name, int(cutoff) if cutoff else None, int(level or 1))
     stem = re.split(r"[@_\-. ]", measure)[0]
     near = OTHER_NAMES.get(stem.lower())
     digits = re.search(r"[1-9][0-9]*", measure[len(stem) :])
@@ -177,7 +177,7 @@ def _grades(query: str, grades: Mapping[str, int]) -> dict[str, int]:
 
 
 def _by_ir_measures(
-    wanted: Mapping[str, Asked],
+    wanted: Mapping[str, MeasureSpelling],
     ranking: Mapping[str, Sequence[str]],
     judgments: dict[str, dict[str, int]],
 ) -> dict[str, NDArray[np.float64]]:

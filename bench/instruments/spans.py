@@ -50,8 +50,10 @@ def gold_rows(
     passage_ids: Sequence[str], query_ids: Sequence[str], qrels: Mapping[str, Mapping[str, int]]
 ) -> list[list[int]]:
     """The positions of each query's relevant passages (grade 1 or more), of those that are there."""
-    row = {passage: index for index, passage in enumerate(passage_ids)}
+    rows: dict[str, list[int]] = {}
+    for row, passage in enumerate(passage_ids):
+        rows.setdefault(passage, []).append(row)
     return [
-        [row[passage] for passage, grade in qrels.get(query, {}).items() if grade >= 1 and passage in row]
+        [row for passage, grade in qrels.get(query, {}).items() if grade >= 1 for row in rows.get(passage, ())]
         for query in query_ids
     ]

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
 from bench.errors import InputError
 from bench.formats import Collection, Judgment, Passage, Query
 from bench.formats.table import Columns
+from bench.hit_rules import HitRules
 from bench.passages.cards import Card, Clusters, Join
 from retrievers import languages
 
@@ -50,9 +53,30 @@ class PassageSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     excluded: tuple[tuple[int, ...], ...] | None = None  # one a query: rows of passages that are left out of its hits
 
     @functools.cached_property
+    def rows_of(self) -> dict[str, tuple[int, ...]]:
+        """The rows of each id: of a document those of all its parts."""
+        found: dict[str, list[int]] = {}
+        for row, name in enumerate(self.passage_ids):
+            found.setdefault(name, []).append(row)
+        return {name: tuple(rows) for name, rows in found.items()}
+
+    @functools.cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each id: of a document that of its first part, by which hits name it."""
+        return {name: rows[0] for name, rows in self.rows_of.items()}
+
+    @functools.cached_property
     def has_parts(self) -> bool:
         """Whether some of its passages are parts of one document."""
-        return len(set(self.passage_ids)) < len(self.passage_ids)
+        return len(self.rows) < len(self.passage_ids)
+
+    @functools.cached_property
+    def hit_rules(self) -> HitRules:
+        """What counts of the hits of its queries."""
+        documents = None
+        if self.has_parts:
+            documents = np.array([self.rows[name] for name in self.passage_ids], np.int64).tobytes()
+        return HitRules(excluded=self.excluded, documents=documents)
 
     @functools.cached_property
     def passages_sha256(self) -> str:
@@ -81,27 +105,6 @@ def id_of(passage_set: PassageSet, row: int) -> str:
     return passage_set.passage_ids[row] if row < n else f"synthetic passage {row - n + 1:,}"
 
 
-def title_of(passage_set: PassageSet, row: int) -> str:
-    """The title that a passage's text begins with; empty where it has none, and of a row beyond the set's own."""
-    lengths = passage_set.title_lengths
-    if lengths is None or not 0 <= row < min(len(lengths), len(passage_set.passages)):
-        return ""
-    return passage_set.passages[row][: lengths[row]]
-
-
-def title_apart(text: str, title: str) -> str:
-    """
-    A passage for a reader: its title, a dash, and the rest; the rest alone where that begins with the title again.
-
-    text: as it is searched, title first. title: empty of a passage without.
-    """
-    name, rest = title.strip(), text[len(title) :].strip()
-    if not name or not rest:
-        return name or rest
-    repeats = rest[: len(name)].casefold() == name.casefold() and not rest[len(name) : len(name) + 1].isalnum()
-    return rest if repeats else f"{name} - {rest}"
-
-
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What a card says of its texts, said of one's own."""
 
@@ -126,11 +129,13 @@ def assemble(
 
     columns: of a table of one's own, so that a message can name the options. unjudged: keep the other queries too.
     """
-    kept: dict[tuple[str, str | None], tuple[int, str]] = {}  # text, of which document -> row and id of the first
+    kept: dict[tuple[str, int], tuple[int, str]] = {}  # text (a part of a document is none's equal) -> row, id of first
     merged = {}
+    parents = collection.parents or {}
     for row, passage in enumerate(collection.passages):
-        _, first = kept.setdefault((_joined(passage, join), passage.parent), (row, passage.parent or passage.id))
-        if first != (passage.parent or passage.id):
+        parent = parents.get(passage.id)
+        _, first = kept.setdefault((_joined(passage, join), row if parent else -1), (row, parent or passage.id))
+        if not parent and first != passage.id:
             merged[passage.id] = first
     titles = tuple(len(collection.passages[row].title) if join == "title text" else 0 for row, _ in kept.values())
     asked = list(enumerate(collection.queries))
@@ -166,7 +171,13 @@ def assemble(
         remarks=collection.remarks,
         title_lengths=titles if any(titles) else None,
     )
-    return msgspec.structs.replace(passage_set, sha256=fingerprint(passage_set))
+    return rehashed(passage_set)
+
+
+def rehashed(changed: PassageSet) -> PassageSet:
+    """A set under the hash of what it holds now; that of a file of vectors stays in it."""
+    sha256 = fingerprint(changed)
+    return msgspec.structs.replace(changed, sha256=_sha256([changed.sha256, sha256]) if changed.vectors else sha256)
 
 
 def _language(name: str, origin: Card | Origin) -> str:
@@ -194,7 +205,8 @@ def _graded(
     unknown query there is nothing to ask. What was said of a merged passage is said of the one kept; where both were
     judged, the higher grade stays.
     """
-    known = {passage.parent or passage.id for passage in collection.passages}
+    parents = collection.parents or {}
+    known = dict.fromkeys(parents.get(passage.id) or passage.id for passage in collection.passages)
     by_query: dict[str, dict[str, int]] = {query.id: {} for query in collection.queries}
     unknown, empty = 0, set[str]()
     for query, passage, grade in judgments:
@@ -209,7 +221,7 @@ def _graded(
         grades[first] = max(grade, grades.get(first, grade))
     qrels = {query: grades for query, grades in by_query.items() if grades or query in empty}
     if unknown == len(judgments):
-        queries, passages = _first(collection.queries), _first(collection.passages)
+        queries, passages = _first(query.id for query in collection.queries), _first(known)
         no_query_id = " (no --query-id)" if columns is not None and columns.query_id is None else ""
         no_id = " (no --id)" if collection.numbered else ""
         raise InputError(
@@ -220,9 +232,9 @@ def _graded(
     return qrels, unknown
 
 
-def _first(items: Sequence[Passage | Query]) -> str:
-    shown = dict.fromkeys((item.parent or item.id) if isinstance(item, Passage) else item.id for item in items)
-    return ", ".join(list(shown)[:SHOWN_IDS]) + (", ..." if len(items) > SHOWN_IDS else "")
+def _first(ids: Iterable[str]) -> str:
+    found = list(itertools.islice(ids, SHOWN_IDS + 1))
+    return ", ".join(found[:SHOWN_IDS]) + (", ..." if len(found) > SHOWN_IDS else "")
 
 
 def _clustered(
@@ -236,7 +248,8 @@ def _clustered(
     if clusters is None:
         return None
     if clusters == "paragraph" and qrels is not None:
-        return tuple(max(qrels[query.id].items(), key=lambda judged: judged[1])[0] for query in queries)
+        judged = ((query.id, qrels[query.id]) for query in queries)
+        return tuple(max(grades, key=lambda passage: grades[passage]) if grades else own for own, grades in judged)
     if clusters == "article" and articles is not None:
         return tuple(articles[query.id] for query in queries)
     raise InputError(

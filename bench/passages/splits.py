@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from bench.errors import InputError
-from bench.passages.passage_set import PassageSet, fingerprint
+from bench.passages.passage_set import PassageSet, rehashed
 
 SEED = 7  # of a part that names none
 SHARES = {"test": 0.3, "dev": 0.1, "train": 0.6}  # of the questions, as near as whole articles come
@@ -73,8 +73,7 @@ def part(passage_set: PassageSet, wanted: Part) -> PassageSet:
             "name sets of your own for each part"
         )
     found = _with_queries(judged, [name == wanted.name for name in parts])
-    found = msgspec.structs.replace(found, name=passage_set.name + wanted.suffix)
-    return msgspec.structs.replace(found, sha256=fingerprint(found))
+    return rehashed(msgspec.structs.replace(found, name=passage_set.name + wanted.suffix))
 
 
 def _with_queries(passage_set: PassageSet, kept: Sequence[bool]) -> PassageSet:

@@ -185,6 +185,7 @@ def _of_conditions(m: Measurement) -> Row:
         "passages_cut": m.facts.get("passages_cut"),
         "queries_cut": m.facts.get("queries_cut"),
         "n_few_hits": m.facts.get("n_few_hits"),
+        "search_k": m.facts.get("search_k"),
         **{f"{measure}_ceiling": value for measure, value in (m.ceilings or {}).items()},
         "n_distractors": m.n_distractors,
         "n_judged": m.n_judged,

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.errors import InputError
+from bench.formats import arrays
 from bench.passages.loader import PassageSet
 from bench.run.identity import (
     build_spelling,
@@ -24,6 +25,8 @@ from bench.run.suite import Suite
 from bench.stage import plugin_files
 from retrievers.contract import Adapter, Aligned, NotFound, Persistent, VectorRetriever, is_exact, spell
 from retrievers.registry import Registry, SpellingError
+
+MOST_HITS = arrays.MOST_BYTES // 16  # a row of 4 bytes and a score of 8 at most, and what is beside them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +109,20 @@ def make_cells(
     The suite's cells with every default resolved, once each. What breaks in making one is that cell's problem.
 
     Raises SpellingError for a name or a spelling that is none; InputError for two passage sets of one name (hits and
-    records are kept by it), and for a model or a file that a cell names and that is not there: lenient, that is its
-    problem too.
+    records are kept by it), for more hits than a file of them may hold, and for a model or a file that a cell names and
+    that is not there: lenient, that is its problem too.
     """
     by_name = {passage_set.name: passage_set for passage_set in passage_sets}
     if len(by_name) < len(passage_sets):
         names = [passage_set.name for passage_set in passage_sets]
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"passage sets: expected each name once, found {twice!r} again: rename its file or folder")
+    for each in passage_sets:
+        if (n := len(each.queries) * suite.depth) > MOST_HITS:
+            raise InputError(
+                f"passage set {each.name!r}: expected at most {MOST_HITS:,} hits to keep of a retriever, found {n:,} "
+                f"({len(each.queries):,} queries times depth {suite.depth:,}): lower depth, or take fewer queries"
+            )
     named = dict(zip(suite.passages, passage_sets, strict=True)) | by_name
     cells: dict[str, Cell] = {}
     given_names = suite.names()

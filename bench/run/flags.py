@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import statistics
 
+import numpy as np
+
+from bench.hit_rules import MOST_PARTS
 from bench.instruments import latency
 from bench.instruments.modes import MODES, chosen
 from bench.passages.passage_set import PassageSet, id_of
@@ -15,6 +18,7 @@ from retrievers.contract import Hits
 IDLE = 0.25  # CPUs that may be at work beside the declared threads: the interpreter's own, on average
 WAITS = 0.5  # of the time without any work: it waits for something
 FEW_HITS = 0.01  # of the queries may have fewer hits than were asked for, as short ones have
+OF_HITS = ("few-hits: ", "self: ")  # how the flags of hits begin; others take their place when judgments are others
 OWN_FIRST = 0.1  # of the queries: where both are numbered, a few find themselves by chance
 MADE_ELSEWHERE = "vectors made elsewhere: encoding is not measured"
 
@@ -29,30 +33,56 @@ def of_distractors(facts: dict[str, Fact], suite: Suite) -> list[str]:
     return flags
 
 
-def of_hits(facts: dict[str, Fact], k: int) -> list[str]:
-    """What of a cell's hits speaks against its quality. facts: of `hits_facts`."""
-    flags = []
-    few, own, n = (facts.get(name) for name in ("n_few_hits", "n_own_first", "n_asked"))
-    if isinstance(few, int) and isinstance(n, int) and few > FEW_HITS * n:
-        flags.append(f"few-hits: {few:,} of {n:,} queries have fewer than {k}")
-    if isinstance(own, int) and isinstance(n, int) and own > OWN_FIRST * n:
+def n_few_hits(hits: Hits, passage_set: PassageSet, k: int) -> int:
+    """How many queries have fewer than k hits, or than all that may be found where there are no more."""
+    left_out = [
+        len({passage_set.passage_ids[row] for row in rows})
+        for rows in passage_set.excluded or ((),) * len(passage_set.query_ids)
+    ]
+    wanted = np.minimum(k, len(passage_set.rows) - np.array(left_out, np.int64))
+    return int(((hits.rows[:, :k] >= 0).sum(axis=1) < wanted).sum())
+
+
+def hit_facts(hits: Hits, passage_set: PassageSet, k: int, *, is_searched: bool = True) -> dict[str, Fact]:
+    """
+    Of the hits for k: how many queries have fewer, how many each search is for, where that is more, and of how many
+    documents the passages are parts.
+    """
+    rules = passage_set.hit_rules
+    search_k = k * rules.n_parts + rules.n_excluded
+    facts: dict[str, Fact] = {"n_few_hits": n_few_hits(hits, passage_set, k)}
+    if passage_set.has_parts:
+        facts["n_documents"] = len(passage_set.rows)
+    return facts | ({"search_k": search_k} if search_k > k and is_searched else {})
+
+
+def of_hits(found: tuple[Hits, Hits], passage_set: PassageSet, suite: Suite, *, is_exact: bool | None) -> list[str]:
+    """
+    What of a cell's hits speaks against its quality: too few, or the query itself before all others.
+
+    found: to the depth, and of the search for k. is_exact: where that finds few, as sparse vectors do of a query whose
+    words few passages have, there are no more.
+    """
+    (deep, hits), k, depth = found, suite.k, suite.depth
+    flags, n = [], len(hits.rows)
+    few = n_few_hits(hits, passage_set, k)
+    if few > FEW_HITS * n and not is_exact:
+        flags.append(f"{OF_HITS[0]}{few:,} of {n:,} queries have fewer than {k} hits")
+    elif passage_set.hit_rules.n_parts == MOST_PARTS and (few := n_few_hits(deep, passage_set, depth)) > FEW_HITS * n:
         flags.append(
-            f"self: {own:,} of {n:,} queries found the passage of their own id first, which is not judged relevant: "
-            "--exclude self leaves it out"
+            f"{OF_HITS[0]}{few:,} of {n:,} queries have fewer than {depth} hits, the depth of measures: some documents "
+            f"have more than {MOST_PARTS} parts, and no search asks for more in place of one"
+        )
+    qrels = passage_set.qrels or {}
+    first = zip(passage_set.query_ids, hits.rows[:, 0].tolist(), strict=True)
+    own_first = (query for query, row in first if query in qrels and row >= 0 and id_of(passage_set, row) == query)
+    own = sum(qrels[query].get(query, 0) <= 0 for query in own_first)
+    if own > OWN_FIRST * len(qrels):
+        flags.append(
+            f"{OF_HITS[1]}{own:,} of {len(qrels):,} judged queries found the passage of their own id first, which no "
+            "judgment finds relevant: --exclude self leaves it out"
         )
     return flags
-
-
-def hits_facts(hits: Hits, passage_set: PassageSet, k: int) -> dict[str, Fact]:
-    """Of how many queries there are fewer than k hits, or all passages; and how many found themselves first."""
-    wanted = min(k, len(set(passage_set.passage_ids)))
-    qrels, first = passage_set.qrels or {}, zip(passage_set.query_ids, hits.rows[:, 0].tolist(), strict=True)
-    own = (query for query, row in first if row >= 0 and id_of(passage_set, row) == query)
-    return {
-        "n_asked": len(hits.rows),
-        "n_few_hits": int(((hits.rows[:, :k] >= 0).sum(axis=1) < wanted).sum()),
-        "n_own_first": sum(qrels.get(query, {}).get(query, 0) <= 0 for query in own),
-    }
 
 
 def of_parts(facts: dict[str, Fact], results: CellResults) -> list[str]:

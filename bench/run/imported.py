@@ -17,7 +17,7 @@ from bench.instruments import environment, quality
 from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
-from bench.records.schema import Measurement, RecordFields, RunRecord, digest
+from bench.records.schema import Measurement, RecordedColumns, RecordFields, RunRecord, digest
 from bench.run import flags
 from bench.run.outside_run import OutsideRun, PlacedHits, place
 from bench.run.quality_fields import quality_fields
@@ -28,14 +28,15 @@ DEPTH = 100  # of the hits at least, as our own runs keep them; a deeper file is
 MOST_HITS = 50_000_000  # queries times depth: 600 MB of rows and scores
 
 
-class Searched(NamedTuple):
+class SetSource(NamedTuple):
     """Where a passage set was read from, as a run's record has it."""
 
     passages: str  # as it was asked for
-    columns: dict[str, str | None] | None  # how one's own files were read
+    columns: RecordedColumns | None  # how one's own files were read
+    exclude: str | None  # what was left out of its queries' hits
 
 
-def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Searched]:
+def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, SetSource]:
     """
     The one passage set of a run, without texts, the bytes of its texts, and where these lay.
 
@@ -49,7 +50,8 @@ def kept_set(run: run_folder.Run) -> tuple[PassageSet, int, Searched]:
     ((name, (n, text_bytes)),) = sizes.items()
     passage_set = run_folder.read_set(run.folder, name)
     asked = msgspec.convert(run.record.suite.get("passages", []), list[str])
-    source = Searched(next((one for one in asked if loader.name_of(one) == name), name), run.record.columns)
+    exclude = msgspec.convert(run.record.suite.get("exclude"), str | None)
+    source = SetSource(next((one for one in asked if loader.name_of(one) == name), name), run.record.columns, exclude)
     return msgspec.structs.replace(passage_set, passage_ids=passage_set.passage_ids[:n]), text_bytes, source
 
 
@@ -67,7 +69,7 @@ def import_runs(
     *,
     measures: Sequence[str] = MEASURES,
     command: Sequence[str] = (),
-    source: Searched | None = None,
+    source: SetSource | None = None,
 ) -> tuple[Measurement, ...]:
     """
     Score some runs on one passage set, and write them as the cells of a run folder; the first is the baseline.
@@ -109,7 +111,7 @@ def import_runs(
 
 
 def _suite(
-    runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str], source: Searched | None
+    runs: Sequence[OutsideRun], passage_set: PassageSet, measures: Sequence[str], source: SetSource | None
 ) -> Suite:
     """The suite that the runs are the cells of; InputError for what `import_runs` refuses of them."""
     names = [run.name for run in runs]
@@ -132,6 +134,7 @@ def _suite(
         rounds=1,
         modes=(),
         depth=depth,
+        exclude=None if source is None else source.exclude,
         cells=(CellGroup(retrievers=tuple(names)),),
     )
 
@@ -175,7 +178,6 @@ def _measurement(
     """The record of an imported run: every time and every size of it is None."""
     fields = msgspec.structs.fields(Measurement)
     unknown: RecordFields = {field.name: None for field in fields if field.required}
-    facts = flags.hits_facts(found.hits, passage_set, suite.k)
     known = {
         "cell": key,
         "suite": suite.name,
@@ -203,8 +205,8 @@ def _measurement(
         "text_bytes": text_bytes,
         "built_apart": True,
         "reused_matrix": False,
-        "facts": facts,
-        "flags": (*found.flags, *flags.of_hits(facts, suite.k)),
+        "facts": flags.hit_facts(found.hits, passage_set, suite.k, is_searched=False),
+        "flags": (*found.flags, *flags.of_hits((found.hits, found.hits), passage_set, suite, is_exact=False)),
         "files": {"hits": f"hits/{key}.npz"} | ({} if passage_set.qrels is None else {"quality": f"quality/{key}.npz"}),
     }
     return Measurement(**(unknown | known | scored))

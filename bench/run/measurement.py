@@ -48,8 +48,9 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
     whole = [result.facts for result in results.joints or results.searches]
     contention |= stability.contention(whole, stability.UNDER_LOAD)
     facts = weights.with_mapping(results.facts()) | contention | flags.waits(results)
-    if hits is not None and results.asked is None:
-        facts |= flags.hits_facts(hits[1], passage_set, suite.k)
+    timed = hits[1] if hits is not None and results.asked is None else None
+    if timed is not None:
+        facts |= flags.hit_facts(timed, passage_set, suite.k)
     rounds = results.timed(folder, suite)
     times = {field: value for mode in MODES.values() for field, value in mode.summary(rounds).items()}
     new = new_queries(rounds)
@@ -118,7 +119,7 @@ def measurement(results: CellResults, suite: Suite, folder: Path, hits: tuple[Hi
             *flags.of_distractors(facts, suite),
             *storage_flags,
             *encoder_flags,
-            *flags.of_hits(facts, suite.k),
+            *(() if timed is None or hits is None else flags.of_hits(hits, passage_set, suite, is_exact=cell.exact)),
             *flags.of_parts(facts, results),
             *flags.of_files(results),
             *flags.of_decision(results),
@@ -153,6 +154,7 @@ def judged_again(old: Measurement, cell: Cell, suite: Suite, folder: Path, hits:
     files = {what: path for what, path in old.files.items() if what != "quality"}
     if (path := kept_file(cell.key, passage_set, suite)) is not None:
         files["quality"] = path
+    kept = (flag for flag in old.flags if not flag.startswith(flags.OF_HITS))
     return msgspec.structs.replace(
         old,
         suite=suite.name,
@@ -160,6 +162,7 @@ def judged_again(old: Measurement, cell: Cell, suite: Suite, folder: Path, hits:
         passage_set_sha256=passage_set.sha256,
         unknown_judgments=passage_set.unknown_judgments,
         files=files,
+        flags=(*kept, *flags.of_hits(hits, passage_set, suite, is_exact=cell.exact)),
         **quality_fields(cell.key, deep, suite, passage_set, folder, timed=timed),
     )
 

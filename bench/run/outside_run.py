@@ -18,7 +18,6 @@ import numpy as np
 
 from bench.errors import InputError
 from bench.formats import files, run_json, trec_run
-from bench.passages.answering import answering
 from bench.passages.passage_set import PassageSet
 from retrievers.contract import Hits, no_hits
 
@@ -48,7 +47,7 @@ def read(path: Path, name: str | None = None, parent_separator: str | None = Non
     The run in a TREC run file, or in a .json of dictionaries; either may be .gz. Without a name it has its file's.
 
     parent_separator: what stands, last in a passage's id, between that of its document and its own part; the document
-    has the score of its best passage.
+    has the score of its best passage. InputError where no id has it.
 
     Raises InputError for what cannot be read, with the line where there is one.
     """
@@ -71,15 +70,15 @@ def read(path: Path, name: str | None = None, parent_separator: str | None = Non
 def _of_parents(path: Path, scores: Scores, separator: str) -> Scores:
     """Documents in place of passages, each with the score of its best."""
     found: dict[str, dict[str, float]] = {}
-    parted = False
+    parents = (
+        {passage: passage.rpartition(separator)[0] for of in scores.values() for passage in of} if separator else {}
+    )
     for query, passages in scores.items():
         best = found.setdefault(query, {})
         for passage, score in passages.items():
-            parent, between, _ = passage.rpartition(separator)
-            parted = parted or bool(between)
-            document = parent if between else passage
+            document = parents.get(passage) or passage
             best[document] = max(score, best.get(document, score))
-    if not parted:
+    if not any(parents.values()):
         ids = _some(next(filter(None, scores.values())))
         raise InputError(
             f"{path}: expected passage ids with {separator!r} in them, found {ids}: "
@@ -118,8 +117,7 @@ def place(runs: Sequence[OutsideRun], passage_set: PassageSet, depth: int) -> tu
     widened = msgspec.structs.replace(
         passage_set, passage_ids=(*passage_set.passage_ids, *outside), passages=(*passage_set.passages, *texts)
     )
-    rows = {passage: row for row, passage in reversed([*enumerate(widened.passage_ids)])}  # a document's first part
-    rows |= {passage: rows[kept] for passage, kept in passage_set.merged.items()}
+    rows = widened.rows | {passage: widened.rows[kept] for passage, kept in passage_set.merged.items()}
     return widened, [_place(run, passage_set, rows, depth) for run in runs]
 
 
@@ -148,7 +146,7 @@ def _place(run: OutsideRun, passage_set: PassageSet, rows: Mapping[str, int], de
         ("hits left out because an equal passage stands above them", dropped),
         ("queries left out because they are not in the set, or have no judgment", strangers),
     )
-    hits = answering(passage_set, depth, depth).counted(hits, depth)
+    hits = passage_set.hit_rules.counted(hits, depth)
     return PlacedHits(hits, tuple(f"{what}: {count:,}" for what, count in said if count))
 
 

@@ -14,6 +14,7 @@ from bench.errors import InputError
 from bench.instruments.modes import DEFAULT, Settings
 from bench.passages.exclusion import SELF
 from bench.run.suite_rules import check
+from retrievers.paths import expanded
 
 FOLDER = Path(__file__).parent / "suites"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -181,7 +182,7 @@ def load(name: str, *, former: bool = False, home: Path | None = None) -> Suite:
     text, path = toml.read(name, "suite", FOLDER)
     suite = parse(text, str(path), former=former)
     beside = (home or path.parent).absolute()
-    exclude = suite.exclude if suite.exclude in (None, SELF) else str(_seen(beside / suite.exclude))
+    exclude = suite.exclude if suite.exclude in (None, SELF) else str(_seen(beside / expanded(suite.exclude)))
     return msgspec.structs.replace(
         suite, plugins=tuple(str(beside / plugin) for plugin in suite.plugins), exclude=exclude
     )

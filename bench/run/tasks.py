@@ -16,7 +16,6 @@ from bench.cache import cache_folder
 from bench.formats.files import write_whole
 from bench.instruments.latency import SECONDS_A_ROUND
 from bench.passages import synthetic
-from bench.passages.answering import answering
 from bench.passages.loader import PassageSet
 from bench.records.schema import StageResult, digest
 from bench.run.cells import Cell
@@ -105,8 +104,8 @@ class Work:
         self.texts = {name: str(texts / f"{name}.json") for name in contents}
         for name, content in contents.items():
             write_whole(Path(self.texts[name]), msgspec.json.encode(content))
-        rules, written = answering(self.passage_set, self.suite.k, self.suite.depth), self.folder / "answering.json"
-        if rules.leaves_some:
+        rules, written = self.passage_set.hit_rules, self.folder / "hit-rules.json"
+        if rules.needed:
             write_whole(written, msgspec.json.encode(rules))
         # What is timed is what is judged: of a search that may be stopped, only the first look surely is.
         among = range(len(self.passage_set.queries)) if self.looks is None else self.looks.rows[0]
@@ -118,9 +117,9 @@ class Work:
             "settings": self.suite.settings,
             "k": self.suite.k,
             "depth": self.suite.depth,
-            "asks": rules.asks,
-            "asks_deep": rules.asks_deep,
-            "answering": str(written) if rules.leaves_some else None,
+            "n_parts": rules.n_parts,
+            "n_excluded": rules.n_excluded,
+            "hit_rules": str(written) if rules.needed else None,
             "n_passages": self.n_passages,
             "distractors": self.suite.distractors,
             "round_seconds": self.round_seconds,

@@ -28,7 +28,7 @@ def deploy(job: Job, made: Made) -> StageResult:
     searcher = inputs.make(job, job.storage, made)
     inputs.searcher_loader(job)(searcher)
     for text in sampled_queries(job)[:QUERIES]:
-        searcher.search([text] if encoder is None else encoder.encode([text], "query"), job.asks)
+        searcher.search([text] if encoder is None else encoder.encode([text], "query"), job.search_k)
     return StageResult(
         stage="deploy",
         status="ok",

@@ -144,5 +144,5 @@ def _trial(job: Job, made: Made) -> StageResult:
         adapter = inputs.make(job, job.storage, made)
         lifecycle.prepare(adapter, None if job.engine else few)
         (adapter.index if job.engine else adapter.build)(few)
-        adapter.search(few[:1], job.asks)
+        adapter.search(few[:1], job.search_k)
     return StageResult(stage="build", status="ok")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -13,6 +14,7 @@ from bench.records.schema import Stage
 from bench.stage.turns import Turns
 
 if TYPE_CHECKING:
+    from bench.hit_rules import HitRules
     from retrievers.contract import Hits
 
 Synthetic: TypeAlias = Literal["texts", "vectors"]
@@ -55,9 +57,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     turns: Turns | None = None  # of a side that takes turns with another
     k: int = 10
     depth: int = 100
-    asks: int = 10  # hits that are asked for, so that k of them count
-    asks_deep: int = 100
-    answering: str | None = None  # JSON: which hits count; None: all
+    n_parts: int = 1  # hits that are asked for in place of one, where parts of documents are searched
+    n_excluded: int = 0  # and beside them, since so many may be left out
+    hit_rules: str | None = None  # JSON: which hits count; None: all
     n_passages: int = 0  # synthetic ones among them
     distractors: int = 0  # how many of them are synthetic; the three after the next decide which
     synthetic: Synthetic = "texts"  # what an encoder is given of them: their texts, or vectors in place of its own
@@ -71,6 +73,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     pipes: tuple[int, int] | None = None  # to ask whether a search goes on, and to read the answer
     cgroup: str | None = None  # file to join
     memory_bytes: int = 0  # for RLIMIT_DATA where there is no cgroup
+
+    @property
+    def search_k(self) -> int:
+        """How many hits are asked for, so that k of them count."""
+        return self.k * self.n_parts + self.n_excluded
+
+    @property
+    def search_depth(self) -> int:
+        """How many, so that there are enough for the depth."""
+        return self.depth * self.n_parts + self.n_excluded
 
 
 def fitted(job: Job) -> list[str]:
@@ -103,12 +115,14 @@ def sampled_queries(job: Job) -> list[str]:
 
 def counted(job: Job, hits: Hits, k: int, queries: Sequence[int] | None = None) -> Hits:
     """The first k hits of each query that count. queries: their positions in the set; None: all."""
-    if job.answering is None:
-        return hits
-    from bench.passages.answering import Answering
+    return hits if job.hit_rules is None else _rules(job.hit_rules).counted(hits, k, queries)
 
-    rules = msgspec.json.decode(Path(job.answering).read_bytes(), type=Answering)
-    return rules.counted(hits, k, queries)
+
+@functools.cache
+def _rules(path: str) -> HitRules:
+    from bench.hit_rules import HitRules
+
+    return msgspec.json.decode(Path(path).read_bytes(), type=HitRules)
 
 
 def given(value: str | None) -> str:

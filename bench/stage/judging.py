@@ -7,6 +7,7 @@ As in `bench.stage.stages`, every import that takes memory stands inside a funct
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,19 +90,19 @@ def _searched(
 
     n_queries = len(queries) if job.engine else queries.shape[0]
 
-    def found(asks: int, k: int, path: str | None) -> tuple[float, Hits]:
-        seconds, hits = timed(lambda: adapter.search(queries, asks))
-        check_hits(hits, n_queries, asks, job.n_passages)
+    def found(wanted: int, k: int, path: str | None) -> tuple[float, Hits]:
+        seconds, hits = timed(lambda: adapter.search(queries, wanted))
+        check_hits(hits, n_queries, wanted, job.n_passages)
         hits = counted(job, hits, k, places)
         if path is not None:
             outputs.keep(job, path, rows=hits.rows.astype(np.int32), scores=hits.scores)
         return seconds, hits
 
     path = job.hits if places is None else None
-    seconds, deep = found(job.asks_deep, job.depth, path)
+    seconds, deep = found(job.search_depth, job.depth, path)
     if not job.searched_apart:
         return seconds, _cut(deep, job.k), deep
-    more, top = found(job.asks, job.k, path and str(hits_npz.of_search_for(Path(path), job.k)))
+    more, top = found(job.search_k, job.k, path and str(hits_npz.of_search_for(Path(path), job.k)))
     return seconds + more, top, deep
 
 
@@ -165,10 +166,16 @@ def hold_hits(job: Job, kept: Mapping[str, KeptHits], judged: JudgedHits, *, ane
 
     for mode, answers in kept.items():
         _all_asked(job, mode, answers)
-        answers = answers.counted(lambda hits, first: counted(job, hits, job.k, job.sample[first:]))
+        if job.hit_rules is not None:
+            answers = answers.changed(partial(_of_sample, job))
         differing = list(differing_hits(answers, judged, JOINT if anew else SAME_SCORE))
         few = anew and not job.exact and not answers.broken and len(differing) <= FEW * len(job.sample)
         _refuse(job, mode, [] if few else differing)
+
+
+def _of_sample(job: Job, hits: Hits, first: int) -> Hits:
+    """The hits that count of some queries of the sample, the first of them at that place."""
+    return counted(job, hits, job.k, job.sample[first : first + len(hits.rows)])
 
 
 def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
@@ -185,7 +192,9 @@ def batch_overlap(job: Job, adapter: Adapter) -> dict[str, Fact]:
     asked = hits_npz.asked(outputs.scratch_of(job, given(job.hits)))
     if asked is not None:
         alone, batch = alone[asked], batch[asked]
-    overlap = quality.overlap(adapter.search(alone, job.asks), adapter.search(batch, job.asks), job.k)
+    queries = None if asked is None else asked.tolist()
+    one, other = (counted(job, adapter.search(vectors, job.search_k), job.k, queries) for vectors in (alone, batch))
+    overlap = quality.overlap(one, other, job.k)
     return {"batch_overlap": float(overlap.mean())}
 
 

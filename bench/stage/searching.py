@@ -88,12 +88,12 @@ def search(job: Job, made: Made) -> StageResult:
         job,
         load,
         _kept_hits(job),
-        one=lambda query: adapter.search(singles[query], job.asks),
-        every=lambda: adapter.search(sample, job.asks),
-        warm_one=lambda query: adapter.search(warm[query], job.asks),
-        warm_every=lambda: adapter.search(warm_sample, job.asks),
+        one=lambda query: adapter.search(singles[query], job.search_k),
+        every=lambda: adapter.search(sample, job.search_k),
+        warm_one=lambda query: adapter.search(warm[query], job.search_k),
+        warm_every=lambda: adapter.search(warm_sample, job.search_k),
         n_warm=len(warm),
-        fresh_one=lambda query: adapter.search([fresh[query]], job.asks),
+        fresh_one=lambda query: adapter.search([fresh[query]], job.search_k),
         n_fresh=len(fresh),
     )
     result = timed_round.result
@@ -137,7 +137,7 @@ def joint(job: Job, made: Made) -> StageResult:
         return encoder.encode([sample[query]], "query")
 
     def search_one(vectors: object) -> object:
-        return storage.search(vectors, job.asks)
+        return storage.search(vectors, job.search_k)
 
     timed_round = _timed_round(
         job,
@@ -205,7 +205,7 @@ def _kept_hits(job: Job) -> Callable[[], KeptHits]:
     def answers() -> KeptHits:
         from bench.instruments.answers import KeptHits
 
-        return KeptHits(len(job.sample), job.asks)
+        return KeptHits(len(job.sample), job.search_k)
 
     return answers
 

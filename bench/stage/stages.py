@@ -40,11 +40,11 @@ def rehearse(job: Job, made: Made) -> StageResult:
     queries = read_texts(job.queries)[: rehearsal.QUERIES]
     if job.encoder is None and not job.engine:
         folders = Path(given(job.matrix)), Path(given(job.query_matrix))
-        return rehearsal.result(rehearsal.of_storage(part, *folders, job.n_passages, job.asks))
+        return rehearsal.result(rehearsal.of_storage(part, *folders, job.n_passages, job.search_k))
     passages = read_texts(job.passages)
     lifecycle.prepare(part)
     if job.engine:
-        return rehearsal.result(rehearsal.of_engine(part, passages, queries, job.asks))
+        return rehearsal.result(rehearsal.of_engine(part, passages, queries, job.search_k))
     facts = rehearsal.of_encoder(part, passages, queries)
     share = rehearsal.largest(facts)
     out = Path(given(job.out))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bench.analysis import export
 from bench.errors import InputError
+from bench.formats import files, qrels
 from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import run_folder
@@ -37,6 +38,21 @@ def test_a_run_as_dictionaries(tmp_path):
     assert {"q0": {"p0": 1}, "q1": {"p1": 1}} == qrels
     assert {"q1": {"stranger": 2.0, "p1": pytest.approx(2.0), "p0": 0.5}} == splade == called_qrels
     assert splade["q1"]["p1"] < 2.0
+
+
+@pytest.mark.parametrize("form", ["trec", "json"])
+def test_a_query_with_nothing_relevant(tmp_path, form):
+    """
+    A judged query to which nothing is relevant is in the exported judgments, and scores 0 wherever they are read.
+    """
+    searched = msgspec.structs.replace(tiny_set(5, 2), qrels={"q0": {"p0": 1}, "q1": {}})
+    imported.import_runs([outside_run.OutsideRun("a", "", {"q0": {"p0": 2.0}})], searched, 7, tmp_path / "run")
+
+    judged, _ = export.export(run_folder.read(tmp_path / "run"), tmp_path / "files", form)
+    export.export_set(searched, tmp_path / "set")
+
+    assert {"q0", "q1"} == {query for query, _, _ in qrels.read(files.read(judged))}
+    assert {"q0": {"p0": 1}, "q1": {"p0": 0}} == loader.load(str(tmp_path / "set")).qrels
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -98,7 +98,7 @@ HITS = hits_of([[1, 2, 0], [1, 0, 2], [1, 2, 0]])
 
 class TestMeasure:
     @pytest.mark.parametrize(
-        ("spelling", "expected"), [("Answer@1", [0, 0]), ("Answer@2", [1, 0]), ("Answer@3", [1, 1])]
+        ("spelling", "expected"), [("Answer@1", [0, 0, 1]), ("Answer@2", [1, 0, 1]), ("Answer@3", [1, 1, 1])]
     )
     def test_answer_at_k_asks_the_top_k(self, spelling, expected):
         """
@@ -116,7 +116,7 @@ class TestMeasure:
 
         found = quality.ceilings(PASSAGE_IDS, QUERY_IDS, QRELS, measures, TEXTS)
 
-        assert {"Answer@1": 0.5, "Answer@3": 0.5} == found
+        assert {"Answer@1": 1 / 3, "Answer@3": 1 / 3} == found
         assert quality.ceilings(PASSAGE_IDS, QUERY_IDS, QRELS, ["R@1"], TEXTS) is None
 
     def test_without_answers_it_is_not_measured(self):
@@ -135,7 +135,7 @@ class TestMeasure:
         """
         Answer@k parses as the other measures do, and what is nearly its name is told how it is spelled.
         """
-        assert ("Answer", 10) == quality.parse("Answer@10")
+        assert ("Answer", 10, 1) == quality.parse("Answer@10")
         with pytest.raises(InputError, match=r"expected one such as .*Answer@10"):
             quality.parse(spelling)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
+import numpy as np
 import pytest
 
+from bench import cli
 from bench.errors import InputError
 from bench.passages import loader
 from bench.passages.exclusion import leave_out
 from tests.helpers.cards import card_text, tiny
+from tests.helpers.collections import beir_folder
 from tests.helpers.tiny import tiny_set
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -40,6 +43,30 @@ def test_its_own_passage():
     assert whole.passages_sha256 == found.passages_sha256
 
 
+def test_a_twin_that_is_relevant():
+    """
+    Where a query's own passage was merged with a relevant one of the same text, that stays, and it is said.
+    """
+    qrels = {"p0": {"p0": 1}, "p5": {"p5": 1}}
+    whole = msgspec.structs.replace(asked_of_itself(), merged={"twin": "p0", "gone": "p7"}, qrels=qrels)
+
+    found = leave_out(whole, "self")
+
+    assert ((), (5,), (7,)) == found.excluded[:3]
+    assert "exclude self: of a text that is relevant under another id too, and kept: 1" in found.remarks
+    assert "exclude self: judged relevant, and left out: 1" in found.remarks
+
+
+def test_every_twin_is_named(tmp_path):
+    """
+    A text all of whose ids a file names is left out, relevant or not.
+    """
+    (tmp_path / "pairs.tsv").write_text("q0\tp0\nq0\ttwin\nq1\tp0\n")
+    whole = msgspec.structs.replace(tiny_set(), merged={"twin": "p0"}, qrels={"q0": {"p0": 1}, "q1": {"p0": 1}})
+
+    assert ((0,), ()) == leave_out(whole, str(tmp_path / "pairs.tsv")).excluded[:2]
+
+
 def test_where_there_is_none():
     """
     A set whose queries have ids of their own is as it was, and that is said.
@@ -56,6 +83,9 @@ def test_where_there_is_none():
     [
         ("pairs.tsv", "query-id\tpassage-id\nq1\tp3\nq1\tp4\nq2\tp3\nstranger\tp1\n"),
         ("pairs.txt", "q1 p3\nq1 p4\nq2 p3\n"),
+        ("pairs.tsv", "corpus-id\tquery-id\np3\tq1\np4\tq1\np3\tq2\n"),
+        ("pairs.csv", "Query ID,Passage ID\nq1,p3\nq1,p4\nq2,p3\n"),
+        ("pairs.csv", "duplicate,qid\np3,q1\np4,q1\np3,q2\n"),
         ("pairs.csv", "query_id,corpus_id\nq1,p3\nq1,p4\nq2,p3\n"),
         ("qrels.tsv", "q1\t0\tp3\t1\nq1\t0\tp4\t0\nq2\t0\tp3\t1\n"),
         ("pairs.json", '{"q1": {"p3": 1, "p4": 0}, "q2": {"p3": 1}}'),
@@ -70,13 +100,16 @@ def test_a_file_of_pairs(tmp_path, name, text):
     found = leave_out(tiny_set(), str(tmp_path / name))
 
     assert ((), (3, 4), (3,)) == found.excluded[:3]
+    lost = [remark for remark in found.remarks if "that is not there: 1" in remark]
+    assert ("stranger" in text) == bool(lost)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("q1\n", r"line 1|:1: expected query id and passage id, found \['q1'\]"),
-        ("", "expected at least one pair"),
+        ("q1\tp3\nq1\n", r":2: expected query id and passage id as in the first line, found \['q1'\]"),
+        ("q1\n", r":1: expected query id, passage id and grade, found \['q1'\]"),
+        ("", "expected at least one judgment"),
         ("a\tb\n", r"expected pairs of its queries and passages, found none \(the first: \('a', 'b'\)\)"),
     ],
 )
@@ -134,3 +167,72 @@ def test_a_card(tmp_path):
     assert "exclude self: no query has the id of a passage, and nothing is left out" in found.remarks
     with pytest.raises(InputError, match="exclude"):
         loader.load(tiny(tmp_path, card_text(exclude='"others"')))
+
+
+def test_vectors_without_text(tmp_path):
+    """
+    Positions that are alike are no pair, and a set of vectors is told by its file whatever is left out, or taken of it.
+    """
+    h5py = pytest.importorskip("h5py")
+    sets = []
+    for name, scale in (("a", 1.0), ("b", 1.5)):
+        train = np.random.default_rng(7).normal(size=(120, 4)).astype(np.float32)
+        with h5py.File(tmp_path / f"{name}.hdf5", "w") as file:
+            file["train"], file["test"] = train * scale, train[:12] * scale
+            file["neighbors"] = (np.arange(10) + 10 * np.arange(12)[:, None]) % 120
+            file.attrs["distance"] = "angular"
+        (tmp_path / "pairs.tsv").write_text("0\t5\n")
+        path = str(tmp_path / f"{name}.hdf5")
+        sets.append(
+            [loader.load(path, exclude=str(tmp_path / "pairs.tsv")), loader.load(path), loader.load(f"{path}:dev")]
+        )
+        with pytest.raises(InputError, match="expected ids that tell which passage is a query's own, found positions"):
+            loader.load(path, exclude="self")
+
+    for one, other in zip(*sets, strict=True):
+        assert one.passages_sha256 != other.passages_sha256
+    assert 6 == len({found.sha256 for of_file in sets for found in of_file})
+
+
+def test_too_many(monkeypatch, tmp_path):
+    """
+    Every search is for so many more: there is a bound.
+    """
+    monkeypatch.setattr("bench.passages.exclusion.MOST", 1)
+    (tmp_path / "pairs.tsv").write_text("q1\tp3\nq1\tp4\n")
+
+    with pytest.raises(InputError, match="expected at most 1 passages to be left out of a query's hits, found 2"):
+        leave_out(tiny_set(), str(tmp_path / "pairs.tsv"))
+
+
+def test_a_run_that_is_imported(tmp_path, monkeypatch, capsys):
+    """
+    An import remembers what was left out, so that its texts are found again; a run folder has its own.
+    """
+    folder = beir_folder(
+        tmp_path / "set",
+        '{"_id": "q1", "text": "who purrs"}\n{"_id": "d1", "text": "cats purr"}\n{"_id": "d2", "text": "dogs"}\n',
+    )
+    (tmp_path / "a.json").write_text('{"q1": {"q1": 3.0, "d1": 2.0}, "q2": {"d2": 1.0}}')
+    monkeypatch.chdir(tmp_path)
+    asked = ["import", "a.json", "--passages", folder, "--exclude", "self", "-o", "out"]
+
+    def ended(*words):
+        monkeypatch.setattr("sys.argv", ["sparring", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stopped:
+            code = stopped.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    code, _, said = ended(*asked)
+    shown = ended("show", "out", "q1", "--json")
+    again = ended("import", "a.json", "--passages", "out", "-o", "again")
+    refused = ended("import", "a.json", "--passages", "out", "--exclude", "self", "-o", "other")
+
+    assert (0, 0, 0, 2) == (code, shown[0], again[0], refused[0]), refused
+    assert "exclude self: passages are left out of the hits of 1 of 2 queries" in said
+    assert "cats purr" in shown[1]
+    assert "expected only with a set's files" in refused[2]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bench.passages import loader
-from bench.passages.passage_set import title_apart, title_of
+from bench.passages.titles import text_of, title_apart, title_of
 from tests.helpers.collections import beir_folder
+from tests.helpers.tiny import tiny_set
 
 
 def test_a_set_knows_its_titles(tmp_path):
@@ -47,3 +49,14 @@ def test_a_title_stands_once(title, text, expected):
     joined = " ".join(part for part in (title, text) if part)
 
     assert expected == title_apart(joined, title)
+
+
+def test_the_text_of_a_document_in_parts():
+    """
+    What is shown and judged of a document in parts is all of it, whichever part's row is named; of a passage its own.
+    """
+    parts = msgspec.structs.replace(tiny_set(4), passage_ids=("a", "b", "a", "b"))
+    texts = tiny_set(4).passages
+
+    assert [f"{texts[0]}\n{texts[2]}", f"{texts[1]}\n{texts[3]}"] == [text_of(parts, row) for row in (2, 1)]
+    assert [*texts, "", ""] == [text_of(tiny_set(4), row) for row in (0, 1, 2, 3, 4, -1)]

@@ -95,7 +95,7 @@ WINGS = (
     *("retrievers.available", "retrievers.analysers"),
     *FAMILIES,
     *("retrievers.plugin", "retrievers.hints", "retrievers.registry", "retrievers.conformance"),
-    *("bench.errors", "bench.cache", "bench.git", "bench.lock", "bench.progress", "bench.toml"),
+    *("bench.errors", "bench.cache", "bench.git", "bench.hit_rules", "bench.lock", "bench.progress", "bench.toml"),
     *("bench.formats", "bench.passages", "bench.records", "bench.statistics", "bench.instruments", "bench.stage"),
     *("bench.run", "bench.calibration", "bench.analysis", "bench.gate", "bench.training", "bench.scaffold"),
     *("bench.report", "bench.commands", "bench.streams", "bench.cli"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.errors import InputError
 from bench.records import run_folder
 from bench.run import identity, runner
 from bench.run.cells import Cell, make_cells
@@ -29,6 +30,16 @@ def model(tmp_path):
     path = tmp_path / "model"
     path.write_text("1")
     return path
+
+
+def test_more_hits_than_a_file_holds(monkeypatch):
+    """
+    A run whose hits could not be read again is refused before it begins, with what to lower.
+    """
+    monkeypatch.setattr("bench.run.cells.MOST_HITS", 1999)
+
+    with pytest.raises(InputError, match=r"at most 1,999 hits .* found 2,000 \(20 queries times depth 100\): lower"):
+        make_cells(suite("BM25() @ CSR()"), [tiny_set()], registry())
 
 
 def before_and_after(cells: Suite, plugin: Path, changed: Path, text: str) -> tuple[Cell, Cell]:

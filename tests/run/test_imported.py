@@ -200,6 +200,7 @@ def test_an_import_is_a_run(tmp_path):
     assert (
         "hits that name a passage that is not in the set, kept at their rank: 1",
         "queries left out because they are not in the set, or have no judgment: 1",
+        "few-hits: 4 of 4 queries have fewer than 10 hits",
     ) == found.flags
     measured = (found.single, found.batch_qps, found.build_seconds, found.storage_weight, found.search_memory)
     assert (None,) * 5 == measured
@@ -395,7 +396,7 @@ def test_a_compressed_file_is_the_same_file(tmp_path):
     ("name", "content", "message"),
     [
         ("cut.run.gz", gzip.compress(TREC, mtime=0)[:-9], r"cut\.run\.gz: expected a whole gzip file"),
-        ("a.run", TREC + b"q a 1.0\n", r"a\.run, line 3: six fields were expected"),
+        ("a.run", TREC + b"q a 1.0\n", r"a\.run, line 3: expected six fields"),
         ("a.run", TREC + b"q Q0 c 3 NaN t\n", r"a\.run, line 3: score: expected a finite number"),
         ("a.run", TREC + TREC, r"a\.run, line 3: passage 'a' is there already for query 'q'"),
         ("empty.run", b"\n", r"empty\.run: expected a run, found no hit"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from importlib.machinery import ModuleSpec
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -12,12 +13,14 @@ import torch
 from bench.errors import InputError
 from bench.training import experiment
 from bench.training import fit as fits
+from bench.training.data import _check
 from bench.training.dev_recall import Dev
 from bench.training.experiment import train
 from bench.training.recipe import Data, Experiment, Model, Negatives, Optimiser
 from retrievers.registry import SpellingError, installed
 from tests.helpers import sparse_models
 from tests.helpers.disks import disk
+from tests.helpers.tiny import tiny_set
 from tests.helpers.trainings import MINILM, StoppedError, material_of, recipe, stop_at, trained
 
 
@@ -155,6 +158,15 @@ class TestWhatCanNotBeTrained:
             InputError, match=r"negatives.retriever: model './none': expected a folder there, found none"
         ):
             trained(asked, book / "out")
+
+    def test_documents_in_parts(self):
+        """
+        Judgments of documents do not say which part answers: no pair is made of them.
+        """
+        parts = msgspec.structs.replace(tiny_set(4, 2), passage_ids=("p0", "p0", "p1", "p1"))
+
+        with pytest.raises(InputError, match=r"expected judgments of passages for data.dev, found documents in parts"):
+            _check({"train": tiny_set(), "dev": parts})
 
     def test_a_set_without_judgments(self, book):
         """

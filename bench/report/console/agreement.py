@@ -11,7 +11,8 @@ from rich.text import Text
 from bench.analysis import pooling
 from bench.analysis.disagreement import K, Ranker, agreement, least_agreed, not_shared, rankers
 from bench.instruments import quality
-from bench.passages.passage_set import PassageSet, id_of, title_apart, title_of
+from bench.passages.passage_set import PassageSet, id_of
+from bench.passages.titles import text_of, title_apart, title_of
 from bench.records.run_folder import Run
 from bench.report.console.lines import print_cut
 from bench.report.numbers import share
@@ -95,8 +96,7 @@ def _print_least_agreed(found: Sequence[Ranker], passage_set: PassageSet, consol
 
 
 def _text(passage_set: PassageSet, row: int) -> str:
-    texts = passage_set.passages
-    return title_apart(texts[row], title_of(passage_set, row)) if row < len(texts) else ""
+    return title_apart(text_of(passage_set, row), title_of(passage_set, row))
 
 
 def _print_next(run: Run, passage_set: str, console: Console) -> None:

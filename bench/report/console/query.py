@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analysis.show import Hit, Match, QueryView, RetrieverView
-from bench.passages.passage_set import title_apart
+from bench.passages.titles import title_apart
 from bench.report.console.lines import print_cut
 from bench.report.text import printable
 

@@ -24,7 +24,8 @@ RunCell: TypeAlias = tuple[str, Run, Measurement]  # the name of its run, its ru
 def heading(cells: Sequence[RunCell]) -> str:
     """Name, counts and language of a passage set. A cell that failed does not know how many queries are judged."""
     m = next((m for _, _, m in cells if m.status == "ok"), cells[0][2])
-    merged = f" ({m.n_merged:,} equal ones merged)" if m.n_merged else ""
+    merged = f" of {m.facts['n_documents']:,} documents" if "n_documents" in m.facts else ""
+    merged += f" ({m.n_merged:,} equal ones merged)" if m.n_merged else ""
     merged += f" ({m.n_distractors:,} of them synthetic)" if m.n_distractors else ""
     return f"{m.passage_set}: {m.n_passages:,} passages{merged}, {m.n_queries:,} queries{_judged(m)}, {m.language}"
 

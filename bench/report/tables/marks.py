@@ -26,7 +26,7 @@ KINDS = {
     "mapped": "files that are said to be mapped, and are not",
     "memory": "memory taken once weighed, or a deployment not weighed",
     "few-hits": "queries with fewer hits than were asked for",
-    "self": "queries that find the passage of their own id first",
+    "self": "queries that find the passage of their own id first (--exclude self leaves it out)",
     "stale": "files changed since the passages were encoded",
     "storage": "resident growth of the storage below its ledger, withheld",
     "engine": "resident growth of the engine below its ledger, withheld",

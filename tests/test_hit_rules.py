@@ -6,10 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.passages.answering import PARTS, Answering
+from bench.hit_rules import MOST_PARTS, HitRules
+from bench.stage.job import Job
 from retrievers.contract import Hits
 
 N = 12  # passages
+FIELDS = {"stage": "search", "entries": (), "result": ""}
 
 
 @st.composite
@@ -38,9 +40,7 @@ def test_what_counts_is_what_a_reader_would_cross_out(drawn):
     Hits that are left out are crossed out, then all but the first of each document, and the first k of the rest count.
     """
     hits, excluded, documents, k = drawn
-    rules = Answering(k=k, depth=k, excluded=excluded, documents=documents)
-    if not rules.leaves_some:
-        return
+    rules = HitRules(excluded=excluded, documents=packed(documents))
 
     counted = rules.counted(hits, k)
 
@@ -50,7 +50,7 @@ def test_what_counts_is_what_a_reader_would_cross_out(drawn):
             document = row if documents is None or row >= len(documents) else documents[row]
             if row >= 0 and row not in (excluded or [()] * 9)[query] and document not in seen:
                 seen.add(document)
-                left.append((row, score))
+                left.append((document, score))
         padded = (left + [(-1, -np.inf)] * k)[:k]
         assert padded == list(zip(counted.rows[query].tolist(), counted.scores[query].tolist(), strict=True))
     assert (np.int64, np.float32) == (counted.rows.dtype, counted.scores.dtype)
@@ -60,20 +60,24 @@ def test_some_of_the_queries():
     """
     Hits of a sample are held to the rules of its queries, wherever these stand in the set.
     """
-    rules = Answering(k=1, depth=1, excluded=((), (0,), (3,)))
+    rules = HitRules(excluded=((), (0,), (3,)))
     hits = Hits(np.array([[3, 1], [0, 1]]), np.array([[2, 1], [2, 1]], np.float32))
 
-    assert [[1], [1]] == rules.counted(hits, 1, (2, 1, 0)).rows.tolist()
+    assert [[1], [1]] == rules.counted(hits, 1, (2, 1)).rows.tolist()
 
 
 def test_how_many_are_asked_for():
     """
     As many more as a query leaves out at most; and k times the parts of the document with most, ten at most.
     """
-    out = Answering(k=10, depth=100, excluded=((), (1, 2)))
-    parts = Answering(k=10, depth=100, documents=(0, 0, 0, 3))
-    many = Answering(k=10, depth=100, excluded=((7,),), documents=(0,) * 40)
+    out = HitRules(excluded=((), (1, 2)))
+    parts = HitRules(documents=packed((0, 0, 0, 3)))
+    many = HitRules(excluded=((7,),), documents=packed((0,) * 40))
 
-    assert (12, 102) == (out.asks, out.asks_deep)
-    assert (30, 300) == (parts.asks, parts.asks_deep)
-    assert (10 * PARTS + 1, 100 * PARTS + 1) == (many.asks, many.asks_deep)
+    asked = [Job(**FIELDS, n_parts=rules.n_parts, n_excluded=rules.n_excluded) for rules in (out, parts, many)]
+    assert [12, 30, 10 * MOST_PARTS + 1] == [job.search_k for job in asked]
+    assert [102, 300, 100 * MOST_PARTS + 1] == [job.search_depth for job in asked]
+
+
+def packed(documents) -> bytes | None:
+    return None if documents is None else np.array(documents, np.int64).tobytes()
