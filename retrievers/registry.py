@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
@@ -274,16 +274,17 @@ def resolved(adapter: Adapter, defaults: Mapping[str, object]) -> Adapter:
     if isinstance(adapter, VectorRetriever):
         return VectorRetriever(resolved(adapter.encoder, defaults), resolved(adapter.storage, defaults))
     options = {
-        name: defaults[name] if value is None and name in defaults else _resolved_option(value, defaults)
+        name: defaults[name] if value is None and name in defaults else within(value, lambda a: resolved(a, defaults))
         for name, value in options_of(adapter).items()
     }
     return type(adapter)(**options)
 
 
-def _resolved_option(value: Any, defaults: Mapping[str, object]) -> Any:  # Any: see option
+def within(value: Any, change: Callable[[Adapter], Adapter]) -> Any:  # Any: see option
+    """An option with every adapter in it changed; itself where it holds none."""
     if isinstance(value, list | tuple):
-        return tuple(_resolved_option(item, defaults) for item in value)
-    return resolved(value, defaults) if isinstance(value, Encoder | Storage | Retriever | Analyser) else value
+        return tuple(within(item, change) for item in value)
+    return change(value) if isinstance(value, Encoder | Storage | Retriever | Analyser) else value
 
 
 def spelled_in_full(adapter: object) -> dict[str, str]:

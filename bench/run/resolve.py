@@ -10,8 +10,8 @@ import msgspec
 from bench.errors import InputError, did_you_mean
 from bench.run.suite import Published, Suite
 from retrievers.analysers import default_analyser
-from retrievers.contract import Adapter, Deferring, Encoder, Retriever, Storage, VectorRetriever, spell
-from retrievers.registry import Registry, SpellingError, parse, resolved
+from retrievers.contract import Adapter, Deferring, Encoder, Retriever, Storage, VectorRetriever, options_of, spell
+from retrievers.registry import Registry, SpellingError, parse, resolved, within
 
 if TYPE_CHECKING:
     from bench.passages.passage_set import PassageSet
@@ -30,10 +30,12 @@ def parse_retriever(spelling: str, registry: Registry) -> Retriever:
 
 
 def settled(adapter: Adapter) -> Adapter:
-    """The adapter, or both parts of it, with what was left to a model as the model says it."""
+    """The adapter made anew with what was left to a model as the model says it, in every part and in every option."""
     if isinstance(adapter, VectorRetriever):
         return VectorRetriever(settled(adapter.encoder), settled(adapter.storage))
-    return adapter.settled() if isinstance(adapter, Deferring) else adapter
+    if isinstance(adapter, Deferring):
+        adapter = adapter.settled()
+    return type(adapter)(**{name: within(value, settled) for name, value in options_of(adapter).items()})
 
 
 def _kind(adapter: object) -> str:

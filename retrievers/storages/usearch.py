@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -252,7 +253,7 @@ class Usearch(Spelled):
 def _threads() -> int:
     """As many as are declared; of a declaration that is no number, one."""
     declared = os.environ.get("OMP_NUM_THREADS", "")
-    return max(int(declared), 1) if declared.isdecimal() else 1
+    return max(int(declared), 1) if re.fullmatch("[0-9]{1,4}", declared) else 1
 
 
 def _index_type() -> Any:  # Any: see Usearch.index

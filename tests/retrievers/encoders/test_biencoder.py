@@ -371,8 +371,8 @@ def test_what_is_not_known_yet_is_none():
 @pytest.mark.slow
 def test_the_share_of_passages_cut():
     """
-    A passage is cut when its tokens, the two special ones with them, are more than the model reads. Queries are not
-    counted.
+    A passage is cut when its tokens, the two special ones with them, are more than the model reads. Queries are counted
+    apart, and not while they are encoded.
     """
     encoder = BiEncoder(MINILM, max_length=8, device="cpu")
     nine = "one two three four five six seven"
@@ -380,7 +380,9 @@ def test_the_share_of_passages_cut():
     encoder.encode(["cat", "one two three four five six", nine, "é " * 7], "passage")
     encoder.encode(["cat"], "query")
 
-    assert 0.5 == encoder.describe()["passages_cut"]
+    assert (0.5, None) == tuple(encoder.describe()[name] for name in ("passages_cut", "queries_cut"))
+    encoder.count(["cat", nine, nine, nine], "query")
+    assert (0.5, 0.75) == tuple(encoder.describe()[name] for name in ("passages_cut", "queries_cut"))
 
 
 @pytest.mark.slow
