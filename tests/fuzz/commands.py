@@ -1,11 +1,12 @@
 """
 Bad inputs to whole commands: options, files, records, references and environments that nobody would give on purpose.
 
-    python -m tests.fuzz.commands [--times 2500] [--seed N] [--processes 300]
+    python -m tests.fuzz.commands [--times 2500] [--seed N]
 
-Every case spoils one thing in a folder where a command would end well. Whatever it is, the command ends soon, in little
-memory, without a traceback, with an exit code that says what happened, and leaves nothing half-written. Most run in a
-fork of this process, which has all imported; some as a user would start them.
+Every case spoils one thing in a folder where a command would end well. Whatever it is, the command ends soon, in
+bounded memory, without a traceback, with an exit code that says what happened, and leaves nothing half-written. Most
+run in a fork of this process, which has all imported; what is of the environment, and some of the others, as a user
+starts them.
 """
 
 from __future__ import annotations
@@ -20,21 +21,26 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.lock import LOCK
 from tests.fuzz import home
 from tests.fuzz.mutants import NUMBERS, TEXTS, mutant
+from tests.helpers.command import SPARRING
 
 LONGEST = 60.0  # seconds
-ROOM = 2**30  # bytes beyond what was there before
+ROOM = 2**30  # bytes of memory that a fork may take beyond what this process has
+WHOLE = 8 * 2**30  # that a process of its own may, libraries included
+APART = 0.05  # of the cases beside those of the environment
 SETTLED = (0, 2)
 VERDICTS = ("gate", "check", "table", "plot")  # commands that say no by 1
 OUTPUTS = ("out", "out.csv", "out.svg", "out.md", "out.xml", "reference")
 ODD = (
     *(text for text in (*NUMBERS, *TEXTS) if "\0" not in text and len(text) < 10_000),
-    *("~nobody/x", "a" * 300, "-", "--", ".", "..", "/", "/dev/null", "/dev/full", "nowhere", "http://127.0.0.1:1/x"),
+    *("~nobody/x", "a" * 300, "-", "--", ".", "nowhere", "http://127.0.0.1:1/x"),
     *("run", "reference", "p.csv", "set", "loop", "mine.py", "small.toml", "docs.parquet", "a.run", "self", "nan"),
     *("BM25()", "BM25() @", "BM25(k1='x') @ CSR()", "BM25(" * 200, "Vectors('p.csv') @ Flat()", "__import__('os')"),
     *("=1+1", "\x1b]0;x\x07", "<script>", "\\input{x}", "\u202eabc", "\udc80", "R@0", "R@99999999999", "nDCG"),
@@ -49,15 +55,14 @@ class Case(NamedTuple):
     words: tuple[str, ...]
     spoil: Callable[[Path], str]  # what it did, in words
     variables: dict[str, str | None]
+    is_apart: bool  # in a process of its own
 
 
-class Ended(NamedTuple):
+class Outcome(NamedTuple):
     """How a command ended."""
 
     code: int | None  # None: it had to be ended
     said: str
-    seconds: float
-    grown: int  # bytes of the largest it was, beyond what it began with
 
 
 # Drawing
@@ -90,27 +95,28 @@ def _option(rng: random.Random) -> Case:
             del words[at]
         case _:
             words[at : at + 1] = [rng.choice(ODD)]
-    return Case("option", tuple(words), _nothing, {})
+    return Case("option", tuple(words), _nothing, {}, rng.random() < APART)
 
 
 def _environment(rng: random.Random) -> Case:
     names = rng.sample(home.ENVIRONMENT, rng.randint(1, 3))
     found = {name: None if rng.random() < 0.3 else rng.choice((*ODD, "", "p.csv", "loop")) for name in names}
-    return Case("environment", tuple(_command(rng)), _nothing, found)
+    return Case("environment", tuple(_command(rng)), _nothing, found, is_apart=True)
 
 
 def _file(rng: random.Random) -> Case:
     command = _command(rng, "plan", "import", "gate", "fetch", "datasets", "table")
-    return Case("file", tuple(command), _spoiling(rng, ("run", "reference", "cache", "home")), {})
+    return Case("file", tuple(command), _spoiling(rng, ("run", "reference", "cache", "home")), {}, rng.random() < APART)
 
 
 def _record(rng: random.Random) -> Case:
     names = ("table", "compare", "explain", "show", "export", "history", "plot", "judge-sheet", "gate", "import")
-    return Case("record", tuple(_command(rng, *names)), _spoiling(rng, (), inside="run"), {})
+    return Case("record", tuple(_command(rng, *names)), _spoiling(rng, (), inside="run"), {}, rng.random() < APART)
 
 
 def _reference(rng: random.Random) -> Case:
-    return Case("reference", tuple(_command(rng, "gate")), _spoiling(rng, (), inside="reference"), {})
+    words = tuple(_command(rng, "gate"))
+    return Case("reference", words, _spoiling(rng, (), inside="reference"), {}, rng.random() < APART)
 
 
 def _spoiling(rng: random.Random, but: tuple[str, ...], inside: str = ".") -> Callable[[Path], str]:
@@ -131,13 +137,13 @@ def _spoiling(rng: random.Random, but: tuple[str, ...], inside: str = ".") -> Ca
 
 
 def _spoilt(path: Path, others: list[Path], rng: random.Random) -> str:
-    kinds = ("gone", "empty", "a folder", "a loop", "a link", "another", "noise", "brackets")
+    kinds = ("gone", "empty", "a folder", "a loop", "a link", "another", "noise", "brackets", "huge")
     kind = rng.choice((*("mutated",) * len(kinds), *kinds))
     if path.is_dir():
         shutil.rmtree(path)
         path.write_text("a file")
         return "made a file"
-    content = path.read_bytes()
+    content = b"" if path.is_symlink() else path.read_bytes()
     path.unlink()
     match kind:
         case "mutated":
@@ -151,29 +157,36 @@ def _spoilt(path: Path, others: list[Path], rng: random.Random) -> str:
         case "a link":
             path.symlink_to("/etc/hostname")
         case "another":
-            path.write_bytes(rng.choice(others).read_bytes() if (others := [o for o in others if o.is_file()]) else b"")
+            there = [other for other in others if other.is_file()]
+            path.write_bytes(rng.choice(there).read_bytes() if there else b"")
         case "noise":
             path.write_bytes(rng.randbytes(rng.choice((1, 100, 5000))))
         case "brackets":
             path.write_bytes(b"[" * 100_000)
+        case "huge":
+            path.touch()
+            os.truncate(path, 2**40)
     return kind
 
 
 # Trying
 
 
-def tried(case: Case, template: Path, folder: Path, *, apart: bool) -> list[str]:
-    """What a case shows to be wrong, a sentence each; apart: started as a user would."""
-    home.copied(template, folder)
+def tried(case: Case, template: Path, folder: Path) -> tuple[Outcome, list[str]]:
+    """How a case ended in a folder that is not there yet, and what that shows to be wrong."""
+    home.copy(template, folder)
     (folder / "loop").symlink_to("loop")
     what = case.spoil(folder)
     before = _outputs(folder)
     variables = home.variables(folder) | {name: text for name, text in case.variables.items() if text is not None}
     for name in (name for name, text in case.variables.items() if text is None):
         variables.pop(name, None)
-    found = list(_wrong(case, _ended(case.words, folder, variables, apart=apart), folder, before))
+    outcome = _outcome(case, folder, variables)
     setting = f" with {case.variables}" if case.variables else ""
-    return [f"{case.kind}: sparring {' '.join(map(_short, case.words))}{setting}; {what}: {fault}" for fault in found]
+    words = " ".join(map(_short, case.words))
+    return outcome, [
+        f"{case.kind}: sparring {words}{setting}; {what}: {fault}" for fault in _faults(case, outcome, folder, before)
+    ]
 
 
 def _short(word: str) -> str:
@@ -187,54 +200,60 @@ def _outputs(folder: Path) -> dict[str, object]:
 
 def _content(path: Path) -> object:
     if path.is_dir() and not path.is_symlink():
-        return {str(each.relative_to(path)): _content(each) for each in sorted(path.rglob("*")) if not each.is_dir()}
-    with contextlib.suppress(OSError):
-        return path.read_bytes()
+        files = [each for each in sorted(path.rglob("*")) if not each.is_dir() and each.name != LOCK]
+        return {str(each.relative_to(path)): _content(each) for each in files} or False  # empty: as if not there
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return path.stat().st_size, file.read(2**20)
     return path.is_symlink()
 
 
-def _wrong(case: Case, ended: Ended, folder: Path, before: dict[str, object]) -> Iterator[str]:
-    said = ended.said[-600:]
-    if ended.code is None:
+def _faults(case: Case, outcome: Outcome, folder: Path, before: dict[str, object]) -> Iterator[str]:
+    said = outcome.said[-600:]
+    if outcome.code is None:
         yield f"hung for {LONGEST:g} s: {said}"
         return
-    says_no = ended.code == 1 and case.words[0] in VERDICTS and ended.said.strip()
-    if ended.code not in SETTLED and not says_no:
-        yield f"exit code {ended.code}: {said}"
-    if "Traceback (most recent call last)" in ended.said:
+    is_verdict = outcome.code == 1 and case.words[0] in VERDICTS and outcome.said.strip() and "Aborted" not in said
+    if outcome.code not in SETTLED and not is_verdict:
+        yield f"exit code {outcome.code}: {said}"
+    if "Traceback (most recent call last)" in outcome.said:
         yield f"a traceback: {said}"
-    if ended.grown > ROOM:
-        yield f"took {ended.grown / 2**20:.0f} MiB"
-    if ended.code == SETTLED[1] and (after := _outputs(folder)) != before:
-        yield f"left in {[name for name in OUTPUTS if after[name] != before[name]]}, with exit code 2: {said}"
+    after = _outputs(folder)
+    may_be_silent = "--check" in case.words  # that all is well
+    if outcome.code == SETTLED[0] and not outcome.said.strip() and after == before and not may_be_silent:
+        yield "ended well, and said and did nothing"
+    if outcome.code != SETTLED[0] and not is_verdict and after != before:
+        yield f"left {[name for name in OUTPUTS if after[name] != before[name]]}, exit code {outcome.code}: {said}"
     left = [str(path.relative_to(folder)) for path in folder.rglob("*.part*") if "cache" not in path.parts]
     if left:
         yield f"left {left}"
 
 
-def _ended(words: tuple[str, ...], folder: Path, variables: dict[str, str], *, apart: bool) -> Ended:
+def _outcome(case: Case, folder: Path, variables: dict[str, str]) -> Outcome:
     """The command, in a fork of this process or in one of its own."""
     said = folder.with_name(f"{folder.name}.said")
-    began, size = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pid = os.fork()
+    until = time.monotonic() + LONGEST
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child does without
+        pid = os.fork()
     if not pid:
-        _become(words, folder, variables, said, apart=apart)
-    code = None
-    while (left := began + LONGEST - time.monotonic()) > 0:
-        done, status, usage = os.wait4(pid, os.WNOHANG)
+        _become(case, folder, variables, said)
+    code, done = None, 0
+    while not done and time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
         if done:
             code = os.waitstatus_to_exitcode(status)
-            break
-        time.sleep(min(0.005, left))
-    else:
-        os.killpg(pid, signal.SIGKILL)
-        _, _, usage = os.wait4(pid, 0)
+        else:
+            time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # with what it has started
+    if not done:
+        os.waitpid(pid, 0)
     text = said.read_bytes().decode(errors="replace")
     said.unlink()
-    return Ended(code, text, time.monotonic() - began, 1024 * (usage.ru_maxrss - (0 if apart else size)))
+    return Outcome(code, text)
 
 
-def _become(words: tuple[str, ...], folder: Path, variables: dict[str, str], said: Path, *, apart: bool) -> None:
+def _become(case: Case, folder: Path, variables: dict[str, str], said: Path) -> None:
     """What the forked process does, which does not come back."""
     code = 70
     try:
@@ -245,14 +264,17 @@ def _become(words: tuple[str, ...], folder: Path, variables: dict[str, str], sai
         for number, path in ((0, os.devnull), (1, str(said)), (2, str(said))):
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             os.dup2(opened, number)
-        if apart:
-            os.execve(home.SPARRING[0], [*home.SPARRING, *words], variables)  # a command of ours
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        most = WHOLE if case.is_apart else used + ROOM
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        if case.is_apart:
+            os.execve(SPARRING[0], [*SPARRING, *case.words], variables)  # a command of ours
         from bench import cli
 
         tempfile.tempdir = None
         for number, stream in ((1, "stdout"), (2, "stderr")):
             setattr(sys, stream, open(number, "w", closefd=False, errors="replace"))  # noqa: SIM115
-        sys.argv = ["sparring", *words]
+        sys.argv = ["sparring", *case.words]
         cli.main()
         code = 0
     except SystemExit as ended:
@@ -265,30 +287,43 @@ def _become(words: tuple[str, ...], folder: Path, variables: dict[str, str], sai
     os._exit(code)
 
 
-def wrong(seed: int, n: int, n_apart: int, template: Path, says: Callable[[str], None] = lambda _: None) -> list[str]:
-    """What some cases show to be wrong; evenly among them so many in processes of their own."""
+def faults(seed: int, n: int, template: Path, says: Callable[[str], None] = lambda _: None) -> list[str]:
+    """What some cases show to be wrong."""
     found = []
     with tempfile.TemporaryDirectory(prefix="sparring-bad-") as scratch:
         for number, case in enumerate(cases(seed, n)):
             folder = Path(scratch) / str(number)
-            apart = (number * n_apart) // n != ((number + 1) * n_apart) // n
-            faults = [f"{number}: {fault}" for fault in tried(case, template, folder, apart=apart)]
-            for fault in faults:
-                says(fault)
-            found += faults
+            _, wrong = tried(case, template, folder)
+            for fault in wrong:
+                says(f"{number}: {fault}")
+            found += wrong
             shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def plain(words: Sequence[str]) -> Case:
+    """A command of which nothing is spoilt."""
+    return Case("option", tuple(words), _nothing, {}, is_apart=False)
+
+
+def refusals(template: Path) -> list[str]:
+    """Commands that do not end well with nothing spoilt: what is spoilt would not be what they are refused for."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="sparring-bad-") as scratch:
+        for number, command in enumerate(home.COMMANDS):
+            outcome, wrong = tried(plain(home.words(command)), template, Path(scratch) / str(number))
+            found += wrong + ([f"{command}: exit code {outcome.code}: {outcome.said[-600:]}"] if outcome.code else [])
     return found
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.fuzz.commands", description=__doc__.strip().splitlines()[0])
     options.add_argument("--times", type=int, default=2_500, help="cases in all (%(default)s)")
-    options.add_argument("--processes", type=int, default=300, help="of them in processes of their own (%(default)s)")
     options.add_argument("--seed", type=int, default=18, help="of what is drawn (%(default)s)")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="sparring-home-") as scratch:
-        template = home.made(Path(scratch) / "home")
-        found = wrong(asked.seed, asked.times, asked.processes, template, lambda said: print(said, flush=True))
+        template = home.make(Path(scratch) / "home")
+        found = refusals(template) + faults(asked.seed, asked.times, template, lambda said: print(said, flush=True))
     print(f"{asked.times:,} bad inputs, {len(found)} findings")
     return int(bool(found))
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.fuzz.readers import CARD, SQUAD, TOPICS, parquet
+from tests.helpers.command import SPARRING
 
-SPARRING = (sys.executable, "-P", "-c", "from bench.cli import main; main()")
 WORDS = [f"word{number} and thing{number % 7}" for number in range(30)]
 PLUGIN = """
 import numpy as np
@@ -42,18 +42,10 @@ retrievers = ["BM25() @ CSR()", "TfIdf() @ CSR()"]
 quality = 0.01
 budget = "1s"
 """
-RECIPE = """
-name = "small"
-seeds = [1]
-data = { train = "squad.json", dev = "squad.json" }
-model = { start = "static", dims = 32, vocabulary = 400 }
-optimiser = { batch = 8, epochs = 1, learning_rate = 0.05 }
-stop = { evaluations = 1, patience = 0 }
-"""
 OWN = "--passages p.csv --id id --title title --queries q.csv --query-id id --qrels judged.tsv --language en"
 RUN = f"run {OWN} TfIdf()@CSR() BM25()@CSR() --rounds 1 --mode single --queries 20 -o run"
-# What ends well in such a folder, and in how many letters of code it may: 0, and 1 of those that say yes or no.
-COMMANDS = (
+COMMANDS = (  # that end well in such a folder
+    RUN,  # goes on: there is nothing to do
     f"plan {OWN} TfIdf()@CSR() --rounds 1 --threads 1 --seed 7 --memory 2GB --seconds 60 --idle 60 --mode single",
     f"plan {OWN} Mine(dims=4)@Flat() --plugin mine.py --distractors 0 --exclude pairs.tsv --json",
     "plan small.toml --queries 5",
@@ -63,17 +55,18 @@ COMMANDS = (
     "plan --passages d.jsonl --delimiter tab --queries q.txt TfIdf()@CSR()",
     "table run",
     "table run --json",
-    "table run --format csv --wide",
+    "table run --format csv",
+    "table run --wide",
     "table run --format latex --labels --cite",
     "table run --format html --intervals",
-    "table run --pivot storage --measure R@10 --svg out.svg",
+    "table run --pivot storage --svg out.svg",
+    "table run --pivot storage --measure R@10",
     "table run --columns R@10,ledger_bytes",
     "table --check page.md",
-    "compare run",
     "compare run run --margin .01 --queries 3 --json",
-    "compare run --by overlap --measure R@10",
+    "compare run run --by overlap --measure R@10",
     "compare run --retrievers BM25()@CSR() TfIdf()@CSR() --sequential",
-    "explain run BM25",
+    "explain run BM25()@CSR()",
     "show run q1 -k 3",
     "export run -o out --format trec",
     "export run -o out --format json",
@@ -86,18 +79,19 @@ COMMANDS = (
     "gate run --accept --reference reference",
     "gate --run a.run --reference b.run --qrels judged.tsv --measure nDCG@10 --quality .01",
     "import a.run --passages set --qrels judged.tsv --measure R@10 --name theirs -o out --language en",
-    "import a.json a.run --passages run -o out --exclude self",
+    "import a.json b.run --passages run -o out",
+    "import a.run --passages set --qrels judged.tsv --exclude self -o out",
     "datasets",
     "datasets primer --json",
     "suites",
     "models",
     "retrievers",
     "fetch card.toml --from . --to out",
-    "new encoder mine -o out",
+    "new encoder Mine -o out",
 )
 ENVIRONMENT = (
     "HOME", "SPARRING_CACHE", "SPARRING_DATA", "SPARRING_STAGE", "XDG_CACHE_HOME", "TMPDIR", "COLUMNS", "LINES", "LANG",
-    "LC_ALL", "PYTHONIOENCODING", "PYTHONWARNINGS", "TERM", "NO_COLOR", "FORCE_COLOR", "TZ", "HF_HOME", "HF_HUB_CACHE",
+    "LC_ALL", "PYTHONWARNINGS", "TERM", "NO_COLOR", "FORCE_COLOR", "TZ", "HF_HOME", "HF_HUB_CACHE",
     "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "CI", "PATH", "http_proxy",
 )  # fmt: skip
 
@@ -107,7 +101,7 @@ def words(command: str) -> list[str]:
     return [word.replace(")@", ") @ ") for word in command.split()]
 
 
-def made(folder: Path) -> Path:
+def make(folder: Path) -> Path:
     """The folder, filled; AssertionError where a command of its own does not end well."""
     folder.mkdir(parents=True)
     rows = [f'p{row},"title {row}",{text}' for row, text in enumerate(WORDS)]
@@ -135,8 +129,11 @@ def made(folder: Path) -> Path:
     (folder / "a.json").write_text(json.dumps(hits))
     (folder / "mine.py").write_text(PLUGIN)
     (folder / "small.toml").write_text(SUITE)
-    (folder / "recipe.toml").write_text(RECIPE)
-    (folder / "card.toml").write_bytes(CARD)
+    corpus = (folder / "set" / "corpus.jsonl").read_bytes()
+    (folder / "tiny").mkdir()
+    (folder / "tiny" / "corpus.jsonl").write_bytes(corpus)
+    card = CARD.replace(b"0" * 64, hashlib.sha256(corpus).hexdigest().encode())
+    (folder / "card.toml").write_bytes(card.replace(b"bytes = 12", f"bytes = {len(corpus)}".encode()))
     (folder / "page.md").write_text("# A page\n\n<!-- sparring table run -->\n<!-- end -->\n")
     for command in (RUN, "gate run --accept --reference reference", "table --write page.md"):
         done = subprocess.run(
@@ -153,6 +150,6 @@ def variables(folder: Path) -> dict[str, str]:
     return kept | paths | {"OMP_NUM_THREADS": "1"}
 
 
-def copied(home: Path, folder: Path) -> Path:
-    """A copy of it, to be spoilt."""
+def copy(home: Path, folder: Path) -> Path:
+    """Copy it, to be spoilt."""
     return Path(shutil.copytree(home, folder, symlinks=True))
