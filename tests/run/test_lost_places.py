@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
+
+from tests.helpers.command import SPARRING
 
 PLUGIN = """
 import shutil
@@ -28,7 +29,6 @@ class Removes(Spelled):
     def encode(self, texts, role):
         return np.ones((len(texts), 2), np.float32)
 """
-SPARRING = (sys.executable, "-P", "-c", "from bench.cli import main; main()")
 
 
 def ended(folder, *arguments, limit=""):
