@@ -129,6 +129,10 @@ def read(content: Content, delimiter: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _column(header: list[str], name: str, place: str) -> int:
+    if name not in header:  # a carriage return alone ends a row, and no line
+        raise InputError(
+            f"{place}: expected the column {name!r}, found {', '.join(header)}: save the sheet anew as CSV"
+        )
     if header.count(name) > 1:
         raise InputError(
             f"{place}: expected one column {name!r}, found {header.count(name)}: keep one, rename the others"

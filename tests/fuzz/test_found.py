@@ -26,6 +26,7 @@ FOUND = [
     ("trec-passages", b"<DOC><DOCNO>1</DOCNO>&#" + b"9" * 5000 + b";</DOC>"),  # ValueError: more digits than ...
     ("trec-topics", b"<top><num>1<title>&#" + b"9" * 5000 + b";</top>"),
     ("cacm-page", b"<ht " * 16_000 + b"</html>"),  # twenty seconds of the standard library's parser
+    ("judging-sheet", b"query-id;\rpassage-id;grade;query;text\nq;d;1;a;b\n"),  # ValueError: a column is not there
     ("cacm-page", b"<html>&#" + b"9" * 5000 + b";</html>"),
 ]
 
