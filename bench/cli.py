@@ -96,6 +96,9 @@ def _of_a_path(error: BaseException) -> Exception | None:
     """What a path is refused for, wherever the system met it first: a name too long, a loop of links, no permission."""
     from bench.errors import InputError
 
+    before = error.__context__
+    if isinstance(error, RuntimeError) and isinstance(before, OSError) and before.errno == errno.ELOOP:
+        error = before  # of Path.resolve, before Python 3.13
     if not isinstance(error, OSError) or error.filename is None or error.errno not in OF_A_PATH:
         return None
     found = reprlib.Repr()

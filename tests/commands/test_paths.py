@@ -10,6 +10,7 @@ import pytest
 from bench import cache, cli
 from bench.errors import InputError
 from bench.passages import loader
+from tests.helpers.begun import begin
 
 LONG = "a" * 300
 OWN = ["run", "--queries", "q.txt", "BM25() @ CSR()", "--passages"]
@@ -109,6 +110,17 @@ def test_a_passage_set_longer_than_any_name():
     """
     with pytest.raises(InputError, match="expected a BEIR folder"):
         loader.load(f"./{'a/' * 3000}b.csv.x")
+
+
+@pytest.mark.parametrize("arguments", [["table", "loop"], ["gate", "run", "--accept", "--reference", "loop"]])
+def test_a_loop_of_links(ended, tmp_path, arguments):
+    """
+    A path that leads round in a circle is refused, whichever way it is read.
+    """
+    (tmp_path / "loop").symlink_to("loop")
+    begin(tmp_path / "run")
+
+    assert "loop" in ended(*arguments)
 
 
 def test_a_working_directory_that_is_gone(ended, tmp_path, monkeypatch):
