@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.analysis.evidence import Evidence
 from bench.errors import InputError
 from bench.records.decision import Decision
 from bench.report import model, numbers, significance
@@ -152,8 +153,7 @@ def test_holm_is_over_the_retrievers_of_a_run(tmp_path):
     threads = replace(two, measurements=(*two.measurements, *(replaced(two.measurements[1], threads=2),) * 4))
 
     differing = [
-        significance.daggers(significance.Evidence(), [(run, m) for m in run.measurements])[1]
-        for run in (two, many, threads)
+        significance.daggers(Evidence(), [(run, m) for m in run.measurements])[1] for run in (two, many, threads)
     ]
 
     p = paired.sign_flip(little - BASELINE)

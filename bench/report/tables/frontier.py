@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from bench.analysis.evidence import Evidence
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
 from bench.report import doubts
 from bench.report import rows as flat
 from bench.report.rows import Row
-from bench.report.significance import Evidence, around
+from bench.report.significance import around
 from bench.report.tables.lines import RunCell
 
 Vectors: TypeAlias = Literal["sparse", "dense", "engine"]  # an engine shows none

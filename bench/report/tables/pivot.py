@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from bench.analysis.evidence import Evidence, ties
 from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
@@ -221,7 +222,7 @@ def _judged(
             within = (head, place.m.passage_set_sha256) if axis in DOWN else key
             compared[within, alone][key, head] = place
             by_set[place.m.passage_set_sha256, place.field.key][key, head] = place
-    evidence = significance.Evidence()
+    evidence = Evidence()
     shown: dict[_At, TableCell] = {}
     for places in compared.values():
         shown |= _marked(evidence, places)
@@ -242,11 +243,11 @@ def _judged(
     return shown, significance.notes_on_marks(evidence, used, shown.values(), timed=timed, in_looks=in_looks)
 
 
-def _marked(evidence: significance.Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
+def _marked(evidence: Evidence, places: Mapping[_At, _Place]) -> dict[_At, TableCell]:
     """The figures that are compared with each other; all are of one field."""
     field = next(iter(places.values())).field
     best = best_of(field, [place.row for place in places.values()], [""] * len(places))
-    tied = significance.ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
+    tied = ties(evidence, [(place.run, place.m) for place in places.values()], field.key)
     found = {}
     for (at, place), is_best, is_tied in zip(places.items(), best, tied, strict=True):
         text = text_of(field, place.row)
@@ -286,7 +287,7 @@ def _means(
             family = across if axis == "measure" else "" if axis == "passages" else (name, whole)
             families[family][at].append((place.run, place.m))
             of_family[family] = place.field
-    evidence, found = significance.Evidence(), {}
+    evidence, found = Evidence(), {}
     for key, compared in families.items():
         named = line_name(compared, of_family[key].key)
         for ((run, own), across), cell in set_means(evidence, compared, of_family[key], intervals=intervals).items():

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from bench.analysis.evidence import Evidence, ties_over_sets
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report import significance
@@ -26,7 +27,7 @@ def line_name(cells: Mapping[Key, Sequence[tuple[Run, Measurement]]], measure: s
 
 
 def set_means(
-    evidence: significance.Evidence,
+    evidence: Evidence,
     cells: Mapping[Key, Sequence[tuple[Run, Measurement]]],
     field: Field,
     *,
@@ -47,7 +48,7 @@ def set_means(
     if len(sets) < 2 or not whole:
         return {}
     means = {key: float(np.mean([_value(m, field.key) for _, m in found])) for key, found in whole.items()}
-    tied = dict(zip(whole, significance.ties_over_sets(evidence, list(whole.values()), field.key), strict=True))
+    tied = dict(zip(whole, ties_over_sets(evidence, list(whole.values()), field.key), strict=True))
     texts = {key: field.text(mean) for key, mean in means.items()}
     stopped = any(m.is_stopped for found in cells.values() for _, m in found)  # such a one may well be better
     best = texts[max(means, key=means.__getitem__)] if len(set(texts.values())) > 1 and not stopped else ""
