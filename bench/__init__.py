@@ -19,6 +19,6 @@ def load(*folders: str | PathLike[str]) -> pd.DataFrame:
     Raises bench.errors.InputError for a folder that holds no run.
     """
     from bench.records import run_folder
-    from bench.report.rows import frame
+    from bench.report.verdict.run import frame
 
     return frame([run_folder.read(Path(folder)) for folder in folders])

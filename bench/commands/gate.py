@@ -103,7 +103,7 @@ def gate(
         shown = what if ab is None else output and output / "new"
         accepting = [] if ab is not None else ["gate", *_given(what, run_file, qrels), "--accept"]
         steps = _next_steps(judgment, shown, [*accepting, "--reference", str(reference)] if accepting else [])
-        _tell(judgment, markdown, junit, steps, as_json=as_json)
+        _tell(judgment, shown, markdown, junit, steps, as_json=as_json)
         raise typer.Exit(OK if judgment.outcome == "pass" else GATE_FAILED)
 
 
@@ -243,9 +243,15 @@ def _next_steps(judgment: GateVerdict, run: Path | None, accepting: list[str]) -
 
 
 def _tell(
-    judgment: GateVerdict, markdown: Path | None, junit: Path | None, steps: Iterable[str], *, as_json: bool
+    judgment: GateVerdict,
+    folder: Path | None,
+    markdown: Path | None,
+    junit: Path | None,
+    steps: Iterable[str],
+    *,
+    as_json: bool,
 ) -> None:
-    """The verdict wherever it was asked for, steps in the terminal alone; its line comes last."""
+    """The verdict wherever it was asked for, steps in the terminal alone; its line comes last. folder: the run's."""
     import msgspec
     from rich.table import Table
     from rich.text import Text
@@ -253,15 +259,16 @@ def _tell(
     from bench.report.render import ci
     from bench.report.text import printable
 
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    text = ci.markdown(judgment, None if folder is None else read_run(folder)) if markdown or summary else ""
     if markdown is not None:
-        _write(markdown, ci.markdown(judgment).encode())
+        _write(markdown, text.encode())
     if junit is not None:
         _write(junit, ci.junit(judgment))
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(ci.markdown(judgment) + "\n")
+                file.write(text + "\n")
         except OSError as error:  # the verdict is what counts
             typer.echo(f"note: no summary: {printable(summary)}: {error.strerror}", err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":

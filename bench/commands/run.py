@@ -93,7 +93,7 @@ def run(
 
 
 def _run(request: RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome:
-    """Run it, print its table on standard output, and how it went on standard error."""
+    """Run it, print its table and verdict on standard output, and how it went on standard error."""
     from bench.records import run_folder
     from bench.report.console.agreement import disagreements, holes
     from bench.report.console.progress import shown
@@ -122,6 +122,7 @@ def _run(request: RunRequest, output: Path | None, *, fresh: bool) -> RunOutcome
     done = run_folder.read(folder)
     terminal.table([done], console)
     disagreements(done, request.sets, console)
+    terminal.verdict([done], console)
     for line in holes(done, request.graded):
         typer.echo(line, err=True)
     _tell(outcome, folder, several=len(request.sets) > 1)

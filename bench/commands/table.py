@@ -159,7 +159,7 @@ def _format(given: str | None, flags: Mapping[str, bool], options: Options) -> s
 
 
 def terminal_table(runs: Sequence[Run], view: View) -> None:
-    """Draw the tables, and of sets that nobody has judged where their retrievers disagree."""
+    """Draw the tables, of sets that nobody has judged where their retrievers disagree, and the verdict."""
     from bench.records import run_folder
     from bench.report.console.agreement import disagreements
     from bench.report.render import terminal
@@ -171,6 +171,7 @@ def terminal_table(runs: Sequence[Run], view: View) -> None:
     for run in runs:
         unjudged = {m.passage_set for m in run.measurements if m.status == "ok" and m.n_judged is None}
         disagreements(run, [run_folder.read_set(run.folder, name, judged=False) for name in unjudged], console)
+    terminal.verdict(runs, console, view)
 
 
 def in_pages(paths: Sequence[Path], *, write: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -19,9 +19,6 @@ from bench.records.comparability import HARDWARE, hardware_differences
 from bench.records.run_folder import Run
 from bench.records.schema import Footprint, Measurement
 from bench.report import formula_bytes
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 Row: TypeAlias = dict[str, object]
 
@@ -234,13 +231,6 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     return [
         {"run": name} | row(m, named) for name, run in zip(names(runs), runs, strict=True) for m in run.measurements
     ]
-
-
-def frame(runs: Sequence[Run]) -> DataFrame:
-    """The rows as a pandas DataFrame, one a cell; NaN or None where not measured."""
-    import pandas
-
-    return pandas.DataFrame(rows(runs))
 
 
 def measures(runs: Sequence[Run]) -> list[str]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from bench.analysis.representation import Vectors
 from bench.report.charts import axes, labels
 from bench.report.charts.axes import Axis
 from bench.report.charts.labels import Anchor, Box, Segment, Surroundings
@@ -32,7 +33,7 @@ from bench.report.charts.svg import (
 )
 from bench.report.model import broken
 from bench.report.numbers import four, significant, sized
-from bench.report.tables.frontier import Frontier, Point, Vectors, several_of
+from bench.report.tables.frontier import Frontier, Point, several_of
 from bench.statistics import pareto
 
 COLOURS: Mapping[Vectors, str] = {"sparse": "series-1", "dense": "series-2", "engine": "series-3"}

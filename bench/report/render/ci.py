@@ -6,11 +6,14 @@ import xml.etree.ElementTree as ET  # written only
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.report.render.markdown import code, escaped
+from bench.report.render.document import verdicts_of
+from bench.report.render.markdown import code, escaped, verdict_blocks
 from bench.report.text import REPLACEMENT, printable
+from bench.report.view import DEFAULT
 
 if TYPE_CHECKING:
     from bench.gate.verdict import CellVerdict, Finding, GateVerdict
+    from bench.records.run_folder import Run
 
 SUITE = "sparring gate"
 WORST = ("fail", "undecided", "skipped")
@@ -33,8 +36,8 @@ def told(cell: CellVerdict) -> str:
     return printable("; ".join(f"{word}{one.name} {one.said}" for word, one in zip(words, found, strict=True)))
 
 
-def markdown(judgment: GateVerdict) -> str:
-    """The line, a table of the cells, and the notes."""
+def markdown(judgment: GateVerdict, run: Run | None = None) -> str:
+    """The line, a table of the cells, and the notes; then what the run itself says, where there is one."""
     lines = [f"**{escaped(judgment.line)}**", ""]
     if judgment.cells:
         lines += ["| verdict | passages | retriever | why |", "|---|---|---|---|"]
@@ -42,7 +45,8 @@ def markdown(judgment: GateVerdict) -> str:
         columns = (cell.outcome, escaped(cell.passage_set), code(cell.retriever), escaped(told(cell)))
         lines.append(f"| {' | '.join(columns)} |")
     notes = [f"- {escaped(note)}" for note in judgment.notes]
-    return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
+    said = [] if run is None else [block for one in verdicts_of([run], DEFAULT) for block in verdict_blocks(one)]
+    return "\n".join([*lines, *(["", *notes] if notes else []), *(f"\n{block}" for block in said)]) + "\n"
 
 
 def junit(judgment: GateVerdict) -> bytes:

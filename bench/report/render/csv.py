@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 
 from bench.records.run_folder import Run
-from bench.report.rows import rows
 from bench.report.text import cell, joined
+from bench.report.verdict.run import rows
 from bench.report.view import DEFAULT, View
 
 

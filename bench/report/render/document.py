@@ -14,6 +14,7 @@ from bench.report.tables.cells import grids
 from bench.report.tables.pivot import pivoted
 from bench.report.tables.published import published_grids
 from bench.report.tables.storages import storage_grids
+from bench.report.verdict.run import SetVerdict, verdict
 from bench.report.view import Pivot, View
 
 TIES = "Italic: not told apart from the best (95 % interval of the paired difference, queries drawn by cluster)."
@@ -29,6 +30,18 @@ def grids_of(runs: Sequence[Run], view: View) -> list[Grid]:
     if view.pivot == Pivot("storage"):
         return storage_grids(runs)
     return [pivoted(runs, view.pivot, intervals=view.intervals)]
+
+
+def verdicts_of(runs: Sequence[Run], view: View) -> list[SetVerdict]:
+    """What stands in words beside a table: the verdict on a run, where all that it measured is shown, else nothing."""
+    if len(runs) != 1 or not (view.is_default or view.wide):
+        return []
+    return [one for one in verdict(runs[0]) if one.clauses]
+
+
+def heading_of(one: SetVerdict) -> str:
+    """What a verdict is on, without its measure and queries."""
+    return f"Verdict on {one.passage_set or 'all sets'}"
 
 
 def closing(runs: Sequence[Run], shown: Sequence[Grid], *, bold: bool) -> Iterator[str]:

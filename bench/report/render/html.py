@@ -7,13 +7,15 @@ from html import escape
 
 from bench.records.run_folder import Run
 from bench.report.model import BEST, TIED, Column, Grid, TableCell
-from bench.report.render.document import closing, grids_of
+from bench.report.render.document import closing, grids_of, heading_of, verdicts_of
 from bench.report.text import printable
+from bench.report.verdict.run import SetVerdict
 from bench.report.view import DEFAULT, View
 
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 80rem; padding: 0 1rem; }
+h2 { font-size: 1.1rem; }
 figure { margin: 0 0 2.5rem; }
 figcaption { font-weight: 600; margin-bottom: .5rem; }
 .wide { overflow-x: auto; }
@@ -26,7 +28,7 @@ th:first-child, td:first-child { padding-left: 0; }
 th.number, td.number { text-align: right; }
 tbody th { background: Canvas; font-weight: 400; left: 0; min-width: 9rem; position: sticky; white-space: normal; }
 code { font-size: .875em; overflow-wrap: anywhere; }
-small, .quiet, ul, footer { color: color-mix(in srgb, currentcolor 75%, transparent); font-size: .875rem; }
+small, .quiet, .notes, footer { color: color-mix(in srgb, currentcolor 75%, transparent); font-size: .875rem; }
 ul { padding-left: 1.2rem; }
 """.strip()
 
@@ -35,7 +37,8 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """A whole document: the tables, each with its title and notes, then the lines that hold for all of them."""
     grids = grids_of(runs, view)
     title = _escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
-    body = [_figure(grid) for grid in grids]
+    body = [_verdict(one) for one in verdicts_of(runs, view)]
+    body += [_figure(grid) for grid in grids]
     closed = "".join(f"<p>{_escaped(line)}</p>\n" for line in closing(runs, grids, bold=True))
     body.append(f"<footer>\n{closed}</footer>")
     return (
@@ -45,6 +48,12 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )
+
+
+def _verdict(one: SetVerdict) -> str:
+    about = f" <small>{_escaped(one.about)}</small>" if one.about else ""
+    said = "".join(f"<li>{_escaped(clause.text)}</li>\n" for clause in one.clauses)
+    return f"<section>\n<h2>{_escaped(heading_of(one))}{about}</h2>\n<ul>\n{said}</ul>\n</section>"
 
 
 def _figure(grid: Grid) -> str:
@@ -64,7 +73,7 @@ def _figure(grid: Grid) -> str:
             f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
         )
     if grid.notes:
-        parts.append("<ul>\n" + "".join(f"<li>{_escaped(note)}</li>\n" for note in grid.notes) + "</ul>")
+        parts.append('<ul class="notes">\n' + "".join(f"<li>{_escaped(note)}</li>\n" for note in grid.notes) + "</ul>")
     return "<figure>\n" + "\n".join(parts) + "\n</figure>"
 
 

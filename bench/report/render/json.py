@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.records.run_folder import Run
-from bench.report.rows import rows
+from bench.report.verdict.run import rows
 from bench.report.view import DEFAULT, View
 
 

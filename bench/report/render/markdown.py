@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from bench.records.run_folder import Run
 from bench.report.model import BEST, TIED, Column, Grid, TableCell
-from bench.report.render.document import closing, grids_of
+from bench.report.render.document import closing, grids_of, heading_of, verdicts_of
 from bench.report.text import printable
+from bench.report.verdict.run import SetVerdict
 from bench.report.view import DEFAULT, View
 
 # What GitHub would link: an address, a name that is called, a mailbox, an issue. R@10 is none of them.
@@ -19,9 +20,10 @@ NOTHING = "<!-- -->"
 
 
 def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
-    """The tables of some runs, every column of theirs, and the lines under them."""
+    """The tables of some runs, every column of theirs, what they say in words, and the lines under them."""
     grids = grids_of(runs, view)
     found = [block for grid in grids for block in blocks(grid)]
+    found += [block for one in verdicts_of(runs, view) for block in verdict_blocks(one)]
     found += [escaped(line) for line in closing(runs, grids, bold=True)]
     return "\n\n".join(found) + "\n"
 
@@ -36,6 +38,12 @@ def blocks(grid: Grid) -> Iterator[str]:
         yield "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
     if grid.notes:
         yield "\n".join(f"- {escaped(note)}" for note in grid.notes)
+
+
+def verdict_blocks(one: SetVerdict) -> Iterator[str]:
+    """What the verdict is on, and its clauses as a list, to be set apart by empty lines."""
+    yield f"**{escaped(heading_of(one))}**" + (f" ({escaped(one.about)})" if one.about else "")
+    yield "\n".join(f"- {escaped(clause.text)}" for clause in one.clauses)
 
 
 def _marked(column: Column, cell: TableCell) -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bench.records.run_folder import Run
 from bench.report.model import NAME_WIDTH, NEVER, Column, Grid, TableCell, broken
-from bench.report.render.document import closing, grids_of
+from bench.report.render.document import closing, grids_of, heading_of, verdicts_of
 from bench.report.text import printable
 from bench.report.view import DEFAULT, View
 
@@ -31,6 +31,17 @@ def table(runs: Sequence[Run], console: Console, view: View = DEFAULT) -> None:
     shown = [fitted for grid in grids_of(runs, view) for fitted in draw(grid, console)]
     for line in closing(runs, shown, bold=console.color_system is not None):
         console.print(Text(printable(line), "dim"))
+
+
+def verdict(runs: Sequence[Run], console: Console, view: View = DEFAULT) -> None:
+    """Print the verdict on a run, one line or more for each clause; of several runs nothing."""
+    for one in verdicts_of(runs, view):
+        about = f" ({one.about})" if one.about else ""
+        console.print(Text.assemble("\n", (printable(heading_of(one)), "bold"), printable(about)))
+        clauses = Table.grid(padding=(0, 1))
+        for clause in one.clauses:
+            clauses.add_row("-", Text(printable(clause.text)))
+        console.print(clauses)
 
 
 def draw(grid: Grid, console: Console) -> list[Grid]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from bench.analysis.evidence import Evidence
+from bench.analysis.representation import Vectors, vectors
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
 from bench.report import doubts
@@ -15,7 +15,6 @@ from bench.report.rows import Row
 from bench.report.significance import around
 from bench.report.tables.lines import RunCell
 
-Vectors: TypeAlias = Literal["sparse", "dense", "engine"]  # an engine shows none
 P50 = "single_p50_ms"
 INTERVAL = "interval"  # the key of a row that bounds its measure
 NAMED = 4  # cells of a remark that are named; of the others the number
@@ -127,7 +126,7 @@ def _point(name: str, row: Row, measure: str) -> Point | None:
     weight, interval = row.get("ledger_bytes"), row.get(INTERVAL)
     return Point(
         name,
-        _vectors(row),
+        vectors(row.get("encoder"), row.get("nonzeros"), str(row.get("resolved", ""))),
         quality,
         ms,
         weight if isinstance(weight, int) else None,
@@ -149,13 +148,6 @@ def _why(row: Row, measure: str) -> str:
 
 def _decided(row: Row) -> str:
     return f"{row['decision']} after {row['n_asked']:,} of {row['n_judged']:,} judged queries"
-
-
-def _vectors(row: Row) -> Vectors:
-    """What the encoder makes, whatever holds it."""
-    if row.get("encoder") is None:
-        return "engine"
-    return "dense" if row.get("nonzeros") is None else "sparse"
 
 
 def _name(row: Row, several: Mapping[str, bool]) -> str:

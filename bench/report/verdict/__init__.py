@@ -1,0 +1,1 @@
+"""What a finished run says in words: what finds most, how sure that is, what it costs."""

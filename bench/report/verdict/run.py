@@ -1,0 +1,120 @@
+"""The verdict on a run: a few sentences for each passage set, before them one of all sets where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench.analysis.evidence import Evidence
+from bench.analysis.standing import Standings, standings
+from bench.errors import InputError
+from bench.records.run_folder import Run
+from bench.records.schema import Measurement
+from bench.report import rows as flat
+from bench.report.numbers import whole
+from bench.report.rows import Row
+from bench.report.tables.lines import names_of
+from bench.report.verdict import judged, others, several_sets
+from bench.report.verdict.clauses import Clause, Wording
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class SetVerdict(msgspec.Struct, frozen=True):
+    """What is said of one passage set, or of all together."""
+
+    passage_set: str  # empty: all together
+    about: str  # what it is on: measure and queries
+    clauses: tuple[Clause, ...]
+
+
+def verdict(run: Run) -> tuple[SetVerdict, ...]:
+    """
+    What a run says: of all passage sets together where it has several, then of each.
+
+    InputError for a file of the run that is there and cannot be read.
+    """
+    evidence, measure = Evidence(), flat.primary(run)
+    of_sets = {name: [m for m in run.measurements if m.passage_set == name] for name in _sets(run)}
+    found = {
+        name: None if measure is None else standings(evidence, [(run, m) for m in cells], measure)
+        for name, cells in of_sets.items()
+    }
+    each = [_of_set(run, evidence, cells, found[name]) for name, cells in of_sets.items()]
+    known = {name: one for name, one in found.items() if one is not None}
+    together = [] if len(known) < 2 or measure is None else [several_sets.clauses(run, evidence, known, measure)]
+    about = f"{measure}, mean over {len(known)} passage sets, each counted alike"
+    return (*(SetVerdict("", about, tuple(one)) for one in together), *each)
+
+
+def _sets(run: Run) -> dict[str, None]:
+    return dict.fromkeys(m.passage_set for m in run.measurements)
+
+
+def _of_set(run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None) -> SetVerdict:
+    names = names_of([("", run, m) for m in cells])
+    words = Wording(
+        None if found is None else found.measure, {m.cell: name for m, name in zip(cells, names, strict=True)}
+    )
+    ended_well = [m for m in cells if m.status == "ok"]
+    clauses = tuple(_clauses(run, evidence, ended_well, found, words)) + tuple(others.left_out(cells, words))
+    return SetVerdict(cells[0].passage_set, _about(found), clauses)
+
+
+def _about(found: Standings | None) -> str:
+    if found is None:
+        return ""
+    n = found.best.n_judged or 0
+    in_clusters = "" if found.n_clusters in (None, n) else f" in {whole(found.n_clusters or 0)} clusters"
+    return f"{found.measure}, {whole(n)} judged queries{in_clusters}"
+
+
+def _clauses(
+    run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None, words: Wording
+) -> Iterator[Clause]:
+    if not cells:
+        return
+    if found is None and all(m.n_judged for m in cells):  # each was stopped
+        return
+    if found is None:
+        yield from others.unjudged(run, cells, words)
+        return
+    yield from judged.clauses(found, words)
+    pair = judged.sides(found)
+    if pair.contrast is not None:
+        yield from others.labels(run, evidence, pair.top, pair.contrast, words)
+
+
+def lines(run: Run) -> Iterator[str]:
+    """The verdict as lines of text: a heading for each passage set, and a line for each clause."""
+    for one in verdict(run):
+        if one.clauses:
+            subject = one.passage_set or "All sets"
+            yield f"Verdict on {subject}" + (f" ({one.about})" if one.about else "")
+            yield from (f"- {clause.text}" for clause in one.clauses)
+
+
+def rows(runs: Sequence[Run]) -> list[Row]:
+    """Every cell of some runs with the verdict on its passage set: a sentence an entry."""
+    said: dict[tuple[int, str], list[str]] = {}
+    for number, run in enumerate(runs):
+        try:
+            found = {one.passage_set: [clause.text for clause in one.clauses] for one in verdict(run)}
+        except InputError:  # a file that its table does not need
+            found = {}
+        said |= {(number, name): [*found.get("", []), *found.get(name, [])] for name in _sets(run)}
+    numbers = [number for number, run in enumerate(runs) for _ in run.measurements]
+    return [
+        one | {"verdict": said.get((number, str(one["passage_set"])), [])}
+        for number, one in zip(numbers, flat.rows(runs), strict=True)
+    ]
+
+
+def frame(runs: Sequence[Run]) -> DataFrame:
+    """The rows as a pandas DataFrame, one a cell; NaN or None where not measured."""
+    import pandas
+
+    return pandas.DataFrame(rows(runs))

@@ -1,0 +1,401 @@
+"""The verdict in words: each situation by what it says, every figure walked back to a record, no clause too strong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from bench.instruments.stability import UNSTABLE
+from bench.records.decision import Decision
+from bench.report import rows as flat
+from bench.report.verdict.run import lines, verdict
+from bench.statistics import paired, power, signs
+from bench.statistics.clusters import totals
+from tests.helpers.pooled import pooled_run
+from tests.helpers.verdicts import (
+    BM25,
+    HNSW,
+    MEASURE,
+    MINILM,
+    TFIDF,
+    costs,
+    found,
+    situation,
+    times,
+    without_values,
+)
+
+CHEAP, DEAR = costs(0.2, 3_000_000), costs(30.0, 8_000_000, seconds=400.0, deployed=7 * 10**8)
+COSTS = {BM25: CHEAP, TFIDF: CHEAP, MINILM: DEAR, HNSW: costs(29.9, 9_000_000, seconds=400.0)}
+NUMBER = re.compile(r"(?<![\w.])[+-]?(?:\d[\d,]*)?\.?\d+")
+GIVEN = {".01", ".010", ".98", ".980", "80", "10", "95"}  # of the method, and no figure of a record
+
+
+def said(run, kind=None, passage_set="primer"):
+    """The sentences on a set, of one kind or all."""
+    (one,) = (one for one in verdict(run) if one.passage_set == passage_set)
+    return " ".join(clause.text for clause in one.clauses if kind in (None, clause.kind))
+
+
+# The situations
+
+
+def won(first: int, second: int, both: int, of: int = 100) -> dict[str, list[float]]:
+    """BM25 and MiniLM: how many queries the first finds alone, the second alone, and both."""
+    left = [0.0] * (of - first - second - both)
+    return {
+        BM25: [1.0] * first + [0.0] * second + [1.0] * both + left,
+        MINILM: [0.0] * first + [1.0] * second + [1.0] * both + left,
+    }
+
+
+def clear_winner(folder):
+    return situation(folder, won(0, 40, 30), COSTS)
+
+
+def tie(folder):
+    return situation(folder, won(1, 2, 1000, 2000), COSTS)
+
+
+def undecided(folder):
+    return situation(folder, won(10, 14, 26), COSTS)
+
+
+def saturated(folder):
+    return situation(folder, won(2, 4, 394, 400), COSTS)
+
+
+def no_judgments(folder):
+    nothing = {"quality": None, "n_judged": None, "n_unanswered": None, "files": {}}
+    return situation(folder, won(0, 1, 1), {name: changes | nothing for name, changes in COSTS.items()})
+
+
+def failed_cells(folder):
+    broken = {"status": "failed", "reason": "it broke", "quality": None}
+    return situation(folder, won(0, 40, 30) | {TFIDF: found(30)}, COSTS | {TFIDF: broken})
+
+
+def one_cell(folder):
+    return situation(folder, {BM25: found(30)}, COSTS)
+
+
+def ladder(folder):
+    fast = costs(0.1, 1_000_000)
+    return situation(folder, {TFIDF: found(20), BM25: found(50), MINILM: found(90)}, COSTS | {TFIDF: fast})
+
+
+def imported(folder):
+    return situation(folder, won(0, 40, 30), {BM25: {"origin": "a.run"}, MINILM: {"origin": "b.run"}})
+
+
+def two_sets(folder):
+    one, other = situation(folder, won(0, 40, 30), COSTS), situation(folder / "b", won(40, 0, 30), COSTS)
+    kept = msgspec.json.decode((folder / "b/sets/primer.json").read_bytes()) | {"name": "names"}
+    (folder / "sets/names.json").write_bytes(msgspec.json.encode(kept))
+    moved = tuple(
+        msgspec.structs.replace(m, cell=f"b{m.cell}", passage_set="names", files={"quality": f"b/quality/{m.cell}.npz"})
+        for m in other.measurements
+    )
+    return replace(one, measurements=(*one.measurements, *moved))
+
+
+def unstable_times(folder):
+    doubted = {"flags": (f"{UNSTABLE}: p50 moves by 20 %",)}
+    return situation(folder, won(0, 40, 30), {name: changes | doubted for name, changes in COSTS.items()})
+
+
+def over_budget(folder):
+    refused = {"status": "over-budget", "reason": "would take 9 GB", "quality": None}
+    return situation(folder, {BM25: found(30), MINILM: found(70), TFIDF: found(30)}, COSTS | {TFIDF: refused})
+
+
+def approximate(folder):
+    values = won(1, 3, 1000, 2000)
+    return situation(
+        folder, {MINILM: values[MINILM], HNSW: values[BM25]}, COSTS | {HNSW: COSTS[HNSW] | {"overlap_with_exact": 0.97}}
+    )
+
+
+def sparse_better_on_names(folder):
+    labels = ["name"] * 80 + ["other"] * 320
+    return situation(folder, won(72, 220, 108, 400), COSTS, labels=labels)
+
+
+def everything_equal(folder):
+    return situation(folder, {BM25: found(30), TFIDF: found(30), MINILM: found(30)}, COSTS)
+
+
+def values_gone(folder):
+    return without_values(situation(folder, won(0, 40, 30), COSTS))
+
+
+def stopped(folder):
+    decision = Decision(
+        baseline=BM25,
+        measure=MEASURE,
+        verdict="worse",
+        n_asked=40,
+        n_looks=2,
+        planned_looks=5,
+        difference=-0.3,
+        interval=(-0.5, -0.1),
+        level=0.99,
+    )
+    unknown = {"decision": decision, "quality": None}
+    return situation(folder, won(0, 40, 30) | {TFIDF: found(10)}, COSTS | {TFIDF: CHEAP | unknown})
+
+
+def synthetic(folder):
+    nothing = {"quality": None, "n_judged": None, "n_distractors": 1000}
+    return situation(folder, won(0, 1, 1), {name: changes | nothing for name, changes in COSTS.items()})
+
+
+def remembers(folder):
+    flags = ("remembers: repeated queries are answered x5.0 faster",)
+    asked = {"flags": flags, "new": times(1.0)}
+    return situation(folder, won(0, 40, 30), COSTS | {BM25: CHEAP | asked})
+
+
+SAYS = {
+    clear_winner: [
+        f"{MINILM} finds most: nDCG@10 .700",
+        f"{BM25} (.400 less [",
+        "finds significantly less",
+        f"{BM25} answers faster: p50 0.200 ms, index 3.00 MB, 2.00 s to index, 100 MB deployed",
+        f"{MINILM}: p50 30.0 ms (x150), index 8.00 MB (x2.7), 7 min to index (x200), 700 MB deployed (x7)",
+    ],
+    tie: ["finds as much, within .010", f"{BM25} answers faster"],
+    undecided: [
+        f"{MINILM} finds most: nDCG@10 .400",
+        f"but not significantly more than {BM25} (.040 less [-.",
+        f"Undecided: whether {MINILM} finds more than {BM25} (about ",
+        "more judged queries would tell a lead of .040, at 80 % power)",
+    ],
+    saturated: ["find nearly all there is (above .980): these queries are too easy to rank by"],
+    no_judgments: [
+        "Nobody has judged these queries: which retriever finds more is not known.",
+        f"{BM25} answers fastest: p50 0.200 ms",
+        "sparring judge-sheet",
+    ],
+    failed_cells: ["Not in this: TfIdf() @ CSR() (failed)."],
+    one_cell: [f"{BM25}: nDCG@10 .300", "nothing was measured beside it", "p50 0.200 ms"],
+    ladder: [
+        f"{MINILM} finds most: nDCG@10 .900",
+        f"{BM25} (.400 less [",
+        "and 1 more find significantly less",
+        f"{TFIDF} is fastest (p50 0.100 ms) and smallest (index 1.00 MB) and finds .700 less [",
+    ],
+    imported: ["What they cost was not measured.", "finds significantly less"],
+    two_sets: [
+        f"{MINILM} finds most on primer; {BM25} finds most on names",
+        f"The sets disagree: {MINILM} finds significantly more than {BM25} on primer, and less on names.",
+    ],
+    unstable_times: ["Times of all cells were unstable", "(about x150)"],
+    over_budget: ["Not in this: TfIdf() @ CSR() (over-budget)."],
+    approximate: [f"{HNSW} is approximate: it finds .970 of the first 10 of exact search."],
+    sparse_better_on_names: [
+        f"{MINILM} finds most",
+        f"On the 80 queries labelled 'name' {BM25} finds .800 more (exploratory; significant beside all labels).",
+    ],
+    everything_equal: ["All 3 cells find the same: nDCG@10 .300"],
+    values_gone: ["how sure that is cannot be told: the values of each query are not on disk"],
+    stopped: ["TfIdf() @ CSR() (stopped once decided: worse)"],
+    synthetic: ["Among 1,000 synthetic passages quality is not measured: this is cost alone."],
+    remembers: [f"{BM25} answers faster: p50 of new queries 1.00 ms", "(x30)"],
+}
+NEVER = {
+    clear_winner: ["Undecided", "not significantly", "unstable"],
+    tie: ["significantly", "Undecided"],
+    undecided: ["finds significantly less", "as much"],
+    saturated: ["significantly less"],
+    no_judgments: ["finds most", "significant"],
+    one_cell: ["finds most", "significant"],
+    everything_equal: ["finds most", "significant"],
+    values_gone: ["significantly"],
+    synthetic: ["judge-sheet", "finds most"],
+    imported: ["p50", "index"],
+    two_sets: ["not significantly more than every"],
+}
+
+
+@pytest.mark.parametrize("made", SAYS, ids=lambda made: made.__name__)
+def test_a_situation(tmp_path, made):
+    """
+    What a run says of each situation, and what it does not.
+    """
+    run = made(tmp_path)
+
+    told = "\n".join(lines(run))
+
+    for phrase in SAYS[made]:
+        assert phrase in told
+    for phrase in NEVER.get(made, []):
+        assert phrase not in told
+
+
+@pytest.mark.parametrize("made", SAYS, ids=lambda made: made.__name__)
+def test_it_is_short(tmp_path, made):
+    """
+    A verdict on a set has one to six sentences or pairs of sentences, one subject each.
+    """
+    for one in verdict(made(tmp_path)):
+        assert 1 <= len(one.clauses) <= 6
+
+
+# Every figure has a record
+
+
+def recomputed(run, m, figure):
+    """A figure as it follows from the record of its cell and from the values of each query, in the obvious way."""
+    key, cells = figure.key, [cell for cell in run.measurements if cell.passage_set == m.passage_set]
+    one = flat.row(m)
+    if key in one:
+        return one[key]
+    name, _, rest = key.partition(":")
+    if name == "ratio":
+        known = {flat.row(cell)[rest] for cell in cells} | {flat.row(cell)["new_p50_ms"] for cell in cells}
+        return min(
+            (one[rest] / other for other in known if other), key=lambda ratio: abs(ratio - figure.value), default=None
+        )
+    values = {cell.cell: kept(run, cell) for cell in cells if cell.status == "ok" and cell.quality}
+    best = max(values, key=lambda cell: values[cell].mean())
+    differences = values[best] - values[m.cell]
+    alone, clustered = key in (f"{MEASURE}_low", f"{MEASURE}_high"), None
+    around = paired.interval_of_mean(values[m.cell], clustered) if alone else paired.interval(differences, clustered)
+    if key == "p":
+        order = list(values)
+        return signs.all_pairs(np.array(list(values.values())))[order.index(best), order.index(m.cell)]
+    if key == "n_more":
+        spread, n = power.spread_of(differences, clustered), len(values)
+        lead = max(abs(differences.mean()), 0.01)
+        return power.queries_for(lead, totals(differences, None)[1], spread, 0.05 / (n * (n - 1) / 2)) - len(
+            differences
+        )
+    if name in ("label", "n"):
+        labels = msgspec.json.decode((run.folder / "sets/primer.json").read_bytes())["labels"]
+        inside = np.array([label == rest for label in labels])
+        return -differences[inside].mean() if name == "label" else inside.sum()
+    if name == "mean":
+        whole = [kept(run, cell).mean() for cell in run.measurements if cell.retriever == m.retriever]
+        return np.mean(whole)
+    return {
+        "lead": differences.mean(),
+        "lead_sought": max(abs(differences.mean()), 0.01),
+        "lead_low": around and around[0],
+        "lead_high": around and around[1],
+        f"{MEASURE}_low": around and around[0],
+        f"{MEASURE}_high": around and around[1],
+    }[key]
+
+
+def kept(run, m):
+    """The values of every query, read as the run keeps them."""
+    with np.load(run.folder / m.files["quality"]) as found_there:
+        return found_there[MEASURE]
+
+
+@pytest.mark.parametrize("made", SAYS, ids=lambda made: made.__name__)
+def test_every_figure_is_that_of_a_record(tmp_path, made):
+    """
+    Each number in a verdict is written from a figure, and each figure follows from the record of the cell it names.
+    """
+    run = made(tmp_path)
+    by_key = {m.cell: m for m in run.measurements}
+
+    for one in verdict(run):
+        for clause in one.clauses:
+            for figure in clause.figures:
+                m = by_key[figure.cell]
+                expected = m.quality[MEASURE] if figure.key == MEASURE else recomputed(run, m, figure)
+                assert pytest.approx(expected, rel=1e-9, abs=1e-12) == figure.value, (clause.kind, figure)
+            left = clause.text.replace(str(run.folder), "")
+            for name in sorted({m.retriever for m in run.measurements}, key=len, reverse=True):
+                left = left.replace(name, "")
+            written = [number for figure in clause.figures for number in NUMBER.findall(figure.written)]
+            counts = {str(n) for n in range(1, len(run.measurements) + 1)} | {
+                f"{m.n_distractors:,}" for m in by_key.values()
+            }
+            unknown = set(NUMBER.findall(left.replace(MEASURE, ""))) - set(written) - GIVEN - counts
+            assert not unknown, (clause.text, unknown)
+
+
+# No clause is stronger than its statistic
+
+
+def test_alike_retrievers_are_rarely_told_apart(tmp_path):
+    """
+    Of 200 runs of five retrievers that are all alike, those whose verdict tells any apart are no more than 5 % allow.
+    """
+    rng, told = np.random.default_rng(5), 0
+    for number in range(200):
+        values = {f"R{each}()": rng.integers(0, 2, 60).astype(float).tolist() for each in range(5)}
+        told += "finds significantly less" in said(situation(tmp_path / str(number), values), "best")
+
+    assert told <= 18  # 10 expected; more than 18 of 200 at 5 % in fewer than one draw of a hundred
+
+
+@pytest.mark.parametrize(
+    ("lead", "spread", "claims"), [(1.5, 0.02, True), (1.5, 0.4, False), (0.9, 0.02, True), (1.0, 0.02, False)]
+)
+def test_faster_needs_intervals_apart(tmp_path, lead, spread, claims):
+    """
+    Of two cells one answers faster where their intervals of p50 are apart, and not where they have a time in common.
+    """
+    at = {BM25: costs(1.0, 10, spread=spread), MINILM: costs(lead, 10, spread=spread)}
+
+    told = said(situation(tmp_path, won(0, 40, 30), at), "cost")
+
+    assert claims is ("answers faster" in told)
+    assert claims is not ("not told apart" in told)
+
+
+def test_times_without_intervals_are_no_claim(tmp_path):
+    """
+    Where a p50 has no interval, its figure stands and nothing is claimed of which is faster.
+    """
+    at = {
+        name: changes | {"single": msgspec.structs.replace(changes["single"], p50_interval=None)}
+        for name, changes in COSTS.items()
+    }
+
+    told = said(situation(tmp_path, won(0, 40, 30), at), "cost")
+
+    assert "p50 0.200 ms" in told
+    assert "faster" not in told
+
+
+def test_clusters_decide(tmp_path):
+    """
+    Forty queries won in one cluster of two are no significant lead.
+    """
+    values, clusters = won(0, 40, 30), ["one"] * 50 + ["other"] * 50
+
+    assert "finds significantly less" not in said(situation(tmp_path, values, COSTS, clusters), "best")
+
+
+def test_the_dense_cell_is_told_where_sparse_ones_lead(tmp_path):
+    """
+    Where the best and what it is compared with are sparse, the best dense cell has a sentence: what it finds and costs.
+    """
+    values = {BM25: found(60), TFIDF: found(59), MINILM: found(40)}
+
+    told = said(situation(tmp_path, values, COSTS), "kind")
+
+    assert told.startswith(f"Dense: {MINILM} finds .200 less [")
+    assert "p50 30.0 ms (x150), index 8.00 MB (x2.7)" in told
+
+
+def test_retrievers_that_agree_least(tmp_path):
+    """
+    Without judgments the two that agree least are named with how far they do, and the next step by its command.
+    """
+    run = pooled_run(tmp_path, {"A()": [[0, 1]], "B()": [[0, 2]], "C()": [[3, 4]]}, queries={"q": "what"})
+
+    told = said(run, passage_set="zoo")
+
+    assert "agree least: .000 of the shorter first 10 is in the other's, which is no quality" in told
+    assert f"sparring judge-sheet {run.folder} -o sheet.csv" in told
