@@ -11,6 +11,7 @@ import pytest
 from bench.report import columns, rows
 from bench.report.render import csv as csv_format
 from bench.report.render import json as json_format
+from bench.report.verdict import run as verdicts
 from tests.helpers.places import ROOT
 from tests.helpers.records import MEASURES, failed, latency, measurement, memory, run_of, weight
 
@@ -118,7 +119,7 @@ def test_csv_parses_back():
     text = csv_format.table([run_of(*cells)])
 
     first, second = csv.DictReader(io.StringIO(text))
-    assert list(rows.rows([run_of(*cells)])[0]) == list(first)
+    assert list(verdicts.rows([run_of(*cells)])[0]) == list(first)
     assert ("0.5", 'one, with a comma; two "quoted"', "") == (first["R@1"], first["flags"], first["single_p50_ms"])
     assert ("", "first line\nsecond line") == (second["R@1"], second["reason"])
 
@@ -127,7 +128,7 @@ def test_frame_has_a_line_a_cell():
     """
     A DataFrame of runs has one line a cell, and no number where none was measured.
     """
-    frame = rows.frame([run_of(measurement(), failed())])
+    frame = verdicts.frame([run_of(measurement(), failed())])
 
     assert ["ok", "failed"] == frame["status"].tolist()
     assert [False, True] == frame["nDCG@10"].isna().tolist()
@@ -138,7 +139,7 @@ def test_every_field_is_explained():
     results/README.md names every field of a row and every column of a table.
     """
     text = (ROOT / "results" / "README.md").read_text()
-    keys = list(rows.rows([run_of(measurement(quality=None), measures=[])])[0])
+    keys = list(verdicts.rows([run_of(measurement(quality=None), measures=[])])[0])
     heads = [field.column.head for field in columns.FIELDS]
 
     assert [] == [name for name in (*keys, *heads) if f"`{name}`" not in text]
