@@ -147,10 +147,20 @@ def _tell(outcome: RunOutcome, folder: Path, *, several: bool) -> None:
     if outcome.predicted is not None:
         after = outcome.wall_seconds - outcome.rehearsed_seconds
         typer.echo(f"predicted {between(outcome.predicted)}, taken {duration(after)} after the rehearsal", err=True)
+    if command := _picture(outcome, folder):
+        typer.echo(f"picture: {printable(command)}", err=True)
     if outcome.failed:
         first = next(m for m in outcome.measurements if m.status not in ("ok", *UNTRIED))
         cell = f"{first.passage_set}: {first.retriever}" if several else first.retriever
         typer.echo(f"why it failed: sparring explain {printable(shlex.join([str(folder), cell]))}", err=True)
+
+
+def _picture(outcome: RunOutcome, folder: Path) -> str:
+    """The command that draws the frontier of the first set that has one; empty where none has."""
+    drawn = dict.fromkeys(m.passage_set for m in outcome.measurements if m.status == "ok" and m.quality and m.single)
+    several = len({m.passage_set for m in outcome.measurements}) > 1
+    chosen = [word for name in list(drawn)[:1] if several for word in ("--passages", name)]
+    return shlex.join(["sparring", "plot", "frontier", str(folder), *chosen, "-o", "frontier.svg"]) if drawn else ""
 
 
 def _dated(name: str, now: datetime.datetime) -> Path:

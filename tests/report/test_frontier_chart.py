@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -13,6 +14,8 @@ from bench.errors import InputError
 from bench.records.decision import Decision
 from bench.report import rows as flat
 from bench.report.charts import frontier
+from bench.report.charts.svg import width
+from bench.report.costs import COSTS
 from bench.report.tables.frontier import Frontier, Point, points_of, read
 from tests.helpers.judged import judged_run
 from tests.helpers.pictures import SPACE, axis, moved, of_class, parsed, title, words
@@ -70,7 +73,7 @@ def test_every_mark_stands_where_its_figures_are():
     for point in POINTS:
         quality, ms = found[point.name]
         assert point.quality == pytest.approx(quality, abs=0.0005)
-        assert point.ms == pytest.approx(ms, rel=0.005)
+        assert point.cost == pytest.approx(ms, rel=0.005)
 
 
 def test_areas_are_as_the_bytes():
@@ -95,7 +98,7 @@ def test_a_picture_says_what_its_bars_are():
     """
     alone = Point("A()", "sparse", 0.5, 1.0, 1)
 
-    assert any("bars: 95 % interval of nDCG@10" in line for line in words(drawn(*POINTS)))
+    assert any("bars: 95 % interval, of nDCG@10" in line for line in words(drawn(*POINTS)))
     assert not any("bars" in line for line in words(drawn(alone)))
 
 
@@ -112,6 +115,76 @@ def test_intervals_are_bars():
     _, y = moved(mark)
     low, high = bar.get("d").split("M")[1].removeprefix("0,").split("V")
     assert POINTS[0].interval == pytest.approx((up(y + float(low)), up(y + float(high))), abs=0.0005)
+
+
+def test_intervals_of_the_cost_are_bars_too():
+    """
+    The ends of a level bar are those of the cost's interval, and the words of the mark have them.
+    """
+    root = drawn(dataclasses.replace(POINTS[0], cost_interval=(0.3, 0.5)))
+    across = axis(root, "x-axis", log=True)
+
+    (bar,) = of_class(root, "cost-interval")
+
+    (mark,) = of_class(root, "mark")
+    x, _ = moved(mark)
+    low, high = bar.get("d").split("M")[1].replace(",0", "").split("H")
+    assert (0.3, 0.5) == pytest.approx((across(x + float(low)), across(x + float(high))), rel=0.005)
+    assert "p50 0.386 ms [0.300, 0.500]" in title(mark)
+
+
+def test_the_band_holds_what_ties_with_the_best():
+    """
+    A band reaches from the best to the lowest cell that is not told apart from it; what stands alone has none.
+    """
+    tied = [dataclasses.replace(point, is_tied=True) for point in POINTS[:3]]
+    root = drawn(*tied, POINTS[3])
+    up = axis(root, "y-axis")
+
+    (band,) = of_class(root, "band")
+
+    top, high = float(band.get("y")), float(band.get("height"))
+    assert (0.7, 0.645) == pytest.approx((up(top + frontier.BAND), up(top + high - frontier.BAND)), abs=0.0005)
+    said = " ".join(words(root))
+    assert "band: 3 cells that are not told apart from the best; Slow() is told apart, or not tested" in said
+    assert [] == of_class(drawn(tied[0], *POINTS[1:]), "band")
+
+
+def test_ties_are_those_of_the_tables(tmp_path):
+    """
+    The cells of the band are those that a table sets in italics, and the best.
+    """
+    values = {"A()": [0.0, 1.0] * 50, "B()": [1.0, 0.0] * 49 + [1.0, 1.0], "C()": [0.0] * 60 + [0.0, 1.0] * 20}
+    run = judged_run(tmp_path, values, single=latency(1.0))
+
+    assert {"A()": True, "B()": True, "C()": False} == {point.name: point.is_tied for point in read([run]).points}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_every_cost_can_be_drawn(name):
+    """
+    Each cost stands at the figure of its key, and its axis and the words of a mark are of it.
+    """
+    one = cell("A()", 0.5, deployment_bytes=3_000_000, encode_seconds=1.0, build_seconds=2.0)
+    one = replace(one, single=latency(2.0, 5.0))
+
+    found = read([run_of(one)], cost_name=name)
+
+    assert flat.row(one)[COSTS[name].key] == found.points[0].cost
+    root = parsed(frontier.svg(found))
+    assert f"{COSTS[name].axis} (left is less)" in words(root)
+    assert COSTS[name].phrase.format(COSTS[name].written(found.points[0].cost)) in title(of_class(root, "mark")[0])
+
+
+def test_sizes_of_two_machines_go_together():
+    """
+    Bytes are the same on every machine, and are drawn on one pair of axes whatever ran where.
+    """
+    one, other = run_of(cell("A()")), run_of(cell("B()"), cpu="B CPU", name="other")
+
+    assert 2 == len(read([one, other], cost_name="bytes").points)
+    with pytest.raises(InputError, match=r"--cost: expected one of p50, p95, .*, found 'byte'. Did you mean bytes"):
+        read([one], cost_name="byte")
 
 
 def test_shape_and_colour_tell_kinds_apart():
@@ -171,7 +244,7 @@ def _box(label) -> tuple[float, float, float, float]:
     lines = list(label.iter(f"{SPACE}text"))
     rights, lefts = [], []
     for line in lines:
-        x, wide = float(line.get("x")), frontier.width(line.text, 12)
+        x, wide = float(line.get("x")), width(line.text, 12)
         lefts.append(x - wide if line.get("text-anchor") == "end" else x)
         rights.append(lefts[-1] + wide)
     ys = [float(line.get("y")) for line in lines]
@@ -221,7 +294,7 @@ def test_the_same_values_give_the_same_bytes():
     """
     A picture is made alike each time, and the last bits of a figure do not show.
     """
-    nudged = [Point(p.name, p.vectors, float(np.nextafter(p.quality, 1)), p.ms, p.bytes, p.interval) for p in POINTS]
+    nudged = [Point(p.name, p.vectors, float(np.nextafter(p.quality, 1)), p.cost, p.bytes, p.interval) for p in POINTS]
 
     one, other = (frontier.svg(Frontier("s", "m", tuple(points))) for points in (POINTS, nudged))
 
@@ -267,23 +340,25 @@ def test_what_remembers_stands_at_its_new_queries():
 
     (point,), remarks = points_of([flat.row(liar)], "nDCG@10")
 
-    assert 2.0 == point.ms
+    assert 2.0 == point.cost
     assert ("time of new queries, since repeated ones are answered faster: A()",) == remarks
 
 
 def test_kinds_go_by_the_vectors():
     """
-    A cell is sparse or dense by what its encoder makes, whatever holds it; what has no encoder is an engine.
+    A cell is sparse or dense by what its encoder makes, fused where it is made of several retrievers, else an engine.
     """
     cells = [
         cell("A() @ Flat()", storage="Flat()"),
         cell("B() @ CSR()", nonzeros=None),
-        cell("C()", encoder=None, storage=None, shape=None, nonzeros=None),
+        cell("C()", encoder=None, storage=None, shape=None, nonzeros=None, resolved="C(analyser=Words())"),
+        cell("RRF()", encoder=None, storage=None, nonzeros=None, resolved="RRF([A() @ Flat(), C()], k=60)"),
+        cell("S()", encoder=None, storage=None, nonzeros=None, resolved="Sharded(A() @ Flat(), shards=2)"),
     ]
 
     points, _ = points_of([flat.row(m) for m in cells], "nDCG@10")
 
-    assert ["sparse", "dense", "engine"] == [point.vectors for point in points]
+    assert ["sparse", "dense", "engine", "fused", "engine"] == [point.vectors for point in points]
 
 
 def test_runs_and_threads_are_named_where_they_differ():
@@ -315,7 +390,7 @@ def test_an_interval_is_that_of_the_queries(tmp_path):
         (None, None, "expected one passage set, found primer, other: name one with --passages"),
         ("prmer", None, r"--passages: expected one of primer, other, found 'prmer'. Did you mean primer\?"),
         ("primer", "nDCG@1", r"--measure: expected one of .*, found 'nDCG@1'. Did you mean nDCG@10\?"),
-        ("other", None, "expected cells with nDCG@10 and a time, found none: not drawn, failed: B()"),
+        ("other", None, "expected cells with nDCG@10 and p50, found none: not drawn, failed: B()"),
     ],
 )
 def test_what_cannot_be_drawn_is_an_error(passages, measure, message):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.report.charts import frontier
 from bench.report.render import html
+from bench.report.tables.frontier import read
+from bench.report.verdict.run import verdict
 from bench.report.view import View
 from tests.helpers.judged import judged_run
 from tests.helpers.records import failed, latency, measurement, run_of
+from tests.helpers.verdicts import BM25, MINILM, costs, found, situation
 
 VOID = {"meta"}
 
@@ -147,3 +152,17 @@ def test_a_run_without_cells_is_a_page():
 
     assert [] == page.open
     assert "no cell measured yet" in page.text
+
+
+def test_a_page_has_verdict_and_frontier(tmp_path):
+    """
+    A page has the verdict and the picture of the frontier before its table, the same as are printed and drawn alone.
+    """
+    run = situation(tmp_path, {BM25: found(30), MINILM: found(70)}, {BM25: costs(0.2, 10), MINILM: costs(30, 10)})
+
+    text = html.table([run])
+
+    assert frontier.svg(read([run])) in text
+    assert f"<li>{escape(next(iter(verdict(run)[0].clauses)).text)}</li>" in text
+    assert text.index("<section>") < text.index("<svg") < text.index("<table>")
+    assert "svg" not in Page(html.table([run], View(columns=("R@1",)))).names

@@ -21,6 +21,7 @@ class Choice(NamedTuple):
 
     passages: str | None = None
     measure: str | None = None
+    cost: str | None = None
 
 
 class PictureKind(NamedTuple):
@@ -35,7 +36,7 @@ def _frontier(runs: Sequence[Run], choice: Choice) -> str:
     from bench.report.charts import frontier
     from bench.report.tables.frontier import read
 
-    return frontier.svg(read(runs, choice.passages, choice.measure))
+    return frontier.svg(read(runs, choice.passages, choice.measure, choice.cost))
 
 
 def _storage(runs: Sequence[Run], choice: Choice) -> str:
@@ -57,7 +58,7 @@ def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
 
 
 KINDS: Mapping[str, PictureKind] = {
-    "frontier": PictureKind("quality against the time of a query, marks as large as the index", _frontier),
+    "frontier": PictureKind("quality against a cost, marks as large as the index", _frontier),
     "storage": PictureKind("bytes of a passage in each storage, and what it loses", _storage, takes=("passages",)),
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from html import escape
 
+from bench.errors import InputError
 from bench.records.run_folder import Run
+from bench.report.charts import frontier
 from bench.report.model import BEST, TIED, Column, Grid, TableCell
 from bench.report.render.document import closing, grids_of, heading_of, verdicts_of
+from bench.report.tables import frontier as frontier_table
 from bench.report.text import printable
 from bench.report.verdict.run import SetVerdict
 from bench.report.view import DEFAULT, View
@@ -19,6 +23,7 @@ h2 { font-size: 1.1rem; }
 figure { margin: 0 0 2.5rem; }
 figcaption { font-weight: 600; margin-bottom: .5rem; }
 .wide { overflow-x: auto; }
+svg { height: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: baseline; white-space: nowrap; }
 sup { line-height: 0; }
@@ -38,6 +43,7 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     grids = grids_of(runs, view)
     title = _escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
     body = [_verdict(one) for one in verdicts_of(runs, view)]
+    body += [f"<figure>\n{picture}</figure>" for picture in frontiers(runs, view)]
     body += [_figure(grid) for grid in grids]
     closed = "".join(f"<p>{_escaped(line)}</p>\n" for line in closing(runs, grids, bold=True))
     body.append(f"<footer>\n{closed}</footer>")
@@ -48,6 +54,17 @@ def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )
+
+
+def frontiers(runs: Sequence[Run], view: View = DEFAULT) -> list[str]:
+    """The frontier of each passage set as SVG, where all that was measured is shown and there is something to draw."""
+    if not (view.is_default or view.wide):
+        return []
+    pictures = []
+    for name in dict.fromkeys(m.passage_set for run in runs for m in run.measurements):
+        with contextlib.suppress(InputError):  # nothing judged or timed, or runs of several machines
+            pictures.append(frontier.svg(frontier_table.read(runs, name)))
+    return pictures
 
 
 def _verdict(one: SetVerdict) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis.evidence import Evidence
+from bench.analysis.evidence import Evidence, ties
 from bench.analysis.representation import Vectors, vectors
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
 from bench.report import doubts
 from bench.report import rows as flat
+from bench.report.costs import COSTS, P50, Cost, cost_of
 from bench.report.rows import Row
 from bench.report.significance import around
 from bench.report.tables.lines import RunCell
 
-P50 = "single_p50_ms"
-INTERVAL = "interval"  # the key of a row that bounds its measure
+INTERVAL, COST_INTERVAL, TIED = "interval", "cost interval", "tied"  # keys of a row beside those of its cell
 NAMED = 4  # cells of a remark that are named; of the others the number
 
 
@@ -27,9 +27,12 @@ class Point:
     name: str
     vectors: Vectors
     quality: float
-    ms: float  # above 0
+    cost: float  # above 0
     bytes: int | None  # of its index; None where it was not weighed
     interval: tuple[float, float] | None = None  # of the quality
+    cost_interval: tuple[float, float] | None = None
+    is_tied: bool = False  # not told apart from the best, or the best itself
+    is_new: bool = False  # its time is that of new queries
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,22 @@ class Frontier:
     passage_set: str
     measure: str
     points: tuple[Point, ...]
+    cost: Cost = COSTS[P50]
     remarks: tuple[str, ...] = ()  # what was left out, and what a reader must know
     conditions: str = ""  # what the numbers hold for
     is_claimed: bool = True  # False: a cell was stopped, whose quality is unknown and may lie above any of the points
 
 
-def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | None = None) -> Frontier:
+def read(
+    runs: Sequence[Run], passage_set: str | None = None, measure: str | None = None, cost_name: str | None = None
+) -> Frontier:
     """
     What runs tell of a passage set.
 
-    InputError where set or measure have to be named, where no cell has both a quality and a time, and for runs that do
-    not go together: of other passages under one name, or timed on other hardware.
+    InputError where set or measure have to be named, for a cost that is none, where no cell has both a quality and that
+    cost, and for runs that do not go together: of other passages under one name, or timed on other hardware.
     """
-    name = _passage_set(runs, passage_set)
+    cost, name = cost_of(cost_name), _passage_set(runs, passage_set)
     cells: list[RunCell] = [
         (run_name, run, m)
         for run_name, run in zip(flat.names(runs), runs, strict=True)
@@ -61,16 +67,25 @@ def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | Non
     used = list({id(run): run for _, run, _ in cells}.values())
     if len({m.passage_set_sha256 for _, _, m in cells}) > 1:
         raise InputError(f"frontier of {name}: expected the same passages in every run, found others of that name")
-    if apart := flat.hardware(used):
+    if cost.is_time and (apart := flat.hardware(used)):
         raise InputError(f"frontier of {name}: expected times of one machine, found {apart}: draw each run by itself")
     key = _measure(used, measure)
     evidence = Evidence()
+    tied = ties(evidence, [(run, m) for _, run, m in cells], key)
     rows = [
-        {"run": run_name, INTERVAL: around(evidence, run, m, key)} | flat.row(m, [key]) for run_name, run, m in cells
+        {
+            "run": run_name,
+            INTERVAL: around(evidence, run, m, key),
+            COST_INTERVAL: around(evidence, run, m, cost.key),
+            TIED: is_tied,
+        }
+        | flat.row(m, [key])
+        for (run_name, run, m), is_tied in zip(cells, tied, strict=True)
     ]
-    points, remarks = points_of(rows, key)
+    points, remarks = points_of(rows, key, cost)
     if not points:
-        raise InputError(f"frontier of {name}: expected cells with {key} and a time, found none: {'; '.join(remarks)}")
+        found = "; ".join(remarks)
+        raise InputError(f"frontier of {name}: expected cells with {key} and {cost.short}, found none: {found}")
     if evidence.is_missing:
         remarks += ("no interval where the run does not keep the value of each query",)
     if any(m.decision is not None and not m.is_stopped for _, _, m in cells):
@@ -78,14 +93,15 @@ def read(runs: Sequence[Run], passage_set: str | None = None, measure: str | Non
     stopped = any(m.is_stopped for _, _, m in cells)
     remarks += (f"no frontier: a cell was stopped before its last query, and its {key} is unknown",) if stopped else ()
     conditions = "; ".join(dict.fromkeys(map(_conditions, used)))
-    return Frontier(name, key, points, remarks, conditions, is_claimed=not stopped)
+    return Frontier(name, key, points, cost, remarks, conditions, is_claimed=not stopped)
 
 
-def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+def points_of(rows: Sequence[Row], measure: str, cost: Cost = COSTS[P50]) -> tuple[tuple[Point, ...], tuple[str, ...]]:
     """
-    The cells that have a quality and a time, and a remark for each kind of those that lack something.
+    The cells that have a quality and a cost, and a remark for each kind of those that lack something.
 
-    rows: as `bench.report.rows` makes them, of one passage set; `interval` bounds the measure where it is known.
+    rows: as `bench.report.rows` makes them, of one passage set; INTERVAL and COST_INTERVAL bound the two figures where
+    that is known, and TIED says what is not told apart from the best.
     """
     several = {key: len({row.get(key) for row in rows}) > 1 for key in ("run", "threads")}
     points: list[Point] = []
@@ -93,19 +109,19 @@ def points_of(rows: Sequence[Row], measure: str) -> tuple[tuple[Point, ...], tup
     stopped: dict[str, list[str]] = {}  # what was decided -> cells
     for row in rows:
         name = _name(row, several)
-        point = _point(name, row, measure)
+        point = _point(name, row, measure, cost)
         if point is None and row.get("stopped"):
             stopped.setdefault(_decided(row), []).append(name)
             continue
         if point is None:
-            lacking.setdefault(f"not drawn, {_why(row, measure)}", []).append(name)
+            lacking.setdefault(f"not drawn, {_why(row, measure, cost)}", []).append(name)
             continue
         points.append(point)
         if point.bytes is None:
             lacking.setdefault("index not weighed", []).append(name)
-        if row.get("unstable"):
+        if row.get("unstable") and cost.is_time:
             lacking.setdefault("times unstable", []).append(name)
-        if doubts.mark(row, P50).startswith(doubts.NEW_MARK):
+        if point.is_new:
             lacking.setdefault("time of new queries, since repeated ones are answered faster", []).append(name)
     decided = "; ".join(f"{what}: {several_of(names)}" for what, names in stopped.items())
     remarks = [f"not drawn, stopped: {decided}"] if decided else []
@@ -118,20 +134,27 @@ def several_of(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _point(name: str, row: Row, measure: str) -> Point | None:
+def _point(name: str, row: Row, measure: str, cost: Cost) -> Point | None:
     """A cell as it stands on the frontier's axes; None where it lacks one of the two figures."""
-    quality, ms = _positive(row.get(measure), zero=True), _positive(doubts.value(row, P50))
-    if row["status"] != "ok" or quality is None or ms is None:
+    quality, value = _positive(row.get(measure), zero=True), _positive(doubts.value(row, cost.key))
+    if row["status"] != "ok" or quality is None or value is None:
         return None
-    weight, interval = row.get("ledger_bytes"), row.get(INTERVAL)
+    weight = row.get("ledger_bytes")
     return Point(
         name,
         vectors(row.get("encoder"), row.get("nonzeros"), str(row.get("resolved", ""))),
         quality,
-        ms,
+        value,
         weight if isinstance(weight, int) else None,
-        (float(interval[0]), float(interval[1])) if isinstance(interval, tuple) else None,
+        _ends(row.get(INTERVAL)),
+        _ends(row.get(COST_INTERVAL)),
+        is_tied=bool(row.get(TIED)),
+        is_new=doubts.mark(row, cost.key).startswith(doubts.NEW_MARK),
     )
+
+
+def _ends(interval: object) -> tuple[float, float] | None:
+    return (float(interval[0]), float(interval[1])) if isinstance(interval, tuple) else None
 
 
 def _positive(value: object, *, zero: bool = False) -> float | None:
@@ -139,11 +162,11 @@ def _positive(value: object, *, zero: bool = False) -> float | None:
     return float(value) if isinstance(value, int | float) and (value > 0 or (zero and value == 0)) else None
 
 
-def _why(row: Row, measure: str) -> str:
+def _why(row: Row, measure: str, cost: Cost) -> str:
     """Why a cell is no point."""
     if row["status"] != "ok":
         return str(row["status"])
-    return f"no {measure}" if row.get(measure) is None else "no p50"
+    return f"no {measure}" if row.get(measure) is None else f"no {cost.short}"
 
 
 def _decided(row: Row) -> str:

@@ -9,7 +9,8 @@ import msgspec
 from bench.analysis.standing import Rival
 from bench.records.schema import Measurement
 from bench.report import doubts
-from bench.report.numbers import duration, share, significant, sized, without_zero
+from bench.report.costs import BY_KEY, told
+from bench.report.numbers import share, without_zero
 from bench.report.rows import Row, row
 from bench.statistics.paired import Interval
 
@@ -20,7 +21,6 @@ TIME, INDEX, INDEXING, DEPLOYMENT = "single_p50_ms", "ledger_bytes", "index_seco
 COSTS = (TIME, INDEX, INDEXING, DEPLOYMENT)
 NOT_TOLD = "how sure that is cannot be told: the values of each query are not on disk"
 ALIKE = 1.05  # a ratio up to it, or down to its inverse, is "as much"
-SOON = 90.0  # seconds; what takes longer is told in minutes
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -165,18 +165,12 @@ def interval_of_p50(m: Measurement) -> Interval | None:
 
 def phrase(key: str, figure: str, m: Measurement) -> str:
     """A cost with what it is of."""
-    if key == TIME:
-        return f"p50{' of new queries' if shown(m, key) != key else ''} {figure}"
-    return {INDEX: f"index {figure}", INDEXING: f"{figure} to index", DEPLOYMENT: f"{figure} deployed"}[key]
+    return told(BY_KEY[key], figure, is_new=shown(m, key) != key)
 
 
 def written(key: str, value: float) -> str:
     """A cost with its unit."""
-    if key == TIME:
-        return f"{significant(value)} ms"
-    if key == INDEXING:
-        return duration(value) if value >= SOON else f"{significant(value)} s"
-    return sized(value)
+    return BY_KEY[key].written(value)
 
 
 def rough(ratio: float) -> str:
