@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bench.commands import OK, completion, one_of, read_run, write_file
+from bench.commands import OK, completion, read_run, write_file
 from bench.report.charts.kinds import KINDS, Choice
-from bench.report.costs import COSTS
+from bench.report.costs import COSTS, DEFAULT
 
 if TYPE_CHECKING:
     from bench.report.pages import Picture
@@ -58,7 +58,15 @@ def plot(
         str | None,
         typer.Option(metavar="MEASURE", help="The quality that is drawn.", show_default="the suite's primary measure"),
     ] = None,
-    cost: Annotated[str | None, one_of("--cost", COSTS, "What quality is drawn against: by default p50.")] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COST",
+            help=f"What quality is drawn against: {', '.join(COSTS)}.",
+            show_default=DEFAULT,
+            autocompletion=completion.among(COSTS),
+        ),
+    ] = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Draw the pictures of Markdown pages anew: exit code 1 if a file differs."),
@@ -75,7 +83,7 @@ def plot(
     sparring plot --check README.md
     """
     if check:
-        if any(given is not None for given in (output, passages, measure, cost)):
+        if (output, passages, measure, cost) != (None, None, None, None):
             raise typer.BadParameter("--check takes pages and nothing else")
         raise typer.Exit(pages([Path(page) for page in what]))
     request = understood(what, output, Choice(passages, measure, cost))
@@ -157,7 +165,7 @@ def in_page(picture: Picture, folder: Path) -> PlotRequest:
     app.command()(plot)
     try:
         given = typer.main.get_command(app).make_context("sparring plot", list(picture.arguments)).params
-        request = understood(given["what"], given["output"], Choice(given["passages"], given["measure"], given["cost"]))
+        request = understood(given["what"], given["output"], Choice(*(given[name] for name in Choice._fields)))
     except Exception as error:  # of the parser's several kinds; --help ends it by one too
         words = " ".join(picture.arguments)
         raise InputError(f"expected what `sparring plot` takes, found {words!r}: {error}") from error

@@ -1,84 +1,76 @@
-"""What a cell costs, as pictures and verdicts take it: by which key, how it is written, and what an axis of it is."""
+"""
+The costs of a cell that pictures and verdicts take, each by its name on the command line.
+
+The commands read this module for their help: it imports nothing that takes long.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bench.errors import InputError, did_you_mean
-from bench.report import doubts
 from bench.report.numbers import duration, significant, sized
 
+NEW = {"single_p50_ms": "new_p50_ms", "single_p95_ms": "new_p95_ms"}  # a time of repeated queries -> that of new ones
 ROUND = re.compile(r"\.0+ ")  # of bytes that are a round number: 5 MB
-P50, WEIGHT = "p50", "ledger_bytes"
 SOON = 90.0  # seconds; what takes longer is written in minutes
 
 
 class Cost(NamedTuple):
-    """One of the costs of a cell; less is better."""
+    """One figure of a cell of which less is better."""
 
-    key: str  # of `sparring table --json`
-    short: str  # as a table heads it
-    name: str  # in a title: quality against it
-    axis: str  # beside the axis
-    written: Callable[[float], str]  # with its unit
-    phrase: str  # with `{}` for a value as it is written
-    is_time: bool = False  # and so of one machine
+    name: str  # as `--cost` spells it
+    key: str  # of JSON; where a cell remembers, the time of new queries stands in its place (`bench.report.doubts`)
+    heading: str  # of an axis
+    unit: str  # "ms" or "s"; empty: bytes, written in the unit that suits them
+    title: str  # quality against it
+    short: str  # what a cell without it lacks
+    phrase: str  # with `{}` for a value with its unit
+    is_exact: bool = False  # another run finds the same figure
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is not compared across hardware."""
+        return bool(self.unit)
+
+    @property
+    def label(self) -> str:
+        """The heading with its unit."""
+        return f"{self.heading}, in {self.unit}" if self.unit else self.heading
+
+    def written(self, value: float) -> str:
+        """A figure with its unit: 12.3 ms, 7 min, 404 MB."""
+        if self.unit == "s" and value >= SOON:
+            return duration(value)
+        return f"{significant(value)} {self.unit}" if self.unit else sized(value)
 
     def tick(self, value: float) -> str:
-        """A round number beside the axis, with the unit where the axis does not name it."""
-        return f"{value:,g}" if self.is_time else ROUND.sub(" ", sized(value))
+        """A round number beside an axis, with its unit where the axis names none."""
+        return f"{value:,g}" if self.unit else ROUND.sub(" ", sized(value))
+
+    def told(self, figure: str, *, is_new: bool) -> str:
+        """A written figure as a phrase, `p50 of new queries 1.30 ms`; is_new: it is the time of new queries."""
+        phrase = self.phrase.replace(" {}", " of new queries {}") if is_new and self.key in NEW else self.phrase
+        return phrase.format(figure)
 
 
-def _milliseconds(value: float) -> str:
-    return f"{significant(value)} ms"
-
-
-def _seconds(value: float) -> str:
-    return duration(value) if value >= SOON else f"{significant(value)} s"
-
-
-def _of_query(percentile: str, name: str) -> Cost:
-    axis = f"{percentile} of one query, text to ids, in ms"
-    return Cost(f"single_{percentile}_ms", percentile, name, axis, _milliseconds, f"{percentile} {{}}", is_time=True)
-
-
-COSTS: Mapping[str, Cost] = {
-    P50: _of_query("p50", "the time of a query"),
-    "p95": _of_query("p95", "the p95 of a query"),
-    "bytes": Cost(WEIGHT, "index size", "the size of the index", "index size (exact)", sized, "index {}"),
-    "index": Cost(
-        "index_seconds",
-        "index time",
-        "the time to index",
-        "time to encode and index all passages, in s",
-        _seconds,
-        "{} to index",
-        is_time=True,
-    ),
-    "deployment": Cost(
-        "deployment_bytes",
-        "deployment",
-        "the memory of a deployment",
-        "memory of a deployment, libraries included",
-        sized,
-        "{} deployed",
-    ),
-}
+DEFAULT = "p50"
+_ALL = (
+    Cost(DEFAULT, "single_p50_ms", "p50 of one query, text to ids", "ms", "the time of a query", "p50", "p50 {}"),
+    Cost("p95", "single_p95_ms", "p95 of one query, text to ids", "ms", "the p95 of a query", "p95", "p95 {}"),
+    Cost("bytes", "ledger_bytes", "index size (exact)", "", "the size of the index", "index size", "index {}", True),
+    Cost("index", "index_seconds", "time to encode and index", "s", "the time to index", "index time", "{} to index"),
+    Cost("deployment", "deployment_bytes", "memory of a deployment", "", "a deployment", "deployment", "{} deployed"),
+)
+COSTS: Mapping[str, Cost] = {cost.name: cost for cost in _ALL}
 BY_KEY: Mapping[str, Cost] = {cost.key: cost for cost in COSTS.values()}
 
 
-def cost_of(name: str | None) -> Cost:
-    """The cost of that name, p50 where none is asked for. InputError for one that is none, with the nearest."""
-    if name is None:
-        return COSTS[P50]
-    if name not in COSTS:
-        raise InputError(f"--cost: expected one of {', '.join(COSTS)}, found {name!r}.{did_you_mean(name, COSTS)}")
-    return COSTS[name]
-
-
-def told(cost: Cost, figure: str, *, is_new: bool) -> str:
-    """A cost as a phrase: `p50 of new queries 1.30 ms`. is_new: of a cell that remembers, the time of new queries."""
-    phrase = cost.phrase.replace(" {}", " of new queries {}") if is_new and cost.key in doubts.NEW else cost.phrase
-    return phrase.format(figure)
+def named(name: str | None) -> Cost:
+    """The cost of a name, or the one that is drawn where none is named. InputError for a name that is none."""
+    wanted = DEFAULT if name is None else name
+    if wanted not in COSTS:
+        raise InputError(f"--cost: expected one of {', '.join(COSTS)}, found {wanted!r}.{did_you_mean(wanted, COSTS)}")
+    return COSTS[wanted]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.instruments import stability
+from bench.report.costs import NEW
 from bench.report.rows import Row
 
 NEW_MARK, FLAG_MARK = "‡", "~"
-NEW = {"single_p50_ms": "new_p50_ms", "single_p95_ms": "new_p95_ms"}  # a time of repeated queries -> that of new ones
 OF_BYTES = ("ledger: ", "mapped: ", "memory: ")  # flags that speak against what a cell takes
 LEGEND = f"{NEW_MARK}: of queries that the process had not seen before, since it answers repeated ones faster."
 

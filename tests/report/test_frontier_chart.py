@@ -172,7 +172,7 @@ def test_every_cost_can_be_drawn(name):
 
     assert flat.row(one)[COSTS[name].key] == found.points[0].cost
     root = parsed(frontier.svg(found))
-    assert f"{COSTS[name].axis} (left is less)" in words(root)
+    assert f"{COSTS[name].label} (left is less)" in words(root)
     assert COSTS[name].phrase.format(COSTS[name].written(found.points[0].cost)) in title(of_class(root, "mark")[0])
 
 

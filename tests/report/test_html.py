@@ -165,4 +165,4 @@ def test_a_page_has_verdict_and_frontier(tmp_path):
     assert frontier.svg(read([run])) in text
     assert f"<li>{escape(next(iter(verdict(run)[0].clauses)).text)}</li>" in text
     assert text.index("<section>") < text.index("<svg") < text.index("<table>")
-    assert "svg" not in Page(html.table([run], View(columns=("R@1",)))).names
+    assert "svg" not in Page(html.table([run], View(columns=("nDCG@10",)))).names

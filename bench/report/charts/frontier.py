@@ -31,7 +31,6 @@ from bench.report.charts.svg import (
     width,
     wrapped,
 )
-from bench.report.costs import WEIGHT, told
 from bench.report.numbers import bounds, four, significant, sized
 from bench.report.tables.frontier import Frontier, Point, several_of
 from bench.statistics import pareto
@@ -90,7 +89,7 @@ def svg(frontier: Frontier) -> str:
         *head,
         *_band(frontier, up),
         axes.beside(up, LEFT, WIDTH - RIGHT, axes.decimals(up)),
-        axes.below(across, top, bottom, f"{frontier.cost.axis} (left is less)", frontier.cost.tick),
+        axes.below(across, top, bottom, f"{frontier.cost.label} (left is less)", frontier.cost.tick),
         *([_line(stairs)] if frontier.is_claimed else []),
         *(_mark(place, frontier, across, up) for place in _largest_first(places)),
         *labelled,
@@ -99,7 +98,7 @@ def svg(frontier: Frontier) -> str:
 
 
 def _title(frontier: Frontier) -> str:
-    return f"{frontier.passage_set}: {frontier.measure} against {frontier.cost.name}"
+    return f"{frontier.passage_set}: {frontier.measure} against {frontier.cost.title}"
 
 
 def _about(frontier: Frontier, places: Sequence[Place]) -> str:
@@ -120,8 +119,8 @@ def _told(point: Point, frontier: Frontier) -> str:
     value = cost.written(point.cost) + (
         "" if point.cost_interval is None else f" {bounds(point.cost_interval, significant)}"
     )
-    parts = [f"{frontier.measure} {quality}", told(cost, value, is_new=point.is_new)]
-    if cost.key != WEIGHT:
+    parts = [f"{frontier.measure} {quality}", cost.told(value, is_new=point.is_new)]
+    if cost.key != "ledger_bytes":
         parts.append("index not weighed" if point.bytes is None else f"index {sized(point.bytes)}")
     return f"{point.name}: {', '.join(parts)}"
 

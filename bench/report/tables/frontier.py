@@ -9,9 +9,9 @@ from bench.analysis.evidence import Evidence, ties
 from bench.analysis.representation import Vectors, vectors
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
-from bench.report import doubts
+from bench.report import costs, doubts
 from bench.report import rows as flat
-from bench.report.costs import COSTS, P50, Cost, cost_of
+from bench.report.costs import COSTS, DEFAULT, Cost
 from bench.report.rows import Row
 from bench.report.significance import around
 from bench.report.tables.lines import RunCell
@@ -42,7 +42,7 @@ class Frontier:
     passage_set: str
     measure: str
     points: tuple[Point, ...]
-    cost: Cost = COSTS[P50]
+    cost: Cost = COSTS[DEFAULT]
     remarks: tuple[str, ...] = ()  # what was left out, and what a reader must know
     conditions: str = ""  # what the numbers hold for
     is_claimed: bool = True  # False: a cell was stopped, whose quality is unknown and may lie above any of the points
@@ -57,7 +57,7 @@ def read(
     InputError where set or measure have to be named, for a cost that is none, where no cell has both a quality and that
     cost, and for runs that do not go together: of other passages under one name, or timed on other hardware.
     """
-    cost, name = cost_of(cost_name), _passage_set(runs, passage_set)
+    cost, name = costs.named(cost_name), _passage_set(runs, passage_set)
     cells: list[RunCell] = [
         (run_name, run, m)
         for run_name, run in zip(flat.names(runs), runs, strict=True)
@@ -96,7 +96,9 @@ def read(
     return Frontier(name, key, points, cost, remarks, conditions, is_claimed=not stopped)
 
 
-def points_of(rows: Sequence[Row], measure: str, cost: Cost = COSTS[P50]) -> tuple[tuple[Point, ...], tuple[str, ...]]:
+def points_of(
+    rows: Sequence[Row], measure: str, cost: Cost = COSTS[DEFAULT]
+) -> tuple[tuple[Point, ...], tuple[str, ...]]:
     """
     The cells that have a quality and a cost, and a remark for each kind of those that lack something.
 

@@ -15,7 +15,7 @@ from bench.analysis.history import SHORT, Version
 from bench.instruments import stability
 from bench.records.comparability import HARDWARE, hardware_differences
 from bench.records.schema import Measurement
-from bench.report import doubts, rows
+from bench.report import costs, doubts, rows
 from bench.report.column_names import keys_of
 from bench.report.columns import FIELDS, field_of, is_number
 from bench.report.model import STATUS_STYLE, Column, Grid, TableCell
@@ -233,7 +233,7 @@ def _figure(line: Line, key: str, value: float | None) -> TableCell:
     if line.status != "ok" and key == line.measure:
         return TableCell(line.status, STATUS_STYLE.get(line.status, "red"))
     mark = doubts.FLAG_MARK if key in line.doubtful else ""
-    if line.remembers and key in doubts.NEW:
+    if line.remembers and key in costs.NEW:
         mark = doubts.NEW_MARK
     return TableCell(MISSING if value is None else _text(key, value), mark=mark if value is not None else "")
 

@@ -9,7 +9,7 @@ import msgspec
 from bench.analysis.standing import Rival
 from bench.records.schema import Measurement
 from bench.report import doubts
-from bench.report.costs import BY_KEY, told
+from bench.report.costs import BY_KEY
 from bench.report.numbers import share, without_zero
 from bench.report.rows import Row, row
 from bench.statistics.paired import Interval
@@ -165,7 +165,7 @@ def interval_of_p50(m: Measurement) -> Interval | None:
 
 def phrase(key: str, figure: str, m: Measurement) -> str:
     """A cost with what it is of."""
-    return told(BY_KEY[key], figure, is_new=shown(m, key) != key)
+    return BY_KEY[key].told(figure, is_new=shown(m, key) != key)
 
 
 def written(key: str, value: float) -> str:
