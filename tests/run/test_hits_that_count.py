@@ -50,6 +50,7 @@ class Near(Spelled):
         found[:, :k] = (queries @ self.vectors[:k].T).toarray()
         return top_k(found, k, positive=True)
 """
+CELL = suite("BM25() @ CSR()", modes=("single",))
 
 
 def among_themselves(n: int = 30):
@@ -64,12 +65,12 @@ def among_themselves(n: int = 30):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """The same retriever, with each query's own passage among its hits and without, timed; and the run folders."""
+    """One retriever, with each query's own passage among its hits and without, timed; and the run folders."""
     folder = tmp_path_factory.mktemp("self")
-    measured, cells = {}, suite("BM25() @ CSR()", "BM25() @ COO()", modes=("single", "batch"))
+    measured = {}
     for name, exclude in (("with", None), ("without", "self")):
-        asked = msgspec.structs.replace(cells, exclude=exclude)
-        measured[name] = run(asked, folder / name, leave_out(among_themselves(), exclude))
+        asked = msgspec.structs.replace(CELL, exclude=exclude)
+        (measured[name],) = run(asked, folder / name, leave_out(among_themselves(), exclude)).values()
     return folder, measured
 
 
@@ -80,22 +81,20 @@ class TestOwnPassages:
         With its own passage first, a query finds its answer second, which is said; without it the answer is first.
         """
         _, measured = found
-        for retriever in ("BM25() @ CSR()", "BM25() @ COO()"):
-            with_it, without = measured["with"][retriever], measured["without"][retriever]
-            assert ("ok", "ok") == (with_it.status, without.status), (with_it.reason, without.reason)
-            assert (0.0, 0.5) == (with_it.quality["R@1"], with_it.quality["RR@10"])
-            assert without.quality["RR@10"] >= 0.75
-            assert any(flag.startswith("self: 20 of 20 judged queries found") for flag in with_it.flags)
-            assert not any(flag.startswith("self:") for flag in without.flags)
+        with_it, without = measured["with"], measured["without"]
+        assert ("ok", "ok") == (with_it.status, without.status), (with_it.reason, without.reason)
+        assert (0.0, 0.5) == (with_it.quality["R@1"], with_it.quality["RR@10"])
+        assert without.quality["RR@10"] >= 0.75
+        assert any(flag.startswith("self: 20 of 20 judged queries found") for flag in with_it.flags)
+        assert not any(flag.startswith("self:") for flag in without.flags)
 
     def test_it_is_in_no_file(self, found):
         """
         No hit that is kept is a query's own passage, and as many are kept as were to be.
         """
         folder, measured = found
-        cell = measured["without"]["BM25() @ CSR()"]
 
-        hits = run_folder.read_hits(folder / "without", cell.cell)
+        hits = run_folder.read_hits(folder / "without", measured["without"].cell)
 
         assert (20, 100) == hits.rows.shape
         assert not (hits.rows == np.arange(1, 21)[:, None]).any()
@@ -106,7 +105,7 @@ class TestOwnPassages:
         """
         folder, measured = found
 
-        line, text = command_of(run_folder.read(folder / "without"), measured["without"]["BM25() @ CSR()"])
+        line, text = command_of(run_folder.read(folder / "without"), measured["without"])
 
         assert "--exclude self" in line or 'exclude = "self"' in (text or "")
 
@@ -119,12 +118,11 @@ class TestOwnPassages:
         qrels = {query: {query: 1} for query in one.query_ids}
         judged = rehashed(msgspec.structs.replace(one, qrels=qrels))
 
-        after = run(suite("BM25() @ CSR()", "BM25() @ COO()", modes=("single", "batch")), folder, judged)
+        (after,) = run(CELL, folder, judged).values()
 
-        for measured in after.values():
-            assert 1.0 == measured.quality["R@1"]
-            assert not any(flag.startswith("self:") for flag in measured.flags)
-            assert found[1]["with"][measured.retriever].single == measured.single
+        assert 1.0 == after.quality["R@1"]
+        assert not any(flag.startswith("self:") for flag in after.flags)
+        assert found[1]["with"].single == after.single
 
 
 @pytest.mark.slow
@@ -191,7 +189,7 @@ class TestParts:
         cells = Suite(
             name="parts",
             passages=(parts.name,),
-            cells=(CellGroup(retrievers=("BM25() @ CSR()", "BM25() @ Flat()")),),
+            cells=(CellGroup(retrievers=("BM25() @ Flat()",)),),
             measures=("R@1", "R@3"),
             primary="R@1",
             k=3,
@@ -200,17 +198,18 @@ class TestParts:
             modes=("single",),
         )
 
-        for found in run(cells, tmp_path / "run", parts).values():
-            assert ("ok", {"R@1": 1.0, "R@3": 1.0}) == (found.status, found.quality), found.reason
-            for hits in (
-                run_folder.read_hits(tmp_path / "run", found.cell),
-                run_folder.read_timed(tmp_path / "run", found.cell, 3, apart=True),
-            ):
-                for rows in hits.rows.tolist():
-                    found_rows = [row for row in rows if row >= 0]
-                    assert len(found_rows) == len(set(found_rows)) >= 3
-                    assert {0} == {row % 4 for row in found_rows}
-            assert (12, 6) == (found.facts["search_k"], found.facts["n_documents"])
+        (found,) = run(cells, tmp_path / "run", parts).values()
+
+        assert ("ok", {"R@1": 1.0, "R@3": 1.0}) == (found.status, found.quality), found.reason
+        assert (12, 6) == (found.facts["search_k"], found.facts["n_documents"])
+        for hits in (
+            run_folder.read_hits(tmp_path / "run", found.cell),
+            run_folder.read_timed(tmp_path / "run", found.cell, 3, apart=True),
+        ):
+            for rows in hits.rows.tolist():
+                found_rows = [row for row in rows if row >= 0]
+                assert len(found_rows) == len(set(found_rows)) >= 3
+                assert {0} == {row % 4 for row in found_rows}
 
     def test_another_rule_in_its_folder(self, parts, tmp_path):
         """
