@@ -9,23 +9,21 @@ from bench.analysis.representation import Vectors, vectors_of
 from bench.analysis.standing import Rival, Standings
 from bench.records.schema import Measurement
 from bench.report.numbers import share
-from bench.report.rows import row
 from bench.report.verdict.clauses import (
     ALIKE,
-    COSTS,
     INDEX,
     NOT_TOLD,
     TIME,
     Clause,
     Wording,
     about,
-    apart,
-    number,
     p50,
+    phrase,
     shown,
     weight,
     written,
 )
+from bench.report.verdict.cost import cheapness, compared, extremes, is_faster
 from bench.statistics.paired import MARGINS, SATURATED
 
 
@@ -46,27 +44,21 @@ class Sides:
 def sides(found: Standings) -> Sides:
     """The two cells that most depends on."""
     identical = [found.best, *(rival.cell for rival in found.rivals if rival.standing == "identical")]
-    top = min(identical, key=_cheapness)
+    top = min(identical, key=cheapness)
     held = [rival for rival in found.rivals if rival.standing != "identical"]
     open_cells = [top, *(rival.cell for rival in held if rival.standing != "behind")]
-    choice = min(open_cells, key=_cheapness)
+    choice = min(open_cells, key=cheapness)
     if choice.cell != top.cell:
         return Sides(top, choice, next(rival for rival in held if rival.cell.cell == choice.cell))
     others = [rival for rival in held if rival.cell.encoder is None or rival.cell.encoder != top.encoder]
     return Sides(top, choice, next(iter(others or held), None))
 
 
-def _cheapness(m: Measurement) -> tuple[float, float]:
-    """What answers first comes first; what was not timed last."""
-    ms, size = p50(m), weight(m)
-    return (float("inf") if ms is None else ms, float("inf") if size is None else size)
-
-
 def clauses(found: Standings, words: Wording) -> Iterator[Clause]:
     """What may be said of the cells of one set."""
     pair = sides(found)
     yield words.clause("best", _best(found, pair, words))
-    yield words.clause("cost", " ".join(_cost(pair, words)))
+    yield words.clause("cost", _cost(found, pair, words))
     kinds = _other_kinds(found, pair)
     for rival in kinds:
         yield words.clause("kind", _of_kind(rival, pair, words))
@@ -129,26 +121,11 @@ def _saturated(found: Standings, held: Sequence[Rival], words: Wording) -> str:
 # What it costs
 
 
-def _cost(pair: Sides, words: Wording) -> Iterator[str]:
-    named = sorted(pair.cells, key=_cheapness)
-    if all(number(row(m), key) is None for m in named for key in COSTS):
-        yield f"What {'they cost' if len(named) > 1 else 'it costs'} was not measured."
-        return
-    if len(named) == 1:
-        yield f"{words.name(pair.top)}: {words.costs(pair.top)}."
-    else:
-        first, second = named
-        faster = " answers faster" if _is_faster(first, second) else ""
-        yield f"{words.name(first)}{faster}: {words.costs(first)}; {words.name(second)}: {words.costs(second, first)}."
-    for m in named:
-        if m.exact is False and m.overlap_with_exact is not None:
-            told = words.figure(m.cell, "overlap_with_exact", m.overlap_with_exact, share(m.overlap_with_exact))
-            yield f"{words.name(m)} is approximate: it finds {told} of the first 10 of exact search."
-
-
-def _is_faster(one: Measurement, other: Measurement) -> bool:
-    mine, theirs = p50(one), p50(other)
-    return mine is not None and theirs is not None and mine < theirs and apart(one, other)
+def _cost(found: Standings, pair: Sides, words: Wording) -> str:
+    """Of the two sides; where all find the same, of what answers first and last, and of the smallest."""
+    if pair.contrast is None and found.rivals:
+        return extremes([found.best, *(rival.cell for rival in found.rivals)], words)
+    return " ".join(compared(pair.cells, words))
 
 
 # What else is there, for whom
@@ -167,7 +144,7 @@ def _other_kinds(found: Standings, pair: Sides) -> list[Rival]:
 
 def _of_kind(rival: Rival, pair: Sides, words: Wording) -> str:
     """What a kind of retriever that no side is finds, and what it costs beside the side that answers first."""
-    first = min(pair.cells, key=_cheapness)
+    first = min(pair.cells, key=cheapness)
     beside = words.costs(rival.cell, first)
     kind = vectors_of(rival.cell).capitalize()
     said = f"{kind}: {words.name(rival.cell)} finds {_beside(rival, words)}"
@@ -180,12 +157,13 @@ def _cheaper(found: Standings, named: Sequence[Measurement], words: Wording) -> 
     cells = [m for m in (found.best, *(rival.cell for rival in found.rivals)) if m not in named and m.cell in beside]
     told: dict[str, list[str]] = {}
     timed = [m for m in cells if p50(m) is not None]
-    if timed and all(_is_faster(first := min(timed, key=_cheapness), m) for m in named if p50(m) is not None):
+    if timed and all(is_faster(first := min(timed, key=cheapness), m) for m in named if p50(m) is not None):
         key, value = shown(first, TIME), p50(first) or 0.0
-        told[first.cell] = [f"fastest (p50 {words.figure(first.cell, key, value, written(TIME, value))})"]
+        time = phrase(TIME, words.figure(first.cell, key, value, written(TIME, value)), first)
+        told[first.cell] = [f"fastest ({time})"]
     weighed, sizes = [m for m in cells if weight(m) is not None], [size for m in named if (size := weight(m))]
     if weighed and sizes:
-        least = min(weighed, key=lambda m: (weight(m), _cheapness(m)))
+        least = min(weighed, key=lambda m: (weight(m), cheapness(m)))
         value = weight(least) or 0.0
         if value * ALIKE < min(sizes):
             smallest = words.figure(least.cell, INDEX, value, written(INDEX, value))

@@ -18,7 +18,8 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report.numbers import share
 from bench.report.tables.lines import counted
-from bench.report.verdict.clauses import INDEX, Clause, Wording, apart, p50, weight, written
+from bench.report.verdict.clauses import Clause, Wording
+from bench.report.verdict.cost import extremes
 from bench.statistics import paired
 
 MOST_LABELS = 2  # that are named
@@ -97,33 +98,13 @@ def unjudged(run: Run, cells: Sequence[Measurement], words: Wording) -> Iterator
     else:
         said = "Nobody has judged these queries: which retriever finds more is not known."
     yield words.clause("unjudged", said)
-    if cost := _extremes(cells, words):
+    if cost := extremes(cells, words):
         yield words.clause("cost", cost)
     if one.n_distractors:
         return
     yield from _agreement(run, one.passage_set, words)
     folder = shlex.quote(str(run.folder))
     yield words.clause("next", f"To know, judge some: sparring judge-sheet {folder} -o {SHEET}")
-
-
-def _extremes(cells: Sequence[Measurement], words: Wording) -> str:
-    """What answers first and what is smallest, each with all that it costs."""
-    timed = sorted((m for m in cells if p50(m) is not None), key=lambda m: p50(m) or 0.0)
-    weighed = sorted((m for m in cells if weight(m) is not None), key=lambda m: weight(m) or 0.0)
-    if not timed and not weighed:
-        return "What they cost was not measured."
-    parts = []
-    if timed:
-        first, last = timed[0], timed[-1]
-        fastest = " answers fastest" if all(apart(first, m) for m in timed[1:]) and len(timed) > 1 else ""
-        parts.append(f"{words.name(first)}{fastest}: {words.costs(first)}.")
-        if last is not first:
-            parts.append(f"{words.name(last)}: {words.costs(last, first)}.")
-    if weighed and (least := weighed[0]) not in (*timed[:1], *timed[-1:]):
-        value = weight(least) or 0.0
-        told = words.figure(least.cell, INDEX, value, written(INDEX, value))
-        parts.append(f"{words.name(least)} has the smallest index ({told}).")
-    return " ".join(parts)
 
 
 def _agreement(run: Run, passage_set: str, words: Wording) -> Iterator[Clause]:
