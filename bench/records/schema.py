@@ -286,6 +286,19 @@ class Measurement(
         return None if self.predicted_ledger is None else sum(self.predicted_ledger.values())
 
     @property
+    def index_seconds(self) -> float | None:
+        """
+        From the passages' text to an index: encode and build, each in full, whoever else uses what they made.
+
+        None where one of the two was not measured, or encoding took some of the passages alone.
+        """
+        if self.encoder is None:  # an engine does both itself
+            return self.build_seconds
+        if self.encode_seconds is None or self.build_seconds is None or self.facts.get("synthetic") == "vectors":
+            return None
+        return self.encode_seconds + self.build_seconds
+
+    @property
     def joint_gap(self) -> float | None:
         """By what share the p50 of both parts in one process lies above that of their sum, each timed alone."""
         joint, single = (None if found is None else found.p50 for found in (self.joint, self.single))

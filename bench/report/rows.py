@@ -83,7 +83,7 @@ def _relied_on(m: Measurement, measures: Sequence[str], times: Row) -> Row:
         "peak_search_bytes": m.search_memory and m.search_memory.peak_above_start,
         "peak_query_bytes": m.query_memory and m.query_memory.peak_above_start,
         "new_p50_ms": times["new_p50_ms"],
-        "index_seconds": _index_seconds(m),
+        "index_seconds": m.index_seconds,
         "deployment_bytes": m.deployment_bytes,
         "flags": list(m.flags),
     }
@@ -93,19 +93,6 @@ def _of_times(m: Measurement) -> Row:
     """What each mode came to, and new queries."""
     paths = {key: path for mode in MODES.values() for key, path in mode.keys.items()} | OTHER_TIMES
     return {key: _at(m, path) for key, path in paths.items()}
-
-
-def _index_seconds(m: Measurement) -> float | None:
-    """
-    From the passages' text to an index: encode and build, each in full, whoever else uses what they made.
-
-    None where one of the two was not measured, or encoding took some of the passages alone.
-    """
-    if m.encoder is None:  # an engine does both itself
-        return m.build_seconds
-    if m.encode_seconds is None or m.build_seconds is None or m.facts.get("synthetic") == "vectors":
-        return None
-    return m.encode_seconds + m.build_seconds
 
 
 def _of_the_cell(m: Measurement) -> Row:
