@@ -16,6 +16,7 @@ from bench.report.render.formats import FORMATS, TERMINAL, refusal
 from bench.report.view import AXES, DEFAULT, Pivot, View
 
 if TYPE_CHECKING:
+    from bench.analysis.prices import Prices
     from bench.records.run_folder import Run
 
 COMMA = re.compile(r",(?![^()]*\))")  # none within a measure's own options
@@ -42,9 +43,14 @@ class Options:
     intervals: bool
     cite: bool
     svg: Path | None
+    prices: Path | None
 
-    def view(self, format_name: str) -> View:
-        """The same for a table; a usage error for options that do not go together, or not with the format."""
+    def view(self, format_name: str, folder: Path = Path()) -> View:
+        """
+        The same for a table; a usage error for options that do not go together, or not with the format.
+
+        folder: what the file of prices is relative to.
+        """
         said = refusal(vars(self), format_name)
         if said is None and self.svg is not None:
             said = _refused_picture(self.svg, self.pivot, self.measure)
@@ -59,7 +65,14 @@ class Options:
             published=self.published,
             intervals=self.intervals,
             cite=self.cite,
+            prices=None if self.prices is None else _prices(folder / self.prices),
         )
+
+
+def _prices(path: Path) -> Prices:
+    from bench.analysis.prices import read
+
+    return read(path)
 
 
 def _refused_picture(path: Path, pivot: str | None, measure: str | None) -> str | None:
@@ -81,6 +94,12 @@ Measure = Annotated[
 ]
 Svg = Annotated[
     Path | None, typer.Option("--svg", metavar="FILE", help="With --pivot storage: draw it into this file.")
+]
+PricesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", metavar="FILE", help="What each cell costs by the prices of memory and cores in this TOML file."
+    ),
 ]
 PluginFiles = Annotated[
     list[Path] | None,
@@ -115,6 +134,7 @@ def table(
         bool, typer.Option("--cite", help="Sources as BibTeX; with --format latex cited and appended.")
     ] = False,
     svg: Svg = None,
+    prices: PricesFile = None,
     plugin: PluginFiles = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare tables in pages with their records; exit code 1 if they differ.")
@@ -127,7 +147,7 @@ def table(
 ) -> None:
     """Print the table of some runs, or check those in pages."""
     flags = dict(zip(FLAGS, (markdown, latex, html, csv, json), strict=True))
-    options = Options(labels, pivot, columns, wide, published, measure, intervals, cite, svg)
+    options = Options(labels, pivot, columns, wide, published, measure, intervals, cite, svg, prices)
     if check or write:
         given: dict[str, object] = {"format": format_name, "plugin": plugin, **flags, **vars(options)}
         _refuse_beside_pages([name for name, value in given.items() if value], both=check and write)
@@ -190,7 +210,7 @@ def in_pages(paths: Sequence[Path], *, write: bool) -> int:
 
 
 def in_page(arguments: Sequence[str], folder: Path) -> str:
-    """The Markdown that `sparring table` prints of some words; run folders are relative to `folder`."""
+    """The Markdown that `sparring table` prints of some words; run folders and prices are relative to `folder`."""
     from bench.errors import InputError
     from bench.report.render import markdown
 
@@ -201,7 +221,7 @@ def in_page(arguments: Sequence[str], folder: Path) -> str:
         options = Options(**{field.name: given[field.name] for field in fields(Options)})
         name = _format(given["format_name"], {flag: given[flag] for flag in FLAGS}, options)
         unfit = [f"--{option}" for option in ("cite", "svg", "plugin", "check", "write") if given[option]]
-        view = DEFAULT if unfit else options.view("markdown" if name == TERMINAL else name)
+        view = DEFAULT if unfit else options.view("markdown" if name == TERMINAL else name, folder)
     except Exception as error:  # of the parser's several kinds; --help ends it by one too
         raise InputError(f"expected what `sparring table` takes, found {' '.join(arguments)!r}: {error}") from error
     if unfit or name not in (TERMINAL, "markdown"):

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from bench.errors import InputError
 from bench.instruments.quality import OTHER_NAMES
-from bench.report.columns import FIELDS, field_of
+from bench.report.columns import FIELDS, PRICED, field_of
 
 Said: TypeAlias = tuple[tuple[str, ...], str]  # the words of a name in lower case, numbers apart; its unit, may be none
 UNITS = {  # as units are written -> how keys end
@@ -154,6 +154,6 @@ def _grouped(known: Collection[str]) -> dict[str, list[str]]:
     """The measures among the keys and the headings of the table's own columns, by what they are figures of."""
     groups = {"quality": [key for key in known if _is_measure(key)]}
     for unit, name in GROUPS.items():
-        own = (field for field in FIELDS if field.key in known and _said(field.key)[1] == unit)
+        own = (field for field in (*FIELDS, *PRICED) if field.key in known and _said(field.key)[1] == unit)
         groups[name] = [field.column.head for field in own]
     return {name: heads for name, heads in groups.items() if heads}

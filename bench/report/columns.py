@@ -9,7 +9,7 @@ from typing import Literal, TypeGuard
 
 from bench.report import doubts
 from bench.report.model import Column
-from bench.report.numbers import MISSING, change, megabytes, share, significant, whole
+from bench.report.numbers import MISSING, change, megabytes, money, share, significant, whole
 from bench.report.rows import Row
 from bench.report.text import joined
 
@@ -138,7 +138,13 @@ OTHERS = (
         for stage in ("encode", "query", "build", "search")
     ),
 )
-_KNOWN = {field.key: field for field in (THREADS, *FIELDS, *OTHERS)}
+PRICED = (  # with --prices; what they mean stands beside the prices themselves
+    Field("price_a_month", Column("price a month", drop=1, opens=True), money, "low", time=True),
+    Field("price_per_1000", Column("price / 1,000", drop=1), money, "low", time=True),
+    Field("price_index", Column("price index", drop=1), money, "low", time=True),
+)
+PRICE = "price"  # names all of them, and begins every key that --prices adds
+_KNOWN = {field.key: field for field in (THREADS, *FIELDS, *OTHERS, *PRICED)}
 UNITS = {  # how a key ends that is no column by itself -> the unit of its heading, and how it is written
     "_bytes": (" MB", megabytes),
     "_seconds": (" s", significant),
@@ -170,6 +176,8 @@ def field_of(key: str, rows: Sequence[Row] = ()) -> Field:
         if key.endswith(ending):
             head = key.removesuffix(ending).replace("_", " ") + unit
             return Field(key, Column(head), text, None, time=ending in TIMES)
+    if key.startswith(f"{PRICE}_"):
+        return Field(key, Column(key.replace("_", " ")), money, None)
     return Field(key, Column(key.replace("_", " ")), share if SHARES.fullmatch(key) else _number, None)
 
 

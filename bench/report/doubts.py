@@ -10,6 +10,8 @@ from bench.report.rows import Row
 
 NEW_MARK, FLAG_MARK = "‡", "~"
 OF_BYTES = ("ledger: ", "mapped: ", "memory: ")  # flags that speak against what a cell takes
+PRICES = ("price_a_month", "price_per_1000")
+OF_PRICES = ("single_p50_ms", "cpu_p50_ms", "deployment_bytes")  # what they are made from
 LEGEND = f"{NEW_MARK}: of queries that the process had not seen before, since it answers repeated ones faster."
 
 
@@ -34,12 +36,15 @@ def mark(row: Row, key: str) -> str:
     """What stands after a figure: that it is of new queries, or that something speaks against it alone."""
     if value(row, key) is None:
         return ""
-    new = NEW_MARK if key_shown(_flags(row), key) != key else ""
+    is_new = key_shown(_flags(row), key) != key or (key in PRICES and stability.remembers(_flags(row)))
+    new = NEW_MARK if is_new else ""
     return new + (FLAG_MARK if figure_flag(row, key) else "")
 
 
 def is_doubtful(row: Row, key: str) -> bool:
-    """Whether anything speaks against a figure, so that it is never the best."""
+    """Whether anything speaks against a figure, so that it is never the best; or against what a price is made from."""
+    if key in PRICES:
+        return any(is_doubtful(row, part) for part in OF_PRICES)
     flags = _flags(row)
     of_bytes = key.endswith("_bytes") and any(flag.startswith(OF_BYTES) for flag in flags)
     return of_bytes or bool(figure_flag(row, key) or stability.doubts(flags, {}, key))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bench.progress import Range
 
 MISSING = "-"
+SMALLEST = -4  # power of ten of a price that is written
 
 
 def duration(seconds: float) -> str:
@@ -39,6 +40,14 @@ def significant(value: float) -> str:
         return "<0.0001"
     decimals = next((d for d, least in enumerate((100, 10, 1, 0.1)) if abs(rounded) >= least), 4)
     return f"{rounded:,.{decimals}f}" if rounded else "0"
+
+
+def money(value: float) -> str:
+    """A price, three significant digits down to a ten-thousandth: 12,300, 3.98, 0.000412."""
+    if not 0 < value < 1:
+        return significant(value)
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return "<0.0001" if exponent < SMALLEST else f"{value:.{2 - exponent}f}"
 
 
 def megabytes(value: float) -> str:

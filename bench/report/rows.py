@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from bench.analysis.prices import Prices, price_of
 from bench.instruments.modes import MODES
 from bench.instruments.stability import UNSTABLE
 from bench.records.comparability import HARDWARE, hardware_differences
@@ -209,14 +210,34 @@ def _of_decision(m: Measurement) -> Row:
     }
 
 
+def of_price(m: Measurement, run: Run, prices: Prices | None) -> Row:
+    """What a cell costs by some prices, in their currency; no keys where none are given."""
+    if prices is None:
+        return {}
+    price = price_of(m, run, prices)
+    return {
+        "price_a_month": price.month,
+        "price_a_month_low": price.low,
+        "price_a_month_high": price.high,
+        "price_per_1000": price.per_1000,
+        "price_index": price.index,
+        "price_fixed_a_month": price.fixed,
+        "price_cores": price.cores_at(price.queries),
+        "price_basis": price.basis,
+        "price_currency": prices.currency,
+    }
+
+
 # Of runs
 
 
-def rows(runs: Sequence[Run]) -> list[Row]:
+def rows(runs: Sequence[Run], prices: Prices | None = None) -> list[Row]:
     """Every cell of some runs: the name of its run, then its row; all name the same measures."""
     named = measures(runs)
     return [
-        {"run": name} | row(m, named) for name, run in zip(names(runs), runs, strict=True) for m in run.measurements
+        {"run": name} | row(m, named) | of_price(m, run, prices)
+        for name, run in zip(names(runs), runs, strict=True)
+        for m in run.measurements
     ]
 
 

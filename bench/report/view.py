@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from bench.analysis.prices import Prices
 
 Axis: TypeAlias = Literal["retriever", "encoder", "storage", "passages", "measure", "threads", "name", "run"]
 AXES: tuple[Axis, ...] = get_args(Axis)
@@ -27,6 +30,7 @@ class View:
     published: bool = False  # ours against published figures alone
     intervals: bool = False  # beside each figure that has one
     cite: bool = False  # with its sources, where the format has a place for them
+    prices: Prices | None = None  # what each cell costs by them
 
     @property
     def is_default(self) -> bool:

@@ -42,6 +42,13 @@ retrievers = ["BM25() @ CSR()", "TfIdf() @ CSR()"]
 quality = 0.01
 budget = "1s"
 """
+PRICES = """
+currency = "EUR"
+ram_gb_hour = 0.005
+core_hour = 0.04
+gpu_hour = 2.5
+queries_a_month = 1_000_000
+"""
 OWN = "--passages p.csv --id id --title title --queries q.csv --query-id id --qrels judged.tsv --language en"
 RUN = f"run {OWN} TfIdf()@CSR() BM25()@CSR() --rounds 1 --mode single --queries 20 -o run"
 COMMANDS = (  # that end well in such a folder
@@ -62,6 +69,7 @@ COMMANDS = (  # that end well in such a folder
     "table run --pivot storage --svg out.svg",
     "table run --pivot storage --measure R@10",
     "table run --columns R@10,ledger_bytes",
+    "table run --prices prices.toml --columns price",
     "table --check page.md",
     "compare run run --margin .01 --queries 3 --json",
     "compare run run --by overlap --measure R@10",
@@ -129,6 +137,7 @@ def make(folder: Path) -> Path:
     (folder / "a.json").write_text(json.dumps(hits))
     (folder / "mine.py").write_text(PLUGIN)
     (folder / "small.toml").write_text(SUITE)
+    (folder / "prices.toml").write_text(PRICES)
     corpus = (folder / "set" / "corpus.jsonl").read_bytes()
     (folder / "tiny").mkdir()
     (folder / "tiny" / "corpus.jsonl").write_bytes(corpus)

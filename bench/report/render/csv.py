@@ -12,9 +12,9 @@ from bench.report.verdict.run import rows
 from bench.report.view import DEFAULT, View
 
 
-def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # every format's signature
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """One line a cell under one line of keys; empty where not measured, several values of one field joined by `; `."""
-    found = rows(runs)
+    found = rows(runs, view.prices)
     keys = dict.fromkeys(key for row in found for key in row)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

@@ -22,12 +22,12 @@ Writer: TypeAlias = "Callable[[Sequence[Run], View], str]"
 SHAPES: Mapping[str, frozenset[str]] = {
     "labels": frozenset(),
     "pivot": frozenset({"measure", "intervals", "svg"}),
-    "columns": frozenset({"intervals"}),
-    "wide": frozenset({"intervals"}),
+    "columns": frozenset({"intervals", "prices"}),
+    "wide": frozenset({"intervals", "prices"}),
     "published": frozenset(),
 }
-UNSHAPED = frozenset({"intervals"})  # goes with the table as it is without any of them
-FOR_A_READER = frozenset({*SHAPES, "intervals", "measure"})
+UNSHAPED = frozenset({"intervals", "prices"})  # go with the table as it is without any of them
+FOR_A_READER = frozenset({*SHAPES, "intervals", "measure", "prices"})
 
 
 class Format(NamedTuple):
@@ -48,8 +48,8 @@ FORMATS: Mapping[str, Format] = {
     "markdown": Format(FOR_A_READER, "bench.report.render.markdown"),
     "latex": Format(FOR_A_READER | {"cite"}, "bench.report.render.latex"),
     "html": Format(FOR_A_READER, "bench.report.render.html"),
-    "csv": Format(frozenset(), "bench.report.render.csv"),
-    "json": Format(frozenset(), "bench.report.render.json"),
+    "csv": Format(frozenset({"prices"}), "bench.report.render.csv"),
+    "json": Format(frozenset({"prices"}), "bench.report.render.json"),
     "bibtex": Format(frozenset({"cite"}), "bench.report.render.bibtex"),
 }
 

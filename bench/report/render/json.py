@@ -11,6 +11,6 @@ from bench.report.verdict.run import rows
 from bench.report.view import DEFAULT, View
 
 
-def table(runs: Sequence[Run], view: View = DEFAULT) -> str:  # noqa: ARG001  # every format's signature
+def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """One array, one object a cell (`bench.report.rows.row`); null where not measured."""
-    return msgspec.json.format(msgspec.json.encode(rows(runs)), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(rows(runs, view.prices)), indent=2).decode() + "\n"

@@ -15,7 +15,8 @@ from bench.report.column_names import keys_of
 from bench.report.columns import FIELDS, RECALL, SHOWN, THREADS, Field, chosen, text_of
 from bench.report.model import NEVER, Column, Grid
 from bench.report.numbers import MISSING, share
-from bench.report.rows import Row, baseline, hardware, measures, most_timed, names, primary, row
+from bench.report.rows import Row, baseline, hardware, measures, most_timed, names, of_price, primary, row
+from bench.report.tables import prices
 from bench.report.tables.labels import label_grid
 from bench.report.tables.lines import RunCell, failures, hardware_note, heading, lines_of, name_cell, with_reuse
 from bench.report.tables.marks import add_remarks, figure_notes, no_best
@@ -55,11 +56,14 @@ def grids(runs: Sequence[Run], view: View = DEFAULT) -> list[Grid]:
 
 def _with_keys(runs: Sequence[Run], view: View) -> View:
     """The view with its columns by their keys, without those that every line begins with."""
-    known = dict.fromkeys(key for one in flat.rows(runs) for key in one) if view.columns is not None else {}
-    if view.columns is None or not known:  # a run without a cell has no table
+    if view.columns is None:
+        return view
+    known = dict.fromkeys(key for one in flat.rows(runs, view.prices) for key in one)
+    if not known:  # a run without a cell has no table
         return view
     leading = ("retriever", "run") if len(runs) > 1 else ("retriever",)
-    keys = (key for key in keys_of(view.columns, known, "--columns") if key not in leading)
+    names = prices.expanded(view.columns, view.prices)
+    keys = (key for key in keys_of(names, known, "--columns") if key not in leading)
     return replace(view, columns=tuple(keys))
 
 
@@ -67,7 +71,7 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     """The table of one passage set."""
     runs = list({name: run for name, run, _ in cells}.values())
     named = measures(runs)
-    rows = [{"run": name} | row(m, named) for name, _, m in cells]
+    rows = [{"run": name} | row(m, named) | of_price(m, run, view.prices) for name, run, m in cells]
     wanted = with_reuse(_wanted(cells, named, rows, view), runs)
     measured = [field for field in wanted if any(text_of(field, one) != MISSING for one in rows)]
     fields = measured if view.columns is None else wanted
@@ -78,6 +82,7 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     if view.is_default and not view.intervals:
         intervals = {name for run in runs if (name := primary(run)) is not None}
     judged = significance.judge([(run, m) for _, run, m in cells], fields, lines, intervals=intervals)
+    priced = prices.judge(cells, fields, lines, view, apart=bool(apart))
     notes = add_remarks(cells, columns, lines) + figure_notes(fields, rows)
     notes += no_best(fields, [m for _, _, m in cells])
     notes += [note for field in wanted if field not in measured for note in _too_few(cells, field.key)]
@@ -86,14 +91,14 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
     unknown = max(m.unknown_judgments for _, _, m in cells)
     if unknown:
         notes.append(f"judgments that name a passage or query that is not there: {unknown:,}")
-    notes += [*failures(cells, several=several), *hardware_note(apart), *judged.notes]
+    notes += [*failures(cells, several=several), *hardware_note(apart), *judged.notes, *priced.notes]
     return Grid(
         heading(cells),
         tuple(columns),
         tuple(map(tuple, lines)),
         tuple(notes),
         goes_on=view.columns is not None,
-        legend=judged.legend,
+        legend=(*judged.legend, *priced.legend),
     )
 
 
@@ -102,13 +107,13 @@ def _grid(cells: Sequence[RunCell], view: View, *, several: bool) -> Grid:
 
 def _wanted(cells: Sequence[RunCell], named: Sequence[str], rows: Sequence[Row], view: View) -> list[Field]:
     """The fields that are asked for; by default a few, and threads where cells differ in them."""
-    quality = _quality(cells, named)
+    quality, priced = _quality(cells, named), prices.fields(rows)
     if view.columns is not None:
-        return chosen(view.columns, quality, rows)
+        return chosen(view.columns, [*quality, *priced], rows)
     threads = [THREADS] if len({one["threads"] for one in rows}) > 1 else []
     if view.wide:
-        return [*threads, *quality, *FIELDS]
-    return [*threads, *_few(cells, quality), *(field for field in FIELDS if field.key in SHOWN)]
+        return [*threads, *quality, *FIELDS, *priced]
+    return [*threads, *_few(cells, quality), *(field for field in FIELDS if field.key in SHOWN), *priced]
 
 
 def _few(cells: Sequence[RunCell], quality: Sequence[Field]) -> list[Field]:

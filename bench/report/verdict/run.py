@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.analysis.evidence import Evidence
+from bench.analysis.prices import Prices
 from bench.analysis.standing import Standings, standings
 from bench.errors import InputError
 from bench.records.run_folder import Run
@@ -97,7 +98,7 @@ def lines(run: Run) -> Iterator[str]:
             yield from (f"- {clause.text}" for clause in one.clauses)
 
 
-def rows(runs: Sequence[Run]) -> list[Row]:
+def rows(runs: Sequence[Run], prices: Prices | None = None) -> list[Row]:
     """Every cell of some runs with the verdict on its passage set: a sentence an entry."""
     said: dict[tuple[int, str], list[str]] = {}
     for number, run in enumerate(runs):
@@ -109,7 +110,7 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     numbers = [number for number, run in enumerate(runs) for _ in run.measurements]
     return [
         one | {"verdict": said.get((number, str(one["passage_set"])), [])}
-        for number, one in zip(numbers, flat.rows(runs), strict=True)
+        for number, one in zip(numbers, flat.rows(runs, prices), strict=True)
     ]
 
 
