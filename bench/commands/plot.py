@@ -11,7 +11,7 @@ import typer
 
 from bench.commands import OK, completion, read_run, write_file
 from bench.report.charts.kinds import KINDS, Choice
-from bench.report.costs import COSTS, DEFAULT
+from bench.report.costs import DEFAULT, NAMES
 
 if TYPE_CHECKING:
     from bench.report.pages import Picture
@@ -62,10 +62,14 @@ def plot(
         str | None,
         typer.Option(
             metavar="COST",
-            help=f"What quality is drawn against: {', '.join(COSTS)}.",
+            help=f"What quality is drawn against: {', '.join(NAMES)}.",
             show_default=DEFAULT,
-            autocompletion=completion.among(COSTS),
+            autocompletion=completion.among(NAMES),
         ),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prices of memory and cores (TOML), for --cost price.", show_default=False),
     ] = None,
     check: Annotated[
         bool,
@@ -83,12 +87,16 @@ def plot(
     sparring plot --check README.md
     """
     if check:
-        if (output, passages, measure, cost) != (None, None, None, None):
+        if any(given is not None for given in (output, passages, measure, cost, prices)):
             raise typer.BadParameter("--check takes pages and nothing else")
         raise typer.Exit(pages([Path(page) for page in what]))
-    request = understood(what, output, Choice(passages, measure, cost))
+    request = understood(what, output, _choice(passages, measure, cost, prices))
     svg = drawn(request)
     write_file(request.output, svg if request.output.suffix == ".svg" else as_png(svg), "-o")
+
+
+def _choice(passages: str | None, measure: str | None, cost: str | None, prices: Path | None) -> Choice:
+    return Choice(passages, measure, cost, None if prices is None else str(prices))
 
 
 def understood(what: Sequence[str], output: Path | None, choice: Choice) -> PlotRequest:
@@ -165,7 +173,7 @@ def in_page(picture: Picture, folder: Path) -> PlotRequest:
     app.command()(plot)
     try:
         given = typer.main.get_command(app).make_context("sparring plot", list(picture.arguments)).params
-        request = understood(given["what"], given["output"], Choice(*(given[name] for name in Choice._fields)))
+        request = understood(given["what"], given["output"], _choice(*map(given.get, Choice._fields)))
     except Exception as error:  # of the parser's several kinds; --help ends it by one too
         words = " ".join(picture.arguments)
         raise InputError(f"expected what `sparring plot` takes, found {words!r}: {error}") from error
@@ -173,4 +181,8 @@ def in_page(picture: Picture, folder: Path) -> PlotRequest:
         raise InputError("a picture in a page is an SVG that is drawn: leave out --check, and name a file .svg")
     if str(request.output) not in picture.below:
         raise InputError(f"expected the picture {request.output} below its marker, found {picture.below or 'nothing'}")
-    return request._replace(runs=[folder / run for run in request.runs], output=folder / request.output)
+    choice = request.choice
+    if choice.prices is not None:
+        choice = choice._replace(prices=str(folder / choice.prices))
+    runs = [folder / run for run in request.runs]
+    return request._replace(runs=runs, output=folder / request.output, choice=choice)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import InputError, did_you_mean
 from bench.report.numbers import duration, significant, sized
+
+if TYPE_CHECKING:
+    from bench.analysis.prices import Prices
 
 NEW = {"single_p50_ms": "new_p50_ms", "single_p95_ms": "new_p95_ms"}  # a time of repeated queries -> that of new ones
 ROUND = re.compile(r"\.0+ ")  # of bytes that are a round number: 5 MB
@@ -24,7 +27,7 @@ class Cost(NamedTuple):
     name: str  # as `--cost` spells it
     key: str  # of JSON; where a cell remembers, the time of new queries stands in its place (`bench.report.doubts`)
     heading: str  # of an axis
-    unit: str  # "ms" or "s"; empty: bytes, written in the unit that suits them
+    unit: str  # "ms", "s" or a currency; empty: bytes, written in the unit that suits them
     title: str  # quality against it
     short: str  # what a cell without it lacks
     phrase: str  # with `{}` for a value with its unit
@@ -42,7 +45,7 @@ class Cost(NamedTuple):
 
     def written(self, value: float) -> str:
         """A figure with its unit: 12.3 ms, 7 min, 404 MB."""
-        if self.unit == "s" and value >= SOON:
+        if self.key == "index_seconds" and value >= SOON:
             return duration(value)
         return f"{significant(value)} {self.unit}" if self.unit else sized(value)
 
@@ -56,7 +59,7 @@ class Cost(NamedTuple):
         return phrase.format(figure)
 
 
-DEFAULT = "p50"
+DEFAULT, PRICE = "p50", "price"
 _ALL = (
     Cost(DEFAULT, "single_p50_ms", "p50 of one query, text to ids", "ms", "the time of a query", "p50", "p50 {}"),
     Cost("p95", "single_p95_ms", "p95 of one query, text to ids", "ms", "the p95 of a query", "p95", "p95 {}"),
@@ -65,12 +68,26 @@ _ALL = (
     Cost("deployment", "deployment_bytes", "memory of a deployment", "", "a deployment", "deployment", "{} deployed"),
 )
 COSTS: Mapping[str, Cost] = {cost.name: cost for cost in _ALL}
+NAMES = (*COSTS, PRICE)
 BY_KEY: Mapping[str, Cost] = {cost.key: cost for cost in COSTS.values()}
 
 
-def named(name: str | None) -> Cost:
-    """The cost of a name, or the one that is drawn where none is named. InputError for a name that is none."""
-    wanted = DEFAULT if name is None else name
-    if wanted not in COSTS:
-        raise InputError(f"--cost: expected one of {', '.join(COSTS)}, found {wanted!r}.{did_you_mean(wanted, COSTS)}")
-    return COSTS[wanted]
+def named(name: str | None, prices: Prices | None = None) -> Cost:
+    """
+    The cost of a name, or the one that is drawn where none is named: of prices that are given, else of time.
+
+    InputError for a name that is none, and for a price without prices, or prices beside another cost.
+    """
+    wanted = name or (DEFAULT if prices is None else PRICE)
+    if wanted not in NAMES:
+        raise InputError(f"--cost: expected one of {', '.join(NAMES)}, found {wanted!r}.{did_you_mean(wanted, NAMES)}")
+    if (wanted == PRICE) != (prices is not None):
+        found = f"--cost {wanted}" + (" without it" if prices is None else " beside it")
+        raise InputError(f"--prices: expected it with --cost {PRICE} alone, found {found}")
+    return COSTS[wanted] if prices is None else _of_prices(prices)
+
+
+def _of_prices(prices: Prices) -> Cost:
+    """A month, at the volume that is asked."""
+    heading = f"price of a month of {prices.queries_a_month:,.12g} queries"
+    return Cost(PRICE, "price_a_month", heading, prices.currency, "the price of a month", PRICE, "{} a month")

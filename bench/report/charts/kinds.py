@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.errors import InputError, did_you_mean
@@ -22,6 +23,7 @@ class Choice(NamedTuple):
     passages: str | None = None
     measure: str | None = None
     cost: str | None = None
+    prices: str | None = None  # the path of their file
 
 
 class PictureKind(NamedTuple):
@@ -33,10 +35,12 @@ class PictureKind(NamedTuple):
 
 
 def _frontier(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.analysis import prices as of_file
     from bench.report.charts import frontier
     from bench.report.tables.frontier import read
 
-    return frontier.svg(read(runs, choice.passages, choice.measure, choice.cost))
+    prices = None if choice.prices is None else of_file.read(Path(choice.prices))
+    return frontier.svg(read(runs, choice.passages, choice.measure, choice.cost, prices))
 
 
 def _storage(runs: Sequence[Run], choice: Choice) -> str:

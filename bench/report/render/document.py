@@ -36,7 +36,7 @@ def verdicts_of(runs: Sequence[Run], view: View) -> list[SetVerdict]:
     """What stands in words beside a table: the verdict on a run, where all that it measured is shown, else nothing."""
     if len(runs) != 1 or not (view.is_default or view.wide):
         return []
-    return [one for one in verdict(runs[0]) if one.clauses]
+    return [one for one in verdict(runs[0], view.prices) if one.clauses]
 
 
 def heading_of(one: SetVerdict) -> str:

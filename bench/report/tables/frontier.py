@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.evidence import Evidence, ties
+from bench.analysis.prices import Prices
 from bench.analysis.representation import Vectors, vectors
 from bench.errors import InputError, did_you_mean
 from bench.records.run_folder import Run
@@ -49,7 +50,11 @@ class Frontier:
 
 
 def read(
-    runs: Sequence[Run], passage_set: str | None = None, measure: str | None = None, cost_name: str | None = None
+    runs: Sequence[Run],
+    passage_set: str | None = None,
+    measure: str | None = None,
+    cost_name: str | None = None,
+    prices: Prices | None = None,
 ) -> Frontier:
     """
     What runs tell of a passage set.
@@ -57,7 +62,7 @@ def read(
     InputError where set or measure have to be named, for a cost that is none, where no cell has both a quality and that
     cost, and for runs that do not go together: of other passages under one name, or timed on other hardware.
     """
-    cost, name = costs.named(cost_name), _passage_set(runs, passage_set)
+    cost, name = costs.named(cost_name, prices), _passage_set(runs, passage_set)
     cells: list[RunCell] = [
         (run_name, run, m)
         for run_name, run in zip(flat.names(runs), runs, strict=True)
@@ -80,6 +85,7 @@ def read(
             TIED: is_tied,
         }
         | flat.row(m, [key])
+        | flat.of_price(m, run, prices)
         for (run_name, run, m), is_tied in zip(cells, tied, strict=True)
     ]
     points, remarks = points_of(rows, key, cost)
@@ -149,10 +155,16 @@ def _point(name: str, row: Row, measure: str, cost: Cost) -> Point | None:
         value,
         weight if isinstance(weight, int) else None,
         _ends(row.get(INTERVAL)),
-        _ends(row.get(COST_INTERVAL)),
+        _ends(row.get(COST_INTERVAL)) or _bounds(row, cost.key),
         is_tied=bool(row.get(TIED)),
         is_new=doubts.mark(row, cost.key).startswith(doubts.NEW_MARK),
     )
+
+
+def _bounds(row: Row, key: str) -> tuple[float, float] | None:
+    """The interval of a figure whose ends have keys of their own, as prices do."""
+    low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
+    return (low, high) if isinstance(low, float) and isinstance(high, float) else None
 
 
 def _ends(interval: object) -> tuple[float, float] | None:

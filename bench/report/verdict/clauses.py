@@ -15,7 +15,18 @@ from bench.report.rows import Row, row
 from bench.statistics.paired import Interval
 
 Kind: TypeAlias = Literal[
-    "best", "sets", "cost", "kind", "cheaper", "undecided", "labels", "unjudged", "agreement", "next", "left out"
+    "best",
+    "sets",
+    "cost",
+    "price",
+    "kind",
+    "cheaper",
+    "undecided",
+    "labels",
+    "unjudged",
+    "agreement",
+    "next",
+    "left out",
 ]
 TIME, INDEX, INDEXING, DEPLOYMENT = "single_p50_ms", "ledger_bytes", "index_seconds", "deployment_bytes"
 COSTS = (TIME, INDEX, INDEXING, DEPLOYMENT)

@@ -19,6 +19,8 @@ from bench.report.rows import Row
 from bench.report.tables.lines import names_of
 from bench.report.verdict import judged, others, several_sets
 from bench.report.verdict.clauses import Clause, Wording
+from bench.report.verdict.cost import cheapness
+from bench.report.verdict.price import prices_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,9 +34,9 @@ class SetVerdict(msgspec.Struct, frozen=True):
     clauses: tuple[Clause, ...]
 
 
-def verdict(run: Run) -> tuple[SetVerdict, ...]:
+def verdict(run: Run, prices: Prices | None = None) -> tuple[SetVerdict, ...]:
     """
-    What a run says: of all passage sets together where it has several, then of each.
+    What a run says: of all passage sets together where it has several, then of each. prices: what is paid, if known.
 
     InputError for a file of the run that is there and cannot be read.
     """
@@ -44,7 +46,7 @@ def verdict(run: Run) -> tuple[SetVerdict, ...]:
         name: None if measure is None else standings(evidence, [(run, m) for m in cells], measure)
         for name, cells in of_sets.items()
     }
-    each = [_of_set(run, evidence, cells, found[name]) for name, cells in of_sets.items()]
+    each = [_of_set(run, evidence, cells, found[name], prices) for name, cells in of_sets.items()]
     known = {name: one for name, one in found.items() if one is not None}
     together = [] if len(known) < 2 or measure is None else [several_sets.clauses(run, evidence, known, measure)]
     about = f"{measure}, mean over {len(known)} passage sets, each counted alike"
@@ -55,13 +57,15 @@ def _sets(run: Run) -> dict[str, None]:
     return dict.fromkeys(m.passage_set for m in run.measurements)
 
 
-def _of_set(run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None) -> SetVerdict:
+def _of_set(
+    run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None, prices: Prices | None
+) -> SetVerdict:
     names = names_of([("", run, m) for m in cells])
     words = Wording(
         None if found is None else found.measure, {m.cell: name for m, name in zip(cells, names, strict=True)}
     )
     ended_well = [m for m in cells if m.status == "ok"]
-    clauses = tuple(_clauses(run, evidence, ended_well, found, words)) + tuple(others.left_out(cells, words))
+    clauses = tuple(_clauses(run, evidence, ended_well, found, words, prices)) + tuple(others.left_out(cells, words))
     return SetVerdict(cells[0].passage_set, _about(found), clauses)
 
 
@@ -74,7 +78,12 @@ def _about(found: Standings | None) -> str:
 
 
 def _clauses(
-    run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None, words: Wording
+    run: Run,
+    evidence: Evidence,
+    cells: Sequence[Measurement],
+    found: Standings | None,
+    words: Wording,
+    prices: Prices | None,
 ) -> Iterator[Clause]:
     if not cells:
         return
@@ -85,6 +94,9 @@ def _clauses(
         return
     yield from judged.clauses(found, words)
     pair = judged.sides(found)
+    said = "" if prices is None else prices_of(run, sorted(pair.cells, key=cheapness), prices, words)
+    if said:
+        yield words.clause("price", said)
     if pair.contrast is not None:
         yield from others.labels(run, evidence, pair.top, pair.contrast, words)
 
@@ -103,7 +115,7 @@ def rows(runs: Sequence[Run], prices: Prices | None = None) -> list[Row]:
     said: dict[tuple[int, str], list[str]] = {}
     for number, run in enumerate(runs):
         try:
-            found = {one.passage_set: [clause.text for clause in one.clauses] for one in verdict(run)}
+            found = {one.passage_set: [clause.text for clause in one.clauses] for one in verdict(run, prices)}
         except InputError:  # a file that its table does not need
             found = {}
         said |= {(number, name): [*found.get("", []), *found.get(name, [])] for name in _sets(run)}
