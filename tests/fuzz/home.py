@@ -81,6 +81,7 @@ COMMANDS = (  # that end well in such a folder
     "export primer -o out --format beir",
     "history . --measure R@10 --format csv",
     "plot frontier run -o out.svg --measure nDCG@10",
+    "plot frontier run -o out.svg --prices prices.toml",
     "judge-sheet run -o out.csv --queries 3 -k 2 --seed 7 --random",
     "gate run --reference reference --markdown out.md --junit out.xml --json",
     "gate run --reference reference --strict --undecided pass",

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from bench.gate.verdict import CellVerdict, Finding, GateVerdict
 from bench.report.render import ci
-from bench.report.render.markdown import code, escaped
+from bench.report.render.markdown import code, escaped, verdict_blocks
+from bench.report.verdict.run import verdict
+from tests.helpers.verdicts import BM25, MINILM, found, situation
 
 JUDGMENT = GateVerdict(
     outcome="fail",
@@ -124,3 +126,17 @@ def test_markdown():
     row = next(line for line in lines if line.startswith("| fail"))
     assert 5 == row.replace("\\|", "").count("|")
     assert "- a \\<b\\>" == lines[-1]
+
+
+def test_the_summary_ends_with_what_the_run_says(tmp_path):
+    """
+    Beside the gate's line a summary has the verdict on the run, as its table has it.
+    """
+    run = situation(tmp_path, {BM25: found(30), MINILM: found(70)})
+
+    text = ci.markdown(JUDGMENT, run)
+
+    assert text.startswith(ci.markdown(JUDGMENT))
+    (one,) = verdict(run)
+    assert text.endswith("\n".join(verdict_blocks(one)) + "\n")
+    assert "finds most" in text

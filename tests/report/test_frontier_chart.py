@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bench.analysis.prices import Prices
 from bench.errors import InputError
 from bench.records.decision import Decision
 from bench.report import rows as flat
@@ -174,6 +175,24 @@ def test_every_cost_can_be_drawn(name):
     root = parsed(frontier.svg(found))
     assert f"{COSTS[name].label} (left is less)" in words(root)
     assert COSTS[name].phrase.format(COSTS[name].written(found.points[0].cost)) in title(of_class(root, "mark")[0])
+
+
+def test_prices_can_be_drawn():
+    """
+    A month's price stands at the figure of its key with its interval, and its axis names currency and volume.
+    """
+    prices = Prices(currency="EUR", ram_gb_hour=0.01, core_hour=36.0, queries_a_month=1000, hours_a_month=100)
+    one = cell("A()", deployment_bytes=10**9, cpu_p50=2.0)
+    one = replace(one, single=replace(latency(2.0), p50_interval=(1.0, 4.0)))
+
+    (point,) = read([run_of(one)], prices=prices).points
+
+    assert (pytest.approx(1.02), pytest.approx((1.01, 1.04))) == (point.cost, point.cost_interval)
+    root = parsed(frontier.svg(read([run_of(one)], cost_name="price", prices=prices)))
+    assert "price of a month of 1,000 queries, in EUR (left is less)" in words(root)
+    for name, given in (("price", None), ("bytes", prices)):
+        with pytest.raises(InputError, match="--prices: expected it with --cost price alone"):
+            read([run_of(one)], cost_name=name, prices=given)
 
 
 def test_sizes_of_two_machines_go_together():

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.analysis.prices import Prices
 from bench.instruments.stability import UNSTABLE
 from bench.records.decision import Decision
 from bench.report import rows as flat
@@ -390,6 +391,41 @@ def test_the_dense_cell_is_told_where_sparse_ones_lead(tmp_path):
 
     assert told.startswith(f"Dense: {MINILM} finds .200 less [")
     assert "p50 30.0 ms (x150), index 8.00 MB (x2.7)" in told
+
+
+PRICES = Prices(currency="EUR", ram_gb_hour=0.01, core_hour=36.0, queries_a_month=1_000_000, hours_a_month=100)
+
+
+def test_what_a_month_costs(tmp_path):
+    """
+    With prices a sentence says what a month of both cells costs, and from which volume on the other costs less.
+    """
+    # A core-second costs .01. BM25: 10 GB for 10, .2 ms of a core: 2 for a million queries. MiniLM: 1 GB, 30 ms: 300.
+    at = {BM25: COSTS[BM25] | {"deployment_bytes": 10**10}, MINILM: COSTS[MINILM] | {"deployment_bytes": 10**9}}
+    run = situation(tmp_path, won(0, 40, 30), {name: one | {"encode_threads": 1} for name, one in at.items()})
+
+    (one,) = verdict(run, PRICES)
+    (clause,) = [clause for clause in one.clauses if clause.kind == "price"]
+
+    assert clause.text.startswith("A month of 1,000,000 queries costs: ")
+    assert f"{BM25} 12.0 EUR, once 0.0200 to index" in clause.text
+    assert f"{MINILM} 301 EUR (x25), once 4.00 to index" in clause.text
+    # 10 + .000002 q = 1 + .0003 q
+    assert f"From about 30,000 queries a month on {BM25} costs less than {MINILM}." in clause.text
+    figures = {(figure.cell, figure.key): figure.value for figure in clause.figures}
+    rows = {str(number): row for number, row in enumerate(flat.rows([run], PRICES))}
+    for cell, key in (("0", "price_a_month"), ("1", "price_a_month"), ("0", "price_index"), ("1", "price_index")):
+        assert rows[cell][key] == figures[cell, key]
+
+
+def test_no_price_is_no_sentence(tmp_path):
+    """
+    Where the memory of no deployment was measured nothing is said of prices.
+    """
+    at = {name: one | {"deployment_bytes": None} for name, one in COSTS.items()}
+    (one,) = verdict(situation(tmp_path, won(0, 40, 30), at), PRICES)
+
+    assert "price" not in {clause.kind for clause in one.clauses}
 
 
 def test_retrievers_that_agree_least(tmp_path):
