@@ -20,6 +20,20 @@ DIFFERS = 1  # the exit code of a page whose pictures are not those of the recor
 FORMATS = (".svg", ".png")
 LISTED = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
 
+CostName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COST",
+        help=f"What frontier and growth are drawn against: {', '.join(NAMES)}.",
+        show_default=DEFAULT,
+        autocompletion=completion.among(NAMES),
+    ),
+]
+PricesFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Prices of memory and cores (TOML), for --cost price.", show_default=False),
+]
+
 
 class PlotRequest(NamedTuple):
     """What is to be drawn."""
@@ -58,19 +72,8 @@ def plot(
         str | None,
         typer.Option(metavar="MEASURE", help="The quality that is drawn.", show_default="the suite's primary measure"),
     ] = None,
-    cost: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COST",
-            help=f"What quality is drawn against: {', '.join(NAMES)}.",
-            show_default=DEFAULT,
-            autocompletion=completion.among(NAMES),
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Prices of memory and cores (TOML), for --cost price.", show_default=False),
-    ] = None,
+    cost: CostName = None,
+    prices: PricesFile = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Draw the pictures of Markdown pages anew: exit code 1 if a file differs."),
@@ -78,6 +81,11 @@ def plot(
 ) -> None:
     """
     Draw some runs as SVG or PNG, or check the pictures of pages.
+
+    Of runs of several sizes (`sparring run --distractors`):
+
+    \b
+    sparring plot growth small large --cost bytes -o growth.svg
 
     A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 

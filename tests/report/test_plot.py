@@ -77,7 +77,7 @@ def test_another_measure_is_drawn(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fronteer", "RUN", "-o", "x.svg"], "expected one of frontier, storage, found 'fronteer'. Did you mean"),
+        (["fronteer", "RUN", "-o", "x.svg"], f"expected one of {', '.join(KINDS)}, found 'fronteer'. Did you mean"),
         (["frontier", "nowhere", "-o", "x.svg"], "run nowhere: expected a run folder"),
         (["frontier", "RUN", "--passages", "prime", "-o", "x.svg"], "Did you mean primer?"),
         (["storage", "RUN", "--passages", "prime", "-o", "x.svg"], "Did you mean primer?"),
@@ -100,7 +100,7 @@ def test_what_cannot_be_drawn_is_an_error(run, words, message):
     [
         (["frontier", "RUN"], "-o: expected a name that ends in .svg or .png, found none"),
         (["frontier", "RUN", "-o", "x.pdf"], "-o: expected a name that ends in .svg or .png, found x.pdf"),
-        (["frontier", "-o", "x.svg"], "expected KIND RUN..., found 'frontier'; kinds: frontier, storage"),
+        (["frontier", "-o", "x.svg"], f"expected KIND RUN..., found 'frontier'; kinds: {', '.join(KINDS)}"),
         (["--check", "page.md", "-o", "x.svg"], "--check takes pages and nothing else"),
     ],
 )

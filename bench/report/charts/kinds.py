@@ -49,6 +49,13 @@ def _storage(runs: Sequence[Run], choice: Choice) -> str:
     return storages.svg(storages.read(_of(runs, choice.passages)))
 
 
+def _growth(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import growth
+    from bench.report.tables.growth import read
+
+    return growth.svg(read(runs, choice.passages, choice.cost))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -64,6 +71,7 @@ def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
 KINDS: Mapping[str, PictureKind] = {
     "frontier": PictureKind("quality against a cost, marks as large as the index", _frontier),
     "storage": PictureKind("bytes of a passage in each storage, and what it loses", _storage, takes=("passages",)),
+    "growth": PictureKind("a cost by the number of passages", _growth, takes=("passages", "cost")),
 }
 
 

@@ -62,7 +62,7 @@ def read(
     InputError where set or measure have to be named, for a cost that is none, where no cell has both a quality and that
     cost, and for runs that do not go together: of other passages under one name, or timed on other hardware.
     """
-    cost, name = costs.named(cost_name, prices), _passage_set(runs, passage_set)
+    cost, name = costs.named(cost_name, prices), passage_set_of(runs, passage_set, "frontier")
     cells: list[RunCell] = [
         (run_name, run, m)
         for run_name, run in zip(flat.names(runs), runs, strict=True)
@@ -194,14 +194,14 @@ def _name(row: Row, several: Mapping[str, bool]) -> str:
     return f"{before}{row['retriever']}{after}"
 
 
-def _passage_set(runs: Sequence[Run], asked: str | None) -> str:
-    """The one passage set of the runs, or the one that is asked for."""
+def passage_set_of(runs: Sequence[Run], asked: str | None, picture: str) -> str:
+    """The one passage set of the runs, or the one that is asked for; InputError, naming the picture, for any other."""
     known = list(dict.fromkeys(m.passage_set for run in runs for m in run.measurements))
     if asked is None and len(known) == 1:
         return known[0]
     listed = ", ".join(known) or "runs without cells"
     if asked is None:
-        raise InputError(f"frontier: expected one passage set, found {listed}: name one with --passages")
+        raise InputError(f"{picture}: expected one passage set, found {listed}: name one with --passages")
     if asked not in known:
         raise InputError(f"--passages: expected one of {listed}, found {asked!r}.{did_you_mean(asked, known)}")
     return asked
