@@ -46,14 +46,16 @@ def of_folders(folders: Sequence[Path]) -> tuple[list[Version], list[str]]:
     skipped: list[str] = []
     for folder in dict.fromkeys(one for path in folders for one in _runs_in(path)):
         try:
-            run = run_folder.read(folder)
-            date = _utc(run.record.made)
+            found.append(of_run(run_folder.read(folder)))
         except (InputError, ValueError) as error:
             skipped.append(f"skipped: {error}")
-            continue
-        machine = run.environment
-        found.append(Version(date, machine.commit, bool(machine.dirty), folder.name, run))
     return sorted(found, key=lambda version: version.date), skipped
+
+
+def of_run(run: Run) -> Version:
+    """A run folder as a version: by the date that it was made; ValueError where that is no date."""
+    machine = run.environment
+    return Version(_utc(run.record.made), machine.commit, bool(machine.dirty), run.folder.name, run)
 
 
 def _runs_in(folder: Path) -> list[Path]:

@@ -14,24 +14,44 @@ from bench.report.charts.kinds import KINDS, Choice
 from bench.report.costs import DEFAULT, NAMES
 
 if TYPE_CHECKING:
+    from bench.records.run_folder import Run
     from bench.report.pages import Picture
 
 DIFFERS = 1  # the exit code of a page whose pictures are not those of the records
 FORMATS = (".svg", ".png")
 LISTED = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
 
-CostName = Annotated[
+PassagesOption = Annotated[
     str | None,
     typer.Option(
+        "--passages",
+        metavar="SET",
+        help="The passage set that is drawn.",
+        show_default="the only one",
+        autocompletion=completion.datasets,
+    ),
+]
+MeasureOption = Annotated[
+    str | None,
+    typer.Option(
+        "--measure", metavar="MEASURE", help="The measure that is drawn.", show_default="the suite's primary measure"
+    ),
+]
+CostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cost",
         metavar="COST",
         help=f"What frontier and growth are drawn against: {', '.join(NAMES)}.",
         show_default=DEFAULT,
         autocompletion=completion.among(NAMES),
     ),
 ]
-PricesFile = Annotated[
+PricesOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Prices of memory and cores (TOML), for --cost price.", show_default=False),
+    typer.Option(
+        "--prices", metavar="FILE", help="Prices of memory and cores (TOML), for --cost price.", show_default=False
+    ),
 ]
 
 
@@ -59,21 +79,10 @@ def plot(
             "-o", "--output", metavar="FILE", help="The file: .svg, or .png (extra report).", show_default=False
         ),
     ] = None,
-    passages: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SET",
-            help="The passage set that is drawn.",
-            show_default="the only one",
-            autocompletion=completion.datasets,
-        ),
-    ] = None,
-    measure: Annotated[
-        str | None,
-        typer.Option(metavar="MEASURE", help="The quality that is drawn.", show_default="the suite's primary measure"),
-    ] = None,
-    cost: CostName = None,
-    prices: PricesFile = None,
+    passages: PassagesOption = None,
+    measure: MeasureOption = None,
+    cost: CostOption = None,
+    prices: PricesOption = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Draw the pictures of Markdown pages anew: exit code 1 if a file differs."),
@@ -86,6 +95,11 @@ def plot(
 
     \b
     sparring plot growth small large --cost bytes -o growth.svg
+
+    Of runs, or folders of runs, by the date they were made:
+
+    \b
+    sparring plot history results --measure R@10 -o history.svg
 
     A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 
@@ -121,7 +135,20 @@ def drawn(request: PlotRequest) -> str:
     """The picture as SVG."""
     from bench.report.charts import kinds
 
-    return kinds.svg(request.kind, [read_run(folder) for folder in request.runs], request.choice)
+    return kinds.svg(request.kind, _runs(request), request.choice)
+
+
+def _runs(request: PlotRequest) -> list[Run]:
+    """The runs that are drawn; of a kind that takes folders of them, what was skipped in these is said on stderr."""
+    if request.kind not in KINDS or not KINDS[request.kind].of_folders:
+        return [read_run(folder) for folder in request.runs]
+    from bench.analysis.history import of_folders
+    from bench.report.text import printable
+
+    versions, skipped = of_folders(request.runs)
+    for line in skipped:
+        typer.echo(printable(line), err=True)
+    return [version.run for version in versions]
 
 
 def as_png(svg: str) -> bytes:

@@ -32,6 +32,7 @@ class PictureKind(NamedTuple):
     shows: str  # for --help
     svg: Callable[[Sequence[Run], Choice], str]
     takes: tuple[str, ...] = Choice._fields
+    of_folders: bool = False  # draws folders of runs too, as `sparring history` takes them
 
 
 def _frontier(runs: Sequence[Run], choice: Choice) -> str:
@@ -56,6 +57,13 @@ def _growth(runs: Sequence[Run], choice: Choice) -> str:
     return growth.svg(read(runs, choice.passages, choice.cost))
 
 
+def _history(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import history
+    from bench.report.tables.over_time import read
+
+    return history.svg(read(runs, choice.passages, choice.measure))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -72,6 +80,7 @@ KINDS: Mapping[str, PictureKind] = {
     "frontier": PictureKind("quality against a cost, marks as large as the index", _frontier),
     "storage": PictureKind("bytes of a passage in each storage, and what it loses", _storage, takes=("passages",)),
     "growth": PictureKind("a cost by the number of passages", _growth, takes=("passages", "cost")),
+    "history": PictureKind("a measure and p50 run after run", _history, takes=("passages", "measure"), of_folders=True),
 }
 
 

@@ -96,9 +96,9 @@ def _shape(shape: str, radius: float, *, class_: str) -> Markup:
     return element("polygon", points=corners, class_=class_, stroke_width=1.6)
 
 
-def bar(x: float, low: float, high: float, look: LineStyle) -> Markup:
-    """An interval, upright."""
-    ends = "".join(f"M{number(x - CAP)},{number(y)}H{number(x + CAP)}" for y in (low, high))
+def bar(x: float, low: float, high: float, look: LineStyle, *, cap: float = CAP) -> Markup:
+    """An interval, upright. cap: half the length of its ends, in pixels."""
+    ends = "".join(f"M{number(x - cap)},{number(y)}H{number(x + cap)}" for y in (low, high))
     shape = f"M{number(x)},{number(low)}V{number(high)}{ends}"
     return element("path", d=shape, class_=f"{look.colour}-line interval", fill="none", stroke_width=1.3)
 

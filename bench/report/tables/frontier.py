@@ -98,7 +98,7 @@ def read(
         remarks += ("no interval of a cell that was asked in looks",)
     stopped = any(m.is_stopped for _, _, m in cells)
     remarks += (f"no frontier: a cell was stopped before its last query, and its {key} is unknown",) if stopped else ()
-    conditions = "; ".join(dict.fromkeys(map(_conditions, used)))
+    conditions = "; ".join(dict.fromkeys(map(conditions_of, used)))
     return Frontier(name, key, points, cost, remarks, conditions, is_claimed=not stopped)
 
 
@@ -221,7 +221,7 @@ def _measure(runs: Sequence[Run], asked: str | None) -> str:
     return asked
 
 
-def _conditions(run: Run) -> str:
+def conditions_of(run: Run) -> str:
     """What a picture has room for of what its numbers hold for; the run's table says the rest."""
     machine, rounds = run.environment, run.record.suite.get("rounds")
     parts = [f"{machine.cpu}, {machine.cores} cores"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
@@ -185,24 +185,25 @@ def _grid(found: Sequence[Line], *, tell_threads: bool) -> Grid:
         *([Column("index MB", opens=True), Column("change", drop=2)] if last.measure != BYTES else []),
         *([Column("p50 ms", opens=True), Column("change", drop=3)] if last.measure != P50 else []),
     )
-    days = {line.date[:DAY] for line in found}
-    shown = DAY if len(days) == len(found) else MINUTE
+    dates = days([line.date for line in found])
     remarks = ["; ".join(_remarks(*pair)) for pair in zip(found, [None, *found], strict=False)]
-    body = [_cells(line, shown, MARK if said else "") for line, said in zip(found, remarks, strict=True)]
-    notes = [f"{MARK} {_when(line, shown)}: {said}" for line, said in zip(found, remarks, strict=True) if said]
+    body = [_cells(line, date, MARK if said else "") for line, date, said in zip(found, dates, remarks, strict=True)]
+    notes = [f"{MARK} {date}: {said}" for date, said in zip(dates, remarks, strict=True) if said]
     return Grid(f"{last.passage_set}: {name}{last.retriever}{threads}", columns, tuple(body), tuple(notes))
 
 
-def _when(line: Line, shown: int) -> str:
-    return line.date[:shown].replace("T", " ")
+def days(dates: Collection[str]) -> list[str]:
+    """Some dates as a reader is shown them: the days, and the minutes where two are of one day."""
+    shown = DAY if len({date[:DAY] for date in dates}) == len(dates) else MINUTE
+    return [date[:shown].replace("T", " ") for date in dates]
 
 
-def _cells(line: Line, shown: int, mark: str) -> tuple[TableCell, ...]:
+def _cells(line: Line, date: str, mark: str) -> tuple[TableCell, ...]:
     dirty = "+" if line.dirty else ""
     commit = MISSING if line.commit is None else line.commit[:SHORT] + dirty
     key = line.measure or ""
     cells = [
-        TableCell(_when(line, shown)),
+        TableCell(date),
         TableCell(commit, "dim"),
         TableCell(line.name if len(line.name) <= LONGEST_NAME else line.name[: LONGEST_NAME - 3] + "...", mark=mark),
         _figure(line, key, line.value),
@@ -235,10 +236,10 @@ def _figure(line: Line, key: str, value: float | None) -> TableCell:
     mark = doubts.FLAG_MARK if key in line.doubtful else ""
     if line.remembers and key in costs.NEW:
         mark = doubts.NEW_MARK
-    return TableCell(MISSING if value is None else _text(key, value), mark=mark if value is not None else "")
+    return TableCell(MISSING if value is None else written(key, value), mark=mark if value is not None else "")
 
 
-def _text(key: str, value: float) -> str:
+def written(key: str, value: float) -> str:
     """A figure as the tables write it; a measure with four decimals, since the gate holds it to all of them."""
     known = next((field for field in FIELDS if field.key == key), None)
     if known is not None:
