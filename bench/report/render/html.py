@@ -1,4 +1,4 @@
-"""Grids as one web page: no script, no file beside it, readable on a phone and in the dark."""
+"""Grids as one web page, or as a part of one: no script, no file beside it, readable on a phone and in the dark."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from bench.report.text import printable
 from bench.report.verdict.run import SetVerdict
 from bench.report.view import DEFAULT, View
 
-STYLE = """
+PAGE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 80rem; padding: 0 1rem; }
+""".strip()
+TABLES = """
 h2 { font-size: 1.1rem; }
 figure { margin: 0 0 2.5rem; }
 figcaption { font-weight: 600; margin-bottom: .5rem; }
@@ -41,19 +43,35 @@ ul { padding-left: 1.2rem; }
 def table(runs: Sequence[Run], view: View = DEFAULT) -> str:
     """A whole document: the tables, each with its title and notes, then the lines that hold for all of them."""
     grids = grids_of(runs, view)
-    title = _escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
-    body = [_verdict(one) for one in verdicts_of(runs, view)]
-    body += [f"<figure>\n{picture}</figure>" for picture in frontiers(runs, view)]
-    body += [_figure(grid) for grid in grids]
-    closed = "".join(f"<p>{_escaped(line)}</p>\n" for line in closing(runs, grids, bold=True))
-    body.append(f"<footer>\n{closed}</footer>")
+    title = escaped(", ".join(dict.fromkeys(grid.title.partition(":")[0] for grid in grids)) or "No cell measured yet")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n"
-        + "\n".join(body)
+        f"<title>{title}</title>\n<style>\n{PAGE}\n{TABLES}\n</style>\n</head>\n<body>\n"
+        + _body(runs, grids, view)
         + "\n</body>\n</html>\n"
     )
+
+
+def part(runs: Sequence[Run], view: View = DEFAULT) -> str:
+    """The tables and lines of `table` for another's page: without a frame, and without rules for what they stand in."""
+    return _body(runs, grids_of(runs, view), view)
+
+
+def rules(within: str) -> str:
+    """The rules of the tables' elements, that hold within what a selector chooses alone."""
+    heads = (rule.partition(" {") for rule in TABLES.splitlines())
+    return "\n".join(
+        f"{', '.join(f'{within} {one.strip()}' for one in head.split(','))} {{{rest}" for head, _, rest in heads
+    )
+
+
+def _body(runs: Sequence[Run], grids: Sequence[Grid], view: View) -> str:
+    parts = [_verdict(one) for one in verdicts_of(runs, view)]
+    parts += [f"<figure>\n{picture}</figure>" for picture in frontiers(runs, view)]
+    parts += [_figure(grid) for grid in grids]
+    closed = "".join(f"<p>{escaped(line)}</p>\n" for line in closing(runs, grids, bold=True))
+    return "\n".join([*parts, f"<footer>\n{closed}</footer>"])
 
 
 def frontiers(runs: Sequence[Run], view: View = DEFAULT) -> list[str]:
@@ -68,15 +86,15 @@ def frontiers(runs: Sequence[Run], view: View = DEFAULT) -> list[str]:
 
 
 def _verdict(one: SetVerdict) -> str:
-    about = f" <small>{_escaped(one.about)}</small>" if one.about else ""
-    said = "".join(f"<li>{_escaped(clause.text)}</li>\n" for clause in one.clauses)
-    return f"<section>\n<h2>{_escaped(heading_of(one))}{about}</h2>\n<ul>\n{said}</ul>\n</section>"
+    about = f" <small>{escaped(one.about)}</small>" if one.about else ""
+    said = "".join(f"<li>{escaped(clause.text)}</li>\n" for clause in one.clauses)
+    return f"<section>\n<h2>{escaped(heading_of(one))}{about}</h2>\n<ul>\n{said}</ul>\n</section>"
 
 
 def _figure(grid: Grid) -> str:
-    parts = [f"<figcaption>{_escaped(grid.title)}</figcaption>"]
+    parts = [f"<figcaption>{escaped(grid.title)}</figcaption>"]
     if grid.columns:
-        head = "".join(f'<th scope="col"{_side(column)}>{_escaped(column.head)}</th>' for column in grid.columns)
+        head = "".join(f'<th scope="col"{_side(column)}>{escaped(column.head)}</th>' for column in grid.columns)
         named_by = next((column for column in grid.columns if column.code), None)
         body = "\n".join(
             "<tr>"
@@ -86,25 +104,25 @@ def _figure(grid: Grid) -> str:
         )
         # A region that is scrolled has to be reached by keyboard too.
         parts.append(
-            f'<div class="wide" role="region" tabindex="0" aria-label="{_escaped(grid.title)}">\n'
+            f'<div class="wide" role="region" tabindex="0" aria-label="{escaped(grid.title)}">\n'
             f"<table>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
         )
     if grid.notes:
-        parts.append('<ul class="notes">\n' + "".join(f"<li>{_escaped(note)}</li>\n" for note in grid.notes) + "</ul>")
+        parts.append('<ul class="notes">\n' + "".join(f"<li>{escaped(note)}</li>\n" for note in grid.notes) + "</ul>")
     return "<figure>\n" + "\n".join(parts) + "\n</figure>"
 
 
 def _field(column: Column, cell: TableCell, *, head: bool) -> str:
-    text = _escaped(cell.text)
+    text = escaped(cell.text)
     if column.code and text:
         text = f"<code>{text}</code>"
     elif cell.style == BEST:
         text = f"<strong>{text}</strong>"
     elif cell.style == TIED:
         text = f"<em>{text}</em>"
-    text += f"<sup>{_escaped(cell.mark)}</sup>" if cell.mark else ""
-    text += f" <small>{_escaped(cell.interval)}</small>" if cell.interval else ""
-    text += f" <small>({_escaped(cell.below)})</small>" if cell.below else ""
+    text += f"<sup>{escaped(cell.mark)}</sup>" if cell.mark else ""
+    text += f" <small>{escaped(cell.interval)}</small>" if cell.interval else ""
+    text += f" <small>({escaped(cell.below)})</small>" if cell.below else ""
     return f'<th scope="row">{text}</th>' if head else f"<td{_side(column)}>{text}</td>"
 
 
@@ -112,5 +130,6 @@ def _side(column: Column) -> str:
     return ' class="number"' if column.right else ""
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text from files and adapters as a page may hold it, on one line."""
     return escape(printable(text))
