@@ -130,8 +130,8 @@ def _curves(passage_set: str, cells: Sequence[RunCell], cost: Cost) -> tuple[tup
     curves, lacking = list[GrowthCurve](), dict[str, list[str]]()
     for name, found in by_name.items():
         _refuse_twice(passage_set, name, found)
-        is_new = cost.key in doubts.NEW and any(stability.remembers(m.flags) for _, _, m in found)
-        key = doubts.NEW[cost.key] if is_new else cost.key
+        is_new = cost.key in costs.NEW and any(stability.remembers(m.flags) for _, _, m in found)
+        key = costs.NEW[cost.key] if is_new else cost.key
         if is_new:
             lacking.setdefault("times of new queries, since repeated ones are answered faster", []).append(name)
         steps = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from bench.analysis.evidence import Evidence
 from bench.analysis.history import Version, of_run
 from bench.errors import InputError
 from bench.records.comparability import HARDWARE, LIBRARY, differences, versioned
@@ -15,7 +16,7 @@ from bench.records.schema import Measurement
 from bench.report import doubts
 from bench.report import rows as flat
 from bench.report.costs import COSTS
-from bench.report.significance import Evidence, around
+from bench.report.significance import around
 from bench.report.tables.frontier import conditions_of, passage_set_of, several_of
 from bench.report.tables.history import CONDITIONS, P50, TIMING, WORDS, Line, days, lines
 
