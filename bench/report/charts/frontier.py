@@ -32,7 +32,8 @@ from bench.report.charts.svg import (
     wrapped,
 )
 from bench.report.numbers import bounds, four, significant, sized
-from bench.report.tables.frontier import Frontier, Point, several_of
+from bench.report.tables.frontier import Frontier, Point
+from bench.report.tables.picture_cells import several_of
 from bench.statistics import pareto
 
 LEAST_SPAN = 0.1  # of the quality axis: a difference of .01 is not to look like one of .3

@@ -28,8 +28,8 @@ from bench.report.charts.svg import (
 )
 from bench.report.costs import Cost
 from bench.report.numbers import bounds, significant, whole
-from bench.report.tables.frontier import several_of
 from bench.report.tables.growth import Growth, GrowthCurve, GrowthStep, SizeCrossing
+from bench.report.tables.picture_cells import several_of
 
 FIELD = 300  # height of the field, in pixels
 LEFT, RIGHT = 46, 24  # of the field, beside it: at least

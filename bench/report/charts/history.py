@@ -30,9 +30,9 @@ from bench.report.charts.svg import (
 )
 from bench.report.columns import field_of
 from bench.report.numbers import bounds
-from bench.report.tables.frontier import several_of
 from bench.report.tables.history import written
 from bench.report.tables.over_time import TIME, History, HistoryBreak, Moment
+from bench.report.tables.picture_cells import several_of
 
 FIELD = 190  # height of a field, in pixels
 SIDES = 46, 14  # pixels left and right of a field, at least

@@ -37,8 +37,8 @@ from bench.report.charts.svg import (
 )
 from bench.report.model import STOPPED
 from bench.report.numbers import four, sized
-from bench.report.tables.frontier import several_of
 from bench.report.tables.lines import RunCell
+from bench.report.tables.picture_cells import several_of
 from bench.report.tables.storages import content, exact_quality, grouped
 
 ACROSS = 4  # columns of a panel at most: what a field's words have room for

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from bench.analysis.evidence import Evidence, ties
 from bench.analysis.prices import Prices
 from bench.analysis.representation import Vectors, vectors
-from bench.errors import InputError, did_you_mean
+from bench.errors import InputError
 from bench.records.run_folder import Run
 from bench.report import costs, doubts
 from bench.report import rows as flat
 from bench.report.costs import COSTS, DEFAULT, Cost
 from bench.report.rows import Row
 from bench.report.significance import around
-from bench.report.tables.lines import RunCell
+from bench.report.tables.picture_cells import cells_of, measure_of, refuse_other_hardware, remarks_of, several_of
 
 INTERVAL, COST_INTERVAL, TIED = "interval", "cost interval", "tied"  # keys of a row beside those of its cell
-NAMED = 4  # cells of a remark that are named; of the others the number
 
 
 @dataclass(frozen=True)
@@ -62,19 +61,11 @@ def read(
     InputError where set or measure have to be named, for a cost that is none, where no cell has both a quality and that
     cost, and for runs that do not go together: of other passages under one name, or timed on other hardware.
     """
-    cost, name = costs.named(cost_name, prices), passage_set_of(runs, passage_set, "frontier")
-    cells: list[RunCell] = [
-        (run_name, run, m)
-        for run_name, run in zip(flat.names(runs), runs, strict=True)
-        for m in run.measurements
-        if m.passage_set == name
-    ]
-    used = list({id(run): run for _, run, _ in cells}.values())
-    if len({m.passage_set_sha256 for _, _, m in cells}) > 1:
-        raise InputError(f"frontier of {name}: expected the same passages in every run, found others of that name")
-    if cost.is_time and (apart := flat.hardware(used)):
-        raise InputError(f"frontier of {name}: expected times of one machine, found {apart}: draw each run by itself")
-    key = _measure(used, measure)
+    cost, found = costs.named(cost_name, prices), cells_of(runs, passage_set, "frontier")
+    if cost.is_time:
+        refuse_other_hardware(found, "frontier")
+    name, cells = found.passage_set, found.cells
+    key = measure_of(found.runs, measure, "frontier")
     evidence = Evidence()
     tied = ties(evidence, [(run, m) for _, run, m in cells], key)
     rows = [
@@ -90,16 +81,15 @@ def read(
     ]
     points, remarks = points_of(rows, key, cost)
     if not points:
-        found = "; ".join(remarks)
-        raise InputError(f"frontier of {name}: expected cells with {key} and {cost.short}, found none: {found}")
+        lacking = "; ".join(remarks)
+        raise InputError(f"frontier of {name}: expected cells with {key} and {cost.short}, found none: {lacking}")
     if evidence.is_missing:
         remarks += ("no interval where the run does not keep the value of each query",)
     if any(m.decision is not None and not m.is_stopped for _, _, m in cells):
         remarks += ("no interval of a cell that was asked in looks",)
     stopped = any(m.is_stopped for _, _, m in cells)
     remarks += (f"no frontier: a cell was stopped before its last query, and its {key} is unknown",) if stopped else ()
-    conditions = "; ".join(dict.fromkeys(map(conditions_of, used)))
-    return Frontier(name, key, points, cost, remarks, conditions, is_claimed=not stopped)
+    return Frontier(name, key, points, cost, remarks, found.conditions, is_claimed=not stopped)
 
 
 def points_of(
@@ -133,13 +123,7 @@ def points_of(
             lacking.setdefault("time of new queries, since repeated ones are answered faster", []).append(name)
     decided = "; ".join(f"{what}: {several_of(names)}" for what, names in stopped.items())
     remarks = [f"not drawn, stopped: {decided}"] if decided else []
-    return tuple(points), (*remarks, *(f"{why}: {several_of(names)}" for why, names in lacking.items()))
-
-
-def several_of(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return tuple(points), (*remarks, *remarks_of(lacking))
 
 
 def _point(name: str, row: Row, measure: str, cost: Cost) -> Point | None:
@@ -192,41 +176,3 @@ def _name(row: Row, several: Mapping[str, bool]) -> str:
     before = f"{row['run']}: " if several["run"] else ""
     after = f", threads {row['threads']}" if several["threads"] else ""
     return f"{before}{row['retriever']}{after}"
-
-
-def passage_set_of(runs: Sequence[Run], asked: str | None, picture: str) -> str:
-    """The one passage set of the runs, or the one that is asked for; InputError, naming the picture, for any other."""
-    known = list(dict.fromkeys(m.passage_set for run in runs for m in run.measurements))
-    if asked is None and len(known) == 1:
-        return known[0]
-    listed = ", ".join(known) or "runs without cells"
-    if asked is None:
-        raise InputError(f"{picture}: expected one passage set, found {listed}: name one with --passages")
-    if asked not in known:
-        raise InputError(f"--passages: expected one of {listed}, found {asked!r}.{did_you_mean(asked, known)}")
-    return asked
-
-
-def _measure(runs: Sequence[Run], asked: str | None) -> str:
-    """The measure that is asked for, or the one that the runs named before they ran."""
-    known = flat.measures(runs)
-    primaries = list(dict.fromkeys(flat.primary(run) for run in runs))
-    if asked is None and len(primaries) == 1 and primaries[0] is not None:
-        return primaries[0]
-    if asked is None:
-        found = ", ".join(map(str, primaries))
-        raise InputError(f"frontier: expected one primary measure, found {found}: name one with --measure")
-    if asked not in known:
-        raise InputError(f"--measure: expected one of {', '.join(known)}, found {asked!r}.{did_you_mean(asked, known)}")
-    return asked
-
-
-def conditions_of(run: Run) -> str:
-    """What a picture has room for of what its numbers hold for; the run's table says the rest."""
-    machine, rounds = run.environment, run.record.suite.get("rounds")
-    parts = [f"{machine.cpu}, {machine.cores} cores"]
-    parts += [f"{rounds} rounds"] if rounds else []
-    parts.append(run.record.made[:10])
-    if machine.commit is not None:
-        parts.append(f"commit {machine.commit[:10]}" + (" with uncommitted changes" if machine.dirty else ""))
-    return ", ".join(parts)

@@ -18,8 +18,8 @@ from bench.report import rows as flat
 from bench.report.columns import is_number
 from bench.report.costs import Cost
 from bench.report.significance import percentile
-from bench.report.tables.frontier import passage_set_of, several_of
 from bench.report.tables.lines import RunCell
+from bench.report.tables.picture_cells import passage_set_of, several_of
 
 # What is the same for all sizes of a curve: other passages, or a search for another k, are no other size.
 SAME = ("passage_set_sha256", "k", "seed")

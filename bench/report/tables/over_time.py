@@ -17,8 +17,8 @@ from bench.report import doubts
 from bench.report import rows as flat
 from bench.report.costs import COSTS
 from bench.report.significance import around
-from bench.report.tables.frontier import conditions_of, passage_set_of, several_of
 from bench.report.tables.history import CONDITIONS, P50, TIMING, WORDS, Line, days, lines
+from bench.report.tables.picture_cells import conditions_of, passage_set_of, several_of
 
 TIME = COSTS["p50"]  # the second figure
 

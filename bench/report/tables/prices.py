@@ -19,8 +19,8 @@ from bench.report.model import TableCell
 from bench.report.numbers import bounds, money, significant
 from bench.report.rows import Row, primary
 from bench.report.significance import MarkNotes
-from bench.report.tables.frontier import several_of
 from bench.report.tables.lines import RunCell, names_of
+from bench.report.tables.picture_cells import several_of
 from bench.report.view import View
 from bench.statistics import pareto
 
