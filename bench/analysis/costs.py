@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, Rounds, timed_together
+from bench.analysis.difference import ComparedRun, Difference, Interval, Kind, timed_together
+from bench.analysis.raw_times import of_stage, stages_of, text_to_ids
 from bench.errors import InputError
-from bench.instruments import latency, stability
+from bench.instruments import stability
 from bench.instruments.latency import ROUNDS
 from bench.instruments.memory import RESOLUTION
 from bench.records.comparability import hardware_differences
@@ -221,9 +222,11 @@ def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now:
     sides = []
     for side, m, seed in ((old, was, SEED), (new, now, SEED if same else SEED + 1)):
         if single:
-            parts = [_singles(side, m, name.split("_")[0])]
+            parts = [text_to_ids(side.run, m, name.split("_")[0])]
         else:  # one batch after the other: what is drawn are the repeats of each round
-            parts = [[times.reshape(1, -1) for times in side.times(m, stage, "batch")] for stage in _stages(m)]
+            parts = [
+                [times.reshape(1, -1) for times in of_stage(side.run, m, stage, "batch")] for stage in stages_of(m)
+            ]
         if not all(parts):
             raise InputError(f"{side.run.folder}: expected samples of {m.retriever}, found none in its record")
         p = PERCENTILES.get(name, 0.5)
@@ -231,13 +234,3 @@ def _ratio(name: str, old: ComparedRun, new: ComparedRun, was: Measurement, now:
         sides.append(bootstrap.total(figures))
     within = bootstrap.ratio_interval(*sides, alike=timed_together(old.run, new.run, was, now))
     return (1 / within[1], 1 / within[0]) if within is not None and name == "batch_qps" else within
-
-
-def _stages(m: Measurement) -> tuple[str, ...]:
-    return ("query", "search") if m.encoder is not None else ("search",)
-
-
-def _singles(side: ComparedRun, m: Measurement, mode: str) -> Rounds:
-    """Each round's times of one query, text to ids, as `bench.run.measurement` adds them up: of that name."""
-    parts = [side.times(m, stage, mode) for stage in _stages(m)]
-    return parts[0] if len(parts) == 1 else [latency.end_to_end(*pair) for pair in zip(*parts, strict=False)]

@@ -25,7 +25,6 @@ from bench.records.run_folder import (
     lines,
     ranking,
     read_set,
-    samples,
     set_file,
 )
 from bench.records.schema import Measurement, StageResult
@@ -35,7 +34,6 @@ from bench.statistics.sequential_quality import EarlyStop
 
 Kind: TypeAlias = Literal["quality", "latency", "memory", "bytes"]
 Interval: TypeAlias = tuple[float, float]
-Rounds: TypeAlias = list[NDArray[np.int64]]  # each (n_passes, n_queries), nanoseconds
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,13 +112,6 @@ class ComparedRun:
         """What the rounds of a stage measured, of those that are in the journal."""
         paths = (path for what, path in m.files.items() if what.startswith(f"{stage}-"))
         return [self.stages[path] for path in paths if path in self.stages]
-
-    def times(self, m: Measurement, stage: str, mode: str) -> Rounds:
-        """The raw times of each round of a stage. InputError where a file that the record names is not there."""
-        paths = [path for what, path in m.files.items() if what.startswith(f"{stage}-")]
-        return samples(
-            self.run.folder, [StageResult(stage="search", status="ok", samples=path) for path in paths], mode
-        )
 
 
 def means(m: Measurement) -> dict[str, float]:
