@@ -101,6 +101,11 @@ def plot(
     \b
     sparring plot history results --measure R@10 -o history.svg
 
+    Of one run:
+
+    \b
+    sparring plot latency results/mine -o latency.svg
+
     A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 
     \b

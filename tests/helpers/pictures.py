@@ -39,6 +39,24 @@ def moved(node: Element) -> tuple[float, float]:
     return float(found[1]), float(found[2])
 
 
+def centre(node: Element) -> tuple[float, float]:
+    """Where the middle of a circle, a rectangle or a polygon stands."""
+    if node.tag == f"{SPACE}circle":
+        return float(node.get("cx", "nan")), float(node.get("cy", "nan"))
+    if node.tag == f"{SPACE}rect":
+        left, top, wide, high = (float(node.get(name, "nan")) for name in ("x", "y", "width", "height"))
+        return left + wide / 2, top + high / 2
+    corners = [tuple(map(float, corner.split(","))) for corner in node.get("points", "").split()]
+    return sum(x for x, _ in corners) / len(corners), sum(y for _, y in corners) / len(corners)
+
+
+def ends(bar: Element) -> tuple[float, float]:
+    """From where to where a level bar of an interval goes."""
+    found = re.match(r"M([-\d.]+),[-\d.]+H([-\d.]+)", bar.get("d", ""))
+    assert found is not None
+    return float(found[1]), float(found[2])
+
+
 def axis(root: Element, name: str, *, log: bool = False) -> Callable[[float], float]:
     """The value of a pixel, read from the first and the last tick that an axis of that class shows."""
     (group,) = of_class(root, name)

@@ -32,7 +32,9 @@ def call(*arguments: object):
 def run(tmp_path) -> Path:
     """A run folder of two cells."""
     values = {"A()": [0.5, 1.0] * 5, "B()": [0.0, 1.0] * 5}
-    made = judged_run(tmp_path / "runs" / "first", values, single=latency(1.0), storage_weight=weight(1_000))
+    by_label = {"quality_by_label": {"word": {"nDCG@10": 0.5}}, "label_counts": {"word": 10}}
+    known = {"single": latency(1.0), "storage_weight": weight(1_000), **by_label}
+    made = judged_run(tmp_path / "runs" / "first", values, **known)
     write_whole(made.folder / run_folder.RUN, run_folder.pretty(made.record))
     write_whole(made.folder / run_folder.ENVIRONMENT, run_folder.pretty(made.environment))
     for m in made.measurements:
@@ -50,7 +52,10 @@ def page(tmp_path, run) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("kind", "what"), [("frontier", "mark"), ("storage", "field")])
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [("frontier", "mark"), ("storage", "field"), ("latency", "row")],
+)
 def test_a_picture_is_written_where_it_was_asked_for(run, tmp_path, kind, what):
     """
     Each kind of picture is in the file that was named, one part a cell, and the name is printed.
@@ -82,6 +87,7 @@ def test_another_measure_is_drawn(run, tmp_path):
         (["frontier", "RUN", "--passages", "prime", "-o", "x.svg"], "Did you mean primer?"),
         (["storage", "RUN", "--passages", "prime", "-o", "x.svg"], "Did you mean primer?"),
         (["storage", "RUN", "--measure", "R@1", "-o", "x.svg"], "plot storage: takes no --measure"),
+        (["latency", "RUN", "--measure", "R@1", "-o", "x.svg"], "plot latency: takes no --measure"),
         (["frontier", "RUN", "-o", "nowhere/x.svg"], "-o: expected a file that can be written, found nowhere/x.svg"),
     ],
 )

@@ -64,6 +64,13 @@ def _history(runs: Sequence[Run], choice: Choice) -> str:
     return history.svg(read(runs, choice.passages, choice.measure))
 
 
+def _latency(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import latency
+    from bench.report.tables.latency import read
+
+    return latency.svg(read(runs, choice.passages))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -76,11 +83,13 @@ def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     return [replace(run, measurements=found) for run, found in zip(runs, cells, strict=True) if found]
 
 
+SET = ("passages",)
 KINDS: Mapping[str, PictureKind] = {
     "frontier": PictureKind("quality against a cost, marks as large as the index", _frontier),
     "storage": PictureKind("bytes of a passage in each storage, and what it loses", _storage, takes=("passages",)),
     "growth": PictureKind("a cost by the number of passages", _growth, takes=("passages", "cost")),
     "history": PictureKind("a measure and p50 run after run", _history, takes=("passages", "measure"), of_folders=True),
+    "latency": PictureKind("how the times of single queries are spread, p50, p95 and stages", _latency, takes=SET),
 }
 
 

@@ -12,6 +12,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.errors import InputError
 from bench.records.run_folder import Run
@@ -49,6 +50,7 @@ BETWEEN, HEADED, AFTER = 2, 6, 14  # pixels between fields, below heads, below a
 SWATCH = 14  # of the legend
 COLOURS = ((253, 243, 207), (179, 220, 180), (102, 171, 208))  # from few bytes to many
 REFUSED = "#e4e4e4"
+Part = TypeVar("Part")
 SPARSE, DENSE, UNMADE = "sparse vectors", "dense vectors", "vectors that were not made"
 
 
@@ -177,7 +179,7 @@ def svg(storages: Storages) -> str:
     return document("storages", y + 4, title, _about(storages), *drawn, *notes)
 
 
-def evenly(columns: Sequence[tuple[str, ...]], most: int) -> list[list[tuple[str, ...]]]:
+def evenly(columns: Sequence[Part], most: int) -> list[list[Part]]:
     """Columns in their order, in as few parts of at most so many as there have to be, the first the larger."""
     parts = max(-(-len(columns) // most), 1)
     ends = [-(-len(columns) * part // parts) for part in range(parts + 1)]
