@@ -83,6 +83,7 @@ COMMANDS = (  # that end well in such a folder
     "plot frontier run -o out.svg --measure nDCG@10",
     "plot frontier run -o out.svg --prices prices.toml",
     "plot latency run -o out.svg",
+    "plot memory run -o out.svg",
     "judge-sheet run -o out.csv --queries 3 -k 2 --seed 7 --random",
     "gate run --reference reference --markdown out.md --junit out.xml --json",
     "gate run --reference reference --strict --undecided pass",

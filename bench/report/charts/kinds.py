@@ -71,6 +71,13 @@ def _latency(runs: Sequence[Run], choice: Choice) -> str:
     return latency.svg(read(runs, choice.passages))
 
 
+def _memory(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import memory
+    from bench.report.tables.memory import read
+
+    return memory.svg(read(runs, choice.passages))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -90,6 +97,7 @@ KINDS: Mapping[str, PictureKind] = {
     "growth": PictureKind("a cost by the number of passages", _growth, takes=("passages", "cost")),
     "history": PictureKind("a measure and p50 run after run", _history, takes=("passages", "measure"), of_folders=True),
     "latency": PictureKind("how the times of single queries are spread, p50, p95 and stages", _latency, takes=SET),
+    "memory": PictureKind("index, encoder and libraries of each cell, and its deployment", _memory, takes=SET),
 }
 
 
