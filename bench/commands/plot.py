@@ -106,6 +106,7 @@ def plot(
     \b
     sparring plot latency results/mine -o latency.svg
     sparring plot memory results/mine -o memory.svg
+    sparring plot labels results/mine -o labels.svg
 
     A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 

@@ -54,7 +54,7 @@ def page(tmp_path, run) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "what"),
-    [("frontier", "mark"), ("storage", "field"), ("latency", "row"), ("memory", "cell")],
+    [("frontier", "mark"), ("storage", "field"), ("latency", "row"), ("memory", "cell"), ("labels", "mean")],
 )
 def test_a_picture_is_written_where_it_was_asked_for(run, tmp_path, kind, what):
     """
@@ -89,6 +89,7 @@ def test_another_measure_is_drawn(run, tmp_path):
         (["storage", "RUN", "--measure", "R@1", "-o", "x.svg"], "plot storage: takes no --measure"),
         (["latency", "RUN", "--measure", "R@1", "-o", "x.svg"], "plot latency: takes no --measure"),
         (["memory", "RUN", "--passages", "prime", "-o", "x.svg"], "Did you mean primer?"),
+        (["labels", "RUN", "--measure", "R@1", "-o", "x.svg"], "--measure: expected one of nDCG@10"),
         (["frontier", "RUN", "-o", "nowhere/x.svg"], "-o: expected a file that can be written, found nowhere/x.svg"),
     ],
 )

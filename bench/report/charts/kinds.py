@@ -78,6 +78,13 @@ def _memory(runs: Sequence[Run], choice: Choice) -> str:
     return memory.svg(read(runs, choice.passages))
 
 
+def _labels(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import label_means
+    from bench.report.tables.label_means import read
+
+    return label_means.svg(read(runs, choice.passages, choice.measure))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -98,6 +105,7 @@ KINDS: Mapping[str, PictureKind] = {
     "history": PictureKind("a measure and p50 run after run", _history, takes=("passages", "measure"), of_folders=True),
     "latency": PictureKind("how the times of single queries are spread, p50, p95 and stages", _latency, takes=SET),
     "memory": PictureKind("index, encoder and libraries of each cell, and its deployment", _memory, takes=SET),
+    "labels": PictureKind("a measure by what the queries test, with intervals", _labels),
 }
 
 
