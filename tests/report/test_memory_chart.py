@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.errors import InputError
 from bench.records.schema import Footprint
 from bench.report import rows as flat
-from bench.report.charts import marks, memory
+from bench.report.charts import glyphs, memory
 from bench.report.numbers import sized
 from bench.report.tables.memory import CellMemory, Memories, MemoryPart, memory_of, read
 from tests.helpers.pictures import SPACE, axis, centre, of_class, parsed, title, words
@@ -271,7 +271,7 @@ def test_hatching_stays_inside(left, wide, high):
     """
     Every line of a hatching lies in its rectangle, however narrow that is, and rises as it goes on.
     """
-    found = marks.hatched(left, left + wide, 100.0, 100.0 + high, "series-1")
+    found = glyphs.hatched(left, left + wide, 100.0, 100.0 + high, "series-1")
 
     for x1, y1, x2, y2 in re.findall(r"M([\d.-]+),([\d.-]+)L([\d.-]+),([\d.-]+)", found):
         assert left - 0.01 <= float(x1) <= float(x2) <= left + wide + 0.01

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.charts import axes, marks
+from bench.report.charts import axes, glyphs
 from bench.report.charts.axes import Axis
-from bench.report.charts.marks import Form
+from bench.report.charts.glyphs import Form
 from bench.report.charts.svg import (
     LINE,
     MARGIN,
@@ -102,7 +102,7 @@ def _head(found: LabelMeans) -> tuple[list[Markup], float]:
     for row, name in enumerate(found.names):
         entries.append(text(MARGIN, y, str(row + 1), size=SMALL, weight="bold"))
         form, colour = _look(row)
-        entries.append(marks.mark(form, left - 12, y - SMALL / 3, colour, area=GLYPH))
+        entries.append(glyphs.mark(form, left - 12, y - SMALL / 3, colour, area=GLYPH))
         lines = wrapped(name, WIDTH - MARGIN - left, SMALL, after=SPELLED)
         entries += [text(left, y + at * SMALL * LINE, line, size=SMALL) for at, line in enumerate(lines)]
         y += max(len(lines), 1) * SMALL * LINE
@@ -154,7 +154,7 @@ def _mean(row: int, told: str, mean: LabelMean, across: Axis, y: float) -> Marku
     ]
     if mean.interval is not None:
         low, high = (across.place(min(max(end, across.low), across.high)) for end in mean.interval)
-        parts.append(marks.interval(low, high, y, colour))
-    parts.append(marks.mark(form, across.place(min(max(mean.mean, across.low), across.high)), y, colour, area=GLYPH))
+        parts.append(glyphs.interval(low, high, y, colour))
+    parts.append(glyphs.mark(form, across.place(min(max(mean.mean, across.low), across.high)), y, colour, area=GLYPH))
     parts.append(text(WIDTH - MARGIN, y + SMALL / 3, share(mean.mean), size=SMALL, anchor="end", class_="ink"))
     return element("g", *parts, class_="mean")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.report.charts import axes, marks
+from bench.report.charts import axes, glyphs
 from bench.report.charts.axes import Axis
 from bench.report.charts.svg import (
     LINE,
@@ -111,7 +111,7 @@ def _head(memories: Memories) -> tuple[list[Markup], float]:
             entries += [*_filled(component, x, x + SWATCH, y - BAR + 2), text(x + SWATCH + 5, y, component)]
             x += SWATCH + 5 + width(component) + 14
     if any(cell.deployment_bytes is not None for cell in memories.cells):
-        entries += [marks.mark("diamond", x + 5, y - 4, DEPLOYMENT), text(x + 15, y, "deployment")]
+        entries += [glyphs.mark("diamond", x + 5, y - 4, DEPLOYMENT), text(x + 15, y, "deployment")]
     return [*drawn, *said, element("g", *entries, class_="legend")], y + 8
 
 
@@ -123,7 +123,7 @@ def _filled(component: Component, left: float, right: float, top: float) -> list
         return [element("rect", **size, class_=f"{colour} part")]
     rim = {"stroke_width": 1.0, "fill_opacity": 0.15}
     made = [element("rect", **size, class_=f"{colour} {colour}-line part", **rim)]
-    return made + ([marks.hatched(left, right, top, top + BAR, colour)] if component == "encoder" else [])
+    return made + ([glyphs.hatched(left, right, top, top + BAR, colour)] if component == "encoder" else [])
 
 
 # A bar and its figures
@@ -139,7 +139,7 @@ def _row(cell: CellMemory, across: Axis, y: float) -> tuple[Markup, float]:
         left = right
     if cell.deployment_bytes is not None:
         at = across.place(cell.deployment_bytes / MB)
-        parts.append(marks.mark("diamond", at, y + BAR / 2, DEPLOYMENT))
+        parts.append(glyphs.mark("diamond", at, y + BAR / 2, DEPLOYMENT))
     figures, y = _lines(wrapped("; ".join(_figures(cell)), WIDTH - 2 * MARGIN, SMALL), y + BAR)
     return element("g", *parts, *named, *figures, class_="cell"), y + GAP
 
