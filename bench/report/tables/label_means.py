@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.analysis.evidence import Evidence
 from bench.analysis.strata import UNLABELLED
 from bench.errors import InputError
 from bench.instruments import quality
