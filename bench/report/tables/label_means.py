@@ -15,7 +15,6 @@ from bench.instruments import quality
 from bench.passages.passage_set import PassageSet
 from bench.records.run_folder import Run, read_set, set_file
 from bench.records.schema import Measurement
-from bench.report.significance import Evidence
 from bench.report.tables.picture_cells import cells_of, measure_of, remarks_of
 from bench.statistics import paired
 from bench.statistics.paired import Interval

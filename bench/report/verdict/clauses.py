@@ -34,7 +34,7 @@ NOT_TOLD = "how sure that is cannot be told: the values of each query are not on
 ALIKE = 1.05  # a ratio up to it, or down to its inverse, is "as much"
 
 
-class Figure(msgspec.Struct, frozen=True):
+class ClauseFigure(msgspec.Struct, frozen=True):
     """A number in a clause."""
 
     cell: str  # key of the cell; of a pair the cell that is compared with the best
@@ -48,7 +48,7 @@ class Clause(msgspec.Struct, frozen=True):
 
     kind: Kind
     text: str
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[ClauseFigure, ...] = ()
 
 
 class Wording:
@@ -58,7 +58,7 @@ class Wording:
         """measure: the primary one. names: what each cell is called, by its key."""
         self.measure = measure
         self._names = names
-        self._figures: list[Figure] = []
+        self._figures: list[ClauseFigure] = []
 
     def clause(self, kind: Kind, text: str) -> Clause:
         """A clause with the figures that were written since the last."""
@@ -71,7 +71,7 @@ class Wording:
 
     def figure(self, cell: str, key: str, value: float, written: str) -> str:
         """Any figure."""
-        self._figures.append(Figure(cell, key, float(value), written))
+        self._figures.append(ClauseFigure(cell, key, float(value), written))
         return written
 
     # Quality
