@@ -35,7 +35,7 @@ class Standings(NamedTuple):
     interval: Interval | None  # 95 %, of the mean of the best; None where its values are not on disk
     n_clusters: int | None
     rivals: tuple[Rival, ...]  # the highest mean first
-    unknown: tuple[Measurement, ...]  # that have a mean, and not the values of each query to test it by
+    unknown: tuple[Measurement, ...]  # that have a mean, and no values to test it by: not on disk, or asked in looks
 
 
 def standings(
@@ -74,7 +74,7 @@ def standings(
 def _rivals(cells: Sequence[tuple[Run, Measurement]], found: BesideBest, margin: float) -> list[Rival]:
     """The others whose values are known, the highest mean first."""
     top, n = found.values[found.best], len(found.values)
-    alpha = power.ALPHA / (n * (n - 1) / 2)
+    alpha = power.ALPHA / max(n * (n - 1) / 2, 1)
     rivals = []
     for place, own in found.values.items():
         if place == found.best:

@@ -36,8 +36,10 @@ def test_markdown_to_the_letter():
             storage_weight=weight(2_500_000, 100, small=True),
             n_unanswered=2,
         ),
-        measurement(retriever="TfIdf() @ CSR()", quality={"R@1": 0.125, "nDCG@10": 1.0}, single=latency(12.0)),
-        failed(retriever="RankBM25()", status="timeout", reason="longer than\n600 s"),
+        measurement(
+            cell="1", retriever="TfIdf() @ CSR()", quality={"R@1": 0.125, "nDCG@10": 1.0}, single=latency(12.0)
+        ),
+        failed(cell="2", retriever="RankBM25()", status="timeout", reason="longer than\n600 s"),
         measures=["R@1", "nDCG@10"],
     )
 
@@ -54,6 +56,11 @@ def test_markdown_to_the_letter():
 
 - a: judged queries with no hits (scored 0): 2 of 495
 - RankBM25(): timeout: longer than 600 s
+
+**Verdict on primer** (nDCG@10, 495 judged queries)
+- TfIdf() @ CSR() finds most: nDCG@10 1.000; how sure that is cannot be told: the values of each query are not on disk.
+- TfIdf() @ CSR(): p50 12.0 ms.
+- Not in this: RankBM25() (timeout).
 
 """
         "p50 ms, p95 ms: service time of one query, text to ids. index MB: index size (exact). resident MB: growth of "

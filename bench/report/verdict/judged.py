@@ -82,8 +82,17 @@ def _best(found: Standings, pair: Sides, words: Wording) -> str:
     same = f" (as {n_same} more that {'find' if n_same > 1 else 'finds'} just the same)" if n_same else ""
     said = f"{words.name(pair.top)}{same} finds most: {mean}"
     if found.unknown:
-        return f"{said}; {NOT_TOLD}."
+        return f"{said}; {_not_told(found, words)}."
     return f"{said}{_how_sure(held, pair, words)}.{_saturated(found, held, words)}"
+
+
+def _not_told(found: Standings, words: Wording) -> str:
+    """Why nothing is said of how sure it is; of cells that were asked in looks what these decided."""
+    in_looks = [(m, m.decision) for m in (found.best, *found.unknown) if m.decision is not None]
+    if not in_looks:
+        return NOT_TOLD
+    told = [f"{words.name(m)} is {decision.verdict} beside {decision.baseline}" for m, decision in in_looks]
+    return "by the looks at their queries " + ", ".join(told)
 
 
 def _how_sure(held: Sequence[Rival], pair: Sides, words: Wording) -> str:
