@@ -3,7 +3,7 @@ A reference: what of a run the gate holds later runs to, small enough to commit.
 
 run.json, environment.json  as the run has them
 measurements.jsonl          the last line of each cell
-sets/                       queries, judgments and clusters of each passage set; no text, no ids of passages
+sets/                       queries, judgments, clusters, word overlap of each passage set; no text, no ids of passages
 quality/                    each measure's value of every judged query
 
 Hits and raw times are left out: quality and bytes are held to it, the times of its measurements never are.
@@ -21,7 +21,7 @@ from bench.analysis.compare import Comparison
 from bench.analysis.difference import Difference, values
 from bench.errors import InputError
 from bench.gate.judge import unmeasured
-from bench.records import run_folder
+from bench.records import kept_overlap, run_folder
 from bench.records.run_folder import ENVIRONMENT, MEASUREMENTS, RUN, Run
 
 KEPT = (RUN, ENVIRONMENT, MEASUREMENTS, "sets", "quality")
@@ -97,6 +97,9 @@ def _write(run: Run, folder: Path) -> None:
         run_folder.set_file(folder, name).write_bytes(
             msgspec.json.encode(msgspec.structs.replace(whole, passage_ids=(), merged={}))
         )
+        overlap = kept_overlap.read_overlap(run.folder, whole)
+        if overlap is not None:
+            kept_overlap.write_overlap(folder, whole, overlap)
 
 
 def unstopped(run: Run) -> Run:

@@ -5,7 +5,8 @@ run.json            what it was made from (RunRecord)
 environment.json    where it was made
 stages.jsonl        one line a finished stage, appended: what a killed run resumes from
 measurements.jsonl  one line a cell, appended; the last line of a cell counts
-sets/               ids, qrels and labels of each passage set; no text, and no judgments while children run
+sets/               ids, qrels and labels of each passage set; no text, and no judgments while children run;
+                    .overlap.npz: the word overlap of its judged queries, once the run has ended
 hits/               rows and scores of every query, to the suite's depth
 quality/            each measure's value of every judged query; of a cell that was stopped, .asked.npz: of those asked
 samples/            raw times
@@ -30,6 +31,7 @@ from bench.formats.files import write_whole
 from bench.lock import LOCK
 from bench.passages.loader import PassageSet
 from bench.records.folder_files import check_names, check_places, content, is_name, refuse_links
+from bench.records.kept_overlap import overlap_file
 from bench.records.schema import Environment, Measurement, Record, RunRecord, StageResult
 from bench.records.upgrades import decode
 from retrievers.contract import Hits
@@ -231,14 +233,25 @@ def write_set(folder: Path, passage_set: PassageSet, *, withheld: bool = False) 
 
 @contextlib.contextmanager
 def judgments_withheld(folder: Path, passage_sets: Sequence[PassageSet]) -> Iterator[None]:
-    """A run's sets without their judgments while its children run, and whole again afterwards, however that ends."""
+    """
+    A run's sets without their judgments while its children run, and whole again afterwards, however that ends.
+
+    Nor is there what follows from judgments, the word overlap: a run that is killed has lost it, and makes it anew.
+    """
+    overlaps: dict[Path, bytes] = {}
     for passage_set in passage_sets:
         write_set(folder, passage_set, withheld=True)
+        path = overlap_file(folder, passage_set.name)
+        if path.is_file():
+            overlaps[path] = path.read_bytes()
+            path.unlink()
     try:
         yield
     finally:
         for passage_set in passage_sets:
             write_set(folder, passage_set)
+        for path, overlap in overlaps.items():
+            write_whole(path, overlap)
 
 
 def set_file(folder: Path, name: str) -> Path:

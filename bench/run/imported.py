@@ -18,7 +18,7 @@ from bench.passages import loader
 from bench.passages.loader import PassageSet
 from bench.records import journal, run_folder
 from bench.records.schema import Measurement, RecordedColumns, RecordFields, RunRecord, digest
-from bench.run import flags
+from bench.run import flags, word_overlaps
 from bench.run.outside_run import OutsideRun, PlacedHits, place
 from bench.run.quality_fields import quality_fields
 from bench.run.suite import CellGroup, Suite
@@ -96,6 +96,7 @@ def import_runs(
     unplaced = msgspec.structs.replace(suite, passages=(passage_set.name,))  # wherever the set lies, a cell is the same
     with journal.opened(folder.resolve(), record, environment.collect()) as writer:
         run_folder.write_set(writer.folder, widened)
+        word_overlaps.keep([passage_set], writer.folder)
         for run, found in zip(runs, placed, strict=True):
             key = digest([passage_set.sha256, run.name, run.origin, unplaced])[:16]
             if key not in writer.measurements:

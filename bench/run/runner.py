@@ -27,7 +27,7 @@ from bench.passages.loader import Columns, PassageSet
 from bench.progress import Progress, Range, Silent
 from bench.records import growth, journal, run_folder
 from bench.records.schema import UNTRIED, Measurement, RunRecord, StageResult, digest
-from bench.run import going_on, looks
+from bench.run import going_on, looks, word_overlaps
 from bench.run.cells import Cell, make_cells
 from bench.run.children import Children
 from bench.run.conclusion import Concluding, Prepared
@@ -128,6 +128,7 @@ def begun(
             yield Runner(suite, writer, registry, progress, children), cells
         if children.took:
             writer.ended(processor.mhz())
+        word_overlaps.keep(() if suite.distractors else passage_sets, writer.folder, progress.says)
 
 
 def _record(

@@ -10,6 +10,7 @@ from bench.analysis.compare import compare
 from bench.errors import InputError
 from bench.gate import reference
 from bench.records import run_folder
+from bench.records.kept_overlap import read_overlap
 from tests.helpers.gated import EXACT, cell, judged, requery
 
 
@@ -29,6 +30,18 @@ class TestAccept:
         for m in run_folder.read(folder).measurements:
             assert ["quality"] == list(m.files)
             assert (folder / m.files["quality"]).is_file()
+
+    def test_a_reference_keeps_word_overlap(self, ran, tmp_path):
+        """
+        What a run has kept of its queries' word overlap is in the reference too, where no texts are needed to compare.
+        """
+        folder = tmp_path / "reference"
+
+        reference.accept(run_folder.read(ran), folder)
+
+        kept = [read_overlap(home, run_folder.read_set(home, "tiny")) for home in (ran, folder)]
+        assert 20 == len(kept[0])
+        assert kept[0].tolist() == kept[1].tolist()
 
     @pytest.mark.parametrize(
         "read",
