@@ -34,6 +34,7 @@ from bench.analysis.difference import (
 )
 from bench.analysis.family import Family
 from bench.analysis.matching import matched
+from bench.analysis.overlap import OverlapShare
 from bench.errors import InputError
 from bench.records.lookup import cells_of
 from bench.records.run_folder import Run
@@ -57,6 +58,7 @@ class CellPair(msgspec.Struct, frozen=True, kw_only=True):
     overlap: float | None = None  # overlap@10, mean over all queries
     strata: tuple[Stratum, ...] = ()  # where they are asked for: `bench.analysis.strata`
     strata_said: str = ""  # why there are none
+    overlap_share: OverlapShare | None = None  # of the gap, where strata are by overlap
     stopping: Stopping | None = None  # where it is asked for: `bench.analysis.stopping`
 
 

@@ -1,7 +1,8 @@
 """
-A comparison by stratum: queries of one label, of one length, or that share so many terms with what is relevant.
+A comparison by stratum: queries of one label, of one length, or that share so many words with what is relevant.
 
-Labels lie in a run's folder. Lengths and terms need the texts, which are read where the collection lies.
+Labels and overlap lie in a run's folder. Lengths, and the overlap of a run that kept none, need the texts, which are
+read where the collection lies.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from numpy.typing import NDArray
 from bench.analysis.compare import CellPair, Comparison, retrievers
 from bench.analysis.difference import Difference, Stratum, clusters_of_either, kept_set, values
 from bench.analysis.family import Family
+from bench.analysis.overlap import TELLING, THIRDS, OverlapShare, overlap_of, share_of, vectors_of
 from bench.analysis.texts import texts_of
 from bench.errors import InputError, did_you_mean
 from bench.instruments import quality
-from bench.passages.passage_set import PassageSet
 from bench.records.run_folder import Run
 from bench.statistics import paired
 from bench.statistics.paired import MARGINS, Margins
-from retrievers.analysers import Words, default_analyser, tokens
+from bench.statistics.quantile_groups import quantile_groups
+from retrievers.analysers import Words, tokens
 
 By: TypeAlias = Literal["label", "length", "overlap"]
 BY: tuple[By, ...] = get_args(By)
 UNLABELLED = "no label"
 UNKNOWN = "no term, or nothing relevant"  # of which no overlap is known
-THIRDS = (1 / 3, 2 / 3)
 
 
 class Groups(NamedTuple):
@@ -38,6 +39,7 @@ class Groups(NamedTuple):
     of_query: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     said: str = ""
+    overlap: NDArray[np.float64] | None = None  # (n_judged,), where that is what they are made from
 
 
 def stratified(
@@ -52,8 +54,8 @@ def stratified(
     is compared with it.
 
     Args:
-        by: label: as the set has it. length: thirds of the queries by their words. overlap: thirds by the share of a
-            query's terms that a relevant passage has, of several the one that has most.
+        by: label: as the set has it. length: thirds of the queries by their words. overlap: thirds by their word
+            overlap (`bench.instruments.word_overlap`); each pair then has how much of its gap goes with that.
         measure: None: the primary one. InputError for one that no pair has.
     """
     wanted = measure or new.record.suite.get("primary")
@@ -85,12 +87,22 @@ def groups_of(old: Run, new: Run, name: str, by: By) -> Groups:
             return Groups(said="no strata: its queries have no labels")
         labels = tuple(kept.labels[query] or UNLABELLED for query in judged)
         return Groups(labels, tuple(sorted(set(labels))))
+    if by == "overlap":
+        return _by_overlap(old, new, kept.name, kept.sha256)
     texts, said = texts_of(new, kept)
     if texts is None or texts.vectors is not None:
         return Groups(said=f"no strata: {said or 'it holds vectors and no text'}")
-    if by == "length":
-        return _thirds(_lengths([texts.queries[query] for query in judged], texts.language), "{:g}".format)
-    return _thirds(_overlaps(texts, judged), lambda share: f"{share:.3f}".removeprefix("0"))
+    return _thirds(_lengths([texts.queries[query] for query in judged], texts.language), "{:g}".format)
+
+
+def _by_overlap(old: Run, new: Run, name: str, sha256: str) -> Groups:
+    try:
+        overlap, said = overlap_of((new, old), name, sha256)
+    except InputError as error:
+        overlap, said = None, str(error)
+    if overlap is None:
+        return Groups(said=f"no strata: {said}")
+    return _thirds(overlap, lambda share: f"{share:.3f}".removeprefix("0"))._replace(overlap=overlap)
 
 
 def _lengths(queries: Sequence[str], language: str) -> NDArray[np.float64]:
@@ -99,49 +111,16 @@ def _lengths(queries: Sequence[str], language: str) -> NDArray[np.float64]:
     return np.array([len(found) for found in tokens(words, queries)], np.float64)
 
 
-def _overlaps(texts: PassageSet, judged: Sequence[int]) -> NDArray[np.float64]:
-    """
-    The share of each query's different terms that a relevant passage has too: (n_judged,).
-
-    Of several relevant passages that of the one with most. Terms are those that sparse encoders take by default. NaN
-    where a query has no term, or nothing relevant in the set.
-    """
-    analyser, rows_of = default_analyser(texts.language), texts.rows_of
-    relevant = [
-        [
-            row
-            for p, grade in (texts.qrels or {})[texts.query_ids[query]].items()
-            if grade > 0
-            for row in rows_of.get(p, ())
-        ]
-        for query in judged
-    ]
-    rows = sorted({row for found in relevant for row in found})
-    passages = dict(zip(rows, map(set, tokens(analyser, [texts.passages[row] for row in rows])), strict=True))
-    queries = map(set, tokens(analyser, [texts.queries[query] for query in judged]))
-    return np.array(
-        [
-            max(len(terms & passages[row]) for row in found) / len(terms) if terms and found else np.nan
-            for terms, found in zip(queries, relevant, strict=True)
-        ],
-        np.float64,
-    )
-
-
 def _thirds(values: NDArray[np.float64], text: Callable[[float], str]) -> Groups:
     """Queries in thirds by a value, fewer where equal ones, which stay together, do not allow three."""
-    known = ~np.isnan(values)
-    edges = np.quantile(values[known], THIRDS, method="inverted_cdf") if known.any() else np.zeros(0)
-    third = np.searchsorted(edges, values)
-    names = {}
-    for number in np.unique(third[known]).tolist():
-        inside = values[known & (third == number)]
+    third = quantile_groups(values, THIRDS)
+    names = []
+    for number in range(int(third.max(initial=-1)) + 1):
+        inside = values[third == number]
         ends = dict.fromkeys(text(end) for end in (inside.min(), inside.max()))
-        names[number] = " to ".join(ends)
-    of_query = tuple(
-        names[number] if is_known else UNKNOWN for number, is_known in zip(third.tolist(), known.tolist(), strict=True)
-    )
-    return Groups(of_query, (*dict.fromkeys(names.values()), *([] if known.all() else [UNKNOWN])))
+        names.append(" to ".join(ends))
+    of_query = tuple(UNKNOWN if number < 0 else names[number] for number in third.tolist())
+    return Groups(of_query, (*dict.fromkeys(names), *([UNKNOWN] if UNKNOWN in of_query else [])))
 
 
 def _pair(old: Run, new: Run, pair: CellPair, measure: object, by: By, groups: Groups, margins: Margins) -> CellPair:
@@ -172,7 +151,12 @@ def _pair(old: Run, new: Run, pair: CellPair, measure: object, by: By, groups: G
             verdict=of_stratum.verdict,
         )
         found.append(Stratum(by=by, name=name, difference=difference))
-    return msgspec.structs.replace(pair, strata=tuple(found))
+    share = None
+    if groups.overlap is not None and whole.verdict not in TELLING:
+        share = OverlapShare(why=f"the gap is {whole.verdict}")
+    elif groups.overlap is not None:
+        share = share_of((vectors_of(pair.old), before), (vectors_of(pair.new), after), groups.overlap, clusters)
+    return msgspec.structs.replace(pair, strata=tuple(found), overlap_share=share)
 
 
 def _adjusted(pairs: Sequence[CellPair], name: str, margins: Margins) -> list[CellPair]:

@@ -24,8 +24,8 @@ Strata = Annotated[
     one_of(
         "--by",
         STRATA,
-        "Strata of queries: by label; in thirds by their words, or by the share of their terms that a relevant passage "
-        "has.",
+        "Strata of queries: by label; in thirds by their words, or by the share of these, weighted by idf, that a "
+        "relevant passage has, and how much of the gap goes with it.",
     ),
 ]
 Measure = Annotated[

@@ -11,10 +11,12 @@ import typer
 from typer.testing import CliRunner
 
 from bench.analysis.compare import compare
+from bench.analysis.overlap import NO_CAUSE
 from bench.analysis.several_sets import with_means
 from bench.commands.compare import compare as command
 from bench.formats.files import write_whole
 from bench.records import run_folder
+from bench.records.kept_overlap import write_overlap
 from bench.records.run_folder import Run
 from bench.report.tables.comparison_sets import SAMPLE, sets_grid
 from tests.helpers.run_folders import N, cell, several_sets
@@ -149,3 +151,51 @@ def test_what_is_identical_has_no_line(folders):
     grid = sets_grid(with_means(run, run, compare(run, run)).over_sets)
 
     assert ((), ("identical: nDCG@10",)) == (grid.lines, grid.notes)
+
+
+class TestOverlap:
+    """By word overlap: how much of the gap goes with it."""
+
+    @pytest.fixture
+    def one_run(self, folders):
+        """A run of a sparse and a dense cell, the sparse one better where more words are shared."""
+        known = {"passage_set_sha256": folders.passage_set.sha256}
+        cells = [
+            cell(cell="0", retriever="D()", encoder="D()", storage="Flat()", cell_name="d", **known),
+            cell(cell="1", retriever="S()", encoder="S()", storage="CSR()", nonzeros=9, cell_name="s", **known),
+        ]
+        run = folders.run("run", *cells, values={"nDCG@10": LOW})
+        won = np.concatenate([np.arange(13) < 8, np.ones(N - 13)]).astype(np.float64)
+        np.savez(run.folder / "quality" / "1.npz", **{"nDCG@10": won})
+        write_overlap(run.folder, folders.passage_set, np.arange(N) / N)
+        return on_disk(run).folder
+
+    def test_the_share_is_told_in_every_format(self, one_run):
+        """
+        The share stands below the strata with both gaps and with what it is not; a machine gets the same fields.
+        """
+        asked = (one_run, "--retrievers", "d", "s", "--by", "overlap")
+
+        printing = [printed(*asked)[1], printed(*asked, "--format", "markdown")[1]]
+        (pair,) = json.loads(printed(*asked, "--json")[1])["pairs"]
+
+        for text in printing:
+            plain = " ".join(text.replace("\\", "").split())
+            assert "of the gap goes with word overlap: it is +.6429 among the 14 queries that share the fewest" in plain
+            assert NO_CAUSE in plain
+        found = pair["overlap_share"]
+        assert ("lowest", 14, "", NO_CAUSE) == tuple(found[name] for name in ("third", "n_queries", "why", "note"))
+        assert pytest.approx(1 - (9 / 14) / (35 / 40)) == found["share"]
+        assert found["interval"][0] < found["share"] < found["interval"][1]
+
+    def test_where_there_is_none_it_says_why(self, one_run):
+        """
+        Two cells that are not told apart have no share, and nothing is said of what it is not.
+        """
+        asked = (one_run, "--retrievers", "d", "d", "--by", "overlap")
+
+        _, text = printed(*asked)
+
+        plain = " ".join(text.split())
+        assert "D(): no share of the gap that goes with word overlap: the gap is identical" in plain
+        assert NO_CAUSE not in plain

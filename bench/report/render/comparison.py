@@ -115,8 +115,8 @@ def plain(comparison: Comparison, changed: Sequence[Changes]) -> dict[str, objec
     The JSON object of a comparison.
 
     `environment`: field, old, new of all that differs. `pairs`: a cell each, with its `differences` (the fields of
-    `bench.analysis.difference.Difference`, those of `bench.statistics.paired.Paired` under `paired`), its `strata` and
-    `stopping` where they are asked for, and its `queries`. `over_sets`: the fields of
+    `bench.analysis.difference.Difference`, those of `bench.statistics.paired.Paired` under `paired`), its `strata`,
+    `overlap_share` and `stopping` where they are asked for, and its `queries`. `over_sets`: the fields of
     `bench.analysis.difference.OverSets`.
     `only_old`, `only_new`: cells without another. null: not measured, or unknown.
     """
@@ -142,6 +142,7 @@ def _plain_pair(pair: CellPair, found: Changes) -> dict[str, object]:
         "differences": msgspec.to_builtins(pair.differences),
         "strata": msgspec.to_builtins(pair.strata),
         "strata_said": pair.strata_said or None,
+        "overlap_share": msgspec.to_builtins(pair.overlap_share),
         "stopping": msgspec.to_builtins(pair.stopping),
         "n_changed": found.n_changed,
         "queries": [
