@@ -14,18 +14,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.analysis.representation import Vectors
 from bench.analysis.texts import texts_named
 from bench.instruments.word_overlap import word_overlap
 from bench.records.kept_overlap import read_overlap
 from bench.records.run_folder import Run, read_set, set_file
-from bench.records.schema import Measurement
 from bench.statistics import gap_share, paired
 from bench.statistics.clusters import Floats
 from bench.statistics.intervals import FEW
 from bench.statistics.paired import Interval, Paired
 from bench.statistics.quantile_groups import quantile_groups
 
-Vectors: TypeAlias = Literal["sparse", "dense", "engine"]  # an engine shows none
 Third: TypeAlias = Literal["lowest", "highest"]
 
 THIRDS, TENTHS = 3, 10
@@ -62,13 +61,6 @@ class GroupMean(NamedTuple):
 
     mean: float
     interval: Interval | None
-
-
-def vectors_of(m: Measurement) -> Vectors:
-    """What the encoder of a cell makes, whatever storage holds it."""
-    if m.encoder is None:
-        return "engine"
-    return "dense" if m.nonzeros is None else "sparse"
 
 
 # What is known of the queries

@@ -108,6 +108,11 @@ def plot(
     sparring plot memory results/mine -o memory.svg
     sparring plot labels results/mine -o labels.svg
 
+    Of a measure by the words that query and relevant passage share:
+
+    \b
+    sparring plot overlap results/mine --passages scifact -o overlap.svg
+
     A picture of a page stands after its command, files relative to the page, and is held to its records by --check:
 
     \b

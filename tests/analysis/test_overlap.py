@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bench.analysis.compare import compare, of_retrievers
-from bench.analysis.overlap import NO_CAUSE, OverlapShare, group_means, overlap_of, share_of, vectors_of
+from bench.analysis.overlap import NO_CAUSE, OverlapShare, group_means, overlap_of, share_of
+from bench.analysis.representation import vectors_of
 from bench.analysis.strata import stratified
 from bench.errors import InputError
 from bench.instruments.word_overlap import word_overlap

@@ -85,6 +85,13 @@ def _labels(runs: Sequence[Run], choice: Choice) -> str:
     return label_means.svg(read(runs, choice.passages, choice.measure))
 
 
+def _overlap(runs: Sequence[Run], choice: Choice) -> str:
+    from bench.report.charts import overlap
+    from bench.report.tables.overlap import read
+
+    return overlap.svg(read(runs, choice.passages, choice.measure))
+
+
 def _of(runs: Sequence[Run], passage_set: str | None) -> list[Run]:
     """The runs' cells of one passage set; InputError where there are none."""
     if passage_set is None:
@@ -106,6 +113,9 @@ KINDS: Mapping[str, PictureKind] = {
     "latency": PictureKind("how the times of single queries are spread, p50, p95 and stages", _latency, takes=SET),
     "memory": PictureKind("index, encoder and libraries of each cell, and its deployment", _memory, takes=SET),
     "labels": PictureKind("a measure by what the queries test, with intervals", _labels),
+    "overlap": PictureKind(
+        "a measure by how many words query and relevant passage share", _overlap, takes=("passages", "measure")
+    ),
 }
 
 
