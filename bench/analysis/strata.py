@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bench.analysis.compare import CellPair, Comparison, retrievers
 from bench.analysis.difference import Difference, Stratum, clusters_of_either, kept_set, values
 from bench.analysis.family import Family
-from bench.analysis.overlap import TELLING, THIRDS, OverlapShare, overlap_of, share_of, vectors_of
+from bench.analysis.overlap import TELLING, THIRDS, OverlapShare, overlap_of, share_of
+from bench.analysis.representation import vectors_of
 from bench.analysis.texts import texts_of
 from bench.errors import InputError, did_you_mean
 from bench.instruments import quality
