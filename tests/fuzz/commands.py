@@ -31,6 +31,7 @@ from tests.fuzz import home
 from tests.fuzz.mutants import NUMBERS, TEXTS, mutant
 from tests.helpers.command import SPARRING
 
+LARGEST = 2**30  # bytes; what was made huge before is not read
 LONGEST = 60.0  # seconds
 ROOM = 2**30  # bytes of memory that a fork may take beyond what this process has
 WHOLE = 8 * 2**30  # that a process of its own may, libraries included
@@ -143,7 +144,7 @@ def _spoilt(path: Path, others: list[Path], rng: random.Random) -> str:
         shutil.rmtree(path)
         path.write_text("a file")
         return "made a file"
-    content = b"" if path.is_symlink() else path.read_bytes()
+    content = b"" if path.is_symlink() or path.stat().st_size > LARGEST else path.read_bytes()
     path.unlink()
     match kind:
         case "mutated":
