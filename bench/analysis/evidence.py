@@ -6,6 +6,7 @@ The best was chosen by the same queries, so what is told apart from it is adjust
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -17,8 +18,8 @@ from bench.analysis.difference import clusters, values
 from bench.errors import InputError
 from bench.records.run_folder import Run, set_file
 from bench.records.schema import Measurement
-from bench.statistics import over_sets, paired, signs
-from bench.statistics.clusters import totals
+from bench.statistics import intervals, over_sets, paired, signs
+from bench.statistics.clusters import totals, without_noise
 
 Values: TypeAlias = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class BesideBest(NamedTuple):
 
     best: int  # its place among the cells
     values: Mapping[int, Values]  # by place, the best's among them: (n_judged,) each
-    p: Mapping[int, float]  # of each beside the best, adjusted for all pairs
+    p: Mapping[int, float]  # of each beside the best: the greater of all pairs' and of its interval's, adjusted
     clusters: Sequence[Hashable] | None  # of the queries
 
 
@@ -97,31 +98,44 @@ def beside_best(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], me
     known = {place: evidence.values(*cells[place], measure) for place in means}
     alike = {place: own for place, own in known.items() if own is not None and len(own) == len(top)}
     sums = np.array([totals(own, clusters)[0] for own in alike.values()])
-    adjusted = signs.all_pairs(sums)[list(alike).index(best)].tolist()
-    return BesideBest(best, alike, dict(zip(alike, adjusted, strict=True)), clusters)
+    of_pairs = signs.all_pairs(sums)[list(alike).index(best)].tolist()
+    of_intervals = _of_intervals({place: top - own for place, own in alike.items()}, clusters)
+    p = {place: max(one, of_intervals.get(place, 1.0)) for place, one in zip(alike, of_pairs, strict=True)}
+    return BesideBest(best, alike, p, clusters)
+
+
+def _of_intervals(differences: Mapping[int, Values], clusters: Sequence[Hashable] | None) -> dict[int, float]:
+    """The p of each difference's interval by Holm; none where nothing differs. Of skewed ones sign flips alone err."""
+    found = {}
+    for place, one in differences.items():
+        sums, sizes = totals(without_noise(one), clusters)
+        if sums.any() and len(sums) > 1:
+            found[place] = float(intervals.p_value(functools.partial(intervals.of_difference, sums, sizes)))
+    return dict(zip(found, paired.holm(list(found.values())), strict=True))
 
 
 def ties(evidence: Evidence, cells: Sequence[tuple[Run, Measurement]], measure: str) -> list[bool]:
     """
     Which cells of one passage set cannot be told from the best of them, the best itself among them.
 
-    Told apart is what differs where all pairs are compared, and has an interval that excludes 0. False where the values
-    of a cell, or of the best, are not on disk.
+    Told apart is what differs where all pairs are compared, and has an interval that excludes 0 where all others of the
+    best have theirs. False where the values of a cell, or of the best, are not on disk.
     """
     tied = [False] * len(cells)
     found = beside_best(evidence, cells, measure)
-    if found is not None:
-        top = found.values[found.best]
-        for place, own in found.values.items():
-            tied[place] = found.p[place] >= paired.ALPHA or not _excludes_0(top - own, found.clusters)
+    for place, p in found.p.items() if found is not None else ():
+        tied[place] = p >= paired.ALPHA
     return tied
 
 
-def ties_over_sets(evidence: Evidence, cells: Sequence[Sequence[tuple[Run, Measurement]]], measure: str) -> list[bool]:
+def ties_over_sets(
+    evidence: Evidence, cells: Sequence[Sequence[tuple[Run, Measurement]]], measure: str
+) -> list[bool | None]:
     """
     Which retrievers cannot be told from the best in the mean over passage sets, as `ties` tells it on one set.
 
-    cells: of each retriever, on the same sets in the same order. Each set counts alike, and so do its clusters.
+    None where the values of a retriever, or of the best, are not on disk. cells: of each retriever, on the same sets in
+    the same order. Each set counts alike, and so do its clusters.
     """
     means = [float(np.mean([(m.quality or {})[measure] or 0.0 for _, m in found])) for found in cells]
     best = int(np.argmax(means))
@@ -131,7 +145,7 @@ def ties_over_sets(evidence: Evidence, cells: Sequence[Sequence[tuple[Run, Measu
         kept = [one for one in own if one is not None]
         if len(kept) == len(own):
             known[place] = kept
-    tied = [False] * len(cells)
+    tied: list[bool | None] = [None] * len(cells)
     if best not in known or len(known) < 2:
         return tied
     clusters = [evidence.clusters(run, m) for run, m in cells[best]]
@@ -150,9 +164,3 @@ def ties_over_sets(evidence: Evidence, cells: Sequence[Sequence[tuple[Run, Measu
         told = over_sets.over_sets(sets).interval
         tied[place] = p >= paired.ALPHA or told is None or told[0] <= 0 <= told[1]
     return tied
-
-
-def _excludes_0(differences: Values, clusters: Sequence[Hashable] | None) -> bool:
-    """Whether the 95 % interval of a mean difference excludes 0."""
-    around = paired.interval(differences, clusters)
-    return around is not None and not around[0] <= 0 <= around[1]

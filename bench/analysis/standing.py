@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from bench.analysis.evidence import BesideBest, Evidence, beside_best
+from bench.analysis.family import Family
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.statistics import paired, power
 from bench.statistics.clusters import totals
 from bench.statistics.paired import MARGINS, Interval, Paired
 
-Standing: TypeAlias = Literal["identical", "equivalent", "behind", "undecided"]
+Standing: TypeAlias = Literal["identical", "behind", "equivalent", "undecided"]
+
+TELLING = 4  # queries that differ: the spread of fewer says nothing of how many more would tell
 
 
 class Rival(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +26,10 @@ class Rival(msgspec.Struct, frozen=True, kw_only=True):
 
     cell: Measurement
     paired: Paired  # old: this cell, new: the best, so that a difference is the lead of the best
-    p: float  # of the lead, adjusted for all pairs of cells
+    p: float | None  # of the lead, adjusted; None where it cannot be tested
+    is_planned: bool  # p is that of the comparison with the baseline, which the suite named before the run
     standing: Standing
-    n_more: int | None  # judged queries that would tell the lead with 80 % power; None where that is no question
+    n_more: int | None  # judged queries that would tell the lead with 80 % power; None where that is not known
 
 
 class Standings(NamedTuple):
@@ -44,8 +49,9 @@ def standings(
     """
     How the cells of one passage set stand in one measure; None where none has it.
 
-    Identical: the same value of every query. Equivalent: the 95 % interval of the lead lies inside the margin. Behind:
-    p of all pairs (max-T over clusters, `signs.all_pairs`) is below .05 and the interval excludes 0. A cell that was
+    Identical: the same value of every query. Behind: told apart, p below .05, either among all pairs (`beside_best`) or
+    by the comparison with the baseline that the suite named (`Family`). Equivalent: not that, and the interval of the
+    lead, at a level that allows for all that are compared with the best, lies inside the margin. A cell that was
     stopped before its last query has no mean over all of them, and no standing.
     """
     having = [(run, m) for run, m in cells if m.status == "ok" and (m.quality or {}).get(measure) is not None]
@@ -73,31 +79,82 @@ def standings(
 
 def _rivals(cells: Sequence[tuple[Run, Measurement]], found: BesideBest, margin: float) -> list[Rival]:
     """The others whose values are known, the highest mean first."""
-    top, n = found.values[found.best], len(found.values)
-    alpha = power.ALPHA / max(n * (n - 1) / 2, 1)
+    top = found.values[found.best]
+    saids = {
+        place: paired.paired(own, top, found.clusters) for place, own in found.values.items() if place != found.best
+    }
+    n_differ = max(1, sum(said.verdict != "identical" for said in saids.values()))
+    planned = _planned(cells, found)
     rivals = []
-    for place, own in found.values.items():
-        if place == found.best:
-            continue
-        said = paired.paired(own, top, found.clusters)
-        standing = _standing(said, found.p[place], margin)
-        n_more = None
-        if standing == "undecided":
-            spread = power.spread_of(top - own, found.clusters)
-            wanted = max(abs(said.difference), margin)
-            sizes = totals(top, found.clusters)[1]
-            needed = None if spread is None else power.queries_for(wanted, sizes, spread, alpha)
-            n_more = None if needed is None or needed <= said.n_queries else needed - said.n_queries
-        rivals.append(Rival(cell=cells[place][1], paired=said, p=found.p[place], standing=standing, n_more=n_more))
+    for place, said in saids.items():
+        p, before = found.p[place], planned.get(place)
+        is_planned = before is not None and before < p
+        level = 1 - paired.ALPHA / n_differ
+        within = paired.interval(top - found.values[place], found.clusters, level)
+        standing = _standing(said, min(p, 1.0 if before is None else before), within, margin)
+        rivals.append(
+            Rival(
+                cell=cells[place][1],
+                paired=said,
+                p=None if said.p is None else before if is_planned else p,
+                is_planned=is_planned,
+                standing=standing,
+                n_more=_n_more(found, place, said, margin) if standing == "undecided" else None,
+            )
+        )
     return sorted(rivals, key=lambda rival: rival.paired.difference)
 
 
-def _standing(said: Paired, p: float, margin: float) -> Standing:
+def _planned(cells: Sequence[tuple[Run, Measurement]], found: BesideBest) -> dict[int, float]:
+    """The p of each cell beside the best where one of the two is the baseline of their run, as a comparison has it."""
+    run, best = cells[found.best]
+    name = run.record.suite.get("baseline")
+    places = [place for place in found.values if cells[place][1].retriever == name and cells[place][0] is run]
+    if not places or any(cells[place][0] is not run for place in found.values):
+        return {}
+    base = places[0]
+    said: dict[str, Paired] = {}  # by retriever: under several numbers of threads it is still one
+    for place, own in found.values.items():
+        retriever = cells[place][1].retriever
+        if retriever != name and retriever not in said:
+            said[retriever] = paired.paired(found.values[base], own, found.clusters)
+    family = Family(said.items(), "retrievers")
+    planned = {}
+    for place in found.values:
+        other = cells[place][1].retriever if best.retriever == name else best.retriever
+        if place != found.best and name in (best.retriever, cells[place][1].retriever):
+            conclusion = family.conclusion(other, said.get(other))
+            if conclusion is not None:
+                planned[place] = conclusion.p
+    return planned
+
+
+def _standing(said: Paired, p: float, within: Interval | None, margin: float) -> Standing:
     if said.verdict == "identical":
         return "identical"
-    if said.interval is None:
-        return "undecided"
-    low, high = said.interval
-    if -margin < low and high < margin:
+    if p < paired.ALPHA and said.interval is not None and said.interval[0] > 0:
+        return "behind"
+    if within is not None and -margin < within[0] and within[1] < margin:
         return "equivalent"
-    return "behind" if p < paired.ALPHA and low > 0 else "undecided"
+    return "undecided"
+
+
+def _n_more(found: BesideBest, place: int, said: Paired, margin: float) -> int | None:
+    """
+    How many more judged queries tell the lead that was seen, or the margin where that is more, with 80 % power.
+
+    At the level that the adjustment comes to: as if so many independent tests were made as turn the p of this pair
+    alone into the adjusted one (Z. Šidák 1967, "Rectangular confidence regions for the means of multivariate normal
+    distributions", JASA 62), at most all pairs of cells that differ.
+    """
+    top, own = found.values[found.best], found.values[place]
+    spread = power.spread_of(top - own, found.clusters)
+    if spread is None or said.differing < TELLING or said.p is None:
+        return None
+    distinct = len({one.tobytes() for one in found.values.values()})
+    most = max(1.0, distinct * (distinct - 1) / 2)
+    alone, adjusted = min(said.p, 1 - 1e-9), min(found.p[place], 1 - 1e-9)
+    n_tests = min(max(math.log1p(-adjusted) / math.log1p(-alone), 1.0), most) if alone > 0 else most
+    alpha = 1 - (1 - power.ALPHA) ** (1 / n_tests)
+    needed = power.queries_for(max(abs(said.difference), margin), totals(top, found.clusters)[1], spread, alpha)
+    return None if needed is None or needed <= said.n_queries else needed - said.n_queries

@@ -147,7 +147,7 @@ def test_the_band_holds_what_ties_with_the_best():
     top, high = float(band.get("y")), float(band.get("height"))
     assert (0.7, 0.645) == pytest.approx((up(top + frontier.BAND), up(top + high - frontier.BAND)), abs=0.0005)
     said = " ".join(words(root))
-    assert "band: 3 cells that are not told apart from the best; Slow() is told apart, or not tested" in said
+    assert "band: 3 cells that are not told apart from the best; told apart, or not tested: Slow()" in said
     assert [] == of_class(drawn(tied[0], *POINTS[1:]), "band")
 
 

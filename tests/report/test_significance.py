@@ -136,7 +136,7 @@ def test_a_cell_that_was_asked_in_looks_has_no_mark(tmp_path):
     assert [("", ""), ("", "")] == [(found[name].mark, found[name].interval) for name in ("B()", "C()")]
     assert model.TIED not in {cell.style for cell in found.values()}
     text = markdown.table([in_looks], View(wide=True))
-    assert "by the looks at their queries B() is worse beside A(), C() is worse beside A()" in text
+    assert "which were asked in looks that decided: B() worse than A(), C() worse than A()" in text
     assert "worse after all" in text
     assert "nDCG@10 -.1000" in text
     assert "95 % interval that excludes 0" not in text

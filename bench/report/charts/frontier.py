@@ -135,7 +135,7 @@ def _legend(frontier: Frontier) -> list[str]:
     if len(tied) < 2:
         return found
     inside = [p for p in frontier.points if not p.is_tied and p.quality >= min(point.quality for point in tied)]
-    apart = f"; {several_of([p.name for p in inside])} is told apart, or not tested" if inside else ""
+    apart = f"; told apart, or not tested: {several_of([p.name for p in inside])}" if inside else ""
     return [*found, f"band: {len(tied)} cells that are not told apart from the best{apart}"]
 
 

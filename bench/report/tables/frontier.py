@@ -164,7 +164,10 @@ def _why(row: Row, measure: str, cost: Cost) -> str:
     """Why a cell is no point."""
     if row["status"] != "ok":
         return str(row["status"])
-    return f"no {measure}" if row.get(measure) is None else f"no {cost.short}"
+    if row.get(measure) is None:
+        return f"no {measure}"
+    is_zero = doubts.value(row, cost.key) == 0
+    return f"{cost.short} 0, which a logarithmic axis lacks" if is_zero else f"no {cost.short}"
 
 
 def _decided(row: Row) -> str:

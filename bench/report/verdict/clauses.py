@@ -10,17 +10,16 @@ from bench.analysis.standing import Rival
 from bench.records.schema import Measurement
 from bench.report import doubts
 from bench.report.costs import BY_KEY
-from bench.report.numbers import share, without_zero
+from bench.report.numbers import four, share, without_zero
 from bench.report.rows import Row, row
-from bench.statistics.paired import Interval
+from bench.statistics.clusters import NOISE
+from bench.statistics.paired import ALPHA, Interval
 
 Kind: TypeAlias = Literal[
     "best",
     "sets",
     "cost",
-    "price",
-    "kind",
-    "cheaper",
+    "others",
     "undecided",
     "labels",
     "unjudged",
@@ -31,6 +30,9 @@ Kind: TypeAlias = Literal[
 TIME, INDEX, INDEXING, DEPLOYMENT = "single_p50_ms", "ledger_bytes", "index_seconds", "deployment_bytes"
 COSTS = (TIME, INDEX, INDEXING, DEPLOYMENT)
 NOT_TOLD = "how sure that is cannot be told: the values of each query are not on disk"
+NEAR = 0.005  # of .05: p is written with four digits
+LEAST = 0.001  # of a p that is written as it is
+PART = 0.1  # a ratio below it is written as a part
 ALIKE = 1.05  # a ratio up to it, or down to its inverse, is "as much"
 
 
@@ -90,18 +92,26 @@ class Wording:
     def less(self, rival: Rival) -> str:
         """By how much less than the best a cell finds: `.034 less [-.003, .070]`."""
         lead = rival.paired.difference
-        said = f"{self.figure(rival.cell.cell, 'lead', lead, share(lead))} less"
+        said = f"{self.figure(rival.cell.cell, 'lead', lead, share(lead if abs(lead) > NOISE else 0.0))} less"
+        return said if rival.paired.interval is None else f"{said} {self.interval(rival)}"
+
+    def interval(self, rival: Rival) -> str:
+        """That of a lead: `[-.003, .070]`."""
         if rival.paired.interval is None:
-            return said
+            return "of unknown interval"
         ends = zip(("lead_low", "lead_high"), rival.paired.interval, strict=True)
         low, high = (self.figure(rival.cell.cell, key, end, share(end)) for key, end in ends)
-        return f"{said} [{low}, {high}]"
+        return f"[{low}, {high}]"
 
     def p(self, rival: Rival) -> str:
-        """`p = .012`, or `p < .001`."""
-        if rival.p < 0.001:
-            return f"p {self.figure(rival.cell.cell, 'p', rival.p, '< .001')}"
-        return f"p = {self.figure(rival.cell.cell, 'p', rival.p, share(rival.p))}"
+        """`p = .012`, or `p < .001`; with what it is of, where that is not all pairs."""
+        if rival.p is None:
+            return "not tested"
+        as_planned = ", as planned beside the baseline" if rival.is_planned else ""
+        if rival.p < LEAST:
+            return f"p {self.figure(rival.cell.cell, 'p', rival.p, '< .001')}{as_planned}"
+        text = four(rival.p) if abs(rival.p - ALPHA) < NEAR else share(rival.p)
+        return f"p = {self.figure(rival.cell.cell, 'p', rival.p, text)}{as_planned}"
 
     # Cost
 
@@ -123,13 +133,15 @@ class Wording:
         if value is None or not least:
             return ""
         ratio = value / least
-        if key == TIME and not apart(m, beside):
+        intervals = [interval_of_p50(one) for one in (m, beside)] if key == TIME else []
+        if all(intervals) and intervals and not apart(m, beside):
             return " (not told apart)"
         if 1 / ALIKE < ratio < ALIKE:
             return " (as much)"
+        is_once = key == INDEXING or None in intervals  # measured once, or without an interval
         is_doubted = doubts.is_doubtful(mine, shown(m, key)) or doubts.is_doubtful(other, shown(beside, key))
-        hedge = "about " if is_doubted else ""
-        return f" ({hedge}x{self.figure(m.cell, f'ratio:{key}', ratio, rough(ratio))})"
+        hedge = "about " if is_doubted or is_once else ""
+        return f" ({hedge}{self.figure(m.cell, f'ratio:{key}', ratio, rough(ratio))})"
 
 
 # Figures of cells
@@ -149,6 +161,11 @@ def number(one: Row, key: str) -> float | None:
 def p50(m: Measurement) -> float | None:
     """Milliseconds of a query, as they are shown; None where none was timed."""
     return number(row(m), TIME)
+
+
+def number_of(m: Measurement, key: str) -> float | None:
+    """A figure of a cell as it is shown; None where it was not measured."""
+    return number(row(m), key)
 
 
 def weight(m: Measurement) -> float | None:
@@ -185,9 +202,11 @@ def written(key: str, value: float) -> str:
 
 
 def rough(ratio: float) -> str:
-    """A ratio in two significant digits, whole from 10 on: 1.3, 46, 1,500."""
+    """A ratio in two significant digits, whole from 10 on: x1.3, x1,500; below a tenth as a part: 1/130."""
+    if ratio < PART:
+        return f"1/{float(f'{1 / ratio:.2g}'):,.0f}"
     value = float(f"{ratio:.2g}")
-    return f"{value:,.0f}" if value >= 10 else without_zero(f"{value:.2g}")
+    return f"x{value:,.0f}" if value >= 10 else without_zero(f"x{value:.2g}").replace("x0.", "x.")
 
 
 def about(count: int) -> str:

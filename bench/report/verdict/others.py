@@ -18,6 +18,7 @@ from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report.numbers import share
 from bench.report.tables.lines import counted
+from bench.report.text import printable
 from bench.report.verdict.clauses import Clause, Wording
 from bench.report.verdict.cost import extremes
 from bench.statistics import paired
@@ -55,27 +56,28 @@ def labels(run: Run, evidence: Evidence, top: Measurement, rival: Rival, words: 
         is_reverse = conclusion.verdict == "better"
         if is_reverse or rival.standing != "behind":
             told.append((not is_reverse, -abs(found.difference), name, found))
+    parts = []
     for _, _, name, found in sorted(told)[:MOST_LABELS] if any(not first for first, *_ in told) else []:
         more = other if found.difference > 0 else top
         size = words.figure(other.cell, f"label:{name}", found.difference, share(abs(found.difference)))
         n = words.figure(other.cell, f"n:{name}", found.n_queries, f"{found.n_queries:,}")
-        remark = "exploratory; significant beside all labels"
-        text = f"On the {n} queries labelled {name!r} {words.name(more)} finds {size} more ({remark})."
-        yield words.clause("labels", text)
+        which = "without a label" if name == strata.UNLABELLED else f'labelled "{printable(name)}"'
+        parts.append(f"on the {n} queries {which} {words.name(more)} finds {size} more")
+    if parts:
+        text = "; ".join(parts)
+        yield words.clause("labels", f"{text[0].upper()}{text[1:]} (exploratory; significant beside all labels).")
 
 
 # What is not in it
 
 
 def left_out(cells: Sequence[Measurement], words: Wording) -> Iterator[Clause]:
-    """Cells that ended badly or were stopped, and times that were not stable."""
+    """Cells that ended badly, and times that were not stable."""
     parts = []
     by_status: dict[str, list[str]] = {}
     for m in cells:
         if m.status != "ok":
             by_status.setdefault(m.status, []).append(words.name(m))
-        elif m.is_stopped and m.decision is not None:
-            by_status.setdefault(f"stopped once decided: {m.decision.verdict}", []).append(words.name(m))
     parts += [f"{counted(names)} ({status})" for status, names in by_status.items()]
     said = [f"Not in this: {'; '.join(parts)}."] if parts else []
     timed = [m for m in cells if m.single is not None]

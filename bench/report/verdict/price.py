@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.analysis.price_crossings import crossing
@@ -22,9 +23,10 @@ def prices_of(run: Run, cells: Sequence[Measurement], prices: Prices, words: Wor
     first = known[0][2]
     parts = []
     for m, price, month in known:
-        said = f"{words.name(m)} {words.figure(m.cell, 'price_a_month', month, money(month))} {prices.currency}"
+        most = "at most " if price.basis != "CPU time" else ""
+        said = f"{words.name(m)} {most}{words.figure(m.cell, 'price_a_month', month, money(month))} {prices.currency}"
         ratio = month / first if first else 1.0
-        beside = f" (x{words.figure(m.cell, 'ratio:price_a_month', ratio, rough(ratio))})"
+        beside = f" ({words.figure(m.cell, 'ratio:price_a_month', ratio, rough(ratio))})"
         said += beside if m is not known[0][0] and not 1 / ALIKE < ratio < ALIKE else ""
         if price.index is not None:
             said += f", once {words.figure(m.cell, 'price_index', price.index, money(price.index))} to index"
@@ -33,8 +35,11 @@ def prices_of(run: Run, cells: Sequence[Measurement], prices: Prices, words: Wor
     if len(known) < 2:
         return told
     met = crossing(known[0][1], known[1][1])
-    if met is None or met.queries is None:
+    if met is None or met.queries is None or met.queries < 1 or met.interval is None or met.interval[1] == math.inf:
         return told
     cheaper, dearer = known[met.above][0], known[met.below][0]
     volume = words.figure(cheaper.cell, "price_crossing", met.queries, about(round(met.queries)))
+    cores = max(price.cores_at(met.queries) or 0.0 for _, price, _ in known)
+    if cores >= min(m.threads for m, _, _ in known):  # beyond one process, whose memory alone is in the price
+        return told
     return f"{told} From about {volume} queries a month on {words.name(cheaper)} costs less than {words.name(dearer)}."

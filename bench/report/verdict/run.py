@@ -19,8 +19,8 @@ from bench.report.rows import Row
 from bench.report.tables.lines import names_of
 from bench.report.verdict import judged, others, several_sets
 from bench.report.verdict.clauses import Clause, Wording
-from bench.report.verdict.cost import cheapness
 from bench.report.verdict.price import prices_of
+from bench.report.verdict.sides import sides_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,7 +49,7 @@ def verdict(run: Run, prices: Prices | None = None) -> tuple[SetVerdict, ...]:
     each = [_of_set(run, evidence, cells, found[name], prices) for name, cells in of_sets.items()]
     known = {name: one for name, one in found.items() if one is not None}
     together = [] if len(known) < 2 or measure is None else [several_sets.clauses(run, evidence, known, measure)]
-    about = f"{measure}, mean over {len(known)} passage sets, each counted alike"
+    about = f"{measure} on {len(known)} passage sets, each counted alike"
     return (*(SetVerdict("", about, tuple(one)) for one in together), *each)
 
 
@@ -61,44 +61,45 @@ def _of_set(
     run: Run, evidence: Evidence, cells: Sequence[Measurement], found: Standings | None, prices: Prices | None
 ) -> SetVerdict:
     names = names_of([("", run, m) for m in cells])
-    words = Wording(
-        None if found is None else found.measure, {m.cell: name for m, name in zip(cells, names, strict=True)}
-    )
+    known = {m.cell: name for m, name in zip(cells, names, strict=True)}
+    words = Wording(None if found is None else found.measure, known)
     ended_well = [m for m in cells if m.status == "ok"]
-    clauses = tuple(_clauses(run, evidence, ended_well, found, words, prices)) + tuple(others.left_out(cells, words))
-    return SetVerdict(cells[0].passage_set, _about(found), clauses)
+    if found is not None:
+        said = list(_judged(run, evidence, cells, found, words, prices))
+    elif ended_well and any(m.n_judged for m in ended_well):
+        said = [words.clause("best", f"No cell has a mean of {flat.primary(run)} over all queries.")]
+    else:
+        said = list(others.unjudged(run, ended_well, words)) if ended_well else []
+    return SetVerdict(cells[0].passage_set, _about(found), (*said, *others.left_out(cells, words)))
 
 
 def _about(found: Standings | None) -> str:
     if found is None:
         return ""
-    n = found.best.n_judged or 0
-    in_clusters = "" if found.n_clusters in (None, n) else f" in {whole(found.n_clusters or 0)} clusters"
-    return f"{found.measure}, {whole(n)} judged queries{in_clusters}"
+    n, n_clusters = found.best.n_judged or 0, found.n_clusters
+    queries = f"{whole(n)} judged {'query' if n == 1 else 'queries'}"
+    if n_clusters is not None and n_clusters != n:
+        queries += f" in {whole(n_clusters)} {'cluster' if n_clusters == 1 else 'clusters'}"
+    is_tested = bool(found.rivals)
+    return f"{found.measure}, {queries}" + ("; intervals are of one figure alone, p of all pairs" if is_tested else "")
 
 
-def _clauses(
+def _judged(
     run: Run,
     evidence: Evidence,
     cells: Sequence[Measurement],
-    found: Standings | None,
+    found: Standings,
     words: Wording,
     prices: Prices | None,
 ) -> Iterator[Clause]:
-    if not cells:
-        return
-    if found is None and all(m.n_judged for m in cells):  # each was stopped
-        return
-    if found is None:
-        yield from others.unjudged(run, cells, words)
-        return
-    yield from judged.clauses(found, words)
-    pair = judged.sides(found)
-    said = "" if prices is None else prices_of(run, sorted(pair.cells, key=cheapness), prices, words)
-    if said:
-        yield words.clause("price", said)
-    if pair.contrast is not None:
-        yield from others.labels(run, evidence, pair.top, pair.contrast, words)
+    def price(sides: Sequence[Measurement]) -> str:
+        return "" if prices is None else prices_of(run, sides, prices, words)
+
+    pair = sides_of(found)
+    stopped = [m for m in cells if m.status == "ok" and m.is_stopped]
+    yield from judged.clauses(found, pair, stopped, words, price)
+    if pair.rival is not None:
+        yield from others.labels(run, evidence, pair.top, pair.rival, words)
 
 
 def lines(run: Run) -> Iterator[str]:

@@ -9,7 +9,11 @@ from bench.analysis.standing import Standings
 from bench.records.run_folder import Run
 from bench.records.schema import Measurement
 from bench.report.numbers import share
-from bench.report.verdict.clauses import NOT_TOLD, Clause, Wording
+from bench.report.tables.picture_cells import several_of
+from bench.report.verdict.clauses import Clause, Wording
+from bench.statistics import over_sets
+
+NOT_KEPT = "since the values of each query are not on disk, or they were asked in looks"
 
 
 def clauses(run: Run, evidence: Evidence, found: Mapping[str, Standings], measure: str) -> Iterator[Clause]:
@@ -39,17 +43,43 @@ def _on_average(
     run: Run, evidence: Evidence, whole: Mapping[str, list[Measurement]], measure: str, words: Wording
 ) -> str:
     means = {name: sum((m.quality or {})[measure] or 0.0 for m in cells) / len(cells) for name, cells in whole.items()}
-    tied = ties_over_sets(evidence, [[(run, m) for m in cells] for cells in whole.values()], measure)
-    best = max(means, key=means.__getitem__)
-    beside = [name for name, is_tied in zip(whole, tied, strict=True) if is_tied and name != best]
+    cells = {name: [(run, m) for m in found] for name, found in whole.items()}
+    tied = dict(zip(whole, ties_over_sets(evidence, list(cells.values()), measure), strict=True))
+    best, *others = sorted(means, key=lambda name: -means[name])
     mean = words.figure(whole[best][0].cell, f"mean:{measure}", means[best], share(means[best]))
-    said = f"{best} finds most on average: {measure} {mean}"
-    if not any(tied):
-        return f"{said}; {NOT_TOLD}."
+    n_all = len({m.retriever for m in run.measurements})
+    of = "" if n_all == len(whole) else f"Of the {len(whole)} of {n_all} retrievers that ran on all sets "
+    said = f"{of}{best} finds most on average: {measure} {mean}"
+    if any(is_tied is None for is_tied in tied.values()):
+        untested = [name for name, is_tied in tied.items() if is_tied is None]
+        return f"{said}; not tested beside it, {NOT_KEPT}: {several_of(untested)}."
+    beside = [name for name in others if tied[name]]
     if not beside:
-        return f"{said}, significantly more than every other."
-    more = f" and {len(beside) - 1} more" if len(beside) > 1 else ""
-    return f"{said}, but not significantly more than {beside[0]}{more}."
+        return f"{said}, significantly more than every other of these."
+    return f"{said}, but not significantly more than {_less(evidence, cells, best, beside[0], words)}{_more(beside)}."
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _less(
+    evidence: Evidence, cells: Mapping[str, Sequence[tuple[Run, Measurement]]], best: str, other: str, words: Wording
+) -> str:
+    """A retriever with by how much less it finds than the best, over sets."""
+    measure, sets = words.measure or "", []
+    for (run, top), (_, own) in zip(cells[best], cells[other], strict=True):
+        old, new = evidence.values(run, own, measure), evidence.values(run, top, measure)
+        if old is None or new is None:
+            return other
+        sets.append(over_sets.SetValues(old, new, evidence.clusters(run, top)))
+    found, cell = over_sets.over_sets(sets), cells[other][0][1].cell
+    less = words.figure(cell, f"mean_lead:{measure}", found.difference, share(found.difference))
+    if found.interval is None:
+        return f"{other} ({less} less)"
+    ends = zip(("mean_lead_low", "mean_lead_high"), found.interval, strict=True)
+    low, high = (words.figure(cell, f"{key}:{measure}", end, share(end)) for key, end in ends)
+    return f"{other} ({less} less [{low}, {high}])"
 
 
 def _by_set(found: Mapping[str, Standings]) -> str:
@@ -63,11 +93,9 @@ def _by_set(found: Mapping[str, Standings]) -> str:
     said = "; ".join(f"{retriever} finds most on {', '.join(names)}" for retriever, names in leads.items())
     if len(leads) == 1:
         return f"{said}."
-    if any(one.unknown for one in found.values()):
-        return f"{said}; {NOT_TOLD}."
     against = next(_contradictions(found), None)
     if against is None:
-        return f"{said}; no set contradicts another significantly."
+        return f"{said}; of those that lead none contradicts another significantly."
     here, there, winner, loser = against
     return f"{said}. The sets disagree: {winner} finds significantly more than {loser} on {here}, and less on {there}."
 
