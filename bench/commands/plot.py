@@ -21,6 +21,10 @@ DIFFERS = 1  # the exit code of a page whose pictures are not those of the recor
 FORMATS = (".svg", ".png")
 LISTED = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
 
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="The file: .svg, or .png (extra report).", show_default=False),
+]
 PassagesOption = Annotated[
     str | None,
     typer.Option(
@@ -73,12 +77,7 @@ def plot(
             autocompletion=completion.among(KINDS),
         ),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE", help="The file: .svg, or .png (extra report).", show_default=False
-        ),
-    ] = None,
+    output: OutputOption = None,
     passages: PassagesOption = None,
     measure: MeasureOption = None,
     cost: CostOption = None,

@@ -87,3 +87,14 @@ def test_a_table_as_csv():
     assert "'=CMD|calc!A0" == row["retriever"]
     assert not any(ord(character) < 32 for value in row.values() for character in value)
     assert not [value for value in row.values() if value[:1] in "=@" and value]
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+@pytest.mark.parametrize("text", ["9" * 5000, "wide", "-3", ""])
+def test_a_size_that_is_none(monkeypatch, name, text):
+    """
+    What COLUMNS or LINES say is taken where it is a number of a terminal's size, and left alone otherwise.
+    """
+    monkeypatch.setenv(name, text)
+
+    assert SafeConsole(stderr=True).size.width > 0

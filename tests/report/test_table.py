@@ -58,8 +58,9 @@ def test_markdown_to_the_letter():
 - RankBM25(): timeout: longer than 600 s
 
 **Verdict on primer** (nDCG@10, 495 judged queries)
-- TfIdf() @ CSR() finds most: nDCG@10 1.000; how sure that is cannot be told: the values of each query are not on disk.
-- TfIdf() @ CSR(): p50 12.0 ms.
+- TfIdf() @ CSR() finds most: nDCG@10 1.000; beside it BM25() @ CSR() .500, and how sure that is cannot be told: the """
+        """values of each query are not on disk.
+- BM25() @ CSR(): p50 0.250 ms, index 2.50 MB; TfIdf() @ CSR(): p50 12.0 ms (about x48).
 - Not in this: RankBM25() (timeout).
 
 """
